@@ -1,0 +1,161 @@
+# Earshot. `make help` lists the targets; outputs are in build/ (build/san with SAN=1).
+
+B ?= $(if $(SAN),build/san,build)
+G := $(B)/gen
+PREFIX ?= /usr/local
+DESTDIR ?=
+CC ?= gcc
+CLANG ?= clang
+BPFTOOL ?= bpftool
+VERSION := $(shell cat VERSION)
+
+PKGS := libbpf libelf zlib libcrypto libssl libprotobuf-c libhs sqlite3 libcurl yaml-0.1 libutf8proc libseccomp libcap-ng libxxhash
+CFLAGS ?= -O2 -g
+WARN := -Wall -Wextra -Werror -Wshadow -Wmissing-prototypes -Wvla -Wno-missing-field-initializers
+CPPFLAGS += -D_GNU_SOURCE -DEARSHOT_VERSION='"$(VERSION)"' -I. -Iuser -I$(G)
+HARDEN := -fstack-protector-strong -fPIE -fcf-protection=full
+ifeq ($(SAN),)
+CPPFLAGS += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+else
+HARDEN += -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+CPPFLAGS += -DEARSHOT_SAN
+endif
+ALL_CFLAGS = -std=gnu17 $(WARN) $(CFLAGS) $(HARDEN) -ffunction-sections -fdata-sections -MMD -MP
+LDFLAGS += -pie -Wl,-z,relro,-z,now,--as-needed,--gc-sections $(HARDEN)
+LIBS = $(shell pkg-config --libs $(PKGS)) -lm -pthread
+ARCH := $(patsubst aarch64,arm64,$(patsubst x86_64,x86,$(shell uname -m)))
+BPF_CFLAGS := -O2 -g -mcpu=v3 -target bpf -D__TARGET_ARCH_$(ARCH) -Wall -Werror -I. -isystem /usr/include/$(shell uname -m)-linux-gnu
+
+# Every .c under user/ but the programs' main files is one archive; a program pulls in what it uses.
+MAINS := $(wildcard user/*/main_*.c)
+SRCS := $(filter-out $(MAINS),$(wildcard user/*/*.c))
+OBJS := $(SRCS:%.c=$(B)/%.o) $(G)/proto/earshot.pb-c.o
+LIB := $(B)/libearshot.a
+
+# program = main file
+PROGRAMS := earshotd=monitor earshot-compiler=compiler earshot-surveyor=surveyor earshot-inspector=inspector \
+	earshot-keeper=keeper earshot-shipper=shipper earshot=cli
+PROGRAM_BINS := $(foreach p,$(PROGRAMS),$(B)/$(firstword $(subst =, ,$(p))))
+COLLECTOR := $(B)/earshot-collector
+GEN := $(G)/proto/earshot.pb-c.h $(G)/capture.skel.h $(G)/discover.skel.h
+
+UNIT := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_*.c))
+FUZZ := $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+E2E_BINS := $(patsubst tests/e2e/%.c,$(B)/tests/e2e/%,$(wildcard tests/e2e/*.c))
+
+.PHONY: all deps run check e2e demo bench fuzz fmt lint docs install uninstall clean help test-bins
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+all: deps ## build everything (installs what is missing, as root)
+	@$(MAKE) --no-print-directory programs
+.PHONY: programs
+programs: $(PROGRAM_BINS) $(COLLECTOR)
+
+deps:
+	@tools/deps.sh build
+
+# --- generated sources
+$(G)/proto/earshot.pb-c.c $(G)/proto/earshot.pb-c.h &: proto/earshot.proto
+	@mkdir -p $(G)
+	protoc-c --proto_path=. --c_out=$(G) $<
+
+$(B)/bpf/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h)
+	@mkdir -p $(@D)
+	$(CLANG) $(BPF_CFLAGS) -c $< -o $@
+
+# A skeleton is one BPF object linked from several sources that share maps.
+BPF_capture := tls sock exec
+BPF_discover := vma
+$(B)/bpf/capture.o: $(BPF_capture:%=$(B)/bpf/%.bpf.o)
+	$(BPFTOOL) gen object $@ $^
+$(B)/bpf/discover.o: $(BPF_discover:%=$(B)/bpf/%.bpf.o)
+	$(BPFTOOL) gen object $@ $^
+$(G)/%.skel.h: $(B)/bpf/%.o
+	@mkdir -p $(@D)
+	$(BPFTOOL) gen skeleton $< name $*_bpf >$@
+
+# --- objects and programs
+$(OBJS) $(MAINS:%.c=$(B)/%.o): | $(GEN)
+
+$(B)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -c $< -o $@
+$(G)/%.pb-c.o: $(G)/%.pb-c.c
+	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -Wno-shadow -c $< -o $@
+
+$(LIB): $(OBJS)
+	@rm -f $@
+	@ar rcs $@ $^
+
+define program
+$(B)/$(firstword $(subst =, ,$(1))): $(B)/$(filter %/main_$(lastword $(subst =, ,$(1))).o,$(MAINS:%.c=%.o)) $(LIB)
+	$$(CC) $$(LDFLAGS) -o $$@ $$^ $$(LIBS)
+endef
+$(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
+
+$(COLLECTOR): $(patsubst %.c,$(B)/%.o,$(wildcard tools/collector/*.c)) $(LIB)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+$(patsubst %.c,$(B)/%.o,$(wildcard tools/collector/*.c)): | $(GEN)
+
+# --- tests
+$(B)/tests/unit/%: tests/unit/%.c $(LIB) | $(GEN)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) -Itests $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< $(LIB) -lcmocka $(LIBS)
+$(B)/tests/fuzz/%: tests/fuzz/%.c tests/fuzz/replay.c $(LIB) | $(GEN)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) -Itests $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< tests/fuzz/replay.c $(LIB) $(LIBS)
+$(B)/tests/e2e/%: tests/e2e/%.c $(LIB) | $(GEN)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) -Itests $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< $(LIB) $(LIBS)
+
+test-bins: programs $(UNIT) $(FUZZ) $(E2E_BINS)
+
+check: ## run every test (root: end to end on the real kernel too)
+	@tools/deps.sh build test
+	@$(MAKE) --no-print-directory test-bins
+	@tests/run $(B)
+
+e2e: ## only the end-to-end tests
+	@tools/deps.sh build test
+	@$(MAKE) --no-print-directory test-bins
+	@tests/run $(B) e2e
+
+run: all ## run the sensor in the foreground, printing alerts
+	@$(B)/earshotd --foreground
+
+demo: ## one minute: sensor, TLS inference server, real clients, collector
+	@tools/deps.sh build test
+	@$(MAKE) --no-print-directory programs
+	@tools/demo $(B)
+
+bench: ## capture and detection benchmarks, as ratios in one run
+	@tools/deps.sh build test bench
+	@$(MAKE) --no-print-directory programs
+	@tests/bench/run $(B)
+
+fuzz: ## fuzz each parser for FUZZ_SECONDS (60) with libFuzzer
+	@tools/deps.sh build test
+	@tests/fuzz/run $(B)
+
+fmt: ## format C sources with clang-format
+	@tools/deps.sh lint
+	clang-format -i $(wildcard bpf/*.[ch] user/*/*.[ch] tests/*/*.[ch] tools/*/*.[ch])
+
+lint: ## cppcheck, shellcheck, include directions, man pages
+	@tools/deps.sh build lint
+	@tools/lint.sh
+
+install: programs ## install under DESTDIR/PREFIX
+	@deploy/install.sh "$(B)" "$(DESTDIR)" "$(PREFIX)"
+
+uninstall: ## remove what install put there
+	@deploy/install.sh --uninstall "$(DESTDIR)" "$(PREFIX)"
+
+clean: ## remove build/
+	rm -rf build
+
+help: ## this list
+	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F'\t' '{ printf "  make %-10s %s\n", $$1, $$2 }'
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)

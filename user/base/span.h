@@ -1,0 +1,60 @@
+/* user/base/span.h - a borrowed run of bytes. Never owns; the lender says how long it lives. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+struct span {
+	const uint8_t *p;
+	size_t len;
+};
+
+#define SPAN_LIT(s) ((struct span){ (const uint8_t *)(s), sizeof(s) - 1 })
+
+static inline struct span span_of(const void *p, size_t len)
+{
+	return (struct span){ p, len };
+}
+
+static inline struct span span_str(const char *s)
+{
+	return (struct span){ (const uint8_t *)s, strlen(s) };
+}
+
+/* The part from off, at most len bytes; empty when off is past the end. */
+static inline struct span span_sub(struct span s, size_t off, size_t len)
+{
+	if (off > s.len)
+		off = s.len;
+	s.p += off;
+	s.len = s.len - off < len ? s.len - off : len;
+	return s;
+}
+
+static inline bool span_eq(struct span a, struct span b)
+{
+	return a.len == b.len && (!a.len || !memcmp(a.p, b.p, a.len));
+}
+
+static inline bool span_starts(struct span s, struct span with)
+{
+	return s.len >= with.len && (!with.len || !memcmp(s.p, with.p, with.len));
+}
+
+static inline uint8_t ascii_lower(uint8_t c)
+{
+	return c >= 'A' && c <= 'Z' ? c | 0x20 : c;
+}
+
+/* Equal but for the case of ASCII letters, as HTTP field names compare (RFC 9110 section 5.1). */
+static inline bool span_eq_nocase(struct span a, struct span b)
+{
+	if (a.len != b.len)
+		return false;
+	for (size_t i = 0; i < a.len; i++)
+		if (ascii_lower(a.p[i]) != ascii_lower(b.p[i]))
+			return false;
+	return true;
+}

@@ -1,0 +1,62 @@
+/* user/capture/capture.h - loads the BPF programs, learns what the kernel can do, attaches to surveyed files, counts. In the monitor.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "bpf/event.h"
+#include "capture/discover.h"
+#include "capture/survey.h"
+
+enum feature { FEAT_BTF, FEAT_RINGBUF, FEAT_UPROBE_MULTI, FEAT_UPROBE_SESSION, FEAT_SOCK_LENGTH, FEAT_RETURN_PROBES, FEAT_MAX_ };
+
+struct feature_row {
+	const char *name; /* "uprobe-multi" */
+	const char *since; /* kernel release that has it, for messages only: features are probed */
+	const char *gives; /* what it is for, in words */
+	bool required;
+};
+extern const struct feature_row features[FEAT_MAX_];
+
+struct capture_opts {
+	uint64_t ring_bytes; /* data ring, power of two, at least 256 KiB */
+	uint32_t max_conns;
+	uint64_t max_call_bytes;
+	int method; /* -1: the best; else an enum capture_method to force, for tests */
+};
+
+enum capture_method { CAPTURE_SESSION, CAPTURE_MULTI, CAPTURE_PERF, CAPTURE_METHOD_MAX_ };
+extern const char *const capture_method_names[CAPTURE_METHOD_MAX_]; /* "uprobe.session", "uprobe_multi", "perf" */
+
+struct capture;
+
+/* Probes features, loads. -EPERM, -EOPNOTSUPP: one sentence in why that names what is missing. Includes the check that a
+ * seccomp-confined process survives a return probe (kernel 6.11 added a system call for it). */
+int capture_new(struct capture **ret, const struct capture_opts *o, char *why, size_t why_size);
+void capture_free(struct capture **c); /* detaches everything */
+enum capture_method capture_method(const struct capture *c);
+bool capture_has(const struct capture *c, enum feature f);
+
+/* Descriptors for an inspector, owned by capture. */
+struct capture_fds {
+	int data_ring, control_ring, conns, slots, wake;
+	uint64_t data_ring_bytes, control_ring_bytes;
+	uint32_t max_conns;
+};
+void capture_fds(const struct capture *c, struct capture_fds *ret);
+
+/* Never capture this process (the sensor's own), from before its first call; undone by capture_include(). */
+int capture_exclude(struct capture *c, pid_t tgid);
+int capture_include(struct capture *c, pid_t tgid);
+
+/* Probes the sites of a surveyed file; file_fd is the descriptor that the surveyor read (borrowed). -EEXIST: attached already. */
+int capture_attach(struct capture *c, const struct inode_key *key, int file_fd, const struct survey *s);
+void capture_detach(struct capture *c, const struct inode_key *key);
+unsigned capture_attached(const struct capture *c); /* files */
+
+/* Sum over CPUs. */
+int capture_stats(const struct capture *c, struct ev_stats *ret);
+/* Frees table entries of processes that are gone. Call after exits, at most once a second. */
+void capture_collect(struct capture *c);

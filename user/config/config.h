@@ -1,0 +1,56 @@
+/* user/config/config.h - the configuration, as plain data: made from YAML by a sandboxed compiler, sealed in a memfd,
+ * mapped read-only by every role. Keys and meaning: docs/man/earshot.yaml.5.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/log.h"
+#include "base/span.h"
+#include "detect/kind.h"
+
+#define CONFIG_PATH_MAX 256
+#define CONFIG_EXPORTS_MAX 4
+#define CONFIG_ERRORS_MAX 4096 /* bytes of error text */
+
+enum evidence_mode {
+	EVIDENCE_REDACTED, /* the span with every sensitive value masked */
+	EVIDENCE_NONE, /* no text at all */
+	EVIDENCE_MAX_,
+};
+
+enum export_type { EXPORT_HTTPS, EXPORT_MAX_ };
+
+struct config_export {
+	enum export_type type;
+	char url[512];
+	char ca[CONFIG_PATH_MAX], cert[CONFIG_PATH_MAX], key[CONFIG_PATH_MAX]; /* PEM files; cert and key "" without client certificate */
+};
+
+struct config {
+	char state_dir[CONFIG_PATH_MAX];
+	char run_dir[CONFIG_PATH_MAX];
+	char host[256]; /* "": the host's name */
+	enum log_level log_level;
+	struct {
+		uint64_t ring_bytes; /* data ring, a power of two */
+		uint32_t max_connections;
+		uint64_t max_call_bytes; /* of one SSL_read or SSL_write */
+	} capture;
+	struct {
+		uint64_t cache_bytes; /* segment cache */
+		enum mode modes[KIND_MAX_];
+	} detect;
+	enum evidence_mode evidence;
+	struct config_export export[CONFIG_EXPORTS_MAX];
+	size_t n_exports;
+};
+
+/* The built-in settings. */
+void config_defaults(struct config *c);
+/* Reads YAML over the defaults. Unknown keys, wrong types, values out of range: -EINVAL, with one line
+ * "FILE:LINE:COLUMN: what" per error in errors. An empty document is the defaults.
+ */
+int config_parse(struct config *ret, struct span yaml, const char *file, char errors[CONFIG_ERRORS_MAX]);

@@ -1,0 +1,47 @@
+/* user/flow/ident.h - who is on a connection: what kernel and /proc say of the process and its socket.
+ * Plain data: the monitor sends it to the inspector as it stands. Strings are NUL-terminated, cut to fit, and hostile
+ * (a process chooses its own names): escape before showing.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "bpf/event.h"
+
+struct proc_info {
+	uint64_t start_ns; /* start_boottime; with tgid, the key. Clock ticks coarse when it comes from /proc: compare with proc_same() */
+	uint32_t tgid, ppid;
+	uint32_t uid;
+	uint32_t flags; /* enum proc_flag */
+	char comm[16];
+	char user[64]; /* name of uid on the host; "" unknown */
+	char exe[512]; /* path in its own mount namespace */
+	char cmdline[1024]; /* arguments joined by spaces */
+	char cgroup[512]; /* path below the cgroup root */
+	char container[72]; /* container id (64 hex), "" on the host */
+	char unit[128]; /* systemd unit or scope */
+	char pod_uid[40], pod_name[254], pod_namespace[64], container_name[64];
+};
+
+enum proc_flag {
+	PROC_GPU = 1, /* holds /dev/nvidia*, /dev/kfd or /dev/dri/render* */
+	PROC_EXITED = 2,
+};
+
+/* What of a connection is known when its bytes arrive. */
+struct conn_info {
+	uint64_t id;
+	uint32_t tgid, ppid, uid, slot;
+	uint64_t start_ns;
+	uint64_t cgroup;
+	struct ev_sock sock;
+	char comm[16];
+};
+
+/* Same process: equal tgid, start times within two clock ticks (10 ms each). */
+static inline int proc_same(uint32_t tgid, uint64_t start_ns, const struct proc_info *p)
+{
+	uint64_t d = start_ns > p->start_ns ? start_ns - p->start_ns : p->start_ns - start_ns;
+
+	return p->tgid == tgid && d <= 20000000;
+}

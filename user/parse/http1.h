@@ -1,0 +1,68 @@
+/* user/parse/http1.h - HTTP/1.1 messages of one direction of one connection (RFC 9112), seen by a third party.
+ * Owns one start or field line of carry-over, capped. Input is hostile, may be cut anywhere and may begin or be interrupted in
+ * the middle of a message: the parser then looks for the next start line.
+ * Any split of the same bytes gives the same callbacks, but for where a body is cut into pieces.
+ */
+#pragma once
+
+#include "base/span.h"
+
+#define HTTP1_LINE_MAX (64 << 10) /* start line or field line; a longer one ends the message as broken */
+#define HTTP1_FIELDS_MAX 256 /* fields given out per message; the rest is skipped and counted */
+#define HTTP1_HEAD_MAX (256 << 10) /* bytes of a header section */
+
+struct http1_head {
+	bool request;
+	struct span method, target; /* request; borrowed until the callback returns */
+	unsigned status; /* response: 100 to 999 */
+	unsigned minor; /* HTTP/1.minor */
+};
+
+/* How a message ended. */
+enum http1_end {
+	HTTP1_COMPLETE,
+	HTTP1_CUT, /* connection closed, or a gap swallowed its end */
+	HTTP1_BROKEN, /* bytes break the protocol */
+	HTTP1_END_MAX_,
+};
+
+/* All spans are borrowed until the callback returns. Per message: head, field*, fields_end, (body | gap)*, end.
+ * A message whose head was seen always gets its end. Informational (1xx) responses are swallowed, but for 101.
+ */
+struct http1_ops {
+	void (*head)(void *ctx, const struct http1_head *h);
+	void (*field)(void *ctx, struct span name, struct span value); /* value without surrounding white space; folded lines joined */
+	/* The header section is complete. ambiguous: Content-Length and Transfer-Encoding disagree or repeat (RFC 9112 section 6.3). */
+	void (*fields_end)(void *ctx, bool ambiguous);
+	void (*body)(void *ctx, struct span data); /* transfer coding removed, content coding not */
+	void (*gap)(void *ctx, uint64_t n); /* n bytes of this message's body are missing here */
+	void (*end)(void *ctx, enum http1_end how);
+};
+
+struct http1;
+
+/* A reader of requests or of responses. -ENOMEM. */
+int http1_new(struct http1 **ret, bool requests, const struct http1_ops *ops, void *ctx);
+void http1_free(struct http1 **h);
+/* Responses only: how the next response's body is framed depends on its request (HEAD has none, 2xx to CONNECT turns into a
+ * tunnel). Call from the fields_end callback or before.
+ */
+void http1_no_body(struct http1 *h);
+/* Consumes all of in. 0; -EBADMSG once when bytes break the protocol (it resynchronises by itself); -EOPNOTSUPP when the
+ * connection left HTTP/1 (101, CONNECT): from then on input is ignored.
+ */
+int http1_feed(struct http1 *h, struct span in);
+/* n bytes were lost here. Inside a body of known length (or a chunk) parsing goes on after them. */
+void http1_gap(struct http1 *h, uint64_t n);
+/* The connection closed: ends the open message (complete, if its body runs to the close). */
+void http1_end(struct http1 *h);
+
+/* 1 when in can be the beginning of an HTTP/1 request or response (then *request says which), 0 when it cannot,
+ * -EAGAIN when it is too short to tell.
+ */
+int http1_probe(struct span in, bool *request);
+
+struct http1_stats {
+	uint64_t messages, broken, resynced, fields_skipped, ambiguous;
+};
+const struct http1_stats *http1_stats(const struct http1 *h);
