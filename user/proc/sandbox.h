@@ -3,6 +3,8 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 #include "proc/role.h"
 
 /* Enters the cage of the role; dir_fd: the one directory it may use (keeper), or -1. Irrevocable.
