@@ -27,14 +27,14 @@ struct kind_row {
 	const char *name; /* "jailbreak.rules"; family before the dot: jailbreak injection recon credential data url access wallet
 			   * tool poison model canary taint filter posture sensor */
 	enum mode mode;
-	/* Severity by outcome, and the confidence of a finding with score 1. */
+	/* By what became of the turn. */
 	enum severity severity[OUTCOME_MAX_];
 	const char *title; /* for people, without a full stop */
 	const char *description;
 	const char *remediation;
 	const char *atlas; /* "AML.T0051.000 AML.T0054" */
 	const char *owasp; /* "LLM01:2025 ASI01:2026" */
-	const char *tactics; /* ATLAS tactics, "AML.TA0004 ..." */
+	const char *tactics; /* ATLAS tactics, "AML.TA0004 ..."; mappings are "" where none fits */
 };
 
 extern const struct kind_row kinds[KIND_MAX_];
@@ -44,3 +44,4 @@ enum kind kind_find(const char *name);
 const char *severity_name(enum severity s); /* "informational" ... */
 enum severity severity_find(const char *name); /* SEVERITY_MAX_ when unknown */
 const char *mode_name(enum mode m);
+enum mode mode_find(const char *name); /* MODE_MAX_ when unknown */
