@@ -1,0 +1,69 @@
+/* user/proc/caps.c - the monitor's capabilities. */
+#include "proc/caps.h"
+
+#include <cap-ng.h>
+#include <errno.h>
+#include <linux/capability.h>
+#include <sys/prctl.h>
+
+#include "base/own.h"
+
+static const struct {
+	const char *name;
+	unsigned cap;
+	bool start_only; /* given up before the first probe */
+} table[] = {
+	{ "CAP_BPF", CAP_BPF, false }, /* load programs and maps */
+	{ "CAP_PERFMON", CAP_PERFMON, false }, /* tracing programs, mapping events of all processes */
+	{ "CAP_SYS_PTRACE", CAP_SYS_PTRACE, false }, /* /proc/PID/{exe,root,map_files} of others */
+	{ "CAP_DAC_READ_SEARCH", CAP_DAC_READ_SEARCH, false }, /* libraries below closed directories */
+	{ "CAP_CHECKPOINT_RESTORE", CAP_CHECKPOINT_RESTORE, false }, /* map_files: deleted libraries, other mount namespaces */
+	{ "CAP_SETUID", CAP_SETUID, false }, /* each role its own user */
+	{ "CAP_SETGID", CAP_SETGID, false },
+	{ "CAP_KILL", CAP_KILL, false }, /* end a role of another user */
+	{ "CAP_CHOWN", CAP_CHOWN, true }, /* hand the state directory to the keeper */
+};
+
+void caps_print(FILE *f)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++)
+		fprintf(f, "%s\n", table[i].name);
+}
+
+const char *caps_missing(void)
+{
+	capng_get_caps_process();
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++)
+		if (!table[i].start_only && !capng_have_capability(CAPNG_EFFECTIVE, table[i].cap))
+			return table[i].name;
+	return NULL;
+}
+
+int caps_drop(uid_t uid, gid_t gid, bool with_admin)
+{
+	capng_flags_t flags = CAPNG_DROP_SUPP_GRP;
+	bool bounding;
+
+	capng_get_caps_process();
+	bounding = capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP);
+	with_admin = with_admin && capng_have_capability(CAPNG_PERMITTED, CAP_SYS_ADMIN);
+	capng_clear(CAPNG_SELECT_BOTH);
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++)
+		if (!table[i].start_only)
+			capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_BOUNDING_SET, table[i].cap);
+	if (with_admin)
+		capng_update(CAPNG_ADD, CAPNG_PERMITTED, CAP_SYS_ADMIN);
+	/* Without SETPCAP the bounding set is what the service manager left. */
+	if (bounding)
+		flags |= CAPNG_CLEAR_BOUNDING;
+	if (capng_change_id((int)uid, (int)gid, flags) < 0)
+		return -EPERM;
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0;
+}
+
+void caps_drop_admin(void)
+{
+	capng_get_caps_process();
+	capng_update(CAPNG_DROP, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_SYS_ADMIN);
+	capng_apply(CAPNG_SELECT_CAPS);
+}
