@@ -1,0 +1,369 @@
+/* user/alert/pack.c - findings and turns -> protobuf.
+ * Strings are copied into one arena on the stack: made valid UTF-8, cut to their caps. Nothing is allocated.
+ */
+#include "alert/pack.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <errno.h>
+
+#include "base/escape.h"
+#include "base/own.h"
+#include "proto/earshot.pb-c.h"
+
+#define HOST_MAX 256
+#define PATH_MAX_KEPT 512
+#define AGENT_MAX 256
+#define TOOLS_MAX 32 /* names in an observation, each list */
+#define TOOL_MAX 64
+
+/* The two sides of the schema count alike. */
+static_assert((int)OUTCOME_ERROR == (int)EARSHOT__OUTCOME__OUTCOME_ERROR && OUTCOME_MAX_ == OUTCOME_ERROR + 1, "outcomes");
+static_assert((int)OUTCOME_BLOCKED == (int)EARSHOT__OUTCOME__OUTCOME_BLOCKED, "outcomes");
+static_assert((int)SEVERITY_CRITICAL == (int)EARSHOT__SEVERITY__SEVERITY_CRITICAL, "severities");
+static_assert((int)MODE_OFF == (int)EARSHOT__MODE__MODE_OFF && (int)MODE_HUNT == (int)EARSHOT__MODE__MODE_HUNT, "modes");
+
+struct arena {
+	char room[16 << 10];
+	size_t used;
+};
+
+/* Never fails: what does not fit any more is cut. '?' stands for each byte that is no UTF-8, so nothing grows. */
+static char *keep(struct arena *a, struct span s, size_t cap)
+{
+	char *out = a->room + a->used;
+	size_t left = sizeof(a->room) - a->used, at = 0, n;
+	uint32_t cp;
+
+	if (!s.len || left < 2)
+		return (char *)protobuf_c_empty_string;
+	cap = MIN(cap, left - 1);
+	for (size_t i = 0; i < s.len; i += n ? n : 1) {
+		n = utf8_decode(span_sub(s, i, s.len), &cp);
+		if (n && !cp)
+			n = 0;
+		if (at + (n ? n : 1) > cap)
+			break;
+		if (n)
+			memcpy(out + at, s.p + i, n);
+		else
+			out[at] = '?';
+		at += n ? n : 1;
+	}
+	out[at++] = 0;
+	a->used += at;
+	return out;
+}
+
+static char *keep_str(struct arena *a, const char *s, size_t cap)
+{
+	return s ? keep(a, span_str(s), cap) : (char *)protobuf_c_empty_string;
+}
+
+/* A fixed field that a process of another role filled: perhaps not terminated. */
+#define KEEP_FIELD(a, f) keep((a), span_of((f), strnlen((f), sizeof(f))), sizeof(f))
+
+static char *keep_address(struct arena *a, uint16_t family, const uint8_t addr[16])
+{
+	char text[INET6_ADDRSTRLEN];
+
+	if ((family != AF_INET && family != AF_INET6) || !inet_ntop(family, addr, text, sizeof(text)))
+		return (char *)protobuf_c_empty_string;
+	return keep_str(a, text, sizeof(text));
+}
+
+/* "/v1/chat" of "/v1/chat?key=..." and of "https://host/v1/chat": a query may hold secrets. */
+static struct span path_of(struct span target)
+{
+	size_t end = 0;
+
+	if (target.len && target.p[0] != '/') {
+		const uint8_t *scheme = memmem(target.p, target.len, "://", 3);
+		const uint8_t *slash = NULL;
+
+		if (scheme)
+			slash = memchr(scheme + 3, '/', target.len - (size_t)(scheme + 3 - target.p));
+		if (!slash)
+			return (struct span){ 0 };
+		target = span_sub(target, (size_t)(slash - target.p), target.len);
+	}
+	while (end < target.len && target.p[end] != '?' && target.p[end] != '#')
+		end++;
+	return span_sub(target, 0, end);
+}
+
+struct context {
+	Earshot__Context c;
+	Earshot__Process process;
+	Earshot__Container container;
+	Earshot__Socket socket;
+	Earshot__Api api;
+	Earshot__Model model;
+	Earshot__Caller caller;
+	Earshot__Completeness completeness;
+	struct hash128 credential;
+};
+
+static void fill_process(struct context *x, struct arena *a, const struct proc_info *p, const struct conn_info *conn)
+{
+	earshot__process__init(&x->process);
+	x->c.process = &x->process;
+	if (!p) {
+		x->process.pid = conn->tgid;
+		x->process.ppid = conn->ppid;
+		x->process.start_ns = conn->start_ns;
+		x->process.uid = conn->uid;
+		x->process.comm = KEEP_FIELD(a, conn->comm);
+		return;
+	}
+	x->process.pid = p->tgid;
+	x->process.ppid = p->ppid;
+	x->process.start_ns = p->start_ns;
+	x->process.uid = p->uid;
+	x->process.gpu = p->flags & PROC_GPU;
+	x->process.comm = KEEP_FIELD(a, p->comm);
+	x->process.executable = KEEP_FIELD(a, p->exe);
+	x->process.command_line = KEEP_FIELD(a, p->cmdline);
+	x->process.user = KEEP_FIELD(a, p->user);
+	x->process.cgroup = KEEP_FIELD(a, p->cgroup);
+	x->process.unit = KEEP_FIELD(a, p->unit);
+	if (!p->container[0] && !p->pod_uid[0])
+		return;
+	earshot__container__init(&x->container);
+	x->c.container = &x->container;
+	x->container.id = KEEP_FIELD(a, p->container);
+	x->container.name = KEEP_FIELD(a, p->container_name);
+	x->container.pod_name = KEEP_FIELD(a, p->pod_name);
+	x->container.pod_namespace = KEEP_FIELD(a, p->pod_namespace);
+	x->container.pod_uid = KEEP_FIELD(a, p->pod_uid);
+}
+
+static void fill_socket(struct context *x, struct arena *a, const struct ev_sock *s)
+{
+	if (!s->family)
+		return;
+	earshot__socket__init(&x->socket);
+	x->c.socket = &x->socket;
+	x->socket.local_address = keep_address(a, s->family, s->local);
+	x->socket.local_port = s->local_port;
+	x->socket.remote_address = keep_address(a, s->family, s->remote);
+	x->socket.remote_port = s->remote_port;
+}
+
+static void fill(struct context *x, struct arena *a, const struct pack_source *s)
+{
+	const struct turn *t = s->turn;
+	const struct exchange *e = t->exchange;
+
+	memset(x, 0, sizeof(*x));
+	earshot__context__init(&x->c);
+	fill_process(x, a, s->proc, e->conn);
+	fill_socket(x, a, &e->conn->sock);
+
+	earshot__api__init(&x->api);
+	x->c.api = &x->api;
+	x->api.dialect = keep_str(a, t->dialect, TURN_ID_MAX);
+	x->api.provider = KEEP_FIELD(a, t->provider);
+	x->api.operation = keep_str(a, operation_name(t->operation), TURN_ID_MAX);
+	x->api.host = keep(a, e->host, HOST_MAX);
+	x->api.path = keep(a, path_of(e->target), PATH_MAX_KEPT);
+	x->api.status = e->status;
+	x->api.client = e->client;
+	x->api.stream = t->stream;
+
+	earshot__model__init(&x->model);
+	x->c.model = &x->model;
+	x->model.requested = KEEP_FIELD(a, t->request_model);
+	x->model.responded = KEEP_FIELD(a, t->response_model);
+
+	earshot__caller__init(&x->caller);
+	x->c.caller = &x->caller;
+	if (t->credential.len) {
+		x->credential = mac_of(s->mac, "caller", t->credential);
+		x->caller.credential_fingerprint =
+			(ProtobufCBinaryData){ sizeof(x->credential.b), x->credential.b };
+	}
+	x->caller.end_user = KEEP_FIELD(a, t->end_user);
+	x->caller.user_agent = keep(a, t->user_agent, AGENT_MAX);
+	x->caller.forwarded_for = keep(a, t->forwarded_for, AGENT_MAX);
+
+	earshot__completeness__init(&x->completeness);
+	x->c.completeness = &x->completeness;
+	for (int i = 0; i < SIDE_MAX_; i++) {
+		x->completeness.bytes_captured += e->body[i].seen;
+		x->completeness.bytes_passed += e->body[i].seen + e->body[i].lost;
+		x->completeness.end_unseen |= e->body[i].open_ended;
+	}
+	x->completeness.content_inspected = t->inspected;
+	x->completeness.content_captured = t->inspected + t->uninspected;
+
+	x->c.connection = e->conn->id;
+	x->c.exchange = e->number;
+	x->c.begin_mono_ns = e->begin_ns;
+	x->c.response_id = KEEP_FIELD(a, t->response_id);
+	x->c.previous_response_id = KEEP_FIELD(a, t->previous_id);
+	x->c.provider_conversation = KEEP_FIELD(a, t->conversation);
+}
+
+static Earshot__FindingId id_of(const struct pack_source *s, uint64_t number)
+{
+	Earshot__FindingId id = EARSHOT__FINDING_ID__INIT;
+
+	id.boot = (ProtobufCBinaryData){ 16, (uint8_t *)s->boot };
+	id.epoch = s->epoch;
+	id.number = number;
+	return id;
+}
+
+static size_t prefixes_of(const struct pack_prefixes *p, ProtobufCBinaryData out[PACK_PREFIXES_MAX])
+{
+	size_t n = p ? MIN(p->n, (size_t)PACK_PREFIXES_MAX) : 0;
+
+	for (size_t i = 0; i < n; i++)
+		out[i] = (ProtobufCBinaryData){ sizeof(p->h[i].b), (uint8_t *)p->h[i].b };
+	return n;
+}
+
+static ssize_t emit(const Earshot__ToKeeper *m, uint8_t *out, size_t max)
+{
+	size_t len = earshot__to_keeper__get_packed_size(m);
+
+	if (len > max)
+		return -E2BIG;
+	return (ssize_t)earshot__to_keeper__pack(m, out);
+}
+
+ssize_t pack_finding(const struct pack_source *s, uint64_t number, const struct finding *f,
+		     const struct pack_prefixes *before, uint8_t *out, size_t max)
+{
+	Earshot__ToKeeper m = EARSHOT__TO_KEEPER__INIT;
+	Earshot__Finding p = EARSHOT__FINDING__INIT;
+	Earshot__Evidence e = EARSHOT__EVIDENCE__INIT;
+	Earshot__Location l = EARSHOT__LOCATION__INIT;
+	Earshot__FindingId id = id_of(s, number);
+	ProtobufCBinaryData prefixes[PACK_PREFIXES_MAX];
+	struct arena a = { .used = 0 };
+	struct context x;
+
+	fill(&x, &a, s);
+	l.role = (char *)segment_role_name(f->role);
+	l.origin = (char *)origin_name(f->origin);
+	l.side = f->side == SIDE_REQUEST ? "request" : "response";
+	l.segment = f->segment;
+	l.begin = f->begin;
+	l.end = f->end;
+	l.view = KEEP_FIELD(&a, f->view);
+	if (f->segment < s->turn->n_segments)
+		l.tool = KEEP_FIELD(&a, s->turn->segments[f->segment].name);
+
+	e.detector = keep_str(&a, f->detector, TURN_ID_MAX);
+	e.type = KEEP_FIELD(&a, f->type);
+	e.score = f->score;
+	e.why = KEEP_FIELD(&a, f->why);
+	if (s->evidence == EVIDENCE_REDACTED)
+		e.redacted = KEEP_FIELD(&a, f->evidence);
+	e.fingerprint = (ProtobufCBinaryData){ sizeof(f->fingerprint.b), (uint8_t *)f->fingerprint.b };
+	e.location = &l;
+	e.truncated = f->truncated;
+
+	p.id = &id;
+	p.kind = (char *)kinds[f->kind].name;
+	p.mode = (Earshot__Mode)f->mode;
+	p.evidence = &e;
+	p.context = &x.c;
+	p.outcome = (Earshot__Outcome)s->turn->outcome;
+	p.n_prefixes = prefixes_of(before, prefixes);
+	p.prefixes = prefixes;
+	m.body_case = EARSHOT__TO_KEEPER__BODY_FINDING;
+	m.finding = &p;
+	return emit(&m, out, max);
+}
+
+struct names {
+	char *v[TOOLS_MAX];
+	size_t n;
+};
+
+static void add_name(struct names *l, struct arena *a, const struct segment *s)
+{
+	struct span name = span_of(s->name, strnlen(s->name, sizeof(s->name)));
+	size_t mark = a->used;
+	char *kept;
+
+	if (!name.len || l->n == TOOLS_MAX)
+		return;
+	kept = keep(a, name, TOOL_MAX);
+	for (size_t i = 0; i < l->n; i++)
+		if (!strcmp(l->v[i], kept)) {
+			a->used = mark;
+			return;
+		}
+	l->v[l->n++] = kept;
+}
+
+static const char *const skipped_names[SKIP_MAX_] = { "image", "audio", "file", "token-ids", "encrypted" };
+
+ssize_t pack_observation(const struct pack_source *s, uint64_t number, const struct pack_prefixes *before,
+			 const struct pack_prefixes *after, uint32_t n_findings, uint8_t *out, size_t max)
+{
+	Earshot__ToKeeper m = EARSHOT__TO_KEEPER__INIT;
+	Earshot__Observation o = EARSHOT__OBSERVATION__INIT;
+	Earshot__Observation__SkippedEntry skipped[SKIP_MAX_], *skipped_p[SKIP_MAX_];
+	Earshot__FindingId id = id_of(s, number);
+	ProtobufCBinaryData prefixes[PACK_PREFIXES_MAX], prefixes_after[PACK_PREFIXES_MAX];
+	const struct exchange *x = s->turn->exchange;
+	struct names offered = { .n = 0 }, called = { .n = 0 };
+	struct arena a = { .used = 0 };
+	struct context c;
+
+	fill(&c, &a, s);
+	for (size_t i = 0; i < s->turn->n_segments; i++) {
+		const struct segment *g = &s->turn->segments[i];
+
+		if (g->role == SEG_TOOL_DEFINITION)
+			add_name(&offered, &a, g);
+		else if (g->role == SEG_TOOL_CALL && g->side == SIDE_RESPONSE)
+			add_name(&called, &a, g);
+	}
+	o.id = &id;
+	o.context = &c.c;
+	o.outcome = (Earshot__Outcome)s->turn->outcome;
+	o.n_prefixes = prefixes_of(before, prefixes);
+	o.prefixes = prefixes;
+	o.n_prefixes_after = prefixes_of(after, prefixes_after);
+	o.prefixes_after = prefixes_after;
+	o.n_tools_offered = offered.n;
+	o.tools_offered = offered.v;
+	o.n_tools_called = called.n;
+	o.tools_called = called.v;
+	o.finish_reason = KEEP_FIELD(&a, s->turn->finish_reason);
+	o.input_tokens = s->turn->input_tokens;
+	o.output_tokens = s->turn->output_tokens;
+	if (x->end_ns > x->begin_ns)
+		o.duration_ns = x->end_ns - x->begin_ns;
+	if (x->first_byte_ns > x->begin_ns)
+		o.first_byte_ns = x->first_byte_ns - x->begin_ns;
+	o.segments = (uint32_t)s->turn->n_segments;
+	o.findings = n_findings;
+	for (int i = 0; i < SKIP_MAX_; i++) {
+		if (!s->turn->skipped[i])
+			continue;
+		earshot__observation__skipped_entry__init(&skipped[i]);
+		skipped[i].key = (char *)skipped_names[i];
+		skipped[i].value = s->turn->skipped[i];
+		skipped_p[o.n_skipped++] = &skipped[i];
+	}
+	o.skipped = skipped_p;
+	m.body_case = EARSHOT__TO_KEEPER__BODY_OBSERVATION;
+	m.observation = &o;
+	return emit(&m, out, max);
+}
+
+ssize_t pack_dropped(uint64_t n, uint8_t *out, size_t max)
+{
+	Earshot__ToKeeper m = EARSHOT__TO_KEEPER__INIT;
+
+	m.body_case = EARSHOT__TO_KEEPER__BODY_DROPPED_FINDINGS;
+	m.dropped_findings = n;
+	return emit(&m, out, max);
+}
