@@ -1,0 +1,62 @@
+/* user/base/scan.h - how many bytes of a text can be passed over before one needs a look; 16 bytes a step.
+ * Vector extensions of the compiler (SSE2, NEON), no intrinsics. Never reads outside the given run.
+ */
+#pragma once
+
+#include <assert.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "base/span.h"
+
+typedef uint8_t scan_v __attribute__((vector_size(16)));
+
+/* Index of the first byte that the lanes mark, or -1. Little endian, as every machine Earshot runs on. */
+static inline int scan_hit(scan_v marked)
+{
+	uint64_t half[2];
+
+	static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "lane order");
+	memcpy(half, &marked, sizeof(half));
+	if (half[0])
+		return __builtin_ctzll(half[0]) >> 3;
+	return half[1] ? 8 + (__builtin_ctzll(half[1]) >> 3) : -1;
+}
+
+/* Length of the leading run without CR and LF. */
+static inline size_t scan_line(struct span s)
+{
+	size_t i = 0;
+
+	for (; s.len - i >= sizeof(scan_v); i += sizeof(scan_v)) {
+		scan_v v;
+		int hit;
+
+		memcpy(&v, s.p + i, sizeof(v));
+		hit = scan_hit((scan_v)((v == '\n') | (v == '\r')));
+		if (hit >= 0)
+			return i + (size_t)hit;
+	}
+	while (i < s.len && s.p[i] != '\n' && s.p[i] != '\r')
+		i++;
+	return i;
+}
+
+/* Length of the leading run of ASCII that stands for itself in a JSON string: no quote, backslash, control character. */
+static inline size_t scan_json(struct span s)
+{
+	size_t i = 0;
+
+	for (; s.len - i >= sizeof(scan_v); i += sizeof(scan_v)) {
+		scan_v v;
+		int hit;
+
+		memcpy(&v, s.p + i, sizeof(v));
+		hit = scan_hit((scan_v)((v == '"') | (v == '\\') | (v < 0x20) | (v >= 0x80)));
+		if (hit >= 0)
+			return i + (size_t)hit;
+	}
+	while (i < s.len && s.p[i] != '"' && s.p[i] != '\\' && s.p[i] >= 0x20 && s.p[i] < 0x80)
+		i++;
+	return i;
+}
