@@ -69,7 +69,7 @@ static const int keeper[] = {
 static const int shipper[] = {
 	SYS(connect), SYS(bind), SYS(getsockopt), SYS(setsockopt), SYS(getsockname), SYS(getpeername), SYS(sendto),
 	SYS(recvfrom), SYS(sendmmsg), SYS(recvmmsg), SYS(shutdown), SYS(openat), SYS(open), SYS(fstat), SYS(stat), SYS(lstat), SYS(newfstatat), SYS(statx), SYS(lseek), SYS(access), SYS(faccessat), SYS(faccessat2),
-	SYS(pread64), SYS(fcntl), SYS(ioctl), SYS(pipe2), SYS(eventfd2), SYS(socketpair), SYS(set_robust_list), SYS(uname), SYS(getuid),
+	SYS(pread64), SYS(fcntl), SYS(ioctl), SYS(pipe2), SYS(eventfd2), SYS(socketpair), SYS(set_robust_list), SYS(timerfd_settime), SYS(uname), SYS(getuid),
 	SYS(geteuid), SYS(getgid), SYS(getegid), SYS(sysinfo), SYS(sched_getaffinity), SYS(readlink), SYS(time), SYS(getdents64), SYS(prctl), -1,
 };
 
