@@ -26,8 +26,9 @@ enum http1_end {
 	HTTP1_END_MAX_,
 };
 
-/* All spans are borrowed until the callback returns. Per message: head, field*, fields_end, (body | gap)*, end.
- * A message whose head was seen always gets its end. Informational (1xx) responses are swallowed, but for 101.
+/* All spans are borrowed until the callback returns. Per message: head, field*, [fields_end, (body | gap)*], end.
+ * A message whose head was seen always gets its end; fields_end is missing when its header section was cut or broke.
+ * Informational (1xx) responses are swallowed, but for 101. Trailer fields are skipped.
  */
 struct http1_ops {
 	void (*head)(void *ctx, const struct http1_head *h);
@@ -44,15 +45,23 @@ struct http1;
 /* A reader of requests or of responses. -ENOMEM. */
 int http1_new(struct http1 **ret, bool requests, const struct http1_ops *ops, void *ctx);
 void http1_free(struct http1 **h);
-/* Responses only: how the next response's body is framed depends on its request (HEAD has none, 2xx to CONNECT turns into a
- * tunnel). Call from the fields_end callback or before.
+/* Responses only: how the next response's body is framed depends on its request (HEAD has none). Call from the fields_end
+ * callback or before; holds for one final response.
  */
 void http1_no_body(struct http1 *h);
-/* Consumes all of in. 0; -EBADMSG once when bytes break the protocol (it resynchronises by itself); -EOPNOTSUPP when the
- * connection left HTTP/1 (101, CONNECT): from then on input is ignored.
+/* The connection leaves HTTP/1 with the message that is open, or at once: a 2xx to CONNECT, or, for the reader of requests, a
+ * 101 on the other side. Call from the fields_end callback or between feeds.
+ */
+void http1_tunnel(struct http1 *h);
+/* Consumes all of in. 0; -EBADMSG once when bytes break the protocol (it resynchronises by itself); -ENOMEM, handled like
+ * broken bytes; -EOPNOTSUPP when the connection left HTTP/1 (101, http1_tunnel(), or what follows a CONNECT is no request):
+ * from then on input is ignored.
  */
 int http1_feed(struct http1 *h, struct span in);
-/* n bytes were lost here. Inside a body of known length (or a chunk) parsing goes on after them. */
+/* n bytes were lost here. Inside a body of known length (or a chunk) parsing goes on after them; in a chunked body the next
+ * chunk is looked for, in a header section the next field line, else the next start line. n 0: the position in the stream is
+ * not known (joined mid-stream).
+ */
 void http1_gap(struct http1 *h, uint64_t n);
 /* The connection closed: ends the open message (complete, if its body runs to the close). */
 void http1_end(struct http1 *h);
