@@ -17,9 +17,10 @@ enum req {
 	REQ_READY, /* role -> monitor: empty; sandboxed and working */
 	REQ_PEER, /* monitor -> inspector, keeper, shipper: uint32_t enum role of the other end; one descriptor. Replaces an earlier one */
 	REQ_PROC, /* monitor -> inspector: struct proc_info */
+	REQ_WHO, /* inspector -> monitor: struct who_msg; answered with REQ_PROC when the process still runs */
 	REQ_SURVEYED, /* surveyor -> monitor: struct survey */
 	REQ_COMPILED, /* compiler -> monitor: text of errors (empty: none); descriptors: configuration, patterns */
-	REQ_SENSOR, /* monitor -> keeper: protobuf SensorEvent */
+	REQ_SENSOR, /* monitor -> keeper: struct sensor_msg; becomes a sensor.* alert */
 	REQ_ROLES, /* monitor -> keeper: struct roles_msg */
 	REQ_KEEP, /* inspector -> keeper: protobuf ToKeeper */
 	REQ_KEPT, /* keeper -> inspector: uint64_t: every finding and observation up to this number is committed */
@@ -41,6 +42,18 @@ struct roles_msg { /* what the keeper shows in its status */
 		uint32_t pid, restarts, up, pad;
 	} role[ROLE_MAX_];
 	char method[32]; /* "uprobe.session" */
+};
+
+/* What the monitor has to say of the sensor itself. Plain data: the monitor links no protobuf. */
+struct sensor_msg {
+	char kind[32]; /* "sensor.restart" */
+	char why[192];
+	uint64_t events, bytes;
+};
+
+struct who_msg {
+	uint32_t tgid, pad;
+	uint64_t start_ns;
 };
 
 struct req_msg {

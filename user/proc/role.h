@@ -27,7 +27,7 @@ enum start_fd {
 	START_CONFIG, /* sealed memfd: struct config */
 	START_PATTERNS, /* sealed memfd: what detect_compile() made */
 	START_PAGE, /* this role's struct page, read-write */
-	START_PAGES, /* keeper: memfd with every role's page, an array of ROLE_MAX_ struct page, read-only */
+	START_PAGES, /* keeper: memfd with copies of every role's page, an array of ROLE_MAX_ struct page, renewed twice a second */
 	START_KEEPER, /* inspector, shipper: socket to the keeper */
 	START_INSPECTOR, /* keeper: socket to the inspector */
 	START_SHIPPER, /* keeper: socket to the shipper */
@@ -53,6 +53,7 @@ struct start {
 	uint64_t epoch; /* unique per boot for each start of this role */
 	uint8_t key[MAC_KEY_LEN]; /* inspector: fingerprint key, all zero elsewhere */
 	uint64_t data_ring_bytes, control_ring_bytes;
+	uint64_t skip_conn; /* inspector: the connection it died on; to be muted. 0: none */
 	uint32_t max_conns;
 	uint32_t pad;
 	char host[256];

@@ -72,7 +72,8 @@ static _Noreturn void become(int binary, enum role role, uid_t uid, gid_t gid, b
 	    (syscall(SYS_setgroups, 0, NULL) || syscall(SYS_setresgid, gid, gid, gid) || syscall(SYS_setresuid, uid, uid, uid)))
 		_exit(126);
 	/* The binary is O_CLOEXEC and may have any number; everything from 4 up closes at exec. */
-	if (dup2(sock, ROLE_SOCKET) < 0 || syscall(SYS_close_range, ROLE_SOCKET + 1, ~0U, 4 /* CLOSE_RANGE_CLOEXEC */) < 0)
+	if (dup2(sock, ROLE_SOCKET) < 0 || fcntl(ROLE_SOCKET, F_SETFD, 0) < 0 ||
+	    syscall(SYS_close_range, ROLE_SOCKET + 1, ~0U, 4 /* CLOSE_RANGE_CLOEXEC */) < 0)
 		_exit(126);
 	syscall(SYS_execveat, binary, "", argv, environ, AT_EMPTY_PATH);
 	_exit(127);
