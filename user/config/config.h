@@ -12,7 +12,7 @@
 #include "detect/kind.h"
 
 #define CONFIG_PATH_MAX 256
-#define CONFIG_EXPORTS_MAX 4
+#define CONFIG_EXPORTS_MAX 1 /* one upstream: the store keeps one outbox */
 #define CONFIG_ERRORS_MAX 4096 /* bytes of error text */
 
 enum evidence_mode {

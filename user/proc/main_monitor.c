@@ -1,0 +1,487 @@
+/* user/proc/main_monitor.c - earshotd, the monitor: sets up, gives up root, then keeps probes and roles alive.
+ * It reads no byte from the wire, no tenant's file and no YAML: roles in cages do.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "base/clock.h"
+#include "base/own.h"
+#include "proc/caps.h"
+#include "proc/host.h"
+#include "proc/notify.h"
+#include "proc/prober.h"
+#include "proc/team.h"
+
+#define CONFIG_FILE "/etc/earshot/earshot.yaml"
+#define COMPILE_NS (60 * NS_PER_SEC)
+#define READY_NS (30 * NS_PER_SEC)
+#define LOSS_EVENT_NS (10 * NS_PER_SEC) /* at most one loss alert in so long */
+
+enum { EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_UNSUPPORTED };
+
+struct options {
+	const char *config; /* NULL: the default file if it exists */
+	bool check, foreground;
+};
+
+/* What the compiler made. */
+struct compiled {
+	int config_fd, patterns_fd;
+	const struct config *config;
+	char errors[CONFIG_ERRORS_MAX];
+	bool answered;
+};
+
+struct monitor {
+	struct loop *loop;
+	struct binaries binaries;
+	struct compiled compiled;
+	struct host host;
+	struct capture *capture;
+	struct team *team;
+	struct prober *prober;
+	pid_t viewer; /* `earshot tail` of --foreground */
+	bool announced;
+	bool failed; /* ends with EXIT_FAILED */
+	uint64_t started_ns;
+	struct ev_stats reported; /* losses the keeper was told of */
+	uint64_t reported_ns;
+};
+
+static void usage(FILE *f)
+{
+	fputs("Usage: earshotd [OPTION]...\n"
+	      "Watches TLS traffic of AI workloads on this host and raises alerts.\n\n"
+	      "  -c, --config FILE   configuration (default " CONFIG_FILE ", if it exists)\n"
+	      "  -t, --check-config  check the configuration and exit\n"
+	      "  -f, --foreground    print alerts as they happen; end with Ctrl-C\n"
+	      "      --print-caps    print the capabilities that earshotd needs and exit\n"
+	      "  -V, --version       print the version and exit\n"
+	      "  -h, --help          print this and exit\n\n"
+	      "Exit status: 0 ended as asked, 1 failed, 2 wrong usage or configuration,\n"
+	      "3 this host lacks what is needed (the message names it).\n"
+	      "See earshotd(8), earshot(1), earshot.yaml(5).\n",
+	      f);
+}
+
+/* -1: go on; else the exit code. */
+static int parse_options(int argc, char **argv, struct options *o)
+{
+	enum { PRINT_CAPS = 256 };
+	static const struct option longs[] = {
+		{ "config", required_argument, NULL, 'c' }, { "check-config", no_argument, NULL, 't' },
+		{ "foreground", no_argument, NULL, 'f' },   { "print-caps", no_argument, NULL, PRINT_CAPS },
+		{ "version", no_argument, NULL, 'V' },	    { "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "c:tfVh", longs, NULL)) != -1) {
+		switch (c) {
+		case 'c':
+			o->config = optarg;
+			break;
+		case 't':
+			o->check = true;
+			break;
+		case 'f':
+			o->foreground = true;
+			break;
+		case PRINT_CAPS:
+			caps_print(stdout);
+			return EXIT_OK;
+		case 'V':
+			puts("earshotd " EARSHOT_VERSION);
+			return EXIT_OK;
+		case 'h':
+			usage(stdout);
+			return EXIT_OK;
+		default:
+			fputs("Try 'earshotd --help'.\n", stderr);
+			return EXIT_USAGE;
+		}
+	}
+	if (optind < argc) {
+		fprintf(stderr, "earshotd: unexpected argument '%s'\nTry 'earshotd --help'.\n", argv[optind]);
+		return EXIT_USAGE;
+	}
+	return -1;
+}
+
+/* --- configuration */
+
+static int on_compiled(struct peer *p, const struct req_msg *m)
+{
+	struct compiled *c = p->ctx;
+	struct stat st;
+	void *map;
+
+	c->answered = true;
+	snprintf(c->errors, sizeof(c->errors), "%.*s", (int)m->len, (const char *)m->body);
+	if (m->len)
+		return 0;
+	if (m->n_fds != 2 || fstat(m->fds[0], &st) < 0 || st.st_size != sizeof(struct config))
+		return -EBADMSG;
+	/* Sealed, or its maker could change it after it was checked. */
+	for (int i = 0; i < 2; i++)
+		if ((fcntl(m->fds[i], F_GET_SEALS) & (F_SEAL_WRITE | F_SEAL_SHRINK)) != (F_SEAL_WRITE | F_SEAL_SHRINK))
+			return -EBADMSG;
+	map = mmap(NULL, sizeof(struct config), PROT_READ, MAP_SHARED, m->fds[0], 0);
+	if (map == MAP_FAILED)
+		return -errno;
+	c->config = map;
+	c->config_fd = steal_fd(&m->fds[0]);
+	c->patterns_fd = steal_fd(&m->fds[1]);
+	return 0;
+}
+
+static const struct req_row compiler_table[REQ_MAX_] = {
+	[REQ_COMPILED] = { ROLE_COMPILER, 0, CONFIG_ERRORS_MAX - 1, on_compiled },
+};
+
+/* Has the sandboxed compiler read the file (-1: none, the defaults). Errors are in ret->errors. */
+static int compile(const struct binaries *b, const char *name, int file, bool switch_user, struct compiled *ret)
+{
+	struct {
+		struct start start;
+		uint32_t kind;
+	} msg = { .start = { .role = ROLE_COMPILER }, .kind = START_FILE };
+	struct child child;
+	struct peer peer = { .role = ROLE_COMPILER, .table = compiler_table, .ctx = ret };
+	struct pollfd wait = { .events = POLLIN };
+	int err = spawn_role(b, ROLE_COMPILER, switch_user, NULL, NULL, &child);
+
+	if (err) {
+		snprintf(ret->errors, sizeof(ret->errors), "compiler cannot be started: %s", strerror(-err));
+		return err;
+	}
+	snprintf(msg.start.host, sizeof(msg.start.host), "%s", name);
+	err = req_send(child.sock, REQ_START, &msg, sizeof(msg.start) + (file >= 0 ? sizeof(msg.kind) : 0), &file, file >= 0);
+	peer.fd = wait.fd = child.sock;
+	if (!err && poll(&wait, 1, (int)(COMPILE_NS / NS_PER_MS)) == 1)
+		err = req_recv(&peer);
+	child_end(&child);
+	if (!ret->answered)
+		snprintf(ret->errors, sizeof(ret->errors), "the compiler ended without an answer");
+	return ret->config ? 0 : -EINVAL;
+}
+
+static int load_config(struct monitor *m, const struct options *o)
+{
+	const char *name = o->config ? o->config : CONFIG_FILE;
+	auto_close int file = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+	if (file < 0 && (o->config || errno != ENOENT)) {
+		fprintf(stderr, "earshotd: %s: %s\n", name, strerror(errno));
+		return EXIT_USAGE;
+	}
+	if (compile(&m->binaries, name, file, geteuid() == 0, &m->compiled)) {
+		/* Each line names its place: FILE:LINE:COLUMN. */
+		fprintf(stderr, "%s%s", m->compiled.errors,
+			m->compiled.errors[strcspn(m->compiled.errors, "\n")] ? "" : "\n");
+		return EXIT_USAGE;
+	}
+	if (o->check)
+		printf("%s: ok\n", file >= 0 ? name : "built-in settings");
+	return -1;
+}
+
+/* --- callbacks */
+
+static void on_proc(void *ctx, const struct proc_info *p)
+{
+	struct monitor *m = ctx;
+
+	team_proc(m->team, p);
+}
+
+static void on_who(void *ctx, const struct who_msg *w)
+{
+	struct monitor *m = ctx;
+
+	prober_who(m->prober, (pid_t)w->tgid, w->start_ns);
+}
+
+static void on_fresh(void *ctx)
+{
+	struct monitor *m = ctx;
+
+	if (m->prober)
+		prober_tell_all(m->prober);
+}
+
+static void on_signal(void *ctx, uint32_t events)
+{
+	struct monitor *m = ctx;
+
+	(void)events;
+	loop_stop(m->loop);
+}
+
+/* Copies the kernel's counters to the monitor's page and reports losses that grew. */
+static void account(struct monitor *m, uint64_t now_ns)
+{
+	static const struct {
+		enum ev_loss loss;
+		enum counter counter;
+		bool events; /* counted in events, not bytes */
+		bool normal; /* no loss: on purpose */
+	} rows[] = {
+		{ EV_LOSS_RING, CTR_LOST_RING, false, false },	     { EV_LOSS_FAULT, CTR_LOST_FAULT, false, false },
+		{ EV_LOSS_CALL, CTR_LOST_CALL, false, false },	     { EV_LOSS_MUTED, CTR_LOST_MUTED, false, true },
+		{ EV_LOSS_CONNS, CTR_LOST_CONNS, false, false },     { EV_LOSS_CONTROL, CTR_LOST_CONTROL, true, false },
+		{ EV_LOSS_NESTED, CTR_LOST_NESTED, true, false },    { EV_LOSS_SENDFILE, CTR_LOST_SENDFILE, true, false },
+	};
+	static_assert(ARRAY_SIZE(rows) == EV_LOSS_MAX_, "loss without a counter");
+	struct page *page = team_page(m->team, ROLE_MONITOR);
+	uint64_t events = 0, bytes = 0;
+	struct ev_stats s;
+
+	page->heartbeat_ns = now_ns;
+	if (capture_stats(m->capture, &s))
+		return;
+	page_set(page, CTR_CAPTURE_CALLS, s.calls);
+	page_set(page, CTR_CAPTURE_BYTES, s.bytes);
+	page_set(page, CTR_CAPTURE_RECORDS, s.records);
+	page_set(page, CTR_CAPTURE_OPENED, s.opened);
+	page_set(page, CTR_CAPTURE_CLOSED, s.closed);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		enum ev_loss l = rows[i].loss;
+
+		page_set(page, rows[i].counter, rows[i].events ? s.lost_events[l] : s.lost_bytes[l]);
+		if (rows[i].normal)
+			continue;
+		events += s.lost_events[l] - m->reported.lost_events[l];
+		bytes += s.lost_bytes[l] - m->reported.lost_bytes[l];
+	}
+	if (events && now_ns - m->reported_ns >= LOSS_EVENT_NS) {
+		team_event(m->team, "sensor.loss", events, bytes, "%" PRIu64 " bytes of %" PRIu64 " events were not captured",
+			   bytes, events);
+		m->reported = s;
+		m->reported_ns = now_ns;
+	}
+}
+
+static void tick(void *ctx, uint64_t now_ns)
+{
+	struct monitor *m = ctx;
+
+	account(m, now_ns);
+	capture_collect(m->capture);
+	notify_send("WATCHDOG=1");
+	if (!m->announced && team_ready(m->team) && prober_settled(m->prober)) {
+		m->announced = true;
+		log_info("watching: %u file(s) with TLS code, method %s, control socket %s/control.sock",
+			 capture_attached(m->capture), capture_method_names[capture_method(m->capture)],
+			 m->compiled.config->run_dir);
+		notify_send("READY=1\nSTATUS=watching");
+	} else if (!m->announced && !team_ready(m->team) && now_ns - m->started_ns > READY_NS) {
+		log_error("a role did not get ready in %" PRIu64 " s", (uint64_t)(READY_NS / NS_PER_SEC));
+		m->failed = true;
+		loop_stop(m->loop);
+	}
+	if (m->viewer > 0 && waitpid(m->viewer, NULL, WNOHANG) == m->viewer)
+		m->viewer = 0;
+}
+
+/* --- starting */
+
+/* `earshot tail` as a child: what an operator sees is what the CLI shows. */
+static pid_t start_viewer(const struct monitor *m)
+{
+	char path[4096];
+	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 32);
+	pid_t pid;
+
+	if (n < 0)
+		return 0;
+	path[n] = 0;
+	strcpy(strrchr(path, '/') + 1, "earshot");
+	if (access(path, X_OK) < 0)
+		strcpy(strrchr(path, '/') + 1, "../bin/earshot");
+	pid = fork();
+	if (pid)
+		return pid < 0 ? 0 : pid;
+	setsid();
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	execl(path, "earshot", "--run-dir", m->compiled.config->run_dir, "tail", "--wait", "30", (char *)NULL);
+	_exit(127);
+}
+
+static int watch_signals(struct monitor *m)
+{
+	sigset_t set;
+	int fd;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+		return -errno;
+	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return fd < 0 ? -errno : loop_add(m->loop, fd, EPOLLIN, on_signal, m);
+}
+
+static int unsupported(const char *why)
+{
+	log_error("%s", why);
+	return EXIT_UNSUPPORTED;
+}
+
+static int failed(const char *what, int err)
+{
+	log_error("%s: %s", what, strerror(-err));
+	return EXIT_FAILED;
+}
+
+static int run(struct monitor *m, const struct options *o)
+{
+	const struct config *c = m->compiled.config;
+	const struct rlimit files = { 65536, 65536 }, no_core = { 0, 0 };
+	struct capture_opts capture_opts = {
+		.ring_bytes = c->capture.ring_bytes,
+		.max_conns = c->capture.max_connections,
+		.max_call_bytes = c->capture.max_call_bytes,
+		.method = -1,
+	};
+	struct team_opts team_opts = { .who = on_who, .fresh = on_fresh, .ctx = m };
+	struct prober_opts prober_opts = { .proc = on_proc, .ctx = m };
+	uid_t uid, keeper_uid;
+	gid_t gid, keeper_gid;
+	const char *missing;
+	char why[512] = "";
+	int err;
+
+	log_init("earshotd", c->log_level);
+	missing = caps_missing();
+	if (missing && geteuid() != 0)
+		return unsupported("earshotd must be started as root (it gives most of root up at once)");
+	if (missing) {
+		snprintf(why, sizeof(why), "%s is missing; earshotd needs what `earshotd --print-caps` lists", missing);
+		return unsupported(why);
+	}
+	setrlimit(RLIMIT_CORE, &no_core);
+	setrlimit(RLIMIT_NOFILE, &files);
+	prctl(PR_SET_DUMPABLE, 0);
+
+	role_ids(ROLE_MONITOR, &uid, &gid);
+	role_ids(ROLE_KEEPER, &keeper_uid, &keeper_gid);
+	err = host_open(&m->host, c, uid, gid, keeper_uid, keeper_gid, why, sizeof(why));
+	if (err) {
+		log_error("%s", why);
+		return EXIT_FAILED;
+	}
+	notify_open();
+	err = caps_drop(uid, gid, true);
+	if (err)
+		return failed("privileges cannot be dropped", err);
+	err = capture_new(&m->capture, &capture_opts, why, sizeof(why));
+	if (err)
+		return unsupported(why);
+	if (capture_method(m->capture) != CAPTURE_PERF)
+		caps_drop_admin();
+
+	err = loop_new(&m->loop);
+	if (!err)
+		err = watch_signals(m);
+	if (err)
+		return failed("event loop", err);
+	team_opts.binaries = prober_opts.binaries = &m->binaries;
+	team_opts.capture = prober_opts.capture = m->capture;
+	team_opts.config = c;
+	team_opts.config_fd = m->compiled.config_fd;
+	team_opts.patterns_fd = m->compiled.patterns_fd;
+	team_opts.control_fd = m->host.control_fd;
+	team_opts.store_fd = m->host.store_fd;
+	team_opts.ca_fd = m->host.ca_fd;
+	team_opts.cert_fd = m->host.cert_fd;
+	team_opts.key_fd = m->host.key_fd;
+	memcpy(team_opts.boot, m->host.boot, sizeof(team_opts.boot));
+	memcpy(team_opts.key, m->host.key, sizeof(team_opts.key));
+	memcpy(team_opts.host, m->host.name, sizeof(team_opts.host));
+	err = team_new(&m->team, m->loop, &team_opts);
+	explicit_bzero(team_opts.key, sizeof(team_opts.key));
+	explicit_bzero(m->host.key, sizeof(m->host.key));
+	if (!err)
+		err = team_start(m->team);
+	if (err)
+		return failed("roles cannot be started", err);
+	prober_opts.page = team_page(m->team, ROLE_MONITOR);
+	err = prober_new(&m->prober, m->loop, &prober_opts, why, sizeof(why));
+	if (err)
+		return unsupported(*why ? why : strerror(-err));
+	err = prober_scan(m->prober);
+	if (!err)
+		err = loop_every(m->loop, NS_PER_SEC / 4, tick, m);
+	if (err)
+		return failed("running processes cannot be examined", err);
+	if (o->foreground)
+		m->viewer = start_viewer(m);
+	m->started_ns = mono_ns();
+	err = loop_run(m->loop);
+	if (err)
+		return failed("event loop", err);
+	return m->failed ? EXIT_FAILED : EXIT_OK;
+}
+
+/* In the order of the data: no more probes, then who reads, keeps, ships. */
+static void stop(struct monitor *m)
+{
+	notify_send("STOPPING=1");
+	prober_free(&m->prober);
+	if (m->team) {
+		if (m->capture)
+			account(m, mono_ns());
+		team_stop(m->team);
+	}
+	if (m->viewer > 0) {
+		kill(m->viewer, SIGTERM);
+		waitpid(m->viewer, NULL, 0);
+	}
+	team_free(&m->team);
+	capture_free(&m->capture);
+	loop_free(&m->loop);
+	host_close(&m->host);
+}
+
+int main(int argc, char **argv)
+{
+	struct monitor m = {
+		.compiled = { .config_fd = -1, .patterns_fd = -1 },
+		.host = { .run_fd = -1, .store_fd = -1, .control_fd = -1, .ca_fd = -1, .cert_fd = -1, .key_fd = -1 },
+	};
+	struct options o = { 0 };
+	char why[512] = "";
+	int code = parse_options(argc, argv, &o);
+
+	if (code >= 0)
+		return code;
+	log_init("earshotd", LOG_LEVEL_INFO);
+	if (binaries_open(&m.binaries, why, sizeof(why))) {
+		log_error("%s", why);
+		return EXIT_FAILED;
+	}
+	code = load_config(&m, &o);
+	if (code >= 0)
+		return code;
+	if (o.check)
+		return EXIT_OK;
+	code = run(&m, &o);
+	stop(&m);
+	return code;
+}

@@ -1,0 +1,33 @@
+/* user/proc/prober.h - from a mapped file to probes in it: discovery, survey, attach; and who the processes are. In the monitor. */
+#pragma once
+
+#include "capture/capture.h"
+#include "proc/loop.h"
+#include "proc/page.h"
+#include "proc/spawn.h"
+
+#define PROBER_FILES_MAX 16384 /* files remembered; beyond it new ones are refused and counted */
+#define PROBER_PROCS_MAX 4096 /* processes remembered for the inspector; beyond it the longest gone gives way */
+#define PROBER_QUEUE_MAX 2048 /* files waiting for the surveyor */
+
+struct prober;
+
+struct prober_opts {
+	const struct binaries *binaries;
+	struct capture *capture;
+	struct page *page; /* the monitor's */
+	void (*proc)(void *ctx, const struct proc_info *p); /* a process that maps TLS code, or asked for */
+	void *ctx;
+};
+
+/* -errno with a sentence in why. */
+int prober_new(struct prober **ret, struct loop *l, const struct prober_opts *o, char *why, size_t why_size);
+void prober_free(struct prober **p);
+/* Looks at everything that runs. */
+int prober_scan(struct prober *p);
+/* The first scan's files were all examined. */
+bool prober_settled(const struct prober *p);
+/* Calls proc for every process known, for a fresh inspector. */
+void prober_tell_all(struct prober *p);
+/* Who is it? Calls proc when the process still runs. */
+void prober_who(struct prober *p, pid_t pid, uint64_t start_ns);
