@@ -45,6 +45,8 @@ struct exchange {
 
 /* The field's value, or an empty span. name in lower case. */
 struct span exchange_field(const struct exchange *x, enum side side, const char *name);
+/* The target's path, as sent: without scheme, authority and query. */
+struct span exchange_path(const struct exchange *x);
 
 /* Per exchange: request (head complete), body/gap/event of either side in wire order, request_end, response (head complete),
  * ..., end. Exactly one request and one end for each exchange; a response whose request was never seen is skipped and counted.

@@ -1,0 +1,271 @@
+/* user/flow/h1.c - HTTP/1.1 on one connection: which response answers which request (RFC 9112 section 9.3).
+ * Owns a parser for each side and the queue of requests that wait, capped by max_pipeline.
+ */
+#include "flow/h1.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/own.h"
+
+TAILQ_HEAD(queue, exch);
+
+struct stream {
+	struct h1 *of;
+	enum side side;
+	struct http1 *parser;
+	struct exch *now; /* whose message is being read; NULL between messages and for one that is skipped */
+	bool inside; /* a message is open in the parser */
+	uint64_t gap_seen; /* bytes of the current gap that the parser placed inside a body */
+};
+
+struct h1 {
+	struct flow_env *env;
+	const struct conn_info *conn;
+	bool client;
+	struct stream streams[SIDE_MAX_];
+	struct queue queue; /* oldest first; each exchange from its request's start line to its end */
+	uint32_t n_queue;
+	uint32_t n_skipped; /* requests behind the queue that were not taken for want of room or memory */
+	uint64_t n_all, n_wanted;
+	bool lost_place; /* a gap may have swallowed responses whole */
+	bool left; /* the connection does not speak HTTP/1 any more */
+};
+
+static void finish(struct h1 *h, struct exch *e)
+{
+	for (enum side s = 0; s < SIDE_MAX_; s++)
+		if (h->streams[s].now == e)
+			h->streams[s].now = NULL;
+	TAILQ_REMOVE(&h->queue, e, link);
+	h->n_queue--;
+	exch_free(&e);
+}
+
+static void request_head(struct h1 *h, const struct http1_head *head)
+{
+	struct stream *s = &h->streams[SIDE_REQUEST];
+	struct exch *e;
+
+	/* Responses come in the order of their requests: once one request is skipped, so are all behind it until the queue is
+	 * empty.
+	 */
+	if (h->n_skipped || h->n_queue >= h->env->limits.max_pipeline) {
+		h->n_skipped++;
+		h->env->stats.cut++;
+		return;
+	}
+	if (exch_new(&e, h->env, h->conn, h->client)) {
+		h->n_skipped++;
+		h->env->stats.cut++;
+		h->env->err = -ENOMEM;
+		return;
+	}
+	TAILQ_INSERT_TAIL(&h->queue, e, link);
+	h->n_queue++;
+	s->now = e;
+	exch_request(e, head->method, head->target);
+}
+
+/* The exchange that the response beginning now belongs to. */
+static struct exch *answered(struct h1 *h)
+{
+	struct exch *e = TAILQ_FIRST(&h->queue);
+
+	/* Answered already, but its request never ended: the end was lost, or else the server would not go on. */
+	if (e && e->m[SIDE_RESPONSE].done) {
+		finish(h, e);
+		e = TAILQ_FIRST(&h->queue);
+	}
+	/* Clients hardly ever pipeline: if several requests wait behind a gap, the responses of all but the last were in it. */
+	while (h->lost_place && e && TAILQ_NEXT(e, link)) {
+		finish(h, e);
+		e = TAILQ_FIRST(&h->queue);
+	}
+	h->lost_place = false;
+	return e;
+}
+
+static void response_head(struct h1 *h, const struct http1_head *head)
+{
+	struct stream *s = &h->streams[SIDE_RESPONSE];
+
+	s->now = answered(h);
+	if (s->now) {
+		exch_response(s->now, head->status);
+		return;
+	}
+	if (h->n_skipped)
+		h->n_skipped--;
+	h->env->stats.unpaired++;
+}
+
+static void on_head(void *ctx, const struct http1_head *head)
+{
+	struct stream *s = ctx;
+
+	s->inside = true;
+	if (s->of->left)
+		return;
+	if (s->side == SIDE_REQUEST)
+		request_head(s->of, head);
+	else
+		response_head(s->of, head);
+}
+
+static void on_field(void *ctx, struct span name, struct span value)
+{
+	struct stream *s = ctx;
+
+	if (s->now)
+		exch_field(s->now, s->side, name, value);
+}
+
+static void on_fields_end(void *ctx, bool ambiguous)
+{
+	struct stream *s = ctx;
+	struct exch *e = s->now;
+
+	if (!e)
+		return;
+	exch_fields_end(e, s->side, ambiguous);
+	if (s->side == SIDE_REQUEST) {
+		s->of->n_all++;
+		s->of->n_wanted += !e->ignored;
+		return;
+	}
+	if (span_eq(e->x.method, SPAN_LIT("HEAD")))
+		http1_no_body(s->parser);
+	/* A tunnel begins (RFC 9110 section 9.3.6). */
+	if (span_eq(e->x.method, SPAN_LIT("CONNECT")) && e->x.status / 100 == 2) {
+		http1_no_body(s->parser);
+		s->of->left = true;
+	}
+}
+
+static void on_body(void *ctx, struct span data)
+{
+	struct stream *s = ctx;
+
+	if (s->now)
+		exch_body(s->now, s->side, data);
+}
+
+static void on_gap(void *ctx, uint64_t n)
+{
+	struct stream *s = ctx;
+
+	s->gap_seen += n;
+	if (s->now)
+		exch_gap(s->now, s->side, n);
+}
+
+static void on_end(void *ctx, enum http1_end how)
+{
+	struct stream *s = ctx;
+	struct exch *e = s->now;
+
+	s->inside = false;
+	s->now = NULL;
+	if (!e)
+		return;
+	exch_message_end(e, s->side, how);
+	/* A response may end before its request does; the exchange ends with the later of the two. */
+	if (e->m[SIDE_REQUEST].done && e->m[SIDE_RESPONSE].done)
+		finish(s->of, e);
+}
+
+static const struct http1_ops parser_ops = {
+	.head = on_head,
+	.field = on_field,
+	.fields_end = on_fields_end,
+	.body = on_body,
+	.gap = on_gap,
+	.end = on_end,
+};
+
+int h1_new(struct h1 **ret, struct flow_env *env, const struct conn_info *conn, bool client)
+{
+	auto_free(h1) struct h1 *h = calloc(1, sizeof(*h));
+
+	if (!h)
+		return -ENOMEM;
+	h->env = env;
+	h->conn = conn;
+	h->client = client;
+	TAILQ_INIT(&h->queue);
+	for (enum side s = 0; s < SIDE_MAX_; s++) {
+		int err;
+
+		h->streams[s].of = h;
+		h->streams[s].side = s;
+		err = http1_new(&h->streams[s].parser, s == SIDE_REQUEST, &parser_ops, &h->streams[s]);
+		if (err)
+			return err;
+	}
+	*ret = steal(h);
+	return 0;
+}
+
+static void end_all(struct h1 *h)
+{
+	struct exch *e;
+
+	while ((e = TAILQ_FIRST(&h->queue)))
+		finish(h, e);
+}
+
+void h1_free(struct h1 **hp)
+{
+	struct h1 *h = *hp;
+
+	if (!h)
+		return;
+	*hp = NULL;
+	end_all(h);
+	for (enum side s = 0; s < SIDE_MAX_; s++)
+		http1_free(&h->streams[s].parser);
+	free(h);
+}
+
+int h1_feed(struct h1 *h, enum side side, struct span in)
+{
+	int err;
+
+	if (h->left)
+		return -EOPNOTSUPP;
+	err = http1_feed(h->streams[side].parser, in);
+	if (err == -EBADMSG) {
+		h->env->stats.broken++;
+		h->lost_place |= side == SIDE_RESPONSE;
+	} else if (err == -EOPNOTSUPP) {
+		h->left = true;
+	}
+	if (!h->left)
+		return 0;
+	end_all(h);
+	return -EOPNOTSUPP;
+}
+
+void h1_gap(struct h1 *h, enum side side, uint64_t n)
+{
+	struct stream *s = &h->streams[side];
+
+	s->gap_seen = 0;
+	http1_gap(s->parser, n);
+	if (side == SIDE_RESPONSE && !(s->inside && s->gap_seen == n))
+		h->lost_place = true;
+}
+
+void h1_close(struct h1 *h)
+{
+	for (enum side s = 0; s < SIDE_MAX_; s++)
+		http1_end(h->streams[s].parser);
+	end_all(h);
+}
+
+void h1_counts(const struct h1 *h, uint64_t *ret_all, uint64_t *ret_wanted)
+{
+	*ret_all = h->n_all;
+	*ret_wanted = h->n_wanted;
+}

@@ -1,0 +1,18 @@
+/* user/flow/h1.h - inside user/flow: HTTP/1.1 on one connection, requests paired with their responses. */
+#pragma once
+
+#include "flow/exchange.h"
+
+struct h1;
+
+/* client: the captured process sends the requests. -ENOMEM. */
+int h1_new(struct h1 **ret, struct flow_env *env, const struct conn_info *conn, bool client);
+/* Ends what is open. */
+void h1_free(struct h1 **h);
+/* 0; -EOPNOTSUPP: the connection left HTTP/1 (an upgrade or a tunnel), feed it no more. */
+int h1_feed(struct h1 *h, enum side side, struct span in);
+void h1_gap(struct h1 *h, enum side side, uint64_t n);
+/* No more bytes will come on either side. */
+void h1_close(struct h1 *h);
+/* Exchanges so far, and those of them that someone wanted. */
+void h1_counts(const struct h1 *h, uint64_t *ret_all, uint64_t *ret_wanted);
