@@ -105,8 +105,6 @@ static void on_head(void *ctx, const struct http1_head *head)
 	struct stream *s = ctx;
 
 	s->inside = true;
-	if (s->of->left)
-		return;
 	if (s->side == SIDE_REQUEST)
 		request_head(s->of, head);
 	else
@@ -139,7 +137,7 @@ static void on_fields_end(void *ctx, bool ambiguous)
 	/* A tunnel begins (RFC 9110 section 9.3.6). */
 	if (span_eq(e->x.method, SPAN_LIT("CONNECT")) && e->x.status / 100 == 2) {
 		http1_no_body(s->parser);
-		s->of->left = true;
+		http1_tunnel(s->parser);
 	}
 }
 
@@ -235,16 +233,19 @@ int h1_feed(struct h1 *h, enum side side, struct span in)
 	if (h->left)
 		return -EOPNOTSUPP;
 	err = http1_feed(h->streams[side].parser, in);
-	if (err == -EBADMSG) {
-		h->env->stats.broken++;
-		h->lost_place |= side == SIDE_RESPONSE;
-	} else if (err == -EOPNOTSUPP) {
-		h->left = true;
-	}
-	if (!h->left)
+	if (!err)
 		return 0;
-	end_all(h);
-	return -EOPNOTSUPP;
+	if (err == -EOPNOTSUPP) {
+		h->left = true;
+		end_all(h);
+		return err;
+	}
+	/* The parser looks for the next start line by itself. */
+	if (err == -ENOMEM)
+		h->env->err = err;
+	h->env->stats.broken++;
+	h->lost_place |= side == SIDE_RESPONSE;
+	return 0;
 }
 
 void h1_gap(struct h1 *h, enum side side, uint64_t n)
