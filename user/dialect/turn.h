@@ -75,6 +75,7 @@ struct turn {
 	char error_code[64]; /* of an error response */
 	enum outcome outcome;
 	bool stream; /* the request asked for a stream */
+	uint32_t n_findings; /* the judge's own count */
 	uint64_t inspected; /* bytes of text kept in segments */
 	uint64_t uninspected; /* bytes of text captured but not kept (caps), and skipped[] in all */
 };

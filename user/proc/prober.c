@@ -106,13 +106,14 @@ static struct proc *proc_slot(struct prober *p)
 }
 
 /* (Re)reads who a process is and passes it on. An exec changes the answer for the same process. */
-static void look(struct prober *p, pid_t pid)
+static int look(struct prober *p, pid_t pid)
 {
 	struct proc *known = proc_of(p, pid);
 	struct proc_info info;
+	int err = snapshot_process(pid, &info);
 
-	if (snapshot_process(pid, &info))
-		return;
+	if (err)
+		return err;
 	if (known && known->info.start_ns != info.start_ns) {
 		known->gone_ns = mono_ns(); /* the number was used again */
 		known = NULL;
@@ -120,10 +121,11 @@ static void look(struct prober *p, pid_t pid)
 	if (!known)
 		known = proc_slot(p);
 	if (!known)
-		return;
+		return -ENOMEM;
 	known->info = info;
 	known->gone_ns = 0;
 	p->o.proc(p->o.ctx, &info);
+	return 0;
 }
 
 static void next_job(struct prober *p);
@@ -387,9 +389,11 @@ void prober_tell_all(struct prober *p)
 void prober_who(struct prober *p, pid_t pid, uint64_t start_ns)
 {
 	const struct proc *known = proc_of(p, pid);
+	/* Gone without a trace is an answer, too, so that nobody waits for it. */
+	const struct proc_info gone = { .tgid = (uint32_t)pid, .start_ns = start_ns, .flags = PROC_EXITED };
 
 	if (known && proc_same((uint32_t)pid, start_ns, &known->info))
 		p->o.proc(p->o.ctx, &known->info);
-	else
-		look(p, pid);
+	else if (look(p, pid))
+		p->o.proc(p->o.ctx, &gone);
 }

@@ -1,0 +1,526 @@
+/* user/proc/main_inspector.c - the inspector: rings in, findings out. No uid of note, no network, no files, no bpf().
+ * One thread: drain the control ring, then the data ring, then what closed; tell the keeper; sleep as long as the traffic allows.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "alert/pack.h"
+#include "base/clock.h"
+#include "base/own.h"
+#include "capture/ring.h"
+#include "detect/detect.h"
+#include "dialect/dialect.h"
+#include "proc/req.h"
+#include "proc/sandbox.h"
+#include "proc/sendq.h"
+
+#define WAIT_MIN_MS 1 /* after records came */
+#define WAIT_MAX_MS 20
+#define IDLE_NS NS_PER_SEC /* without a record for so long: ask to be woken */
+#define BEAT_MS 500
+#define WHO_NS (100 * NS_PER_MS) /* how long a finding waits to learn who its process is */
+#define STOP_NS (3 * NS_PER_SEC) /* for the keeper to commit the last findings */
+#define PROCS_MAX 4096 /* a power of two */
+#define ENDED_MAX 4096 /* closes and exits held back until the data before them is read */
+
+struct inspector {
+	struct role_ctx role;
+	struct ring *data, *control;
+	const struct ev_conn *conns;
+	uint64_t *slots;
+	struct ev_wake *wake;
+	struct mac *mac;
+	struct flow *flow;
+	struct reader *reader;
+	struct detect *detect;
+	struct sendq *sendq;
+	struct peer monitor, keeper;
+	struct proc_info *procs; /* direct mapped by tgid */
+	union {
+		struct ev_hdr hdr;
+		struct ev_ctl ctl;
+		struct ev_exit exit;
+	} ended[ENDED_MAX];
+	size_t n_ended;
+	uint64_t now_ns;
+	uint64_t bad_records;
+	uint64_t drops_told; /* of sendq_dropped() */
+	bool stop;
+};
+
+/* --- who */
+
+static struct proc_info *proc_at(struct inspector *in, uint32_t tgid)
+{
+	return &in->procs[XXH3_64bits(&tgid, sizeof(tgid)) & (PROCS_MAX - 1)];
+}
+
+static const struct proc_info *proc_known(struct inspector *in, uint32_t tgid, uint64_t start_ns)
+{
+	const struct proc_info *p = proc_at(in, tgid);
+
+	/* A record whose connection is gone from the kernel's table tells no start time. */
+	return p->tgid == tgid && (!start_ns || proc_same(tgid, start_ns, p)) ? p : NULL;
+}
+
+static void ask_who(struct inspector *in, uint32_t tgid, uint64_t start_ns)
+{
+	struct who_msg who = { .tgid = tgid, .start_ns = start_ns };
+
+	if (!proc_known(in, tgid, start_ns))
+		req_send(in->monitor.fd, REQ_WHO, &who, sizeof(who), NULL, 0);
+}
+
+/* Waits a little for the monitor's answer; a process that is gone is answered, too. */
+static const struct proc_info *proc_for(struct inspector *in, const struct conn_info *c)
+{
+	uint64_t deadline = mono_ns() + WHO_NS, now;
+	const struct proc_info *p = proc_known(in, c->tgid, c->start_ns);
+
+	if (p)
+		return p;
+	ask_who(in, c->tgid, c->start_ns);
+	while (!(p = proc_known(in, c->tgid, c->start_ns)) && (now = mono_ns()) < deadline) {
+		struct pollfd wait = { .fd = in->monitor.fd, .events = POLLIN };
+
+		if (poll(&wait, 1, (int)((deadline - now) / NS_PER_MS) + 1) == 1 && req_recv(&in->monitor) < 0)
+			break;
+	}
+	return p;
+}
+
+/* --- findings and observations */
+
+static struct pack_prefixes prefixes_of(struct inspector *in, const struct turn *t, bool with_response)
+{
+	struct pack_prefixes p;
+
+	p.n = detect_prefixes(in->detect, t, with_response, p.h, ARRAY_SIZE(p.h));
+	return p;
+}
+
+static struct pack_source source_of(struct inspector *in, const struct turn *t)
+{
+	const struct proc_info *p = proc_for(in, t->exchange->conn);
+
+	return (struct pack_source){
+		.turn = t,
+		.proc = p && *p->comm ? p : NULL, /* a process that is gone has no name here: the connection knows more */
+		.mac = in->mac,
+		.boot = in->role.start.boot,
+		.epoch = in->role.start.epoch,
+		.evidence = in->role.config->evidence,
+	};
+}
+
+static void queue(struct inspector *in, const uint8_t *msg, ssize_t len)
+{
+	if (len > 0)
+		sendq_add(in->sendq, span_of(msg, (size_t)len));
+}
+
+struct emit_ctx {
+	struct inspector *in;
+	struct turn *turn;
+	struct pack_prefixes before;
+	bool have_before;
+};
+
+static void on_finding(void *ctx, const struct finding *f)
+{
+	static uint8_t msg[PACK_MAX];
+	struct emit_ctx *e = ctx;
+	struct pack_source s;
+
+	/* Hashing the conversation is for turns that need it. */
+	if (!e->have_before)
+		e->before = prefixes_of(e->in, e->turn, false);
+	e->have_before = true;
+	s = source_of(e->in, e->turn);
+	e->turn->n_findings++;
+	queue(e->in, msg, pack_finding(&s, sendq_next(e->in->sendq), f, &e->before, msg, sizeof(msg)));
+}
+
+static void judge(struct inspector *in, struct turn *t, enum detect_phase phase)
+{
+	struct emit_ctx e = { .in = in, .turn = t };
+
+	detect_turn(in->detect, t, phase, on_finding, &e);
+}
+
+static void on_request(void *ctx, struct turn *t)
+{
+	judge(ctx, t, DETECT_REQUEST);
+}
+
+static void on_turn_end(void *ctx, struct turn *t)
+{
+	static uint8_t msg[PACK_MAX];
+	struct inspector *in = ctx;
+	struct pack_prefixes before, after;
+	struct pack_source s;
+
+	judge(in, t, DETECT_RESPONSE);
+	before = prefixes_of(in, t, false);
+	after = prefixes_of(in, t, true);
+	s = source_of(in, t);
+	queue(in, msg, pack_observation(&s, sendq_next(in->sendq), &before, &after, t->n_findings, msg, sizeof(msg)));
+}
+
+/* --- rings */
+
+static struct conn_info info_of(const struct ev_conn *c)
+{
+	struct conn_info i = { .id = c->id, .tgid = c->tgid, .ppid = c->ppid, .uid = c->uid, .slot = c->slot,
+			       .start_ns = c->start_ns, .cgroup = c->cgroup, .sock = c->sock };
+
+	memcpy(i.comm, c->comm, sizeof(i.comm));
+	i.comm[sizeof(i.comm) - 1] = 0;
+	return i;
+}
+
+/* What the kernel's table says of the connection of a record; little, when the slot has a new user already. */
+static struct conn_info info_of_record(const struct inspector *in, const struct ev_hdr *h)
+{
+	struct conn_info i = { .id = h->conn, .tgid = h->tgid, .slot = h->slot };
+
+	if (h->slot < in->role.start.max_conns && in->conns[h->slot].id == h->conn) {
+		struct ev_conn c = in->conns[h->slot];
+
+		if (in->conns[h->slot].id == h->conn)
+			i = info_of(&c);
+	}
+	return i;
+}
+
+static void on_data(void *ctx, struct span record)
+{
+	struct inspector *in = ctx;
+	const struct ev_hdr *h = (const struct ev_hdr *)record.p;
+	struct conn_info info;
+
+	if (record.len < sizeof(*h) || h->kind != EV_DATA || h->len > record.len - sizeof(*h) || !h->conn) {
+		in->bad_records++;
+		return;
+	}
+	if (h->conn == in->role.start.skip_conn) {
+		/* The last inspector died on it. */
+		if (h->slot < in->role.start.max_conns)
+			__atomic_store_n(&in->slots[h->slot], EV_SLOT(h->conn, EV_MUTE), __ATOMIC_RELAXED);
+		return;
+	}
+	in->role.page->pos = h->pos;
+	__atomic_store_n(&in->role.page->conn, h->conn, __ATOMIC_RELEASE);
+	info = info_of_record(in, h);
+	flow_data(in->flow, &info, h->flags & EV_F_WRITE ? EV_WRITE : EV_READ, h->pos, span_of(h + 1, h->len), in->now_ns);
+	__atomic_store_n(&in->role.page->undecided, flow_undecided(in->flow), __ATOMIC_RELAXED);
+	__atomic_store_n(&in->role.page->conn, 0, __ATOMIC_RELEASE);
+}
+
+static void on_control(void *ctx, struct span record)
+{
+	static const size_t sizes[EV_KIND_MAX_] = {
+		[EV_OPEN] = sizeof(struct ev_ctl), [EV_SOCK] = sizeof(struct ev_ctl),
+		[EV_CLOSE] = sizeof(struct ev_ctl), [EV_EXIT] = sizeof(struct ev_exit),
+	};
+	static const uint64_t zero[EV_DIR_MAX_];
+	struct inspector *in = ctx;
+	const struct ev_hdr *h = (const struct ev_hdr *)record.p;
+	const struct ev_ctl *c = (const struct ev_ctl *)record.p;
+	struct conn_info info;
+
+	if (record.len < sizeof(*h) || h->kind >= EV_KIND_MAX_ || !sizes[h->kind] || record.len < sizes[h->kind]) {
+		in->bad_records++;
+		return;
+	}
+	switch (h->kind) {
+	case EV_OPEN:
+		info = info_of(&c->conn);
+		ask_who(in, info.tgid, info.start_ns);
+		flow_open(in->flow, &info, zero, in->now_ns);
+		break;
+	case EV_SOCK:
+		flow_sock(in->flow, c->conn.id, &c->conn.sock);
+		break;
+	default:
+		if (in->n_ended < ENDED_MAX)
+			memcpy(&in->ended[in->n_ended++], record.p, sizes[h->kind]);
+		break;
+	}
+}
+
+/* Returns how many records there were, or -EBADMSG. */
+static long drain(struct inspector *in)
+{
+	long control, data;
+
+	in->now_ns = mono_ns();
+	/* As many as surely fit in ended[]; the rest comes next time. */
+	control = ring_consume(in->control, on_control, in, ENDED_MAX);
+	/* Everything that an ended connection sent stands before this ring's present end. */
+	data = control < 0 ? control : ring_consume(in->data, on_data, in, 0);
+	if (data < 0)
+		return data;
+	for (size_t i = 0; i < in->n_ended; i++) {
+		const struct ev_conn *c = &in->ended[i].ctl.conn;
+		const uint64_t final[EV_DIR_MAX_] = { c->pos[EV_READ], c->pos[EV_WRITE] };
+
+		if (in->ended[i].hdr.kind == EV_CLOSE)
+			flow_close(in->flow, c->id, final, in->now_ns);
+		else
+			flow_exit(in->flow, in->ended[i].hdr.tgid, in->ended[i].exit.start_ns, in->now_ns);
+	}
+	in->n_ended = 0;
+	return control + data;
+}
+
+/* --- the other roles */
+
+static int on_proc(struct peer *p, const struct req_msg *m)
+{
+	struct inspector *in = p->ctx;
+	struct proc_info info;
+
+	memcpy(&info, m->body, sizeof(info));
+	*proc_at(in, info.tgid) = info;
+	return 0;
+}
+
+static int on_peer(struct peer *p, const struct req_msg *m)
+{
+	struct inspector *in = p->ctx;
+
+	if (m->n_fds != 1)
+		return -EBADMSG;
+	own_close(&in->keeper.fd);
+	in->keeper.fd = steal_fd(&m->fds[0]);
+	sendq_rewind(in->sendq);
+	return 0;
+}
+
+static int on_stop(struct peer *p, const struct req_msg *m)
+{
+	struct inspector *in = p->ctx;
+
+	(void)m;
+	in->stop = true;
+	return 0;
+}
+
+static int on_kept(struct peer *p, const struct req_msg *m)
+{
+	struct inspector *in = p->ctx;
+	uint64_t number;
+
+	memcpy(&number, m->body, sizeof(number));
+	return sendq_done(in->sendq, number);
+}
+
+static const struct req_row monitor_table[REQ_MAX_] = {
+	[REQ_PROC] = { ROLE_MONITOR, sizeof(struct proc_info), sizeof(struct proc_info), on_proc },
+	[REQ_PEER] = { ROLE_MONITOR, sizeof(uint32_t), sizeof(uint32_t), on_peer },
+	[REQ_STOP] = { ROLE_MONITOR, 0, 0, on_stop },
+};
+static const struct req_row keeper_table[REQ_MAX_] = {
+	[REQ_KEPT] = { ROLE_KEEPER, sizeof(uint64_t), sizeof(uint64_t), on_kept },
+};
+
+static void talk(struct inspector *in)
+{
+	static uint8_t msg[PACK_MAX];
+	uint64_t dropped = sendq_dropped(in->sendq);
+	int n;
+
+	while ((n = req_recv(&in->monitor)) > 0)
+		;
+	if (n < 0)
+		in->stop = true; /* the monitor is gone, or talks nonsense: nothing to work for */
+	if (in->keeper.fd < 0)
+		return;
+	while ((n = req_recv(&in->keeper)) > 0)
+		;
+	if (n == 0)
+		n = sendq_flush(in->sendq, in->keeper.fd);
+	if (n == 0 && dropped > in->drops_told) {
+		ssize_t len = pack_dropped(dropped - in->drops_told, msg, sizeof(msg));
+
+		if (len > 0 && !req_send(in->keeper.fd, REQ_KEEP, msg, (size_t)len, NULL, 0))
+			in->drops_told = dropped;
+	}
+	/* A new keeper comes with a new socket. */
+	if (n < 0)
+		own_close(&in->keeper.fd);
+}
+
+static void publish(struct inspector *in)
+{
+	const struct flow_stats *f = flow_stats(in->flow);
+	const struct reader_stats *r = reader_stats(in->reader);
+	const struct detect_stats *d = detect_stats(in->detect);
+	struct page *p = in->role.page;
+	const struct {
+		enum counter counter;
+		uint64_t value;
+	} rows[] = {
+		{ CTR_FLOW_BYTES, f->bytes }, { CTR_FLOW_GAP_BYTES, f->gap_bytes }, { CTR_FLOW_CONNS, f->conns },
+		{ CTR_FLOW_OPEN, f->open_conns }, { CTR_FLOW_EVICTED, f->evicted }, { CTR_FLOW_NOT_HTTP, f->not_http },
+		{ CTR_FLOW_EXCHANGES, f->exchanges }, { CTR_FLOW_UNPAIRED, f->unpaired }, { CTR_FLOW_BROKEN, f->broken },
+		{ CTR_FLOW_AMBIGUOUS, f->ambiguous }, { CTR_FLOW_DECODE_ERRORS, f->decode_errors }, { CTR_FLOW_CUT, f->cut },
+		{ CTR_TURNS, r->turns }, { CTR_TURNS_UNKNOWN, r->unknown_exchanges }, { CTR_JSON_BROKEN, r->json_broken },
+		{ CTR_TEXT_CUT, r->text_cut }, { CTR_SEGMENTS, d->segments }, { CTR_SEGMENT_BYTES, d->bytes },
+		{ CTR_CACHE_HITS, d->cache_hits }, { CTR_FINDINGS, d->findings }, { CTR_DETECT_ERRORS, d->errors },
+		{ CTR_FINDINGS_DROPPED, sendq_dropped(in->sendq) }, { CTR_RING_BAD, in->bad_records },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		page_set(p, rows[i].counter, rows[i].value);
+	__atomic_store_n(&p->undecided, flow_undecided(in->flow), __ATOMIC_RELAXED);
+	__atomic_store_n(&p->heartbeat_ns, in->now_ns, __ATOMIC_RELAXED);
+}
+
+/* Waits for a message, at most ms. sleeping: also for a record, with the kernel asked to wake us for the next one. */
+static void rest(struct inspector *in, int ms, bool sleeping)
+{
+	struct pollfd fds[] = {
+		{ .fd = in->monitor.fd, .events = POLLIN },
+		{ .fd = in->keeper.fd, .events = POLLIN },
+		{ .fd = sleeping ? in->role.fds[START_DATA_RING] : -1, .events = POLLIN },
+		{ .fd = sleeping ? in->role.fds[START_CONTROL_RING] : -1, .events = POLLIN },
+	};
+
+	if (sleeping) {
+		__atomic_store_n(&in->wake->asleep, 1, __ATOMIC_SEQ_CST);
+		/* A record may have come between the last look and the flag. */
+		if (ring_pending(in->data) || ring_pending(in->control))
+			ms = 0;
+	}
+	poll(fds, ARRAY_SIZE(fds), ms);
+	if (sleeping)
+		__atomic_store_n(&in->wake->asleep, 0, __ATOMIC_SEQ_CST);
+}
+
+static int work(struct inspector *in)
+{
+	uint64_t last_ns = mono_ns(), tick_ns = 0;
+	int wait = WAIT_MIN_MS;
+
+	while (!in->stop) {
+		long n = drain(in);
+		bool sleeping;
+
+		if (n < 0) {
+			log_error("the ring is inconsistent");
+			return 1;
+		}
+		talk(in);
+		if (in->now_ns - tick_ns >= NS_PER_SEC / 4) {
+			flow_tick(in->flow, in->now_ns);
+			publish(in);
+			tick_ns = in->now_ns;
+		}
+		if (n) {
+			last_ns = in->now_ns;
+			wait = WAIT_MIN_MS;
+		} else {
+			wait = MIN(wait * 2, WAIT_MAX_MS);
+		}
+		sleeping = in->now_ns - last_ns > IDLE_NS;
+		rest(in, sleeping ? BEAT_MS : wait, sleeping);
+	}
+	return 0;
+}
+
+/* What is captured is judged, what is judged is kept. */
+static void finish(struct inspector *in)
+{
+	uint64_t deadline;
+
+	drain(in);
+	flow_free(&in->flow);
+	deadline = mono_ns() + STOP_NS;
+	talk(in);
+	while (sendq_waiting(in->sendq) && in->keeper.fd >= 0 && mono_ns() < deadline) {
+		rest(in, 50, false);
+		talk(in);
+	}
+	if (sendq_waiting(in->sendq))
+		log_warn("%zu findings and observations were not committed", sendq_waiting(in->sendq));
+}
+
+static void *map(int fd, size_t size, int prot)
+{
+	void *p = fd < 0 ? MAP_FAILED : mmap(NULL, size, prot, MAP_SHARED, fd, 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
+static int set_up(struct inspector *in)
+{
+	static const struct reader_ops ops = { on_request, on_turn_end };
+	const struct role_ctx *r = &in->role;
+	struct detect_opts opts;
+	struct stat st;
+	const void *patterns;
+	int err;
+
+	err = ring_new(&in->data, r->fds[START_DATA_RING], r->start.data_ring_bytes);
+	if (!err)
+		err = ring_new(&in->control, r->fds[START_CONTROL_RING], r->start.control_ring_bytes);
+	if (err)
+		return err;
+	in->conns = map(r->fds[START_CONNS], r->start.max_conns * sizeof(*in->conns), PROT_READ);
+	in->slots = map(r->fds[START_SLOTS], r->start.max_conns * sizeof(*in->slots), PROT_READ | PROT_WRITE);
+	in->wake = map(r->fds[START_WAKE], sizeof(*in->wake), PROT_READ | PROT_WRITE);
+	in->procs = calloc(PROCS_MAX, sizeof(*in->procs));
+	if (!in->conns || !in->slots || !in->wake || !in->procs || fstat(r->fds[START_PATTERNS], &st) < 0)
+		return -ENOMEM;
+	patterns = map(r->fds[START_PATTERNS], (size_t)st.st_size, PROT_READ);
+	if (!patterns)
+		return -ENOMEM;
+	detect_default_opts(&opts);
+	memcpy(opts.key, r->start.key, sizeof(opts.key));
+	memcpy(opts.modes, r->config->detect.modes, sizeof(opts.modes));
+	opts.cache_bytes = r->config->detect.cache_bytes;
+	err = detect_new(&in->detect, &opts, span_of(patterns, (size_t)st.st_size));
+	if (!err)
+		err = mac_new(&in->mac, r->start.key);
+	if (!err)
+		err = reader_new(&in->reader, &ops, in);
+	if (!err)
+		err = flow_new(&in->flow, &flow_defaults, &reader_flow_ops, in->reader);
+	if (!err)
+		err = sendq_new(&in->sendq);
+	munmap((void *)patterns, (size_t)st.st_size);
+	explicit_bzero(&opts, sizeof(opts));
+	explicit_bzero(in->role.start.key, sizeof(in->role.start.key));
+	return err;
+}
+
+int main(void)
+{
+	static struct inspector in;
+	bool landlock;
+	int err, code;
+
+	role_begin(ROLE_INSPECTOR, &in.role);
+	in.monitor = (struct peer){ ROLE_SOCKET, ROLE_MONITOR, monitor_table, &in };
+	in.keeper = (struct peer){ in.role.fds[START_KEEPER], ROLE_KEEPER, keeper_table, &in };
+	err = set_up(&in);
+	if (!err)
+		err = sandbox_enter(ROLE_INSPECTOR, -1, &landlock);
+	if (err) {
+		log_error("cannot start: %s", strerror(-err));
+		return 1;
+	}
+	if (!landlock)
+		log_warn("this kernel has no Landlock; seccomp alone confines the inspector");
+	req_send(ROLE_SOCKET, REQ_READY, NULL, 0, NULL, 0);
+	code = work(&in);
+	finish(&in);
+	return code;
+}
