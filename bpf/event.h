@@ -2,12 +2,22 @@
 /* bpf/event.h - the only contract between kernel and user space. Fixed widths, explicit padding, both sides include it.
  * Two rings per inspector: data (EV_DATA) and control (the rest), so that payload overload cannot drop an open or a close.
  * Memory-mapped arrays beside them: conns (written by BPF, read-only to user space) and slots (policy, written by the inspector).
+ * A connection's open is submitted before its first data. So a consumer that takes the data ring's ring_mark() first, then
+ * empties the control ring, then consumes data up to the mark never meets data before its open (unless EV_LOSS_CONTROL
+ * counted it: then conns has it). A close may come before the last data: its pos[] tells.
  */
 #pragma once
 
 #ifndef __VMLINUX_H__
 #include <linux/types.h>
 #endif
+
+/* A process: a reused pid has another start. */
+struct ev_proc {
+	__u64 start_ns; /* start_boottime of the thread group leader */
+	__u32 tgid;
+	__u32 pad; /* 0 */
+};
 
 enum ev_kind {
 	EV_DATA = 1, /* struct ev_hdr, then len bytes of plaintext */
@@ -20,8 +30,9 @@ enum ev_kind {
 
 enum ev_dir { EV_READ, EV_WRITE, EV_DIR_MAX_ };
 
-/* ev_hdr.flags */
+/* ev_hdr.flags: the direction, and in the upper byte the turn: how often the direction changed so far, modulo 256. */
 #define EV_F_WRITE 1 /* direction is EV_WRITE */
+#define EV_TURN(flags) ((flags) >> 8 & 0xff)
 
 struct ev_hdr {
 	__u16 kind; /* enum ev_kind */
@@ -43,7 +54,8 @@ enum ev_loss {
 	EV_LOSS_MUTED, /* policy of the connection */
 	EV_LOSS_CONNS, /* connection table full */
 	EV_LOSS_CONTROL, /* control ring full: an open, socket or close event */
-	EV_LOSS_NESTED, /* more than CALLS_MAX_ calls in flight on one thread, or task storage refused */
+	EV_LOSS_NESTED, /* calls not followed: too many in flight on one thread, or task storage refused. Bytes are unknown, so
+		       * the connection is closed, and its next bytes open a new one */
 	EV_LOSS_SENDFILE, /* SSL_sendfile: no plaintext in user memory */
 	EV_LOSS_MAX_,
 };
@@ -59,7 +71,7 @@ struct ev_stats {
 };
 
 struct ev_sock {
-	__u16 family; /* AF_INET, AF_INET6; 0: unknown, and the rest is 0 */
+	__u16 family; /* AF_INET, AF_INET6 (never a mapped IPv4 address); 0: unknown, and the rest is 0 */
 	__u16 local_port, remote_port; /* host order */
 	__u16 pad;
 	__u8 local[16], remote[16]; /* network order; IPv4 in the first 4 */
@@ -78,8 +90,12 @@ struct ev_conn {
 	__u32 tgid, ppid;
 	__u32 uid, slot;
 	struct ev_sock sock;
-	__u8 comm[16];
-	__u64 pad[2];
+	__u8 comm[16]; /* of the thread group leader */
+	__u32 turn; /* how often the direction changed */
+	__u8 dir; /* enum ev_dir of the latest bytes */
+	__u8 votes; /* how firmly sock is believed */
+	__u16 pad;
+	__u64 pad2;
 };
 _Static_assert(sizeof(struct ev_conn) == 152, "wire layout");
 
@@ -94,14 +110,16 @@ struct ev_exit {
 };
 
 /* slots: one word per connection, written by the inspector, read by BPF. The upper 32 bits are the low 32 bits of the
- * connection's id: BPF ignores a word meant for an earlier user of the slot.
+ * connection's id: BPF ignores a word meant for an earlier user of the slot. Muted bytes still advance positions.
  */
 enum ev_policy {
 	EV_WATCH,
 	EV_MUTE_TURN, /* skip until the direction turns */
-	EV_MUTE, /* skip; positions still advance */
+	EV_MUTE, /* skip */
 };
 #define EV_SLOT(conn_id, policy) ((__u64)(__u32)(conn_id) << 32 | (policy))
+/* Mutes the turn that the record with these flags belongs to: without effect when the direction turned meanwhile. */
+#define EV_SLOT_TURN(conn_id, flags) EV_SLOT(conn_id, EV_TURN(flags) << 8 | EV_MUTE_TURN)
 
 /* One element, mapped read-write by both sides: how a sleeping consumer is woken. */
 struct ev_wake {

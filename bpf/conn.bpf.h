@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0) */
+/* bpf/conn.bpf.h - the life of a connection: found by process and SSL*, opened at its first bytes, ended once.
+ * A struct ev_conn never goes away, but its slot may be given to another connection: whoever changes one checks the id.
+ */
+#pragma once
+
+#include "bpf/maps.bpf.h"
+
+__u64 last_conn __weak; /* the latest connection id given out */
+
+static __always_inline void proc_of(struct task_struct *task, struct ev_proc *ret)
+{
+	ret->start_ns = task->group_leader->start_boottime;
+	ret->tgid = task->tgid;
+	ret->pad = 0;
+}
+
+static __always_inline void conn_event(__u16 kind, const struct ev_conn *c, __u64 id)
+{
+	struct ev_ctl *e = bpf_ringbuf_reserve(&control_ring, sizeof(*e), 0);
+
+	if (!e) {
+		count_loss(EV_LOSS_CONTROL, 0);
+		return;
+	}
+	e->hdr = (struct ev_hdr){
+		.kind = kind,
+		.len = sizeof(e->conn),
+		.ts_ns = bpf_ktime_get_ns(),
+		.conn = id,
+		.slot = c->slot,
+		.tgid = c->tgid,
+	};
+	e->conn = *c;
+	e->conn.id = id;
+	bpf_ringbuf_submit(e, wake_flags(&control_ring));
+}
+
+static __always_inline struct ev_conn *conn_find(const struct conn_key *key)
+{
+	struct conn_ref *ref = bpf_map_lookup_elem(&refs, key);
+	struct ev_conn *c;
+
+	if (!ref)
+		return NULL;
+	c = bpf_map_lookup_elem(&conns, &ref->slot);
+	return c && c->id == ref->id ? c : NULL;
+}
+
+/* A connection of the current task. NULL: excluded, or no room (n bytes are counted as lost). */
+static __always_inline struct ev_conn *conn_open(const struct conn_key *key, const struct ev_sock *sock, __u8 dir, __u64 n)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *leader = task->group_leader;
+	struct proc_state alive = {};
+	struct conn_ref ref = {};
+	struct ev_conn *c;
+	long err;
+
+	if (bpf_map_lookup_elem(&excluded, &key->proc.tgid))
+		return NULL;
+	err = bpf_map_update_elem(&procs, &key->proc, &alive, BPF_NOEXIST);
+	if ((err && !bpf_map_lookup_elem(&procs, &key->proc)) || bpf_map_pop_elem(&free_slots, &ref.slot))
+		goto full;
+	c = bpf_map_lookup_elem(&conns, &ref.slot);
+	if (!c)
+		goto full;
+	*c = (struct ev_conn){
+		.ssl = key->ssl,
+		.start_ns = key->proc.start_ns,
+		.tgid = key->proc.tgid,
+		.ppid = task->real_parent->tgid,
+		.cgroup = bpf_get_current_cgroup_id(),
+		.uid = bpf_get_current_uid_gid(),
+		.slot = ref.slot,
+		.sock = *sock,
+		.dir = dir,
+		.votes = !!sock->family,
+	};
+	bpf_probe_read_kernel_str(c->comm, sizeof(c->comm), leader->comm);
+	ref.id = __sync_fetch_and_add(&last_conn, 1) + 1;
+	__sync_lock_test_and_set(&c->id, ref.id); /* a barrier: the rest is visible before */
+	if (bpf_map_update_elem(&refs, key, &ref, BPF_NOEXIST)) {
+		/* Another thread of the process was faster. */
+		__sync_lock_test_and_set(&c->id, 0);
+		bpf_map_push_elem(&free_slots, &ref.slot, 0);
+		c = conn_find(key);
+		if (!c)
+			goto full;
+		return c;
+	}
+	COUNT(opened, 1);
+	conn_event(EV_OPEN, c, ref.id);
+	return c;
+full:
+	count_loss(EV_LOSS_CONNS, n);
+	return NULL;
+}
+
+/* Ends connection id of c, unless somebody else has. */
+static __always_inline void conn_end(struct ev_conn *c, __u64 id)
+{
+	struct conn_key key = { .proc = { c->start_ns, c->tgid, 0 }, .ssl = c->ssl };
+	__u32 slot = c->slot;
+	struct conn_ref *ref;
+
+	if (!id || __sync_val_compare_and_swap(&c->id, id, 0) != id)
+		return;
+	ref = bpf_map_lookup_elem(&refs, &key);
+	if (ref && ref->id == id)
+		bpf_map_delete_elem(&refs, &key);
+	COUNT(closed, 1);
+	conn_event(EV_CLOSE, c, id);
+	bpf_map_push_elem(&free_slots, &slot, 0);
+}
+
+/* Ends what the current process has at this SSL*, if anything. */
+static __always_inline void conn_end_ssl(__u64 ssl)
+{
+	struct conn_key key = { .ssl = ssl };
+	struct ev_conn *c;
+
+	proc_of(bpf_get_current_task_btf(), &key.proc);
+	c = conn_find(&key);
+	if (c)
+		conn_end(c, c->id);
+}

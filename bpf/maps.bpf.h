@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0) */
+/* bpf/maps.bpf.h - the maps that the capture programs share. Weak, so that each object may include them and the linker keeps
+ * one of each. Sizes marked (set) are set before the load.
+ */
+#pragma once
+
+#include "bpf/event.h"
+#include "bpf/kernel.bpf.h"
+
+struct proc_state {
+	__u64 exited; /* 1 once its last thread is gone */
+};
+
+struct conn_key {
+	struct ev_proc proc;
+	__u64 ssl;
+};
+
+struct conn_ref {
+	__u64 id;
+	__u32 slot, pad;
+};
+
+#define CALLS_MAX 4 /* in flight on one thread: TLS inside TLS, three deep, and one to spare */
+
+/* A call in flight. */
+struct call {
+	__u64 sp; /* at entry; 0: free. Tells calls of one thread apart */
+	__u64 ssl, buf, num, done;
+	__u32 site, pad;
+	struct ev_sock sock; /* what it was seen to use */
+};
+
+struct calls {
+	struct call call[CALLS_MAX];
+	__u32 next; /* to give way when all are taken */
+	__u32 pad;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 20); /* (set) */
+} data_ring __weak SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 18); /* (set) */
+} control_ring __weak SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1); /* (set) */
+	__type(key, __u32);
+	__type(value, struct ev_conn);
+} conns __weak SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1); /* (set) */
+	__type(key, __u32);
+	__type(value, __u64);
+} slots __weak SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct ev_wake);
+} wake __weak SEC(".maps");
+
+/* First in, first out: a slot rests as long as possible before it is used again. */
+struct {
+	__uint(type, BPF_MAP_TYPE_QUEUE);
+	__uint(max_entries, 1); /* (set) */
+	__type(value, __u32);
+} free_slots __weak SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1); /* (set) */
+	__type(key, struct conn_key);
+	__type(value, struct conn_ref);
+} refs __weak SEC(".maps");
+
+/* Processes that had connections, until user space has collected those. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1); /* (set) */
+	__type(key, struct ev_proc);
+	__type(value, struct proc_state);
+} procs __weak SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 64);
+	__type(key, __u32); /* tgid */
+	__type(value, __u32);
+} excluded __weak SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct calls);
+} in_flight __weak SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct ev_stats);
+} stats __weak SEC(".maps");
+
+/* Atomic although per CPU: uprobe programs can be preempted. */
+#define COUNT(member, n)                                                                           \
+	({                                                                                         \
+		__u32 zero_ = 0;                                                                   \
+		struct ev_stats *stats_ = bpf_map_lookup_elem(&stats, &zero_);                     \
+		if (stats_)                                                                        \
+			__sync_fetch_and_add(&stats_->member, n);                                  \
+	})
+
+static __always_inline void count_loss(enum ev_loss why, __u64 bytes)
+{
+	COUNT(lost_events[why], 1);
+	COUNT(lost_bytes[why], bytes);
+}
+
+/* How to submit a record: quietly, unless the consumer sleeps for long or the ring begins its second half. Only an eighth of
+ * the ring past the half wakes: one wakeup can cost more than the rest of a probe, and a consumer that got it needs no other.
+ * Call after the reserve: it moved the producer position that a consumer checks between setting asleep and sleeping.
+ */
+static __always_inline __u64 wake_flags(void *ring)
+{
+	struct ev_wake *w;
+	__u64 half, fill;
+	__u32 zero = 0;
+
+	w = bpf_map_lookup_elem(&wake, &zero);
+	if (w && w->asleep && __sync_val_compare_and_swap(&w->asleep, 1, 0) == 1)
+		return BPF_RB_FORCE_WAKEUP;
+	half = bpf_ringbuf_query(ring, BPF_RB_RING_SIZE) / 2;
+	fill = bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA);
+	return fill >= half && fill < half + half / 4 ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
+}
