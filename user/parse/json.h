@@ -1,5 +1,6 @@
 /* user/parse/json.h - streaming JSON reader (RFC 8259): bytes in, events out, no document in memory.
- * Owns a stack of at most max_depth levels and a path of at most JSON_PATH_MAX bytes, nothing else of the input.
+ * Owns a stack of at most max_depth levels, a path of at most JSON_PATH_MAX bytes, one number, and decoded bytes of a string until
+ * json_feed() returns; nothing else of the input.
  * Input is hostile, may be cut anywhere, may lose bytes in the middle. Any split gives the same events, but for where a
  * string is cut into pieces. Strings come unescaped, as valid UTF-8 (invalid bytes and lone surrogates become U+FFFD).
  */
@@ -7,7 +8,8 @@
 
 #include "base/span.h"
 
-#define JSON_PATH_MAX 512
+#define JSON_PATH_MAX 512 /* with the NUL that ends it */
+#define JSON_NUMBER_MAX 256 /* bytes; a longer number is skipped and counted */
 
 enum json_kind {
 	JSON_OBJECT,
@@ -25,7 +27,7 @@ enum json_kind {
 struct json_event {
 	enum json_kind kind;
 	/* Where the value stands: keys joined by '.', array steps as "[]": "messages[].content[].text"; "" for the top.
-	 * A key's own '.', '[' and ']' come as '_'. Longer than JSON_PATH_MAX: "" and deep is set.
+	 * A key's own '.', '[', ']' and NUL come as '_'; a key that was lost comes as "?". Longer than JSON_PATH_MAX: "" and deep is set.
 	 */
 	const char *path;
 	uint32_t path_hash; /* json_path_hash(path), so that a table lookup needs no strcmp() per row */
@@ -34,8 +36,8 @@ struct json_event {
 	unsigned depth; /* containers around the value */
 	struct span text; /* piece of a string, or a whole number; borrowed until the callback returns */
 	bool first, last; /* for strings: first and last piece of this value; both set for everything else */
-	bool damaged; /* bytes are missing in or before this value (gap, or the document was cut) */
-	bool deep;
+	bool damaged; /* bytes are missing or broken in or before this value (gap, error, or the document was cut): path and index may be off */
+	bool deep; /* the path is too long to be given */
 };
 
 typedef void json_fn(void *ctx, const struct json_event *e);
@@ -45,15 +47,24 @@ struct json; /* one document or a run of them (NDJSON): after a top-level value 
 /* max_depth: 1 to 1024 (deeper values are skipped and counted). -ENOMEM, -EINVAL. */
 int json_new(struct json **ret, unsigned max_depth, json_fn *fn, void *ctx);
 void json_free(struct json **j);
-/* Consumes all of in. 0; -EBADMSG when this cannot be JSON (from then on input is ignored until json_reset()). */
+/* Consumes all of in. 0; -EBADMSG from the byte on that cannot be JSON, until json_reset() or json_end(). It is worth feeding the rest
+ * all the same: inside a container the reader resynchronises and what follows comes damaged, so that one NaN does not hide a body
+ * from the detectors when a lenient server takes it. Outside of any container the rest is ignored.
+ */
 int json_feed(struct json *j, struct span in);
-/* n bytes were lost here: the open string ends damaged, containers stay open, the reader resynchronises. */
+/* n bytes were lost here: an open string goes on, damaged; a number is dropped; containers stay open; the reader resynchronises at
+ * the next structural byte that makes sense.
+ */
 void json_gap(struct json *j, uint64_t n);
-/* End of input: an open string is ended damaged, open containers are closed damaged. 0, or -EBADMSG when incomplete. */
+/* End of input: an open string is ended damaged, open containers are closed damaged. 0, or -EBADMSG when the input was broken or
+ * incomplete; no value at all is complete. The reader is then ready for another document.
+ */
 int json_end(struct json *j);
-/* Back to an empty document. */
+/* Back to an empty document, without events. */
 void json_reset(struct json *j);
-/* Values skipped because a cap was reached (depth, path), since json_new(). */
+/* Values skipped, or given without path, because a cap was reached (depth, path, number), since json_new(). What is nested too deep
+ * is not checked for correctness either.
+ */
 uint64_t json_skipped(const struct json *j);
 
 /* FNV-1a of the path's bytes. */
