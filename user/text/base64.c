@@ -1,0 +1,144 @@
+/* user/text/base64.c - the base64 view: runs of base64 or base64url that hold text (RFC 4648).
+ * Keys, digests and pictures decode to noise and are passed over after a look at their beginning and middle.
+ */
+#include <errno.h>
+
+#include "base/escape.h"
+#include "base/own.h"
+#include "text/view.h"
+
+#define RUN_MIN 24 /* characters; shorter runs are words */
+#define PROBE 48 /* characters decoded to see whether a run holds text; a multiple of 4 */
+
+/* Both alphabets, which differ in two characters that do not clash: value and one, 0 for what is in neither. */
+static const uint8_t sextet[256] = {
+	['A'] = 1,  2,	3,  4,	5,  6,	7,  8,	9,  10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26,
+	['a'] = 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52,
+	['0'] = 53, 54, 55, 56, 57, 58, 59, 60, 61, 62,
+	['+'] = 63, ['-'] = 63, ['/'] = 64, ['_'] = 64,
+};
+
+/* Length of a line end that may break a run: "\n", "\r\n", or these as JSON escapes them. */
+static size_t line_end(struct span s)
+{
+	static const char *const ends[] = { "\r\n", "\n", "\\r\\n", "\\n" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(ends); i++)
+		if (s.len >= strlen(ends[i]) && !memcmp(s.p, ends[i], strlen(ends[i])))
+			return strlen(ends[i]);
+	return 0;
+}
+
+/* The next run of at least RUN_MIN characters at or behind at. Looks at every RUN_MINth byte only where it can. */
+static bool next_run(struct span t, size_t at, struct range *ret)
+{
+	size_t i;
+
+	while (at + RUN_MIN <= t.len) {
+		for (i = at + RUN_MIN; i > at && sextet[t.p[i - 1]]; i--)
+			;
+		if (i > at) {
+			at = i;
+			continue;
+		}
+		for (i = at + RUN_MIN; i < t.len && sextet[t.p[i]]; i++)
+			;
+		*ret = (struct range){ at, i };
+		/* Wrapped base64 goes on behind the line end, the last line being as short as it likes. */
+		for (size_t n; (n = line_end(span_sub(t, i, t.len))) != 0; ret->end = i) {
+			size_t line = i + n;
+
+			for (i = line; i < t.len && sextet[t.p[i]]; i++)
+				;
+			if (i == line)
+				break;
+			if (i - line < RUN_MIN) {
+				/* A word of the next paragraph is no last line: that one is padded or ends the text. */
+				if (i == t.len || t.p[i] == '=' || t.p[i] == '"')
+					ret->end = i;
+				break;
+			}
+		}
+		return true;
+	}
+	return false;
+}
+
+/* Decodes from *at up to end, line ends skipped, at most max bytes; *at moves. With max a multiple of 3 the next call goes on. */
+static size_t decode(struct span t, size_t *at, size_t end, uint8_t *out, size_t max)
+{
+	size_t len = 0, n;
+	uint32_t acc = 0;
+	unsigned bits = 0;
+
+	while (*at < end && len < max) {
+		n = !sextet[t.p[*at]] ? line_end(span_sub(t, *at, end - *at)) : 0;
+		if (n) {
+			*at += n;
+			continue;
+		}
+		acc = acc << 6 | (sextet[t.p[(*at)++]] - 1u);
+		bits += 6;
+		if (bits >= 8) {
+			bits -= 8;
+			out[len++] = acc >> bits;
+		}
+	}
+	return len;
+}
+
+/* Valid UTF-8 without control characters; the last character may be cut. */
+static bool is_text(const uint8_t *p, size_t len)
+{
+	uint32_t cp;
+	size_t n;
+
+	for (size_t i = 0; i < len; i += n) {
+		n = utf8_decode(span_of(p + i, len - i), &cp);
+		if (!n)
+			return i && len - i < 4 && p[i] >= 0xc2;
+		if ((cp < 0x20 && cp != '\n' && cp != '\r' && cp != '\t') || (cp >= 0x7f && cp < 0xa0))
+			return false;
+	}
+	return len > 0;
+}
+
+static bool text_at(struct span t, size_t at, size_t end)
+{
+	uint8_t out[PROBE];
+
+	return is_text(out, decode(t, &at, end, out, sizeof(out)));
+}
+
+/* Where in the run the encoding begins: a path or a name may stand glued to its front. */
+static bool find_start(struct span t, struct range r, size_t *ret)
+{
+	size_t middle = r.begin + (r.end - r.begin) / 8 * 4;
+	size_t last = MIN(r.begin + PROBE, r.end - RUN_MIN);
+
+	for (*ret = r.begin; *ret <= last; ++*ret)
+		if ((*ret < r.begin + 4 || strchr("/-_+", t.p[*ret - 1])) && text_at(t, *ret, MIN(r.end, *ret + PROBE)))
+			return true;
+	/* Noise in front of the text: whole groups of four from the middle on. */
+	*ret = middle;
+	return middle > r.begin + PROBE && text_at(t, middle, middle + PROBE);
+}
+
+int base64_view(struct span text, struct view *w)
+{
+	uint8_t piece[3 * 1024];
+	struct range r;
+	size_t at = 0, len;
+	int err = 0;
+
+	while (!err && next_run(text, at, &r)) {
+		if (find_start(text, r, &at)) {
+			while (!err && (len = decode(text, &at, r.end, piece, sizeof(piece))) != 0)
+				err = view_put(w, r.begin, span_of(piece, len), true);
+			if (!err)
+				err = view_put(w, r.end, SPAN_LIT("\n"), true);
+		}
+		at = r.end;
+	}
+	return err;
+}

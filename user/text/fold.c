@@ -1,0 +1,271 @@
+/* user/text/fold.c - the folded view: one spelling for what a reader takes for the same text.
+ * Owns a table of the basic plane, made once; what lies above it is looked up in utf8proc when it comes.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <utf8proc.h>
+
+#include "base/escape.h"
+#include "base/own.h"
+#include "text/view.h"
+
+#define PLANE 0x10000
+#define EXPANSION_MAX 32 /* Unicode's longest compatibility decomposition has 18 characters */
+#define WORD_MAX 256 /* bytes of a word looked at together */
+
+/* An entry: the character that stands for it, and what else to know. */
+#define CODE 0x1fffffu
+#define SAME (1u << 21) /* stays as it is */
+#define DROP (1u << 22)
+#define MANY (1u << 23) /* becomes several characters: ask expand() */
+#define LETTER (1u << 24)
+#define STRICT (1u << 25) /* looks exactly like a Latin letter */
+#define LOOSE (1u << 26) /* is used for one, in words that mix scripts */
+
+/* Pairs: a character, then the one that it is read as. */
+static const char always[] =
+	"‘'’'‚'‛'“\"”\"„\"‟\"«\"»\"‹'›'′'″\"‐-‑-‒-–-—-―-−-⁄/∕/∶:∣|❘|⎮|"
+	"ᴀaʙbᴄcᴅdᴇeꜰfɢgʜhɪiᴊjᴋkʟlᴍmɴnᴏoᴘpʀrꜱsᴛtᴜuᴠvᴡwʏyᴢz"
+	"ɑaɡgıiɩiȷjƙkɭlɱmɳnɵoƥpʂsƭtʋvʐzđdłløoŧtħhƀbɨiæaœo";
+static const char strict[] = "аaеeоoрpсcуyхxіiѕsјjһhԁdԛqԝwѵvӏlүyАAВBЕEКKМMНHОOРPСCТTХXЅSІIЈJԌGԜWҮY"
+			     "οoνvαaρpυuΑAΒBΕEΖZΗHΙIΚKΜMΝNΟOΡPΤTΥYΧXօoսuոnհh";
+static const char loose[] = "кkмmтtнhвbгrпnзeєeґrәaӧoυuτtκkιiηnωwγyβbεeσoχxχxցgզqյjկqտu"
+			    "ᎪAᏟCᎬEᎻHᎫJᏦKᏞLᎷMᎢTᏔWᎡRᏚSᏢPᏙVᎳWᏃZᏴBᎠD";
+/* Letters in circles and squares, which Unicode gives no decomposition: first of the 26, and the letter it stands for. */
+static const struct {
+	uint32_t first;
+	char letter;
+} alphabets[] = { { 0x1f150, 'A' }, { 0x1f170, 'A' }, { 0x1f1e6, 'A' } };
+
+struct fold {
+	uint32_t plane[PLANE];
+	uint8_t twin[PLANE]; /* the Latin letter of STRICT and LOOSE ones */
+};
+
+static bool dropped(uint32_t cp, const utf8proc_property_t *p)
+{
+	return p->ignorable || p->combining_class || p->category == UTF8PROC_CATEGORY_ME ||
+	       (p->category == UTF8PROC_CATEGORY_CF && cp >= 0x80);
+}
+
+/* What cp becomes, look-alikes aside. */
+static size_t expand(uint32_t cp, uint32_t out[EXPANSION_MAX])
+{
+	utf8proc_int32_t raw[EXPANSION_MAX];
+	utf8proc_ssize_t n;
+	size_t kept = 0;
+	int boundary = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(alphabets); i++)
+		if (cp >= alphabets[i].first && cp < alphabets[i].first + 26) {
+			out[0] = alphabets[i].letter + (cp - alphabets[i].first);
+			return 1;
+		}
+	/* A syllable of Hangul is one character to everybody: leave it whole. */
+	if (cp >= 0xac00 && cp <= 0xd7a3) {
+		out[0] = cp;
+		return 1;
+	}
+	n = utf8proc_decompose_char((utf8proc_int32_t)cp, raw, EXPANSION_MAX, UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT,
+				    &boundary);
+	if (n < 0 || n > EXPANSION_MAX) {
+		out[0] = cp;
+		return 1;
+	}
+	for (utf8proc_ssize_t i = 0; i < n; i++) {
+		const utf8proc_property_t *p = utf8proc_get_property(raw[i]);
+		uint32_t c = (uint32_t)raw[i];
+
+		if (dropped(c, p))
+			continue;
+		if (p->category == UTF8PROC_CATEGORY_ZS)
+			c = ' ';
+		else if (p->category == UTF8PROC_CATEGORY_ZL || p->category == UTF8PROC_CATEGORY_ZP)
+			c = '\n';
+		else if (c >= 0x80)
+			c = (uint32_t)utf8proc_tolower(raw[i]);
+		out[kept++] = c;
+	}
+	return kept;
+}
+
+static bool letter(uint32_t cp)
+{
+	utf8proc_category_t c = utf8proc_category((utf8proc_int32_t)cp);
+
+	return c >= UTF8PROC_CATEGORY_LU && c <= UTF8PROC_CATEGORY_LO;
+}
+
+static uint32_t entry(uint32_t cp)
+{
+	uint32_t out[EXPANSION_MAX];
+	uint32_t e = letter(cp) ? LETTER : 0;
+	size_t n = expand(cp, out);
+
+	if (!n)
+		return e | DROP;
+	if (n > 1)
+		return e | MANY;
+	return e | out[0] | (out[0] == cp ? SAME : 0);
+}
+
+static void pairs(struct fold *f, const char *list, uint32_t flag)
+{
+	struct span s = span_str(list);
+	uint32_t from, to;
+
+	while (s.len) {
+		s = span_sub(s, utf8_decode(s, &from), s.len);
+		s = span_sub(s, utf8_decode(s, &to), s.len);
+		assert(from < PLANE && to < 0x80);
+		f->twin[from] = to;
+		if (flag)
+			f->plane[from] |= flag;
+		else
+			f->plane[from] = (f->plane[from] & LETTER) | to;
+	}
+}
+
+int fold_new(struct fold **ret)
+{
+	struct fold *f = calloc(1, sizeof(*f));
+
+	if (!f)
+		return -ENOMEM;
+	for (uint32_t cp = 0; cp < PLANE; cp++)
+		f->plane[cp] = cp < 0x80 ? cp | SAME : cp >= 0xd800 && cp < 0xe000 ? DROP : entry(cp);
+	pairs(f, always, 0);
+	pairs(f, loose, LOOSE);
+	pairs(f, strict, STRICT);
+	*ret = f;
+	return 0;
+}
+
+void fold_free(struct fold **f)
+{
+	free(*f);
+	*f = NULL;
+}
+
+static uint32_t lookup(const struct fold *f, uint32_t cp)
+{
+	if (cp < PLANE)
+		return f->plane[cp];
+	/* Pictures make up nearly all of what chats hold up here, and stay. */
+	if (cp >= 0x1f300 && cp < 0x1fb00)
+		return cp | SAME;
+	return entry(cp);
+}
+
+static bool ascii_letter(uint32_t c)
+{
+	return (c | 0x20) - 'a' < 26;
+}
+
+size_t ascii_len(struct span s)
+{
+	uint64_t w[2];
+	size_t i = 0;
+
+	for (; s.len - i >= sizeof(w); i += sizeof(w)) {
+		memcpy(w, s.p + i, sizeof(w));
+		if ((w[0] | w[1]) & UINT64_C(0x8080808080808080))
+			break;
+	}
+	while (i < s.len && s.p[i] < 0x80)
+		i++;
+	return i;
+}
+
+/* Writes what the character at [at, at + len) becomes. */
+static int put(struct view *w, size_t at, struct span src, uint32_t cp, uint32_t e, uint8_t twin)
+{
+	uint32_t out[EXPANSION_MAX];
+	uint8_t bytes[4 * EXPANSION_MAX];
+	size_t n = 0, len = 0;
+
+	if (twin) {
+		out[n++] = twin;
+	} else if (e & MANY) {
+		n = expand(cp, out);
+	} else if (e & SAME) {
+		return view_put(w, at, src, false);
+	} else if (!(e & DROP)) {
+		out[n++] = e & CODE;
+	}
+	for (size_t i = 0; i < n; i++)
+		len += utf8_encode(out[i], bytes + len);
+	return view_put(w, at, span_of(bytes, len), false);
+}
+
+/* A word with a look-alike in it, from byte at on: are they meant as Latin? Writes the word; *ret is where it ends. */
+static int put_word(const struct fold *f, struct span text, size_t at, struct view *w, size_t *ret)
+{
+	unsigned latin = w->bytes.len && ascii_letter(w->bytes.p[w->bytes.len - 1]);
+	unsigned n_strict = 0, n_loose = 0, n_other = 0;
+	size_t end = at, len;
+	uint32_t cp, e;
+	bool twins;
+	int err;
+
+	while (end < text.len && end - at < WORD_MAX) {
+		len = utf8_decode(span_sub(text, end, 4), &cp);
+		if (!len)
+			break;
+		e = lookup(f, cp);
+		if (cp < 0x80 ? !ascii_letter(cp) : !(e & (LETTER | DROP)))
+			break;
+		if (e & STRICT)
+			n_strict++;
+		else if (e & LOOSE)
+			n_loose++;
+		else if (ascii_letter(e & CODE))
+			latin++;
+		else if (!(e & DROP))
+			n_other++;
+		end += len;
+	}
+	twins = latin || (n_strict >= 3 && !n_loose && !n_other);
+	while (at < end) {
+		len = utf8_decode(span_sub(text, at, 4), &cp);
+		e = lookup(f, cp);
+		err = put(w, at, span_sub(text, at, len), cp, e,
+			  twins && (e & (STRICT | LOOSE)) ? f->twin[cp] : 0);
+		if (err)
+			return err;
+		at += len;
+	}
+	*ret = end;
+	return 0;
+}
+
+int fold_view(const struct fold *f, struct span text, struct view *w)
+{
+	size_t at = 0, plain = 0, len; /* [plain, at) goes over as it is */
+	uint32_t cp, e;
+	int err;
+
+	for (;;) {
+		at += ascii_len(span_sub(text, at, text.len));
+		if (at == text.len)
+			break;
+		len = utf8_decode(span_sub(text, at, 4), &cp);
+		e = len ? lookup(f, cp) : SAME;
+		if (e & SAME && !(e & (STRICT | LOOSE))) {
+			at += len ? len : 1;
+			continue;
+		}
+		err = view_put(w, plain, span_sub(text, plain, at - plain), false);
+		if (!err && e & (STRICT | LOOSE)) {
+			err = put_word(f, text, at, w, &at);
+		} else if (!err) {
+			err = put(w, at, span_sub(text, at, len), cp, e, 0);
+			at += len;
+		}
+		if (err)
+			return err;
+		plain = at;
+	}
+	return view_put(w, plain, span_sub(text, plain, text.len), false);
+}
