@@ -306,7 +306,7 @@ static void read_table(struct reading *r, yaml_node_t *n, const char *name, cons
 	/* `capture:` with nothing behind it is an empty mapping to its writer. */
 	if (n->type == YAML_SCALAR_NODE && !n->data.scalar.length && n->data.scalar.style == YAML_PLAIN_SCALAR_STYLE)
 		return;
-	if (!expect(r, n, name, YAML_MAPPING_NODE))
+	if (!expect(r, n, *name ? name : "the document", YAML_MAPPING_NODE))
 		return;
 	for (yaml_node_pair_t *p = n->data.mapping.pairs.start; p < n->data.mapping.pairs.top; p++) {
 		yaml_node_t *kn = yaml_document_get_node(r->doc, p->key);
