@@ -60,8 +60,7 @@ size_t utf8_encode(uint32_t cp, uint8_t out[4])
 	return 4;
 }
 
-/* Characters that a reader would not see, or that reorder what he sees. */
-static bool hidden(uint32_t cp)
+bool escape_hidden(uint32_t cp)
 {
 	static const struct {
 		uint32_t from, to;
@@ -88,7 +87,7 @@ static size_t escape_one(struct span s, char out[12], size_t *ret_len)
 		*ret_len = (size_t)snprintf(out, 12, "\\x%02x", s.p[0]);
 		return 1;
 	}
-	if (hidden(cp)) {
+	if (escape_hidden(cp)) {
 		*ret_len = (size_t)snprintf(out, 12, cp < 0x100 ? "\\x%02x" : "\\u{%x}", cp);
 		return n;
 	}

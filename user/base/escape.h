@@ -13,6 +13,9 @@ void escape_to(FILE *f, struct span s, size_t max);
 /* The same into out, always NUL-terminated, cut at a whole character. Returns out. */
 const char *escape_str(char *out, size_t size, struct span s);
 
+/* Characters that a reader would not see, or that reorder what he sees. */
+bool escape_hidden(uint32_t cp);
+
 /* Decodes one UTF-8 character (RFC 3629) from s into *cp; returns its length 1-4, or 0 when s does not begin with one. */
 size_t utf8_decode(struct span s, uint32_t *cp);
 /* Encodes cp into out; returns its length 1-4, or 0 for surrogates and beyond U+10FFFF. */

@@ -42,7 +42,7 @@ static inline size_t scan_line(struct span s)
 	return i;
 }
 
-/* Length of the leading run of ASCII that stands for itself in a JSON string: no quote, backslash, control character. */
+/* Length of the leading run of ASCII that stands for itself in a JSON string: no quote, backslash, control character or DEL. */
 static inline size_t scan_json(struct span s)
 {
 	size_t i = 0;
@@ -52,11 +52,11 @@ static inline size_t scan_json(struct span s)
 		int hit;
 
 		memcpy(&v, s.p + i, sizeof(v));
-		hit = scan_hit((scan_v)((v == '"') | (v == '\\') | (v < 0x20) | (v >= 0x80)));
+		hit = scan_hit((scan_v)((v == '"') | (v == '\\') | (v < 0x20) | (v >= 0x7f)));
 		if (hit >= 0)
 			return i + (size_t)hit;
 	}
-	while (i < s.len && s.p[i] != '"' && s.p[i] != '\\' && s.p[i] >= 0x20 && s.p[i] < 0x80)
+	while (i < s.len && s.p[i] != '"' && s.p[i] != '\\' && s.p[i] >= 0x20 && s.p[i] < 0x7f)
 		i++;
 	return i;
 }
