@@ -1,6 +1,7 @@
 #!/bin/sh
 # tools/deps.sh [build|test|bench|lint]... - install what is missing with apt; silent and quick when nothing is.
 # Debian 12 takes libbpf and bpftool from bookworm-backports, on the mirror the host already uses.
+# shellcheck disable=SC2034 # the groups are read by name
 set -eu
 
 build="gcc make pkg-config clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev libssl-dev
