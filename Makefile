@@ -114,11 +114,13 @@ test-bins: programs $(UNIT) $(FUZZ) $(E2E_BINS)
 check: ## run every test (root: end to end on the real kernel too)
 	@tools/deps.sh build test
 	@$(MAKE) --no-print-directory test-bins
+	@tests/e2e/prepare $(B)
 	@tests/run $(B)
 
 e2e: ## only the end-to-end tests
 	@tools/deps.sh build test
 	@$(MAKE) --no-print-directory test-bins
+	@tests/e2e/prepare $(B)
 	@tests/run $(B) e2e
 
 run: all ## run the sensor in the foreground, printing alerts
@@ -127,6 +129,7 @@ run: all ## run the sensor in the foreground, printing alerts
 demo: ## one minute: sensor, TLS inference server, real clients, collector
 	@tools/deps.sh build test
 	@$(MAKE) --no-print-directory programs
+	@tests/e2e/prepare $(B)
 	@tools/demo $(B)
 
 bench: ## capture and detection benchmarks, as ratios in one run

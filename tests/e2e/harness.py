@@ -199,8 +199,8 @@ class Sensor:
         self.config.write_text(text + extra)
         self.process = None
 
-    def start(self, wait=True, seconds=30):
-        argv = [self.world.program("earshotd"), "--config", self.config]
+    def start(self, wait=True, seconds=30, prefix=(), args=()):
+        argv = [*prefix, self.world.program("earshotd"), "--config", self.config, *args]
         self.process = self.world.own(Process("earshotd", argv, self.dir / "earshotd.log"))
         if wait:
             self.wait_ready(seconds)
@@ -247,8 +247,7 @@ class Sensor:
         raise AssertionError(f"no role {name} in the status")
 
     def alerts(self, hunt=False):
-        document = json.loads(self.cli("alerts", "-o", "json", "-n", "1000", *(["--hunt"] if hunt else [])).stdout)
-        return document["alerts"]
+        return json.loads(self.cli("alerts", "-o", "json", "-n", "10000", *(["--hunt"] if hunt else [])).stdout)
 
     def settle(self, seconds=15):
         """Waits until every byte that passed was judged and every finding is stored, and nothing new came in between."""

@@ -68,14 +68,16 @@ def answer(system, prompt, tool_results, tools):
         kinds = {429: ("rate_limit_error", "rate_limit_exceeded"), 500: ("server_error", None)}
         kind, code = kinds.get(status, ("invalid_request_error", None))
         raise Failure(status, f"The request failed with status {status}, as asked.", kind, code=code)
-    if "deployment token" in low:
-        return f"The deployment token is {credential('github', low)} and it is valid until Friday.", False, None
     if "ignore all previous instructions" in low:
         return REFUSAL, True, None
+    said = []
     if long := re.search(r"write (\d+) words", low):
         words = "the quick brown fox jumps over the lazy dog while rain falls on a quiet town".split()
-        n = min(int(long[1]), 1_000_000)
-        return " ".join(words[i % len(words)] for i in range(n)), False, None
+        said += [words[i % len(words)] for i in range(min(int(long[1]), 1_000_000))]
+    if "deployment token" in low:
+        said.append(f"The deployment token is {credential('github', low)} and it is valid until Friday.")
+    if said:
+        return " ".join(said), False, None
     if repeat := re.search(r"^say: (.*)", prompt, re.I | re.S):
         return repeat[1], False, None
     return f"Here is a short answer to your question of {len(prompt)} characters.", False, None
