@@ -1,0 +1,683 @@
+/* user/ctl/main_cli.c - earshot, the command line: asks a running sensor over its control socket.
+ * Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no sensor there.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/escape.h"
+#include "base/own.h"
+#include "ctl/client.h"
+#include "ctl/pb_json.h"
+#include "ctl/render.h"
+
+#define RUN_DIR_DEFAULT "/run/earshot"
+#define LIMIT_MAX 10000
+#define WAIT_MAX_S 86400
+
+enum { EXIT_USAGE = 2, EXIT_NO_SENSOR = 3 };
+
+struct cli {
+	const char *run_dir;
+	bool json, no_color, counters, hunt;
+	unsigned wait_s;
+	uint64_t since_ns;
+	Earshot__Severity severity;
+	const char *kind;
+	unsigned limit;
+	struct render render;
+};
+
+/* --- options: one table for parsing and help */
+
+enum opt { OPT_RUN_DIR, OPT_OUTPUT, OPT_NO_COLOR, OPT_HELP, OPT_VERSION, OPT_COUNTERS, OPT_SINCE, OPT_SEVERITY, OPT_KIND, OPT_LIMIT, OPT_HUNT, OPT_WAIT, OPT_MAX_ };
+
+#define BIT(o) (1u << (o))
+#define GLOBAL (BIT(OPT_RUN_DIR) | BIT(OPT_OUTPUT) | BIT(OPT_NO_COLOR) | BIT(OPT_HELP))
+
+static int set_run_dir(struct cli *c, const char *value);
+static int set_output(struct cli *c, const char *value);
+static int set_no_color(struct cli *c, const char *value);
+static int set_counters(struct cli *c, const char *value);
+static int set_since(struct cli *c, const char *value);
+static int set_severity(struct cli *c, const char *value);
+static int set_kind(struct cli *c, const char *value);
+static int set_limit(struct cli *c, const char *value);
+static int set_hunt(struct cli *c, const char *value);
+static int set_wait(struct cli *c, const char *value);
+
+static const struct option_row {
+	const char *name;
+	char letter; /* 0: none */
+	const char *value; /* what stands for it in help; NULL: takes none */
+	const char *help;
+	int (*set)(struct cli *c, const char *value); /* 0, or -EINVAL after a message */
+} options[OPT_MAX_] = {
+	[OPT_RUN_DIR] = { "run-dir", 'r', "DIR", "the sensor's run_dir (EARSHOT_RUN_DIR; " RUN_DIR_DEFAULT ")", set_run_dir },
+	[OPT_OUTPUT] = { "output", 'o', "table|json", "how to print (table)", set_output },
+	[OPT_NO_COLOR] = { "no-color", 0, NULL, "no colours, as with NO_COLOR=1", set_no_color },
+	[OPT_HELP] = { "help", 'h', NULL, "this text", NULL },
+	[OPT_VERSION] = { "version", 'V', NULL, "the version of this program", NULL },
+	[OPT_COUNTERS] = { "counters", 'c', NULL, "every counter with its meaning", set_counters },
+	[OPT_SINCE] = { "since", 's', "TIME", "last seen since then: 90s, 30m, 1h, 7d ago, or RFC 3339", set_since },
+	[OPT_SEVERITY] = { "severity", 'S', "LEVEL", "at least informational, low, medium, high or critical", set_severity },
+	[OPT_KIND] = { "kind", 'k', "KIND", "one kind (\"injection.rules\") or a family (\"injection.\")", set_kind },
+	[OPT_LIMIT] = { "limit", 'n', "N", "at most the N newest (100)", set_limit },
+	[OPT_HUNT] = { "hunt", 0, NULL, "also what is kept for hunting only", set_hunt },
+	[OPT_WAIT] = { "wait", 'w', "SECONDS", "wait so long for a sensor to come, or come back (0)", set_wait },
+};
+
+/* --- verbs */
+
+static int run_status(struct cli *c, char *const *args);
+static int run_alerts(struct cli *c, char *const *args);
+static int run_show(struct cli *c, char *const *args);
+static int run_tail(struct cli *c, char *const *args);
+static int run_version(struct cli *c, char *const *args);
+static int run_help(struct cli *c, char *const *args);
+
+static const struct verb {
+	const char *name;
+	const char *operands; /* as help shows them; NULL: none */
+	int min, max; /* how many */
+	const char *summary;
+	unsigned options; /* beside the global ones */
+	int (*run)(struct cli *c, char *const *args);
+} verbs[] = {
+	{ "status", NULL, 0, 0, "is the sensor well, and what has it seen?", BIT(OPT_COUNTERS), run_status },
+	{ "alerts", NULL, 0, 0, "list alerts, the newest last",
+	  BIT(OPT_SINCE) | BIT(OPT_SEVERITY) | BIT(OPT_KIND) | BIT(OPT_LIMIT) | BIT(OPT_HUNT), run_alerts },
+	{ "alerts show", "ID", 1, 1, "everything about one alert; the first digits of its ID do", 0, run_show },
+	{ "tail", NULL, 0, 0, "print alerts as they happen", BIT(OPT_HUNT) | BIT(OPT_WAIT), run_tail },
+	{ "version", NULL, 0, 0, "print the version of this program", 0, run_version },
+	{ "help", "[VERB]", 0, 2, "print help, of one verb or of all", 0, run_help },
+};
+
+__attribute__((format(printf, 1, 2))) static int complain(const char *fmt, ...)
+{
+	char text[512], safe[1024];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	fprintf(stderr, "earshot: %s\n", escape_str(safe, sizeof(safe), span_str(text)));
+	return -EINVAL;
+}
+
+static int print_options(FILE *f, unsigned set)
+{
+	for (enum opt o = 0; o < OPT_MAX_; o++) {
+		char names[64];
+
+		if (!(set & BIT(o)))
+			continue;
+		snprintf(names, sizeof(names), "%c%c%s --%s%s%s", options[o].letter ? '-' : ' ',
+			 options[o].letter ? options[o].letter : ' ', options[o].letter ? "," : " ", options[o].name,
+			 options[o].value ? " " : "", options[o].value ? options[o].value : "");
+		fprintf(f, "  %-26s %s\n", names, options[o].help);
+	}
+	return 0;
+}
+
+static int help_of(const struct verb *v)
+{
+	printf("usage: earshot %s%s%s%s\n\n%c%s.\n", v->name, v->options ? " [OPTION]..." : "", v->operands ? " " : "",
+	       v->operands ? v->operands : "", (char)(v->summary[0] - 'a' + 'A'), v->summary + 1);
+	if (v->options) {
+		puts("\nOptions:");
+		print_options(stdout, v->options);
+	}
+	puts("\nOptions of every verb:");
+	print_options(stdout, GLOBAL);
+	return 0;
+}
+
+static int help_all(FILE *f)
+{
+	fputs("usage: earshot [OPTION]... VERB [ARGUMENT]...\n\n"
+	      "Asks a running Earshot sensor. Verbs:\n",
+	      f);
+	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
+		char name[64];
+
+		snprintf(name, sizeof(name), "%s%s%s", verbs[i].name, verbs[i].operands ? " " : "",
+			 verbs[i].operands ? verbs[i].operands : "");
+		fprintf(f, "  %-26s %s\n", name, verbs[i].summary);
+	}
+	fputs("\nOptions:\n", f);
+	print_options(f, GLOBAL | BIT(OPT_VERSION));
+	fputs("\nExit status: 0 done, 1 failed, 2 wrong usage, 3 no sensor to ask. See earshot(1).\n", f);
+	return 0;
+}
+
+/* --- values of options */
+
+static int set_run_dir(struct cli *c, const char *value)
+{
+	c->run_dir = value;
+	return 0;
+}
+
+static int set_output(struct cli *c, const char *value)
+{
+	if (strcmp(value, "table") && strcmp(value, "json"))
+		return complain("-o takes table or json, not \"%s\"", value);
+	c->json = !strcmp(value, "json");
+	return 0;
+}
+
+static int set_no_color(struct cli *c, const char *value)
+{
+	(void)value;
+	c->no_color = true;
+	return 0;
+}
+
+static int set_counters(struct cli *c, const char *value)
+{
+	(void)value;
+	c->counters = true;
+	return 0;
+}
+
+static int set_hunt(struct cli *c, const char *value)
+{
+	(void)value;
+	c->hunt = true;
+	return 0;
+}
+
+static int set_kind(struct cli *c, const char *value)
+{
+	c->kind = value;
+	return 0;
+}
+
+/* A whole number up to max, and what follows it. */
+static int number(const char *text, uint64_t max, uint64_t *ret, const char **ret_end)
+{
+	char *end;
+
+	errno = 0;
+	*ret = strtoull(text, &end, 10);
+	*ret_end = end;
+	return errno || end == text || *text == '-' || *text == '+' || *ret > max ? -EINVAL : 0;
+}
+
+static int set_limit(struct cli *c, const char *value)
+{
+	const char *end;
+	uint64_t n;
+
+	if (number(value, LIMIT_MAX, &n, &end) || *end || !n)
+		return complain("--limit takes a number from 1 to %d, not \"%s\"", LIMIT_MAX, value);
+	c->limit = (unsigned)n;
+	return 0;
+}
+
+static int set_wait(struct cli *c, const char *value)
+{
+	const char *end;
+	uint64_t n;
+
+	if (number(value, WAIT_MAX_S, &n, &end) || *end)
+		return complain("--wait takes a number of seconds up to %d, not \"%s\"", WAIT_MAX_S, value);
+	c->wait_s = (unsigned)n;
+	return 0;
+}
+
+static int set_severity(struct cli *c, const char *value)
+{
+	const ProtobufCEnumDescriptor *e = &earshot__severity__descriptor;
+
+	for (unsigned i = 0; i < e->n_values; i++) {
+		char word[32];
+
+		if (!strcmp(value, enum_word(e, e->values[i].value, word))) {
+			c->severity = (Earshot__Severity)e->values[i].value;
+			return 0;
+		}
+	}
+	return complain("--severity takes informational, low, medium, high or critical, not \"%s\"", value);
+}
+
+/* "1h" ago, or RFC 3339: 2026-11-23T08:07:12[.5](Z|+01:00). */
+static int parse_since(const char *text, uint64_t now_ns, uint64_t *ret_ns)
+{
+	static const struct {
+		const char *unit;
+		uint64_t seconds;
+	} units[] = { { "s", 1 }, { "m", 60 }, { "h", 3600 }, { "d", 86400 }, { "w", 7 * 86400 } };
+	struct tm tm = { 0 };
+	const char *end;
+	uint64_t n;
+	long offset = 0;
+	time_t t;
+
+	if (!number(text, UINT32_MAX, &n, &end)) {
+		for (size_t i = 0; i < ARRAY_SIZE(units); i++)
+			if (!strcmp(end, units[i].unit)) {
+				uint64_t ago = n * units[i].seconds * NS_PER_SEC;
+
+				*ret_ns = ago < now_ns ? now_ns - ago : 0;
+				return 0;
+			}
+	}
+	end = strptime(text, "%Y-%m-%d", &tm);
+	if (end && (*end == 'T' || *end == 't' || *end == ' '))
+		end = strptime(end + 1, "%H:%M:%S", &tm);
+	if (end && *end == '.')
+		end += 1 + strspn(end + 1, "0123456789");
+	if (!end)
+		return -EINVAL;
+	if (*end == '+' || *end == '-') {
+		unsigned h, m;
+
+		if (strlen(end) != 6 || sscanf(end + 1, "%2u:%2u", &h, &m) != 2)
+			return -EINVAL;
+		offset = (long)(h * 3600 + m * 60) * (*end == '+' ? 1 : -1);
+	} else if (*end && strcmp(end, "Z") && strcmp(end, "z")) {
+		return -EINVAL;
+	}
+	/* Without a zone it is this host's own time. */
+	tm.tm_isdst = -1;
+	t = *end ? timegm(&tm) - offset : mktime(&tm);
+	if (t < 0)
+		return -EINVAL;
+	*ret_ns = (uint64_t)t * NS_PER_SEC;
+	return 0;
+}
+
+static int set_since(struct cli *c, const char *value)
+{
+	if (parse_since(value, wall_ns(), &c->since_ns))
+		return complain("--since takes 90s, 30m, 1h, 7d or a time like 2026-01-31T08:00:00Z, not \"%s\"", value);
+	return 0;
+}
+
+/* --- asking */
+
+static int exit_code_of(int err)
+{
+	return err == -ENOENT || err == -ECONNREFUSED || err == -EPIPE || err == -EACCES || err == -ECONNRESET ? EXIT_NO_SENSOR :
+														EXIT_FAILURE;
+}
+
+static int explain(const struct cli *c, int err)
+{
+	const char *dir = c->run_dir;
+
+	switch (err) {
+	case -ENOENT:
+	case -ECONNREFUSED:
+		complain("no sensor is running at %s: start it with \"systemctl start earshotd\", or name its run_dir with --run-dir",
+			 dir);
+		break;
+	case -EACCES:
+		complain("not allowed to talk to the sensor at %s: be root or a member of the group earshot", dir);
+		break;
+	case -EPIPE:
+	case -ECONNRESET:
+		complain("the sensor at %s went away", dir);
+		break;
+	case -ENAMETOOLONG:
+		complain("the name of the run directory is too long");
+		break;
+	case -EBADMSG:
+		complain("the sensor's answer cannot be read: is it of version " EARSHOT_VERSION " too?");
+		break;
+	default:
+		complain("cannot ask the sensor at %s: %s", dir, strerror(-err));
+	}
+	return exit_code_of(err);
+}
+
+/* Called for each reply that carries a body. */
+typedef void reply_fn(struct cli *c, Earshot__CtlReply *r, void *ctx);
+
+/* Sends q and hands out its replies to the last one. 0, -errno, or 1 after the sensor said no. */
+static int ask(struct cli *c, const Earshot__CtlRequest *q, reply_fn *each, void *ctx)
+{
+	auto_free(client) struct client *k = NULL;
+	bool last = false;
+	int err;
+
+	err = client_new(&k, c->run_dir, c->wait_s);
+	if (!err)
+		err = client_send(k, q);
+	while (!err && !last) {
+		Earshot__CtlReply *r;
+
+		err = client_recv(k, &r);
+		if (err)
+			break;
+		if (*r->error) {
+			complain("%s", r->error);
+			err = 1;
+		} else {
+			last = r->last;
+			each(c, r, ctx);
+		}
+		earshot__ctl_reply__free_unpacked(r, NULL);
+	}
+	return err;
+}
+
+/* Writes out what was printed; a full disk or a closed pipe is a failure too. */
+static int finish(int err)
+{
+	if (!err && (fflush(stdout) || ferror(stdout)))
+		err = complain("cannot write: %s", strerror(errno));
+	return err ? EXIT_FAILURE : 0;
+}
+
+static int answer(struct cli *c, int err)
+{
+	return err < 0 ? explain(c, err) : finish(err);
+}
+
+static void print_json(const ProtobufCMessage *m, enum json_out_style style)
+{
+	struct json_out j = JSON_OUT(stdout, style);
+
+	pb_json(&j, m);
+	json_out_done(&j); /* a stream in trouble says so in finish() */
+}
+
+static void on_status(struct cli *c, Earshot__CtlReply *r, void *ctx)
+{
+	(void)ctx;
+	if (r->body_case != EARSHOT__CTL_REPLY__BODY_STATUS)
+		return;
+	if (c->json)
+		print_json(&r->status->base, JSON_OUT_PRETTY);
+	else
+		render_status(&c->render, r->status, c->counters, wall_ns());
+}
+
+static int run_status(struct cli *c, char *const *args)
+{
+	Earshot__CtlRequest q = EARSHOT__CTL_REQUEST__INIT;
+	Earshot__StatusQuery s = EARSHOT__STATUS_QUERY__INIT;
+
+	(void)args;
+	q.verb_case = EARSHOT__CTL_REQUEST__VERB_STATUS;
+	q.status = &s;
+	return answer(c, ask(c, &q, on_status, NULL));
+}
+
+struct list {
+	Earshot__Alert **p;
+	size_t n, room;
+	bool failed;
+};
+
+static void on_listed(struct cli *c, Earshot__CtlReply *r, void *ctx)
+{
+	struct list *l = ctx;
+
+	(void)c;
+	if (r->body_case != EARSHOT__CTL_REPLY__BODY_ALERT)
+		return;
+	if (l->n == l->room) {
+		size_t room = l->room ? 2 * l->room : 128;
+		void *p = room <= 2 * LIMIT_MAX ? reallocarray(l->p, room, sizeof(*l->p)) : NULL;
+
+		if (!p) {
+			l->failed = true;
+			return;
+		}
+		l->p = p;
+		l->room = room;
+	}
+	l->p[l->n++] = r->alert;
+	r->body_case = EARSHOT__CTL_REPLY__BODY__NOT_SET; /* it is ours now */
+	r->alert = NULL;
+}
+
+static void print_list(struct cli *c, const struct list *l)
+{
+	struct json_out j = JSON_OUT(stdout, JSON_OUT_PRETTY);
+
+	if (!c->json) {
+		render_alerts(&c->render, l->p, l->n);
+		return;
+	}
+	json_out_array(&j);
+	for (size_t i = 0; i < l->n; i++)
+		pb_json(&j, &l->p[i]->base);
+	json_out_end(&j);
+	json_out_done(&j);
+}
+
+static int run_alerts(struct cli *c, char *const *args)
+{
+	Earshot__CtlRequest q = EARSHOT__CTL_REQUEST__INIT;
+	Earshot__AlertsQuery a = EARSHOT__ALERTS_QUERY__INIT;
+	struct list l = { 0 };
+	int err;
+
+	(void)args;
+	a.limit = c->limit;
+	a.since_ns = c->since_ns;
+	a.min_severity = c->severity;
+	a.kind = (char *)c->kind;
+	a.hunt = c->hunt;
+	q.verb_case = EARSHOT__CTL_REQUEST__VERB_ALERTS;
+	q.alerts = &a;
+	err = ask(c, &q, on_listed, &l);
+	if (!err && l.failed)
+		err = -ENOMEM;
+	if (!err)
+		print_list(c, &l);
+	for (size_t i = 0; i < l.n; i++)
+		earshot__alert__free_unpacked(l.p[i], NULL);
+	free(l.p);
+	return answer(c, err);
+}
+
+static void on_shown(struct cli *c, Earshot__CtlReply *r, void *ctx)
+{
+	(void)ctx;
+	if (r->body_case != EARSHOT__CTL_REPLY__BODY_ALERT)
+		return;
+	if (c->json)
+		print_json(&r->alert->base, JSON_OUT_PRETTY);
+	else
+		render_alert(&c->render, r->alert);
+}
+
+static int run_show(struct cli *c, char *const *args)
+{
+	Earshot__CtlRequest q = EARSHOT__CTL_REQUEST__INIT;
+	Earshot__AlertQuery a = EARSHOT__ALERT_QUERY__INIT;
+
+	a.id = args[0];
+	q.verb_case = EARSHOT__CTL_REQUEST__VERB_ALERT;
+	q.alert = &a;
+	return answer(c, ask(c, &q, on_shown, NULL));
+}
+
+static void on_revision(struct cli *c, Earshot__CtlReply *r, void *ctx)
+{
+	(void)ctx;
+	if (r->dropped)
+		complain("%" PRIu64 " revisions were not shown: this terminal is too slow", r->dropped);
+	if (r->body_case != EARSHOT__CTL_REPLY__BODY_REVISION)
+		return;
+	if (c->json)
+		print_json(&r->revision->base, JSON_OUT_COMPACT);
+	else
+		render_revision(&c->render, r->revision, NULL);
+	fflush(stdout);
+	if (ferror(stdout))
+		exit(EXIT_FAILURE);
+}
+
+static void on_signal(int sig)
+{
+	(void)sig;
+	_exit(EXIT_SUCCESS); /* every line has been flushed: being told to stop is how a tail ends */
+}
+
+static int run_tail(struct cli *c, char *const *args)
+{
+	Earshot__CtlRequest q = EARSHOT__CTL_REQUEST__INIT;
+	Earshot__TailQuery t = EARSHOT__TAIL_QUERY__INIT;
+	int err;
+
+	(void)args;
+	signal(SIGINT, on_signal);
+	signal(SIGTERM, on_signal);
+	t.hunt = c->hunt;
+	q.verb_case = EARSHOT__CTL_REQUEST__VERB_TAIL;
+	q.tail = &t;
+	do
+		err = ask(c, &q, on_revision, NULL);
+	while (c->wait_s && err == -EPIPE); /* its keeper was started again */
+	return answer(c, err);
+}
+
+static int run_version(struct cli *c, char *const *args)
+{
+	(void)c;
+	(void)args;
+	puts("earshot " EARSHOT_VERSION);
+	return 0;
+}
+
+/* --- the command line */
+
+/* The verb that the words begin with, the longest name first; *ret_words: how many of them it took. */
+static const struct verb *find_verb(char *const *words, int n, int *ret_words)
+{
+	const struct verb *found = NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
+		const char *space = strchr(verbs[i].name, ' ');
+		size_t first = space ? (size_t)(space - verbs[i].name) : strlen(verbs[i].name);
+
+		if (n < 1 || strlen(words[0]) != first || strncmp(words[0], verbs[i].name, first))
+			continue;
+		if (!space) {
+			found = &verbs[i];
+			*ret_words = 1;
+		} else if (n > 1 && !strcmp(words[1], space + 1)) {
+			*ret_words = 2;
+			return &verbs[i];
+		}
+	}
+	return found;
+}
+
+static int run_help(struct cli *c, char *const *args)
+{
+	int n = args[0] ? args[1] ? 2 : 1 : 0, words = 0;
+	const struct verb *v = find_verb(args, n, &words);
+
+	(void)c;
+	if (!n)
+		return help_all(stdout);
+	if (!v || words != n) {
+		complain("no verb \"%s\": see earshot --help", args[words]);
+		return EXIT_USAGE;
+	}
+	return help_of(v);
+}
+
+/* Reads the options in set. 0; -EINVAL after a message; 1: an option has answered already. */
+static int read_options(struct cli *c, int argc, char **argv, unsigned set, const struct verb *v)
+{
+	struct option longs[OPT_MAX_ + 1] = { 0 };
+	/* Before the verb options end at the first word; behind it they may stand anywhere. */
+	char shorts[3 + 2 * OPT_MAX_] = "+:";
+	size_t n = 0, at = 2;
+	int got;
+
+	for (enum opt o = 0; o < OPT_MAX_; o++) {
+		if (!(set & BIT(o)))
+			continue;
+		longs[n++] = (struct option){ options[o].name, options[o].value ? required_argument : no_argument, NULL,
+					      256 + (int)o };
+		if (options[o].letter) {
+			shorts[at++] = options[o].letter;
+			if (options[o].value)
+				shorts[at++] = ':';
+		}
+	}
+	while ((got = getopt_long(argc, argv, shorts + (v != NULL), longs, NULL)) != -1) {
+		enum opt o = 0;
+
+		if (got == ':')
+			return complain("%s needs a value: see earshot %s%s--help", argv[optind - 1], v ? v->name : "", v ? " " : "");
+		if (got == '?')
+			return complain("no option %s: see earshot %s%s--help", argv[optind - 1], v ? v->name : "", v ? " " : "");
+		if (got >= 256)
+			o = (enum opt)(got - 256);
+		else
+			while (options[o].letter != got)
+				o++;
+		if (o == OPT_HELP)
+			return v ? help_of(v), 1 : (help_all(stdout), 1);
+		if (o == OPT_VERSION)
+			return run_version(c, NULL), 1;
+		if (options[o].set(c, optarg))
+			return -EINVAL;
+	}
+	return 0;
+}
+
+static int usage_exit(int err)
+{
+	return err < 0 ? EXIT_USAGE : EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv)
+{
+	const char *env_dir = getenv("EARSHOT_RUN_DIR");
+	struct cli c = { .run_dir = env_dir && *env_dir ? env_dir : RUN_DIR_DEFAULT, .kind = "" };
+	const struct verb *verb;
+	int words = 0, err;
+
+	err = read_options(&c, argc, argv, GLOBAL | BIT(OPT_VERSION), NULL);
+	if (err)
+		return usage_exit(err);
+	argc -= optind;
+	argv += optind;
+	if (!argc) {
+		help_all(stderr);
+		return EXIT_USAGE;
+	}
+	verb = find_verb(argv, argc, &words);
+	if (!verb) {
+		complain("no verb \"%s\": see earshot --help", argv[0]);
+		return EXIT_USAGE;
+	}
+	/* The verb's last word stands where getopt expects the program's name. */
+	argc -= words - 1;
+	argv += words - 1;
+	optind = 0;
+	err = read_options(&c, argc, argv, GLOBAL | verb->options, verb);
+	if (err)
+		return usage_exit(err);
+	argc -= optind;
+	argv += optind;
+	if (argc > verb->max) {
+		complain("earshot %s does not take \"%s\"", verb->name, argv[verb->max]);
+		return EXIT_USAGE;
+	}
+	if (argc < verb->min) {
+		complain("earshot %s needs its %s: see earshot %s --help", verb->name, verb->operands, verb->name);
+		return EXIT_USAGE;
+	}
+	render_init(&c.render, stdout, c.no_color);
+	return verb->run(&c, argv);
+}
