@@ -444,6 +444,7 @@ static bool id_ok(const Earshot__FindingId *id)
 static bool context_ok(const Earshot__Context *c)
 {
 	return c && c->exchange <= INT64_MAX && earshot__context__get_packed_size(c) <= PACK_CONTEXT_MAX &&
+	       (!c->process || earshot__process__get_packed_size(c->process) <= PACK_PROCESS_MAX) &&
 	       (!c->caller || c->caller->credential_fingerprint.len <= sizeof(struct hash128));
 }
 

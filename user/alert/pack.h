@@ -15,6 +15,7 @@
 #define PACK_MAX (64 << 10) /* bytes of one message; room to give as max */
 #define PACK_PREFIXES_MAX 4 /* rolling hashes of one turn */
 #define PACK_CONTEXT_MAX (12 << 10) /* serialized Context */
+#define PACK_PROCESS_MAX (4 << 10) /* of which Process */
 #define PACK_EVIDENCE_MAX 1536 /* serialized Evidence */
 
 /* Where findings and observations of one turn come from. All borrowed during the call. */
