@@ -26,7 +26,12 @@ struct keep {
 	struct conversations *conversations;
 	Earshot__ToKeeper *queue[KEEP_QUEUE_MAX + KEEP_OWN_MAX];
 	size_t n_queue, n_own; /* n_own of them are the sensor's own */
-	uint64_t committed;
+	struct {
+		bool known;
+		uint8_t boot[16];
+		uint64_t epoch;
+		uint64_t committed;
+	} sender; /* whom keep_committed() is for: an earlier process may have messages in the queue still */
 	uint64_t sent; /* last sequence of the batch that is out */
 
 	/* of the transaction under way */
@@ -99,6 +104,26 @@ bool keep_waiting(const struct keep *k)
 	return k->n_queue;
 }
 
+static const Earshot__FindingId *id_of(const Earshot__ToKeeper *m)
+{
+	return m->body_case == EARSHOT__TO_KEEPER__BODY_FINDING ? m->finding->id : m->observation->id;
+}
+
+static bool same_sender(const struct keep *k, const Earshot__FindingId *id)
+{
+	return k->sender.known && id->epoch == k->sender.epoch && !memcmp(id->boot.data, k->sender.boot, sizeof(k->sender.boot));
+}
+
+void keep_new_sender(struct keep *k)
+{
+	memset(&k->sender, 0, sizeof(k->sender));
+}
+
+uint64_t keep_committed(const struct keep *k)
+{
+	return k->sender.committed;
+}
+
 int keep_take(struct keep *k, struct span msg)
 {
 	Earshot__ToKeeper *m;
@@ -118,6 +143,11 @@ int keep_take(struct keep *k, struct span msg)
 			    m->dropped_findings, 0);
 		earshot__to_keeper__free_unpacked(m, NULL);
 		return 0;
+	}
+	if (!k->sender.known) {
+		memcpy(k->sender.boot, id_of(m)->boot.data, sizeof(k->sender.boot));
+		k->sender.epoch = id_of(m)->epoch;
+		k->sender.known = true;
 	}
 	k->queue[k->n_queue++] = m;
 	return 0;
@@ -375,46 +405,53 @@ static int apply_observation(struct keep *k, const Earshot__Observation *o, int6
 	return n ? store_turn_end(k->store, epoch, o->context->exchange) : 0;
 }
 
-static const Earshot__FindingId *id_of(const Earshot__ToKeeper *m)
+/* One inspector process within the queue. */
+struct epoch {
+	const Earshot__FindingId *id; /* NULL: none yet */
+	int64_t row;
+	uint64_t committed;
+};
+
+static int end_epoch(struct keep *k, const struct epoch *e, uint64_t *ret_committed)
 {
-	return m->body_case == EARSHOT__TO_KEEPER__BODY_FINDING ? m->finding->id : m->observation->id;
+	if (!e->id)
+		return 0;
+	if (same_sender(k, e->id))
+		*ret_committed = e->committed;
+	return store_epoch_commit(k->store, e->row, e->committed);
 }
 
 /* Applies the queue; numbers ascend within an epoch, so what is not past its committed number was here before. */
 static int apply_queue(struct keep *k, uint64_t *ret_committed)
 {
-	const Earshot__FindingId *current = NULL;
-	uint64_t committed = 0;
-	int64_t epoch = 0;
+	struct epoch e = { 0 };
 	int err = 0;
 
 	for (size_t i = 0; i < k->n_queue && !err; i++) {
 		const Earshot__ToKeeper *m = k->queue[i];
 		const Earshot__FindingId *id = id_of(m);
 
-		if (id && (!current || id->epoch != current->epoch || memcmp(id->boot.data, current->boot.data, 16))) {
-			if (current && (err = store_epoch_commit(k->store, epoch, committed)))
-				break;
-			err = store_epoch(k->store, span_of(id->boot.data, id->boot.len), id->epoch, &epoch, &committed);
+		if (id && (!e.id || id->epoch != e.id->epoch || memcmp(id->boot.data, e.id->boot.data, 16))) {
+			err = end_epoch(k, &e, ret_committed);
+			if (!err)
+				err = store_epoch(k->store, span_of(id->boot.data, id->boot.len), id->epoch, &e.row,
+						  &e.committed);
 			if (err)
 				break;
-			current = id;
+			e.id = id;
 		}
-		if (id && id->number <= committed) {
+		if (id && id->number <= e.committed) {
 			k->counts[CTR_FINDINGS_REPEATED]++;
 			continue;
 		}
 		if (m->body_case == EARSHOT__TO_KEEPER__BODY_FINDING)
-			err = apply_finding(k, m->finding, epoch);
+			err = apply_finding(k, m->finding, e.row);
 		else
-			err = apply_observation(k, m->observation, epoch);
+			err = apply_observation(k, m->observation, e.row);
 		if (id)
-			committed = id->number;
+			e.committed = id->number;
 	}
-	if (err || !current)
-		return err;
-	*ret_committed = committed;
-	return store_epoch_commit(k->store, epoch, committed);
+	return err ? err : end_epoch(k, &e, ret_committed);
 }
 
 static int revise_dirty(struct keep *k, const int64_t *rows, size_t n)
@@ -436,7 +473,7 @@ static int revise_dirty(struct keep *k, const int64_t *rows, size_t n)
 
 static int transact(struct keep *k, const int64_t *dirty, size_t n_dirty)
 {
-	uint64_t committed = k->committed;
+	uint64_t committed = k->sender.committed;
 	int err = store_begin(k->store);
 
 	if (err)
@@ -451,7 +488,7 @@ static int transact(struct keep *k, const int64_t *dirty, size_t n_dirty)
 	else
 		err = store_commit(k->store);
 	if (!err)
-		k->committed = committed;
+		k->sender.committed = committed;
 	return err;
 }
 
@@ -484,11 +521,6 @@ int keep_commit(struct keep *k, struct keep_time now, bool all)
 	}
 	empty_revised(k);
 	return err ? err : n == DIRTY_MAX;
-}
-
-uint64_t keep_committed(const struct keep *k)
-{
-	return k->committed;
 }
 
 int keep_prune(struct keep *k)

@@ -48,7 +48,9 @@ bool keep_waiting(const struct keep *k); /* something is in the queue */
 /* Applies and commits the queue, and revises alerts whose count changed long enough ago (all: every one). 0;
  * 1: more of those are left; -errno. */
 int keep_commit(struct keep *k, struct keep_time now, bool all);
-/* The highest number committed, of the inspector process whose message was committed last. */
+/* Another inspector process is at the other end from now on; its first message will say which. */
+void keep_new_sender(struct keep *k);
+/* The highest number committed of that process; 0: none yet. */
 uint64_t keep_committed(const struct keep *k);
 /* Deletes what is beyond the store's caps. */
 int keep_prune(struct keep *k);
