@@ -33,8 +33,6 @@ struct call {
 
 struct calls {
 	struct call call[CALLS_MAX];
-	__u32 next; /* to give way when all are taken */
-	__u32 pad;
 };
 
 struct {

@@ -190,6 +190,31 @@ static __always_inline struct call *call_at(struct calls *cs, __u64 sp)
 	return NULL;
 }
 
+/* A call's bytes will be missing where nobody can say: its connection ends, rather than join what does not belong. */
+static __always_inline void missed(__u64 ssl)
+{
+	count_loss(EV_LOSS_NESTED, 0);
+	conn_end_ssl(ssl);
+}
+
+/* Room for a call at sp. When all is taken, one further down the stack has not returned and hardly will (longjmp); those further
+ * up are live, and the first of them carries what the application itself reads or writes: they stay.
+ */
+static __always_inline struct call *call_room(struct calls *cs, __u64 sp)
+{
+	struct call *call = call_at(cs, sp);
+
+	if (!call)
+		call = call_at(cs, 0);
+	for (int i = 0; i < CALLS_MAX && !call; i++) {
+		if (cs->call[i].sp < sp) {
+			call = &cs->call[i];
+			missed(call->ssl);
+		}
+	}
+	return call;
+}
+
 /* false: the call cannot be followed. */
 static __always_inline bool enter(struct pt_regs *ctx)
 {
@@ -200,19 +225,10 @@ static __always_inline bool enter(struct pt_regs *ctx)
 	__u32 site;
 
 	cs = bpf_task_storage_get(&in_flight, bpf_get_current_task_btf(), NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
-	if (!cs) {
-		/* Its bytes will be missing where nobody can say: end the connection rather than join what does not belong. */
-		count_loss(EV_LOSS_NESTED, 0);
-		conn_end_ssl(ssl);
-		return false;
-	}
-	call = call_at(cs, sp); /* left behind by a call that never returned (longjmp) */
-	if (!call)
-		call = call_at(cs, 0);
+	call = cs ? call_room(cs, sp) : NULL;
 	if (!call) {
-		call = &cs->call[cs->next++ % CALLS_MAX];
-		count_loss(EV_LOSS_NESTED, 0);
-		conn_end_ssl(call->ssl);
+		missed(ssl);
+		return false;
 	}
 	site = bpf_get_attach_cookie(ctx);
 	barrier_var(fourth); /* both are read: the verifier wants constant offsets into the registers */
