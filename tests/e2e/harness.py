@@ -271,7 +271,7 @@ class Sensor:
 
 
 class Tail:
-    """`earshot tail -o json`, line by line, each with the time it came."""
+    """`earshot tail -o json`, line by line, each with the wall time at which it came."""
 
     def __init__(self, sensor):
         argv = [sensor.world.program("earshot"), "--run-dir", sensor.run_dir, "tail", "-o", "json"]
@@ -282,7 +282,7 @@ class Tail:
     def read(self):
         for line in self.process.popen.stdout:
             with self.changed:
-                self.lines.append((time.monotonic(), json.loads(line)))
+                self.lines.append((time.time(), json.loads(line)))
                 self.changed.notify_all()
 
     def wait(self, accept, seconds=10):

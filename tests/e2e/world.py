@@ -3,9 +3,11 @@
 import json
 import os
 import pathlib
+import signal
 import socket
 import ssl
 import subprocess
+import time
 import urllib.error
 import urllib.request
 
@@ -130,6 +132,50 @@ def start_server(world, pki, name):
     return start_uvicorn(world, pki, "uvloop" if name.endswith("uvloop") else "asyncio")
 
 
+# --- upstream
+
+
+class Collector:
+    """earshot-collector with mutual TLS; may be stopped, killed and started again on the same port and store."""
+
+    def __init__(self, world, pki, cert=None, name="collector"):
+        self.world, self.pki, self.port, self.dir = world, pki, free_port(), world.dir / name
+        self.dir.mkdir()
+        self.cert = cert or (pki.cert, pki.key)
+        self.url = f"https://localhost:{self.port}"
+        self.export = {"url": self.url + "/v1/alerts", "ca": pki.ca, "cert": pki.client_cert, "key": pki.client_key}
+        self.ssl = ssl.create_default_context(cafile=pki.ca)
+        self.ssl.load_cert_chain(pki.client_cert, pki.client_key)
+        self.log = self.dir / "revisions.jsonl"
+
+    def start(self):
+        argv = [self.world.program("earshot-collector"), "--listen", f"127.0.0.1:{self.port}", "--cert", self.cert[0], "--key",
+                self.cert[1], "--client-ca", self.pki.ca, "--store", self.dir / "alerts.db", "--output", "json"]
+        with open(self.log, "ab") as out:
+            self.process = self.world.own(Process("earshot-collector", argv, self.dir / "collector.log", stdout=out))
+        wait_for("the collector does not listen", lambda: listens(self.port, self.process), 10)
+        return self
+
+    def stop(self):
+        return self.process.stop()
+
+    def kill(self):
+        self.process.stop(signal.SIGKILL)
+
+    def alerts(self):
+        with urllib.request.urlopen(self.url + "/alerts?limit=10000", context=self.ssl, timeout=10) as reply:
+            return json.load(reply)
+
+    def revisions(self):
+        """(store, sequence, rejected) of every revision that it took, in order; each line was new to it."""
+        rows = [json.loads(line) for line in self.log.read_text().splitlines()]
+        return [(r["store"], r["sequence"], r["rejected"]) for r in rows]
+
+
+def start_collector(world, pki):
+    return Collector(world, pki).start()
+
+
 # --- clients: each runs jobs (see clients/sdk.py) in one process and returns its results by name
 
 
@@ -169,7 +215,7 @@ class Client:
     def curl(self, server, jobs):
         results = {}
         for job in jobs:
-            messages, requests = list(job["messages"]), 0
+            messages, requests, begun = list(job["messages"]), 0, time.time()
             while True:
                 requests += 1
                 body = {"model": job["model"], "user": job["user"], "stream": bool(job.get("stream"))}
@@ -188,7 +234,7 @@ class Client:
                     break
                 messages += [{"role": "assistant", "content": None, "tool_calls": calls}]
                 messages += [{"role": "tool", "tool_call_id": c["id"], "content": job["tool_result"]} for c in calls]
-            results[job["name"]] = {"name": job["name"], "raw": out, "requests": requests,
+            results[job["name"]] = {"name": job["name"], "raw": out, "requests": requests, "begun": begun, "ended": time.time(),
                                     "error": None if status == 200 else {"status": status}}
         return results
 

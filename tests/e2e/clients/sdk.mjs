@@ -71,6 +71,7 @@ for (const job of conf.jobs) {
 	let fold = null;
 	let requests = 0;
 	let error = null;
+	const begun = Date.now() / 1000;
 	try {
 		do {
 			if (fold) messages = api.followUp(fold, messages, job.tool_result);
@@ -84,5 +85,8 @@ for (const job of conf.jobs) {
 		if (!(e instanceof OpenAI.APIError)) throw e;
 		error = { status: e.status ?? null, code: e.code ?? null, message: e.message };
 	}
-	console.log(JSON.stringify({ name: job.name, text: fold.text, finish: fold.finish, requests, tokens: fold.usage?.total_tokens ?? null, error }));
+	console.log(JSON.stringify({
+		name: job.name, text: fold.text, finish: fold.finish, requests, tokens: fold.usage?.total_tokens ?? null, error,
+		begun, ended: Date.now() / 1000,
+	}));
 }

@@ -1,6 +1,6 @@
 """tests/e2e/clients/sdk.py - runs jobs through OpenAI's own Python client, synchronous or asynchronous.
 
-Reads one JSON object on standard input: {base_url, ca, async, jobs}; prints one JSON line per finished job.
+Reads one JSON object on standard input: {base_url, ca, async, jobs}; prints one JSON line per finished job, with its wall times.
 A job: {name, api: chat|responses, key, user, model, messages, stream, tools, tool_result}. A tool call in the answer is
 answered with tool_result, and the conversation goes on until text comes.
 """
@@ -9,6 +9,7 @@ import asyncio
 import json
 import ssl
 import sys
+import time
 
 import openai
 
@@ -92,10 +93,10 @@ def steps(job):
         messages = fold.follow_up(messages, job["tool_result"])
 
 
-def report(job, fold, n, error=None):
+def report(job, fold, n, begun, error=None):
     usage = fold.usage.total_tokens if fold and fold.usage else None
     print(json.dumps({"name": job["name"], "text": fold.text if fold else None, "finish": fold.finish if fold else None,
-                      "requests": n, "tokens": usage, "error": error}), flush=True)
+                      "requests": n, "tokens": usage, "error": error, "begun": begun, "ended": time.time()}), flush=True)
 
 
 def run_sync(conf, context):
@@ -104,7 +105,7 @@ def run_sync(conf, context):
     for job in conf["jobs"]:
         one = client.with_options(api_key=job["key"])
         create = one.chat.completions.create if job["api"] == "chat" else one.responses.create
-        n, fold = 0, None
+        n, fold, begun = 0, None, time.time()
         try:
             for args, fold in steps(job):
                 n += 1
@@ -114,9 +115,9 @@ def run_sync(conf, context):
                         fold.event(event)
                 else:
                     fold.whole(reply)
-            report(job, fold, n)
+            report(job, fold, n, begun)
         except openai.APIStatusError as e:
-            report(job, None, n, {"status": e.status_code, "code": e.code, "message": e.message})
+            report(job, None, n, begun, {"status": e.status_code, "code": e.code, "message": e.message})
 
 
 async def run_async(conf, context):
@@ -126,7 +127,7 @@ async def run_async(conf, context):
     async def run(job):
         one = client.with_options(api_key=job["key"])
         create = one.chat.completions.create if job["api"] == "chat" else one.responses.create
-        n, fold = 0, None
+        n, fold, begun = 0, None, time.time()
         try:
             for args, fold in steps(job):
                 n += 1
@@ -136,9 +137,9 @@ async def run_async(conf, context):
                         fold.event(event)
                 else:
                     fold.whole(reply)
-            report(job, fold, n)
+            report(job, fold, n, begun)
         except openai.APIStatusError as e:
-            report(job, None, n, {"status": e.status_code, "code": e.code, "message": e.message})
+            report(job, None, n, begun, {"status": e.status_code, "code": e.code, "message": e.message})
 
     await asyncio.gather(*(run(job) for job in conf["jobs"]))
 
