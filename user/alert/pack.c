@@ -6,10 +6,10 @@
 #include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
+#include <math.h>
 
 #include "base/escape.h"
 #include "base/own.h"
-#include "proto/earshot.pb-c.h"
 
 #define HOST_MAX 256
 #define PATH_MAX_KEPT 512
@@ -233,6 +233,21 @@ static ssize_t emit(const Earshot__ToKeeper *m, uint8_t *out, size_t max)
 	return (ssize_t)earshot__to_keeper__pack(m, out);
 }
 
+/* Did the model speak after this text, within the request? Then an earlier turn had it already. */
+static bool in_history(const struct turn *t, const struct finding *f)
+{
+	if (f->side != SIDE_REQUEST)
+		return false;
+	for (size_t i = f->segment + (size_t)1; i < t->n_segments; i++) {
+		const struct segment *s = &t->segments[i];
+
+		if (s->side == SIDE_REQUEST &&
+		    (s->role == SEG_ASSISTANT || s->role == SEG_TOOL_CALL || s->role == SEG_REASONING))
+			return true;
+	}
+	return false;
+}
+
 ssize_t pack_finding(const struct pack_source *s, uint64_t number, const struct finding *f,
 		     const struct pack_prefixes *before, uint8_t *out, size_t max)
 {
@@ -274,6 +289,7 @@ ssize_t pack_finding(const struct pack_source *s, uint64_t number, const struct 
 	p.outcome = (Earshot__Outcome)s->turn->outcome;
 	p.n_prefixes = prefixes_of(before, prefixes);
 	p.prefixes = prefixes;
+	p.history = in_history(s->turn, f);
 	m.body_case = EARSHOT__TO_KEEPER__BODY_FINDING;
 	m.finding = &p;
 	return emit(&m, out, max);
@@ -366,4 +382,105 @@ ssize_t pack_dropped(uint64_t n, uint8_t *out, size_t max)
 	m.body_case = EARSHOT__TO_KEEPER__BODY_DROPPED_FINDINGS;
 	m.dropped_findings = n;
 	return emit(&m, out, max);
+}
+
+static bool valid_utf8(const char *s)
+{
+	struct span left = span_str(s);
+	uint32_t cp;
+
+	while (left.len) {
+		size_t n = utf8_decode(left, &cp);
+
+		if (!n)
+			return false;
+		left = span_sub(left, n, left.len);
+	}
+	return true;
+}
+
+/* Every string of a message and of those in it. Depth is bounded by the schema, which has no recursion. */
+static bool strings_ok(const ProtobufCMessage *m)
+{
+	for (unsigned i = 0; i < m->descriptor->n_fields; i++) {
+		const ProtobufCFieldDescriptor *f = &m->descriptor->fields[i];
+		const void *at = (const char *)m + f->offset, *const *list = at;
+		size_t n = 1;
+
+		if (f->type != PROTOBUF_C_TYPE_STRING && f->type != PROTOBUF_C_TYPE_MESSAGE)
+			continue;
+		if (f->flags & PROTOBUF_C_FIELD_FLAG_ONEOF &&
+		    *(const uint32_t *)((const char *)m + f->quantifier_offset) != f->id)
+			continue;
+		if (f->label == PROTOBUF_C_LABEL_REPEATED) {
+			n = *(const size_t *)((const char *)m + f->quantifier_offset);
+			list = *(const void *const *const *)at;
+		}
+		for (size_t j = 0; j < n; j++) {
+			if (!list[j])
+				continue;
+			if (f->type == PROTOBUF_C_TYPE_STRING ? !valid_utf8(list[j]) : !strings_ok(list[j]))
+				return false;
+		}
+	}
+	return true;
+}
+
+static bool hashes_ok(size_t n, const ProtobufCBinaryData *h)
+{
+	if (n > PACK_PREFIXES_MAX)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (h[i].len != sizeof(struct hash128))
+			return false;
+	return true;
+}
+
+static bool id_ok(const Earshot__FindingId *id)
+{
+	return id && id->boot.len == 16 && id->number && id->number <= INT64_MAX && id->epoch <= INT64_MAX;
+}
+
+static bool context_ok(const Earshot__Context *c)
+{
+	return c && c->exchange <= INT64_MAX && earshot__context__get_packed_size(c) <= PACK_CONTEXT_MAX &&
+	       (!c->process || earshot__process__get_packed_size(c->process) <= PACK_PROCESS_MAX) &&
+	       (!c->caller || c->caller->credential_fingerprint.len <= sizeof(struct hash128));
+}
+
+static bool finding_ok(const Earshot__Finding *f)
+{
+	const Earshot__Evidence *e = f->evidence;
+
+	return id_ok(f->id) && context_ok(f->context) && hashes_ok(f->n_prefixes, f->prefixes) &&
+	       kind_find(f->kind) != KIND_MAX_ && (unsigned)f->mode < MODE_MAX_ && (unsigned)f->outcome < OUTCOME_MAX_ &&
+	       e && isfinite(e->score) && e->score >= 0 && e->score <= 1 && e->fingerprint.len == sizeof(struct hash128) &&
+	       earshot__evidence__get_packed_size(e) <= PACK_EVIDENCE_MAX;
+}
+
+static bool observation_ok(const Earshot__Observation *o)
+{
+	return id_ok(o->id) && context_ok(o->context) && (unsigned)o->outcome < OUTCOME_MAX_ &&
+	       hashes_ok(o->n_prefixes, o->prefixes) && hashes_ok(o->n_prefixes_after, o->prefixes_after) &&
+	       o->n_tools_offered <= TOOLS_MAX && o->n_tools_called <= TOOLS_MAX && o->n_skipped <= SKIP_MAX_;
+}
+
+int pack_check(const Earshot__ToKeeper *m)
+{
+	bool ok = false;
+
+	switch (m->body_case) {
+	case EARSHOT__TO_KEEPER__BODY_FINDING:
+		ok = finding_ok(m->finding);
+		break;
+	case EARSHOT__TO_KEEPER__BODY_OBSERVATION:
+		ok = observation_ok(m->observation);
+		break;
+	case EARSHOT__TO_KEEPER__BODY_DROPPED_FINDINGS:
+		ok = true;
+		break;
+	default:
+		break;
+	}
+	return ok && strings_ok(&m->base) ? 0 : -EBADMSG;
 }

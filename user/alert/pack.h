@@ -10,10 +10,12 @@
 #include "detect/finding.h"
 #include "dialect/turn.h"
 #include "flow/ident.h"
+#include "proto/earshot.pb-c.h"
 
 #define PACK_MAX (64 << 10) /* bytes of one message; room to give as max */
 #define PACK_PREFIXES_MAX 4 /* rolling hashes of one turn */
 #define PACK_CONTEXT_MAX (12 << 10) /* serialized Context */
+#define PACK_PROCESS_MAX (4 << 10) /* of which Process */
 #define PACK_EVIDENCE_MAX 1536 /* serialized Evidence */
 
 /* Where findings and observations of one turn come from. All borrowed during the call. */
@@ -39,3 +41,6 @@ ssize_t pack_observation(const struct pack_source *s, uint64_t number, const str
 			 const struct pack_prefixes *after, uint32_t n_findings, uint8_t *out, size_t max);
 /* n findings and observations could not be queued since the last such message. */
 ssize_t pack_dropped(uint64_t n, uint8_t *out, size_t max);
+
+/* The keeper's side: is this a message that the functions above could have made? Sizes, counts, enums, UTF-8. 0 or -EBADMSG. */
+int pack_check(const Earshot__ToKeeper *m);

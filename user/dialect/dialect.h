@@ -38,6 +38,7 @@ struct reader_ops {
 
 struct reader_stats {
 	uint64_t turns, unknown_exchanges, json_broken, json_skipped, text_cut;
+	uint64_t failed; /* turns not made for want of memory */
 };
 
 struct reader;
@@ -57,3 +58,9 @@ struct segment *turn_segment(struct turn *t, enum segment_role role, enum origin
 void turn_text(struct turn *t, struct segment *s, struct span text);
 /* Copies s into a fixed field, cut at a whole character. */
 void turn_id(char *field, size_t size, struct span s);
+/* The same piece by piece, as a JSON string comes. Other values leave the field alone. */
+void turn_id_piece(char *field, size_t size, const struct json_event *e);
+/* Content that is not read as text. */
+void turn_skip(struct turn *t, enum skipped what, size_t n);
+/* Wipes and frees what t owns. */
+void turn_clear(struct turn *t);

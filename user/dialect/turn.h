@@ -44,6 +44,7 @@ struct segment {
 	char name[TURN_ID_MAX]; /* tool or file name, hostile */
 	char call_id[TURN_ID_MAX]; /* of a tool call or result */
 	uint32_t message; /* number of the message (item) it belongs to, in order */
+	uint32_t source; /* its dialect's own mark: which field of the message it came from */
 	uint64_t missing; /* bytes known to be missing or beyond the cap */
 	bool damaged; /* something is missing here, perhaps uncounted */
 };
@@ -55,6 +56,22 @@ enum operation { OP_UNKNOWN, OP_CHAT, OP_COMPLETION, OP_RESPONSE, OP_EMBEDDING, 
 
 /* What became of the turn, as far as the wire shows. */
 enum outcome { OUTCOME_UNKNOWN, OUTCOME_ANSWERED, OUTCOME_REFUSED, OUTCOME_BLOCKED, OUTCOME_TOOL_EXECUTED, OUTCOME_ERROR, OUTCOME_MAX_ };
+
+/* What a provider's content filter said on the wire, by category. */
+enum filter {
+	FILTER_OTHER,
+	FILTER_JAILBREAK,
+	FILTER_INDIRECT_ATTACK,
+	FILTER_HATE,
+	FILTER_SEXUAL,
+	FILTER_VIOLENCE,
+	FILTER_SELF_HARM,
+	FILTER_PROFANITY,
+	FILTER_PROTECTED_TEXT,
+	FILTER_PROTECTED_CODE,
+	FILTER_BLOCKLIST,
+	FILTER_MAX_,
+};
 
 struct turn {
 	const struct exchange *exchange; /* valid as long as the turn */
@@ -68,12 +85,15 @@ struct turn {
 	struct span credential; /* API key or bearer token of the request, borrowed from the exchange; for a fingerprint only */
 	struct span user_agent, forwarded_for; /* borrowed from the exchange */
 	struct segment *segments;
-	size_t n_segments;
+	size_t n_segments, segments_room;
 	uint64_t skipped[SKIP_MAX_]; /* bytes */
 	uint64_t input_tokens, output_tokens; /* as reported; 0 unknown */
 	char finish_reason[32]; /* of the first choice */
 	char error_code[64]; /* of an error response */
 	enum outcome outcome;
+	uint32_t filter_detected, filter_blocked; /* a bit 1 << enum filter for each category that saw something, or blocked it */
+	uint32_t json_broken; /* bodies or events that are not JSON */
+	uint64_t json_skipped; /* values beyond the caps of the JSON reader */
 	bool stream; /* the request asked for a stream */
 	uint32_t n_findings; /* the judge's own count */
 	uint64_t inspected; /* bytes of text kept in segments */
@@ -85,3 +105,5 @@ const char *segment_role_name(enum segment_role r); /* "tool-result" */
 const char *origin_name(enum origin o);
 const char *operation_name(enum operation o);
 const char *outcome_name(enum outcome o);
+const char *filter_name(enum filter f); /* "indirect-attack" */
+const char *skipped_name(enum skipped s);

@@ -63,7 +63,7 @@ static const int keeper[] = {
 	SYS(openat), SYS(open), SYS(unlink), SYS(unlinkat), SYS(rename), SYS(renameat), SYS(renameat2), SYS(fsync), SYS(fdatasync), SYS(pread64),
 	SYS(pwrite64), SYS(ftruncate), SYS(fallocate), SYS(fcntl), SYS(fstat), SYS(stat), SYS(lstat), SYS(newfstatat), SYS(statx), SYS(access), SYS(faccessat), SYS(faccessat2),
 	SYS(getcwd), SYS(readlink), SYS(readlinkat), SYS(lseek), SYS(fchmod), SYS(fchown), SYS(geteuid), SYS(getuid), SYS(accept4), SYS(accept), SYS(getsockopt),
-	SYS(uname), SYS(getdents64), SYS(utimensat), SYS(utimes), SYS(sysinfo), SYS(getegid), SYS(getgid), -1,
+	SYS(uname), SYS(getdents64), SYS(utimensat), SYS(utimes), SYS(sysinfo), SYS(getegid), SYS(getgid), SYS(timerfd_settime), -1,
 };
 
 static const int shipper[] = {

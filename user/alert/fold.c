@@ -1,0 +1,270 @@
+/* user/alert/fold.c - findings folded into alerts. */
+#include "alert/fold.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <math.h>
+
+#include "alert/chain.h"
+#include "base/own.h"
+#include "behave/conversation.h"
+
+/* How far an attack got; an alert keeps the worst of its turns. */
+static const uint8_t outcome_rank[] = {
+	[OUTCOME_UNKNOWN] = 0, [OUTCOME_ERROR] = 1,    [OUTCOME_BLOCKED] = 2,
+	[OUTCOME_REFUSED] = 3, [OUTCOME_ANSWERED] = 4, [OUTCOME_TOOL_EXECUTED] = 5,
+};
+static_assert(ARRAY_SIZE(outcome_rank) == OUTCOME_MAX_, "outcome without a rank");
+
+void fold_key(uint8_t ret[FOLD_KEY_LEN], const char *kind, const Earshot__Context *x, const char *conversation,
+	      ProtobufCBinaryData fingerprint)
+{
+	uint8_t in[4 * CHAIN_HASH_LEN] = { 0 };
+	bool known = conversation && *conversation;
+
+	chain_hash(span_str(kind), in);
+	conversation_caller(x, in + CHAIN_HASH_LEN);
+	if (known)
+		chain_hash(span_str(conversation), in + 2 * (size_t)CHAIN_HASH_LEN);
+	else
+		chain_hash(span_of(fingerprint.data, fingerprint.len), in + 3 * (size_t)CHAIN_HASH_LEN);
+	chain_hash(span_of(in, sizeof(in)), ret);
+}
+
+/* A copy of any message, by way of its serialized form. */
+static void *copy(const void *message)
+{
+	const ProtobufCMessage *m = message;
+	size_t len = protobuf_c_message_get_packed_size(m);
+	auto_mem uint8_t *raw = malloc(len + 1);
+
+	if (!raw)
+		return NULL;
+	protobuf_c_message_pack(m, raw);
+	return protobuf_c_message_unpack(m->descriptor, NULL, len, raw);
+}
+
+static int set_text(char **field, const char *s)
+{
+	char *v = s && *s ? strdup(s) : (char *)protobuf_c_empty_string;
+
+	if (!v)
+		return -ENOMEM;
+	if (*field != protobuf_c_empty_string)
+		free(*field);
+	*field = v;
+	return 0;
+}
+
+static int set_bytes(ProtobufCBinaryData *field, const uint8_t *p, size_t len)
+{
+	uint8_t *v = malloc(len);
+
+	if (!v)
+		return -ENOMEM;
+	memcpy(v, p, len);
+	free(field->data);
+	*field = (ProtobufCBinaryData){ len, v };
+	return 0;
+}
+
+/* Appends a pointer to a repeated field. */
+static int append(void *list, size_t *n, void *element)
+{
+	void ***at = list;
+	void **grown = realloc(*at, (*n + 1) * sizeof(**at));
+
+	if (!grown)
+		return -ENOMEM;
+	grown[(*n)++] = element;
+	*at = grown;
+	return 0;
+}
+
+/* Splits "A B C" into a repeated string. */
+static int set_words(char ***list, size_t *n, const char *words)
+{
+	while (words && *words) {
+		size_t len = strcspn(words, " ");
+		char *w = len ? strndup(words, len) : NULL;
+
+		if (len && (!w || append(list, n, w))) {
+			free(w);
+			return -ENOMEM;
+		}
+		words += len + strspn(words + len, " ");
+	}
+	return 0;
+}
+
+static bool same_process(const Earshot__Process *a, const Earshot__Process *b)
+{
+	return a->pid == b->pid && a->start_ns == b->start_ns;
+}
+
+static bool same_exchange(const Earshot__Context *a, const Earshot__Context *b)
+{
+	return a->connection == b->connection && a->exchange == b->exchange && a->begin_mono_ns == b->begin_mono_ns;
+}
+
+/* 1 when p is new to the alert and kept, 0, -ENOMEM. */
+static int add_process(Earshot__Alert *a, const Earshot__Process *p)
+{
+	Earshot__Process *mine;
+
+	if (!p || !a->context->process || same_process(a->context->process, p) || a->n_others == FOLD_OTHERS_MAX)
+		return 0;
+	for (size_t i = 0; i < a->n_others; i++)
+		if (same_process(a->others[i], p))
+			return 0;
+	mine = copy(p);
+	if (!mine || append(&a->others, &a->n_others, mine)) {
+		if (mine)
+			earshot__process__free_unpacked(mine, NULL);
+		return -ENOMEM;
+	}
+	a->pids = 1 + (uint32_t)a->n_others;
+	return 1;
+}
+
+static bool same_evidence(const Earshot__Evidence *a, const Earshot__Evidence *b)
+{
+	return !strcmp(a->type, b->type) && a->fingerprint.len == b->fingerprint.len &&
+	       !memcmp(a->fingerprint.data, b->fingerprint.data, a->fingerprint.len);
+}
+
+/* Distinct evidence joins as the newest; of equal ones the surer, then the newer, is kept. 1 new, 0, -ENOMEM. */
+static int add_evidence(Earshot__Alert *a, const Earshot__Evidence *e, uint64_t when_ns)
+{
+	Earshot__Evidence *mine;
+	size_t at = 0;
+	int is_new;
+
+	while (at < a->n_evidence && !same_evidence(a->evidence[at], e))
+		at++;
+	is_new = at == a->n_evidence;
+	if (is_new ? at == FOLD_EVIDENCE_MAX : a->evidence[at]->score > e->score)
+		return 0;
+	mine = copy(e);
+	if (!mine)
+		return -ENOMEM;
+	mine->time_ns = when_ns;
+	if (!is_new) {
+		earshot__evidence__free_unpacked(a->evidence[at], NULL);
+		a->evidence[at] = mine;
+	} else if (append(&a->evidence, &a->n_evidence, mine)) {
+		earshot__evidence__free_unpacked(mine, NULL);
+		return -ENOMEM;
+	}
+	a->confidence = MAX(a->confidence, (uint32_t)lroundf(mine->score * 100));
+	return is_new;
+}
+
+static int raise_outcome(Earshot__Alert *a, Earshot__Outcome o)
+{
+	enum kind k = kind_find(a->kind);
+
+	if (outcome_rank[o] <= outcome_rank[a->outcome])
+		return FOLD_NOTHING;
+	a->outcome = o;
+	if (k != KIND_MAX_)
+		a->severity = (Earshot__Severity)kinds[k].severity[o];
+	return FOLD_MATERIAL;
+}
+
+int fold_finding(Earshot__Alert *a, const Earshot__Finding *f, enum mode mode, uint64_t when_ns)
+{
+	enum fold change = FOLD_COUNT;
+	int err;
+
+	err = add_evidence(a, f->evidence, when_ns);
+	if (err < 0)
+		return err;
+	if (err)
+		change = FOLD_MATERIAL;
+	err = add_process(a, f->context->process);
+	if (err < 0)
+		return err;
+	if (err)
+		change = FOLD_MATERIAL;
+	if (!f->history && raise_outcome(a, f->outcome))
+		change = FOLD_MATERIAL;
+	if ((Earshot__Mode)mode < a->mode) { /* the stronger evidence makes an alert of a hunt */
+		a->mode = (Earshot__Mode)mode;
+		change = FOLD_MATERIAL;
+	}
+	a->count++;
+	a->first_seen_ns = MIN(a->first_seen_ns, when_ns);
+	a->last_seen_ns = MAX(a->last_seen_ns, when_ns);
+	return change;
+}
+
+int fold_observation(Earshot__Alert *a, const Earshot__Observation *o)
+{
+	enum fold change = raise_outcome(a, o->outcome);
+
+	if (same_exchange(a->context, o->context)) {
+		/* The same exchange, now whole: status, answering model and completeness are known. */
+		Earshot__Context *whole = copy(o->context);
+
+		if (!whole)
+			return -ENOMEM;
+		earshot__context__free_unpacked(a->context, NULL);
+		a->context = whole;
+		change = MAX(change, FOLD_COUNT);
+	}
+	return change;
+}
+
+static int fill(Earshot__Alert *a, const uint8_t id[FOLD_ID_LEN], const Earshot__Finding *f, enum kind k,
+		const char *conversation, const char *host)
+{
+	const struct kind_row *row = &kinds[k];
+	int err;
+
+	a->mapping = malloc(sizeof(*a->mapping));
+	if (!a->mapping)
+		return -ENOMEM;
+	earshot__mapping__init(a->mapping);
+	a->mapping->data_version = KIND_DATA_VERSION;
+	a->context = copy(f->context);
+	if (!a->context)
+		return -ENOMEM;
+	if ((err = set_bytes(&a->id, id, FOLD_ID_LEN)) || (err = set_text(&a->kind, f->kind)) ||
+	    (err = set_text(&a->title, row->title)) || (err = set_text(&a->description, row->description)) ||
+	    (err = set_text(&a->remediation, row->remediation)) || (err = set_text(&a->conversation, conversation)) ||
+	    (err = set_text(&a->host, host)) ||
+	    (err = set_words(&a->mapping->atlas, &a->mapping->n_atlas, row->atlas)) ||
+	    (err = set_words(&a->mapping->owasp, &a->mapping->n_owasp, row->owasp)) ||
+	    (err = set_words(&a->mapping->tactics, &a->mapping->n_tactics, row->tactics)))
+		return err;
+	a->severity = (Earshot__Severity)row->severity[OUTCOME_UNKNOWN];
+	a->pids = f->context->process ? 1 : 0;
+	return 0;
+}
+
+int fold_new(Earshot__Alert **ret, const uint8_t id[FOLD_ID_LEN], const Earshot__Finding *f, enum mode mode,
+	     const char *conversation, const char *host, uint64_t when_ns)
+{
+	enum kind k = kind_find(f->kind);
+	Earshot__Alert *a;
+	int err;
+
+	if (k == KIND_MAX_)
+		return -EBADMSG;
+	a = malloc(sizeof(*a));
+	if (!a)
+		return -ENOMEM;
+	earshot__alert__init(a);
+	a->mode = (Earshot__Mode)mode;
+	a->first_seen_ns = when_ns;
+	err = fill(a, id, f, k, conversation, host);
+	if (!err)
+		err = fold_finding(a, f, mode, when_ns);
+	if (err < 0) {
+		earshot__alert__free_unpacked(a, NULL);
+		return err;
+	}
+	*ret = a;
+	return 0;
+}

@@ -1,0 +1,51 @@
+/* user/dialect/shape.h - which values of a JSON document mean what: tables of paths, found by hash.
+ * A shape is a table of rows below one prefix, so that an object that stands in several places is described once.
+ */
+#pragma once
+
+#include "base/own.h"
+#include "parse/json.h"
+
+struct shape;
+
+struct shape_row {
+	/* Path below the prefix. One star in it stands for one key, two for any number: "results.*.filtered". */
+	const char *path;
+	void (*on)(void *ctx, const struct shape *at, const struct json_event *e, unsigned arg);
+	unsigned arg;
+};
+
+struct shape {
+	const char *prefix; /* "messages[]." */
+	const struct shape_row *rows;
+	size_t n_rows;
+	unsigned n_index; /* arrays in the prefix: where in json_event.index the shape's own begin */
+};
+
+#define SHAPE(prefix_, rows_, n_index_) { .prefix = (prefix_), .rows = (rows_), .n_rows = ARRAY_SIZE(rows_), .n_index = (n_index_) }
+
+#define SHAPES_SLOTS 512 /* power of two, at least twice the rows */
+#define SHAPES_WILD 48
+
+struct shape_ref {
+	uint32_t hash;
+	const struct shape *shape; /* NULL: free */
+	const struct shape_row *row;
+};
+
+/* Shapes that make up one document. The index is filled at first use and never changes again: static per dialect, for the
+ * one thread that a process has.
+ */
+struct shapes {
+	const struct shape *list;
+	size_t n;
+	bool ready;
+	size_t n_wild;
+	struct shape_ref wild[SHAPES_WILD];
+	struct shape_ref slots[SHAPES_SLOTS];
+};
+
+#define SHAPES(list_) { .list = (list_), .n = ARRAY_SIZE(list_) }
+
+/* Calls the row that stands for e's path, if there is one. */
+void shapes_run(struct shapes *s, void *ctx, const struct json_event *e);

@@ -1,0 +1,206 @@
+/* user/dialect/turn.c - building a turn within its caps, and the names of its enums. */
+#include "dialect/turn.h"
+
+#include "base/own.h"
+#include "dialect/dialect.h"
+
+#define SEGMENTS_MIN 16
+
+/* Wiped, unlike with realloc(): segments hold ids and names. */
+static bool grow(struct turn *t)
+{
+	size_t room = t->segments_room ? t->segments_room * 2 : SEGMENTS_MIN;
+	struct segment *p = calloc(room, sizeof(*p));
+
+	if (!p)
+		return false;
+	if (t->segments) {
+		memcpy(p, t->segments, t->n_segments * sizeof(*p));
+		explicit_bzero(t->segments, t->n_segments * sizeof(*p));
+		free(t->segments);
+	}
+	t->segments = p;
+	t->segments_room = room;
+	return true;
+}
+
+struct segment *turn_segment(struct turn *t, enum segment_role role, enum origin origin, enum side side)
+{
+	struct segment *s;
+
+	if (t->n_segments == TURN_SEGMENTS_MAX)
+		return NULL;
+	if (t->n_segments == t->segments_room && !grow(t))
+		return NULL;
+	s = &t->segments[t->n_segments++];
+	s->role = role;
+	s->origin = origin;
+	s->side = side;
+	s->text = BUF(SEGMENT_MAX);
+	return s;
+}
+
+/* The longest beginning of s of at most max bytes that does not cut a character. */
+static struct span whole_chars(struct span s, size_t max)
+{
+	if (s.len <= max)
+		return s;
+	while (max && (s.p[max] & 0xc0) == 0x80)
+		max--;
+	s.len = max;
+	return s;
+}
+
+void turn_text(struct turn *t, struct segment *s, struct span text)
+{
+	struct span fit = { 0 };
+
+	if (s) {
+		fit = whole_chars(text, MIN(SEGMENT_MAX - s->text.len, TURN_TEXT_MAX - t->inspected));
+		if (buf_add(&s->text, fit))
+			fit.len = 0;
+		if (fit.len < text.len) {
+			s->missing += text.len - fit.len;
+			s->damaged = true;
+		}
+	}
+	t->inspected += fit.len;
+	t->uninspected += text.len - fit.len;
+}
+
+void turn_id(char *field, size_t size, struct span s)
+{
+	s = whole_chars(s, size - 1);
+	if (s.len)
+		memcpy(field, s.p, s.len);
+	field[s.len] = 0;
+}
+
+void turn_id_piece(char *field, size_t size, const struct json_event *e)
+{
+	size_t len;
+
+	if (e->kind != JSON_STRING)
+		return;
+	if (e->first)
+		field[0] = 0;
+	len = strlen(field);
+	turn_id(field + len, size - len, e->text);
+}
+
+void turn_skip(struct turn *t, enum skipped what, size_t n)
+{
+	t->skipped[what] += n;
+	t->uninspected += n;
+}
+
+void turn_clear(struct turn *t)
+{
+	for (size_t i = 0; i < t->n_segments; i++)
+		buf_free(&t->segments[i].text);
+	if (t->segments)
+		explicit_bzero(t->segments, t->n_segments * sizeof(*t->segments));
+	free(t->segments);
+	explicit_bzero(t, sizeof(*t));
+}
+
+enum trust segment_trust(const struct segment *s)
+{
+	static const enum trust by_origin[ORIGIN_MAX_] = {
+		[ORIGIN_OPERATOR] = TRUST_OPERATOR,
+		[ORIGIN_USER] = TRUST_USER,
+		[ORIGIN_MODEL] = TRUST_MODEL,
+		[ORIGIN_TOOL] = TRUST_RETRIEVED,
+		[ORIGIN_RETRIEVED] = TRUST_RETRIEVED,
+	};
+	/* Who wrote it is not known. An application hands on tool definitions that remote servers wrote. */
+	static const enum trust by_role[SEG_MAX_] = {
+		[SEG_SYSTEM] = TRUST_OPERATOR,
+		[SEG_DEVELOPER] = TRUST_OPERATOR,
+		[SEG_USER] = TRUST_USER,
+		[SEG_ASSISTANT] = TRUST_MODEL,
+		[SEG_TOOL_CALL] = TRUST_MODEL,
+		[SEG_TOOL_RESULT] = TRUST_RETRIEVED,
+		[SEG_DOCUMENT] = TRUST_RETRIEVED,
+		[SEG_REASONING] = TRUST_MODEL,
+		[SEG_TOOL_DEFINITION] = TRUST_RETRIEVED,
+	};
+
+	return s->origin == ORIGIN_UNKNOWN ? by_role[s->role] : by_origin[s->origin];
+}
+
+const char *segment_role_name(enum segment_role r)
+{
+	static const char *const names[SEG_MAX_] = {
+		[SEG_SYSTEM] = "system",
+		[SEG_DEVELOPER] = "developer",
+		[SEG_USER] = "user",
+		[SEG_ASSISTANT] = "assistant",
+		[SEG_TOOL_CALL] = "tool-call",
+		[SEG_TOOL_RESULT] = "tool-result",
+		[SEG_DOCUMENT] = "document",
+		[SEG_REASONING] = "reasoning",
+		[SEG_TOOL_DEFINITION] = "tool-definition",
+	};
+
+	return names[r];
+}
+
+const char *origin_name(enum origin o)
+{
+	static const char *const names[ORIGIN_MAX_] = {
+		[ORIGIN_OPERATOR] = "operator", [ORIGIN_USER] = "user",		  [ORIGIN_MODEL] = "model",
+		[ORIGIN_TOOL] = "tool",		[ORIGIN_RETRIEVED] = "retrieved", [ORIGIN_UNKNOWN] = "unknown",
+	};
+
+	return names[o];
+}
+
+const char *operation_name(enum operation o)
+{
+	static const char *const names[OP_MAX_] = {
+		[OP_UNKNOWN] = "unknown",   [OP_CHAT] = "chat",		  [OP_COMPLETION] = "completion",
+		[OP_RESPONSE] = "response", [OP_EMBEDDING] = "embedding", [OP_MODELS] = "models",
+	};
+
+	return names[o];
+}
+
+const char *outcome_name(enum outcome o)
+{
+	static const char *const names[OUTCOME_MAX_] = {
+		[OUTCOME_UNKNOWN] = "unknown", [OUTCOME_ANSWERED] = "answered",		  [OUTCOME_REFUSED] = "refused",
+		[OUTCOME_BLOCKED] = "blocked", [OUTCOME_TOOL_EXECUTED] = "tool-executed", [OUTCOME_ERROR] = "error",
+	};
+
+	return names[o];
+}
+
+const char *filter_name(enum filter f)
+{
+	static const char *const names[FILTER_MAX_] = {
+		[FILTER_OTHER] = "other",
+		[FILTER_JAILBREAK] = "jailbreak",
+		[FILTER_INDIRECT_ATTACK] = "indirect-attack",
+		[FILTER_HATE] = "hate",
+		[FILTER_SEXUAL] = "sexual",
+		[FILTER_VIOLENCE] = "violence",
+		[FILTER_SELF_HARM] = "self-harm",
+		[FILTER_PROFANITY] = "profanity",
+		[FILTER_PROTECTED_TEXT] = "protected-text",
+		[FILTER_PROTECTED_CODE] = "protected-code",
+		[FILTER_BLOCKLIST] = "blocklist",
+	};
+
+	return names[f];
+}
+
+const char *skipped_name(enum skipped s)
+{
+	static const char *const names[SKIP_MAX_] = {
+		[SKIP_IMAGE] = "image",	  [SKIP_AUDIO] = "audio",	  [SKIP_FILE] = "file",
+		[SKIP_TOKENS] = "tokens", [SKIP_ENCRYPTED] = "encrypted",
+	};
+
+	return names[s];
+}
