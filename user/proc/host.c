@@ -126,6 +126,7 @@ int host_open(struct host *ret, const struct config *c, uid_t monitor, gid_t mon
 	      char *why, size_t why_size)
 {
 	auto_close int state = -1;
+	const char *node = getenv("EARSHOT_HOST");
 	struct host *h = ret;
 	int err;
 
@@ -135,6 +136,8 @@ int host_open(struct host *ret, const struct config *c, uid_t monitor, gid_t mon
 		return fail(-err, why, why_size, "boot id of the host");
 	if (*c->host)
 		snprintf(h->name, sizeof(h->name), "%s", c->host);
+	else if (node && *node) /* in a container, whose own name says nothing: deploy/kubernetes/daemonset.yaml */
+		snprintf(h->name, sizeof(h->name), "%s", node);
 	else if (gethostname(h->name, sizeof(h->name) - 1) < 0)
 		return fail(errno, why, why_size, "name of the host");
 
