@@ -157,6 +157,12 @@ void openai_add(struct dialect_state *s, struct segment *seg, const struct json_
 
 /* --- items */
 
+/* In an event of a stream whose items are told again as they grow. */
+static bool streamed_item(const struct dialect_state *s)
+{
+	return s->envelope && s->now->side == SIDE_RESPONSE && s->t->exchange->streamed;
+}
+
 static uint32_t part_of(const struct shape *at, const struct json_event *e)
 {
 	return e->n_index > at->n_index ? e->index[at->n_index] : 0;
@@ -224,6 +230,9 @@ static void item_end(struct dialect_state *s)
 			memcpy(seg->call_id, item->call_id, sizeof(seg->call_id));
 		if (!seg->name[0])
 			memcpy(seg->name, item->name, sizeof(seg->name));
+		/* A tool of the provider's own is named by the type of its call. */
+		if (!seg->name[0] && seg->role == SEG_TOOL_CALL)
+			turn_id(seg->name, sizeof(seg->name), span_str(item->type));
 		if (seg->role == SEG_TOOL_RESULT && !seg->name[0] && seg->call_id[0])
 			name_result(t, i);
 	}
@@ -306,7 +315,7 @@ static struct segment *whole(struct dialect_state *s, enum openai_field field, u
 void openai_text(void *ctx, const struct shape *at, const struct json_event *e, unsigned arg)
 {
 	struct dialect_state *s = ctx;
-	bool again = s->envelope && s->now->side == SIDE_RESPONSE && s->t->exchange->streamed;
+	bool again = streamed_item(s);
 	struct segment *seg;
 
 	if (e->kind != JSON_STRING)
@@ -316,6 +325,9 @@ void openai_text(void *ctx, const struct shape *at, const struct json_event *e, 
 		s->now->item.message = s->now->n_items++;
 	if (e->first)
 		s->now->skipping = false;
+	/* Nothing said makes no segment; a call without arguments is a call. */
+	if (!e->text.len && arg != FIELD_CALL && !find(s, arg, part_of(at, e)))
+		return;
 	if (s->now->skipping)
 		return;
 	seg = again ? whole(s, arg, part_of(at, e), e) : openai_segment(s, arg, part_of(at, e));
@@ -341,8 +353,12 @@ void openai_skip(void *ctx, const struct shape *at, const struct json_event *e, 
 	struct dialect_state *s = ctx;
 
 	(void)at;
-	if (e->kind == JSON_STRING)
-		turn_skip(s->t, arg, e->text.len);
+	if (e->kind != JSON_STRING)
+		return;
+	/* A stream tells of an item up to three times. */
+	if (streamed_item(s) && strcmp(s->event.type, "response.output_item.done"))
+		return;
+	turn_skip(s->t, arg, e->text.len);
 }
 
 const struct shape_row openai_tool_rows[4] = {

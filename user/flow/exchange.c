@@ -138,8 +138,19 @@ void exch_request(struct exch *e, struct span method, struct span target)
 		e->x.host = keep(m, target, true);
 }
 
+/* Its request's head is complete, or no more of it will come. */
+static void announce(struct exch *e)
+{
+	if (e->announced)
+		return;
+	e->announced = true;
+	e->env->stats.exchanges++;
+	e->ignored = e->env->ops->request(e->env->ctx, &e->x) != 0;
+}
+
 void exch_response(struct exch *e, unsigned status)
 {
+	announce(e);
 	e->x.status = status;
 }
 
@@ -336,17 +347,14 @@ void exch_fields_end(struct exch *e, enum side side, bool ambiguous)
 {
 	struct flow_env *env = e->env;
 
-	e->m[side].headed = true;
 	if (ambiguous) {
 		e->x.ambiguous = true;
 		env->stats.ambiguous++;
 	}
-	if (side == SIDE_REQUEST) {
-		env->stats.exchanges++;
-		e->ignored = env->ops->request(env->ctx, &e->x) != 0;
-	} else if (!e->ignored) {
+	if (side == SIDE_REQUEST)
+		announce(e);
+	else if (!e->ignored)
 		env->ops->response(env->ctx, &e->x);
-	}
 }
 
 /* The first of body and gap opens the body. */
@@ -365,6 +373,7 @@ void exch_body(struct exch *e, enum side side, struct span data)
 {
 	struct message *m = &e->m[side];
 	bool open = body_open(m);
+	int err = 0;
 
 	if (side == SIDE_RESPONSE && !e->x.first_byte_ns)
 		e->x.first_byte_ns = e->env->now_ns;
@@ -374,7 +383,11 @@ void exch_body(struct exch *e, enum side side, struct span data)
 		return;
 	if (m->state == BODY_PLAIN)
 		give(m, data);
-	else if (m->state == BODY_CODED && inflate_feed(m->inflate, data))
+	else if (m->state == BODY_CODED)
+		err = inflate_feed(m->inflate, data);
+	if (err == -ENOMEM)
+		e->env->err = err;
+	if (err)
 		coding_failed(m);
 }
 
@@ -402,6 +415,7 @@ void exch_message_end(struct exch *e, enum side side, enum http1_end how)
 
 	if (m->done)
 		return;
+	announce(e);
 	m->done = true;
 	e->x.end[side] = how;
 	e->x.body[side].open_ended = how != HTTP1_COMPLETE;
@@ -417,7 +431,7 @@ void exch_message_end(struct exch *e, enum side side, enum http1_end how)
 	}
 	inflate_free(&m->inflate);
 	sse_free(&m->sse);
-	if (side == SIDE_REQUEST && m->headed && !e->ignored)
+	if (side == SIDE_REQUEST && !e->ignored)
 		e->env->ops->request_end(e->env->ctx, &e->x);
 }
 
@@ -430,8 +444,7 @@ void exch_free(struct exch **ep)
 	*ep = NULL;
 	for (enum side s = 0; s < SIDE_MAX_; s++)
 		exch_message_end(e, s, HTTP1_CUT);
-	if (e->m[SIDE_REQUEST].headed)
-		e->env->ops->end(e->env->ctx, &e->x);
+	e->env->ops->end(e->env->ctx, &e->x);
 	e->env->undecided -= e->counted;
 	blocks_free(e->blocks);
 	explicit_bzero(e, sizeof(*e));

@@ -38,7 +38,7 @@ struct message {
 	unsigned codings;
 	enum inflate_coding coding; /* when codings is 1; INFLATE_CODING_MAX_: not one we remove */
 	enum body_state state;
-	bool headed, done, cut;
+	bool done, cut;
 	struct inflate *inflate;
 	struct sse *sse;
 	uint64_t out; /* decoded bytes given out */
@@ -51,12 +51,13 @@ struct exch {
 	struct block *blocks; /* arena of both heads */
 	struct message m[SIDE_MAX_];
 	uint64_t counted; /* its share of env->undecided */
+	bool announced; /* request was called */
 	bool ignored; /* of no interest: only end is called */
 };
 
 /* -ENOMEM. */
 int exch_new(struct exch **ret, struct flow_env *env, const struct conn_info *conn, bool client);
-/* Ends both messages if they are open, calls end, frees. An exchange whose request head never was complete vanishes. */
+/* Ends both messages if they are open, calls end, frees. */
 void exch_free(struct exch **e);
 
 /* The head: start line, then fields, then fields_end. */

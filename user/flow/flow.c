@@ -392,14 +392,12 @@ void flow_tick(struct flow *f, uint64_t now_ns)
 int flow_mutable(const struct flow *f, uint64_t conn)
 {
 	const struct conn *c = find(f, conn);
-	uint64_t all, wanted;
 
 	if (!c || c->state == CONN_NEW)
 		return 0;
 	if (c->state == CONN_OTHER)
 		return 1;
-	h1_counts(c->h1, &all, &wanted);
-	return !wanted && all >= MUTE_AFTER;
+	return h1_unwanted(c->h1) >= MUTE_AFTER;
 }
 
 const struct flow_stats *flow_stats(const struct flow *f)

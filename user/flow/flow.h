@@ -48,7 +48,7 @@ struct span exchange_field(const struct exchange *x, enum side side, const char 
 /* The target's path, as sent: without scheme, authority and query. */
 struct span exchange_path(const struct exchange *x);
 
-/* Per exchange: request (head complete), body/gap/event of either side in wire order, request_end, response (head complete),
+/* Per exchange: request (head complete, or no more of it will come), body/gap/event of either side in wire order, request_end, response (head complete),
  * ..., end. Exactly one request and one end for each exchange; a response whose request was never seen is skipped and counted.
  */
 struct flow_ops {

@@ -27,7 +27,8 @@ struct h1 {
 	struct queue queue; /* oldest first; each exchange from its request's start line to its end */
 	uint32_t n_queue;
 	uint32_t n_skipped; /* requests behind the queue that were not taken for want of room or memory */
-	uint64_t n_all, n_wanted;
+	uint64_t n_unwanted; /* exchanges that ended and were of no interest */
+	bool wanted; /* one was */
 	bool lost_place; /* a gap may have swallowed responses whole */
 	bool left; /* the connection does not speak HTTP/1 any more */
 };
@@ -39,6 +40,8 @@ static void finish(struct h1 *h, struct exch *e)
 			h->streams[s].now = NULL;
 	TAILQ_REMOVE(&h->queue, e, link);
 	h->n_queue--;
+	h->n_unwanted += e->ignored;
+	h->wanted |= !e->ignored;
 	exch_free(&e);
 }
 
@@ -127,11 +130,8 @@ static void on_fields_end(void *ctx, bool ambiguous)
 	if (!e)
 		return;
 	exch_fields_end(e, s->side, ambiguous);
-	if (s->side == SIDE_REQUEST) {
-		s->of->n_all++;
-		s->of->n_wanted += !e->ignored;
+	if (s->side == SIDE_REQUEST)
 		return;
-	}
 	if (span_eq(e->x.method, SPAN_LIT("HEAD")))
 		http1_no_body(s->parser);
 	/* A tunnel begins (RFC 9110 section 9.3.6). */
@@ -265,8 +265,12 @@ void h1_close(struct h1 *h)
 	end_all(h);
 }
 
-void h1_counts(const struct h1 *h, uint64_t *ret_all, uint64_t *ret_wanted)
+uint64_t h1_unwanted(const struct h1 *h)
 {
-	*ret_all = h->n_all;
-	*ret_wanted = h->n_wanted;
+	const struct exch *e;
+
+	TAILQ_FOREACH(e, &h->queue, link)
+		if (!e->ignored)
+			return 0;
+	return h->wanted ? 0 : h->n_unwanted;
 }

@@ -14,5 +14,5 @@ int h1_feed(struct h1 *h, enum side side, struct span in);
 void h1_gap(struct h1 *h, enum side side, uint64_t n);
 /* No more bytes will come on either side. */
 void h1_close(struct h1 *h);
-/* Exchanges so far, and those of them that someone wanted. */
-void h1_counts(const struct h1 *h, uint64_t *ret_all, uint64_t *ret_wanted);
+/* How many exchanges ended that were of no interest; 0 as soon as one is. */
+uint64_t h1_unwanted(const struct h1 *h);
