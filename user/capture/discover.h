@@ -5,11 +5,9 @@
  */
 #pragma once
 
-#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
-
-#include "flow/ident.h"
 
 struct inode_key {
 	uint64_t dev; /* s_dev of the real inode */
@@ -40,7 +38,3 @@ int discover_fd(const struct discover *d);
 /* Handles what waits. 0 or -errno. */
 int discover_poll(struct discover *d);
 uint64_t discover_lost(const struct discover *d); /* events the kernel dropped; each time a rescan was made */
-
-/* Snapshot of a process from /proc (no hostile file is parsed: links, status, cmdline, cgroup, /var/log/pods names).
- * -ESRCH when it is gone. */
-int snapshot_process(pid_t pid, struct proc_info *ret);

@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "base/own.h"
+#include "capture/snapshot.h"
 #include "proc/req.h"
 #include "proc/team.h"
 
