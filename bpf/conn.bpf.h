@@ -12,7 +12,7 @@ static __always_inline void proc_of(struct task_struct *task, struct ev_proc *re
 {
 	ret->start_ns = task->group_leader->start_boottime;
 	ret->tgid = task->tgid;
-	ret->pad = 0;
+	ret->exec = task->self_exec_id;
 }
 
 static __always_inline void conn_event(__u16 kind, const struct ev_conn *c, __u64 id)
@@ -69,6 +69,7 @@ static __always_inline struct ev_conn *conn_open(const struct conn_key *key, con
 		.ssl = key->ssl,
 		.start_ns = key->proc.start_ns,
 		.tgid = key->proc.tgid,
+		.exec = key->proc.exec,
 		.ppid = task->real_parent->tgid,
 		.cgroup = bpf_get_current_cgroup_id(),
 		.uid = bpf_get_current_uid_gid(),
@@ -100,7 +101,7 @@ full:
 /* Ends connection id of c, unless somebody else has. */
 static __always_inline void conn_end(struct ev_conn *c, __u64 id)
 {
-	struct conn_key key = { .proc = { c->start_ns, c->tgid, 0 }, .ssl = c->ssl };
+	struct conn_key key = { .proc = { c->start_ns, c->tgid, c->exec }, .ssl = c->ssl };
 	__u32 slot = c->slot;
 	struct conn_ref *ref;
 

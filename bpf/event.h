@@ -12,11 +12,11 @@
 #include <linux/types.h>
 #endif
 
-/* A process: a reused pid has another start. */
+/* A process, and one program that it executed: a reused pid has another start, and after execve(2) no SSL* is what it was. */
 struct ev_proc {
 	__u64 start_ns; /* start_boottime of the thread group leader */
 	__u32 tgid;
-	__u32 pad; /* 0 */
+	__u32 exec; /* differs after each execve */
 };
 
 enum ev_kind {
@@ -24,7 +24,7 @@ enum ev_kind {
 	EV_OPEN, /* struct ev_conn: a connection seen for the first time */
 	EV_SOCK, /* struct ev_conn: its socket became known or changed */
 	EV_CLOSE, /* struct ev_conn: SSL_free, SSL_clear or a reused pointer; pos[] are the final positions */
-	EV_EXIT, /* struct ev_exit: the last thread of a process that had connections is gone */
+	EV_EXIT, /* struct ev_exit: a process that had connections executed another program, or its last thread is gone */
 	EV_KIND_MAX_,
 };
 
@@ -95,7 +95,8 @@ struct ev_conn {
 	__u8 dir; /* enum ev_dir of the latest bytes */
 	__u8 votes; /* how firmly sock is believed */
 	__u16 pad;
-	__u64 pad2;
+	__u32 exec; /* of struct ev_proc */
+	__u32 pad2;
 };
 _Static_assert(sizeof(struct ev_conn) == 152, "wire layout");
 

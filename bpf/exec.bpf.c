@@ -4,18 +4,11 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-/* In do_exit(), after the thread was taken from signal->live. Two last threads at once may both find 0. */
-SEC("tp_btf/sched_process_exit")
-int BPF_PROG(proc_exit, struct task_struct *task)
+static __always_inline int gone(const struct ev_proc *proc)
 {
-	struct proc_state *state;
-	struct ev_proc key;
+	struct proc_state *state = bpf_map_lookup_elem(&procs, proc);
 	struct ev_exit *e;
 
-	if (task->signal->live.counter)
-		return 0;
-	proc_of(task, &key);
-	state = bpf_map_lookup_elem(&procs, &key);
 	if (!state || __sync_lock_test_and_set(&state->exited, 1))
 		return 0;
 	e = bpf_ringbuf_reserve(&control_ring, sizeof(*e), 0);
@@ -27,11 +20,34 @@ int BPF_PROG(proc_exit, struct task_struct *task)
 		.kind = EV_EXIT,
 		.len = sizeof(*e) - sizeof(e->hdr),
 		.ts_ns = bpf_ktime_get_ns(),
-		.tgid = key.tgid,
+		.tgid = proc->tgid,
 	};
-	e->start_ns = key.start_ns;
+	e->start_ns = proc->start_ns;
 	bpf_ringbuf_submit(e, wake_flags(&control_ring));
 	return 0;
+}
+
+/* In do_exit(), after the thread was taken from signal->live. Two last threads at once may both find 0. */
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(proc_exit, struct task_struct *task)
+{
+	struct ev_proc proc;
+
+	if (task->signal->live.counter)
+		return 0;
+	proc_of(task, &proc);
+	return gone(&proc);
+}
+
+/* After begin_new_exec() ended the other threads and counted this execve. */
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(proc_exec, struct task_struct *task)
+{
+	struct ev_proc proc;
+
+	proc_of(task, &proc);
+	proc.exec--;
+	return gone(&proc);
 }
 
 /* Run by user space (BPF_PROG_TEST_RUN) for a connection whose process is gone, so that every connection ends in one place.

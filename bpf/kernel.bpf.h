@@ -36,6 +36,7 @@ struct task_struct {
 	struct task_struct *real_parent;
 	struct signal_struct *signal;
 	__u64 start_boottime;
+	__u64 self_exec_id; /* 64 bits since d1e7fd6462ca (5.7) */
 	char comm[16];
 };
 

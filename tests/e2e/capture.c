@@ -18,6 +18,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -385,6 +386,18 @@ static void peer_leaver(void)
 	wait_go();
 }
 
+/* Executes another program, itself, which has connections too. */
+static void peer_execer(void)
+{
+	struct end e[2];
+
+	pair_over_bios(e);
+	send_between(&e[0], &e[1], 1000, false);
+	tell();
+	execl("/proc/self/exe", "capture", "--peer", "leaver", NULL);
+	_exit(127);
+}
+
 static void tcp_pair(int family, struct end e[2], uint16_t *port)
 {
 	struct sockaddr_storage sa = { .ss_family = (sa_family_t)family };
@@ -539,6 +552,7 @@ static const struct {
 } peers[] = {
 	{ "sizes", peer_sizes },     { "retry", peer_retry },	  { "reuse", peer_reuse },     { "flood", peer_flood },
 	{ "steps", peer_steps },     { "nested", peer_nested },	  { "deep", peer_deep },       { "leaver", peer_leaver },
+	{ "execer", peer_execer },
 	{ "sockets", peer_sockets }, { "confined", peer_confined }, { "threads", peer_threads }, { "fakes", peer_fakes },
 };
 
@@ -1132,6 +1146,27 @@ static void test_exit(struct sensor *s, int method)
 	       "%llu opened, %llu closed, %u in the table", (unsigned long long)st.opened, (unsigned long long)st.closed, live);
 }
 
+/* The same process, another program: its connections are new, the old ones end. */
+static void test_exec(struct sensor *s, int method)
+{
+	struct ev_stats st;
+
+	if (begin(s, method, "execer"))
+		return;
+	child_go(s);
+	child_wait(s, false);
+	EXPECT(s->n == 2 && !s->exits, "%zu connections", s->n);
+	child_go(s);
+	child_wait(s, false);
+	EXPECT(s->n == 6 && s->exits == 1, "%zu connections, %u exits", s->n, s->exits);
+	capture_collect(s->c);
+	drain(s);
+	for (size_t i = 0; i < s->n; i++)
+		EXPECT(s->tracks[i].closes == (i < 2), "connection %zu: %u closes", i, s->tracks[i].closes);
+	EXPECT(!capture_stats(s->c, &st) && st.opened == 6 && st.closed == 2, "counts");
+	child_end(s);
+}
+
 /* A table of two: the rest is counted. */
 static void test_full_table(struct sensor *s, int method)
 {
@@ -1204,21 +1239,46 @@ static void test_fakes(struct sensor *s, int method)
 	child_end(s);
 }
 
-/* Asleep: the next record wakes the consumer, once. Awake: none does. */
+static int wakeups(int epoll, int ms)
+{
+	struct epoll_event e;
+
+	return epoll_wait(epoll, &e, 1, ms);
+}
+
+/* Asleep: the next record wakes the consumer, once. Awake: records are silent until the ring is half full. */
 static void test_wake(struct sensor *s, int method)
 {
-	uint64_t before;
+	struct epoll_event in = { .events = EPOLLIN };
+	auto_close int epoll = epoll_create1(EPOLL_CLOEXEC);
+	struct capture_opts o = defaults;
 
-	if (begin(s, method, "steps"))
+	o.method = method;
+	o.ring_bytes = MIB;
+	if (sensor_open(s, &o, copy, &libssl))
 		return;
+	child_start(s, "steps");
+	EXPECT(!epoll_ctl(epoll, EPOLL_CTL_ADD, s->fds.data_ring, &in), "epoll_ctl: %s", strerror(errno));
+	child_go(s);
+	child_wait(s, true);
+	EXPECT(!wakeups(epoll, 0) && ring_pending(s->data) > 200000, "woken although awake");
+	drain(s);
 	__atomic_store_n(&s->wake->asleep, 1, __ATOMIC_SEQ_CST);
 	child_go(s);
-	child_wait(s, false);
-	EXPECT(!__atomic_load_n(&s->wake->asleep, __ATOMIC_SEQ_CST), "not woken");
+	EXPECT(wakeups(epoll, 10000) == 1, "not woken");
+	child_wait(s, true);
+	EXPECT(!__atomic_load_n(&s->wake->asleep, __ATOMIC_SEQ_CST), "asleep stays set");
+	drain(s);
+	EXPECT(!wakeups(epoll, 0), "woken after draining");
+	/* 200 KB, then 100 KB, and so on: past the half at the fourth. */
+	for (int i = 0; i < 3; i++) {
+		child_go(s);
+		child_wait(s, true);
+	}
+	EXPECT(!wakeups(epoll, 0) && ring_pending(s->data) < MIB / 2, "woken below the half");
 	child_go(s);
-	before = mono_ns();
-	child_wait(s, false);
-	EXPECT(mono_ns() - before < 10 * NS_PER_SEC && !s->wake->asleep, "wake");
+	child_wait(s, true);
+	EXPECT(wakeups(epoll, 0) == 1 && ring_pending(s->data) > MIB / 2, "not woken past the half");
 }
 
 static void test_detach(struct sensor *s, int method)
@@ -1302,6 +1362,7 @@ static const struct {
 	{ "an excluded process", test_exclude, ONE },
 	{ "more calls in flight than are followed", test_deep, ALL },
 	{ "processes that leave free their connections", test_exit, ALL },
+	{ "a process that executes another program", test_exec, ONE },
 	{ "a full connection table", test_full_table, ONE },
 	{ "the socket of a connection", test_sockets, ALL },
 	{ "a sleeping consumer is woken once", test_wake, ONE },

@@ -127,6 +127,9 @@ static int start(struct capture *c)
 	b->links.proc_exit = bpf_program__attach(b->progs.proc_exit);
 	if (!b->links.proc_exit)
 		return -errno;
+	b->links.proc_exec = bpf_program__attach(b->progs.proc_exec);
+	if (!b->links.proc_exec)
+		return -errno;
 	if (!c->has[FEAT_SOCK_LENGTH])
 		return 0;
 	b->links.sock_sent = bpf_program__attach(b->progs.sock_sent);
@@ -436,7 +439,7 @@ void capture_collect(struct capture *c)
 	for (uint32_t slot = 0; slot < c->opts.max_conns; slot++) {
 		const volatile struct ev_conn *conn = &c->conns[slot];
 		__u64 args[2] = { slot, conn->id };
-		struct ev_proc proc = { conn->start_ns, conn->tgid, 0 };
+		struct ev_proc proc = { conn->start_ns, conn->tgid, conn->exec };
 		LIBBPF_OPTS(bpf_test_run_opts, run, .ctx_in = args, .ctx_size_in = sizeof(args));
 
 		if (args[1] && bsearch(&proc, dead, n, sizeof(*dead), by_proc))
