@@ -263,7 +263,8 @@ static void hang_up(struct conn *c)
 	uint8_t rest[4096];
 
 	ERR_clear_error();
-	SSL_shutdown(c->tls);
+	if (SSL_is_init_finished(c->tls))
+		SSL_shutdown(c->tls);
 	shutdown(c->fd, SHUT_WR);
 	for (size_t n = 0; n < LINGER_READS && mono_ns() < until; n++)
 		if (poll(&p, 1, LINGER_NS / NS_PER_MS) <= 0 || recv(c->fd, rest, sizeof(rest), 0) <= 0)
@@ -277,8 +278,9 @@ static void serve(struct conn *c)
 	ssize_t n;
 
 	if (handshake(c) || http1_new(&parser, true, &ops, c))
-		return;
-	name_client(c);
+		c->close = true; /* the alert that says why must get through */
+	else
+		name_client(c);
 	allow_s(c, SERVER_IDLE_S);
 	while (!c->close || c->reading) {
 		n = read_some(c, piece, sizeof(piece));
