@@ -176,7 +176,7 @@ static bool parse_status_line(struct span line, struct http1_head *ret)
 	return true;
 }
 
-/* The target may hold blanks: some clients send them and some servers take them. */
+/* A path may hold blanks: some clients send them and some servers take them. */
 static bool parse_request_line(struct span line, struct http1_head *ret)
 {
 	struct span version, target;
@@ -191,7 +191,7 @@ static bool parse_request_line(struct span line, struct http1_head *ret)
 	if (!is_version(version) || target.p[target.len - 1] != ' ')
 		return false;
 	target = trim(target);
-	if (!target.len)
+	if (!target.len || (target.p[0] != '/' && memchr(target.p, ' ', target.len)))
 		return false;
 	*ret = (struct http1_head){
 		.request = true,
@@ -224,13 +224,11 @@ static size_t method_at_end(struct span s)
 	return n;
 }
 
-/* A start line at the end of unknown bytes. */
+/* A start line at the end of unknown bytes: the shortest that fits. */
 static bool find_start(const struct http1 *h, struct span line, struct http1_head *ret)
 {
 	size_t at, target;
 
-	if (parse_start(h, line, ret))
-		return true;
 	if (!h->requests) {
 		while (line.len >= VERSION_LEN) {
 			const uint8_t *p = memmem(line.p, line.len, VERSION.p, VERSION.len);
