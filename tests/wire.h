@@ -1,0 +1,30 @@
+/* tests/wire.h - what two processes would write to each other, through flow and reader, as a log of lines.
+ * Checks on the way what both promise whatever the input is (order and number of callbacks, sums, caps, valid UTF-8) and aborts when
+ * a promise is broken. Unit tests with goldens and the fuzzer run the same.
+ */
+#pragma once
+
+#include "dialect/dialect.h"
+#include "evlog.h"
+#include "flow/flow.h"
+
+struct wire;
+
+enum wire_log {
+	WIRE_EXCHANGES, /* exchanges as flow gives them out, and all of them wanted */
+	WIRE_TURNS, /* turns as the reader makes them */
+};
+
+/* limits NULL: the defaults. -ENOMEM. */
+int wire_new(struct wire **ret, enum wire_log what, struct evlog *log, const struct flow_limits *limits);
+void wire_free(struct wire **w);
+struct flow *wire_flow(struct wire *w);
+const struct reader_stats *wire_reader_stats(const struct wire *w);
+
+/* Connection 1, of process 100, opened at position 0; sends go through in pieces of at most `piece` bytes (0: whole). */
+void wire_open(struct wire *w, uint64_t conn);
+int wire_send(struct wire *w, uint64_t conn, enum ev_dir dir, struct span data, size_t piece);
+void wire_lose(struct wire *w, uint64_t conn, enum ev_dir dir, uint64_t n); /* n bytes pass unseen */
+void wire_close(struct wire *w, uint64_t conn);
+/* What conn_info the helpers use for a connection. */
+struct conn_info wire_conn(uint64_t conn);
