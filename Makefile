@@ -102,7 +102,7 @@ $(patsubst %.c,$(B)/%.o,$(wildcard tools/collector/*.c)): | $(GEN)
 # Every allocation of our own code passes tests/nomem.c, which can refuse it.
 WRAP := $(foreach f,malloc calloc realloc strdup free,-Wl,--wrap=$(f))
 HELPERS := $(patsubst %.c,$(B)/%.o,$(wildcard tests/*.c))
-DRIVERS := $(B)/tests/drive.o $(B)/tests/evlog.o
+DRIVERS := $(B)/tests/drive.o $(B)/tests/evlog.o $(B)/tests/wire.o
 $(B)/tests/%.o: CPPFLAGS += -Itests
 $(HELPERS): | $(GEN)
 $(B)/tests/unit/%: tests/unit/%.c $(HELPERS) $(LIB) | $(GEN)
