@@ -28,7 +28,8 @@ static inline struct span span_sub(struct span s, size_t off, size_t len)
 {
 	if (off > s.len)
 		off = s.len;
-	s.p += off;
+	if (off) /* the empty span's NULL must not be added to, not even 0 (C17 6.5.6) */
+		s.p += off;
 	s.len = s.len - off < len ? s.len - off : len;
 	return s;
 }
