@@ -137,6 +137,8 @@ static void start(void)
 	if (!w.pid) {
 		if (dup2(theirs, ROLE_SOCKET) < 0 || fcntl(ROLE_SOCKET, F_SETFD, 0) < 0 || chdir(w.dir))
 			_exit(1);
+		/* The leak check of a sanitized build needs calls that the cage kills. */
+		setenv("ASAN_OPTIONS", "detect_leaks=0", 1);
 		execl(w.binary, "earshot-keeper", (char *)NULL);
 		_exit(127);
 	}

@@ -75,21 +75,17 @@ static char *keep_address(struct arena *a, uint16_t family, const uint8_t addr[1
 /* "/v1/chat" of "/v1/chat?key=..." and of "https://host/v1/chat": a query may hold secrets. */
 static struct span path_of(struct span target)
 {
+	const uint8_t *scheme, *slash;
 	size_t end = 0;
 
-	if (target.len && target.p[0] != '/') {
-		const uint8_t *scheme = memmem(target.p, target.len, "://", 3);
-		const uint8_t *slash = NULL;
-
-		if (scheme)
-			slash = memchr(scheme + 3, '/', target.len - (size_t)(scheme + 3 - target.p));
-		if (!slash)
-			return (struct span){ 0 };
-		target = span_sub(target, (size_t)(slash - target.p), target.len);
-	}
 	while (end < target.len && target.p[end] != '?' && target.p[end] != '#')
 		end++;
-	return span_sub(target, 0, end);
+	target.len = end;
+	if (!target.len || target.p[0] == '/')
+		return target;
+	scheme = memmem(target.p, target.len, "://", 3);
+	slash = scheme ? memchr(scheme + 3, '/', target.len - (size_t)(scheme + 3 - target.p)) : NULL;
+	return slash ? span_sub(target, (size_t)(slash - target.p), target.len) : (struct span){ 0 };
 }
 
 struct context {
