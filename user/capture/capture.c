@@ -149,6 +149,23 @@ __attribute__((format(printf, 4, 5))) static int fail(int err, char *why, size_t
 	return err;
 }
 
+/* The first that the kernel has, or the one that was asked for. */
+static int choose_method(struct capture *c, char *why, size_t why_size)
+{
+	static const enum feature needed[] = { [CAPTURE_SESSION] = FEAT_UPROBE_SESSION, [CAPTURE_MULTI] = FEAT_UPROBE_MULTI };
+
+	if (c->opts.method >= 0) {
+		c->method = (enum capture_method)c->opts.method;
+		if (c->method < ARRAY_SIZE(needed) && !c->has[needed[c->method]])
+			return fail(-EOPNOTSUPP, why, why_size, "the kernel lacks %s: needs Linux %s", features[needed[c->method]].name,
+				    features[needed[c->method]].since);
+		return 0;
+	}
+	for (c->method = 0; c->method < ARRAY_SIZE(needed) && !c->has[needed[c->method]]; c->method++)
+		;
+	return 0;
+}
+
 static int learn(struct capture *c, char *why, size_t why_size)
 {
 	int err = feature_privilege(why, why_size);
@@ -161,7 +178,7 @@ static int learn(struct capture *c, char *why, size_t why_size)
 		err = feature_probe(f);
 		if (err == -EPERM)
 			return fail(err, why, why_size,
-				    "bpf() is not permitted although the capabilities are there: is it a container's seccomp filter?");
+				    "bpf() is not permitted although the capabilities are there: a container's seccomp filter or user namespace?");
 		if (err < 0)
 			return fail(err, why, why_size, "cannot probe the kernel for %s: %s", features[f].name, strerror(-err));
 		c->has[f] = err;
@@ -169,12 +186,9 @@ static int learn(struct capture *c, char *why, size_t why_size)
 			return fail(-EOPNOTSUPP, why, why_size, "the kernel lacks %s: needs Linux %s, for %s", features[f].name,
 				    features[f].since, features[f].gives);
 	}
-	if (c->opts.method >= 0)
-		c->method = (enum capture_method)c->opts.method;
-	else if (c->has[FEAT_UPROBE_SESSION])
-		c->method = CAPTURE_SESSION;
-	else
-		c->method = c->has[FEAT_UPROBE_MULTI] ? CAPTURE_MULTI : CAPTURE_PERF;
+	err = choose_method(c, why, why_size);
+	if (err)
+		return err;
 	err = feature_return_probes(c->method);
 	if (!err)
 		return fail(-EOPNOTSUPP, why, why_size,
