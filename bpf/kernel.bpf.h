@@ -33,6 +33,7 @@ struct signal_struct {
 struct task_struct {
 	int tgid;
 	struct task_struct *group_leader;
+	struct mm_struct *mm;
 	struct task_struct *real_parent;
 	struct signal_struct *signal;
 	__u64 start_boottime;

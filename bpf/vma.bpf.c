@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0)
+/* bpf/vma.bpf.c - what perf events and /proc do not say: the real inode behind an executable
+ * mapping (overlayfs shows another one to user space), and when the last thread of a process is
+ * gone.
+ */
+#include "bpf/vma.h"
+#include "bpf/kernel.bpf.h"
+
+#define VM_EXEC 0x4
+#define S_IFMT	0170000
+#define S_IFREG 0100000
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+struct super_block {
+	__u32 s_dev;
+	unsigned long s_magic;
+};
+
+struct inode {
+	__u16 i_mode;
+	struct super_block *i_sb;
+	unsigned long i_ino;
+	__u32 i_generation;
+};
+
+struct file {
+	struct inode *f_inode;
+};
+
+struct vm_area_struct {
+	unsigned long vm_start, vm_end, vm_flags;
+	struct file *vm_file;
+};
+
+struct bpf_iter_meta {
+	struct seq_file *seq;
+};
+
+struct bpf_iter__task_vma {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+	struct vm_area_struct *vma;
+};
+
+#pragma clang attribute pop
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+__u32 only_tgid;  /* 0: all */
+__u64 also_start; /* a mapping that counts although it is not executable */
+__u64 lost_exits;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 256 << 10);
+} exits SEC(".maps");
+
+/* Links iter/task_vma were new in 5.12; links for one process in 6.1. */
+SEC("iter/task_vma")
+int vma_files(struct bpf_iter__task_vma *ctx)
+{
+	struct vm_area_struct *vma = ctx->vma;
+	struct task_struct *task = ctx->task;
+	struct vma_file f = {};
+	struct inode *inode;
+	struct file *file;
+
+	if (!vma || !task || (only_tgid && task->tgid != only_tgid))
+		return 0;
+	/* Threads share what their leader has, unless it is gone already. */
+	if (task != task->group_leader && task->group_leader->mm)
+		return 0;
+	file = vma->vm_file;
+	if (!file || !(vma->vm_flags & VM_EXEC || vma->vm_start == also_start))
+		return 0;
+	inode = file->f_inode;
+	if (!inode || (inode->i_mode & S_IFMT) != S_IFREG)
+		return 0;
+	f.dev = inode->i_sb->s_dev;
+	f.ino = inode->i_ino;
+	f.generation = inode->i_generation;
+	f.magic = inode->i_sb->s_magic;
+	f.start = vma->vm_start;
+	f.end = vma->vm_end;
+	f.tgid = task->tgid;
+	bpf_seq_write(ctx->meta->seq, &f, sizeof(f));
+	return 0;
+}
+
+/* In do_exit(), after the thread was taken from signal->live. Two last threads at once may both
+ * find 0. */
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(vma_exit, struct task_struct *task)
+{
+	__u32 *e;
+
+	if (task->signal->live.counter)
+		return 0;
+	e = bpf_ringbuf_reserve(&exits, sizeof(*e), 0);
+	if (!e) {
+		__sync_fetch_and_add(&lost_exits, 1);
+		return 0;
+	}
+	*e = task->tgid;
+	bpf_ringbuf_submit(e, 0);
+	return 0;
+}
