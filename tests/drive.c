@@ -278,6 +278,9 @@ static void http1_drive_end(void *p)
 	evlog_line(d->log, "messages %llu broken %llu resynced %llu skipped %llu ambiguous %llu", (unsigned long long)s->messages,
 		   (unsigned long long)s->broken, (unsigned long long)s->resynced, (unsigned long long)s->fields_skipped,
 		   (unsigned long long)s->ambiguous);
+	/* One feed has one error: a tunnel may hide the breakage before it. */
+	promise(!d->verdict.badmsg || s->broken);
+	d->verdict.badmsg = s->broken;
 	verdict_log(&d->verdict, d->log);
 }
 
