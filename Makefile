@@ -101,17 +101,20 @@ $(patsubst %.c,$(B)/%.o,$(wildcard tools/collector/*.c)): | $(GEN)
 # --- tests
 # Every allocation of our own code passes tests/nomem.c, which can refuse it.
 WRAP := $(foreach f,malloc calloc realloc strdup free,-Wl,--wrap=$(f))
-HELPERS := $(patsubst %.c,$(B)/%.o,$(wildcard tests/*.c))
-DRIVERS := $(B)/tests/drive.o $(B)/tests/evlog.o $(B)/tests/wire.o
+TEST_OBJS := $(patsubst %.c,$(B)/%.o,$(wildcard tests/*.c))
+TEST_LIB := $(B)/libtest.a
 $(B)/tests/%.o: CPPFLAGS += -Itests
-$(HELPERS): | $(GEN)
-$(B)/tests/unit/%: tests/unit/%.c $(HELPERS) $(LIB) | $(GEN)
+$(TEST_OBJS): | $(GEN)
+$(TEST_LIB): $(TEST_OBJS)
+	@rm -f $@
+	@ar rcs $@ $^
+$(B)/tests/unit/%: tests/unit/%.c $(B)/tests/nomem.o $(TEST_LIB) $(LIB) | $(GEN)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) -Itests $(ALL_CFLAGS) $(LDFLAGS) $(WRAP) -o $@ $< $(HELPERS) $(LIB) -lcmocka $(LIBS)
+	$(CC) $(CPPFLAGS) -Itests $(ALL_CFLAGS) $(LDFLAGS) $(WRAP) -o $@ $< $(B)/tests/nomem.o $(TEST_LIB) $(LIB) -lcmocka $(LIBS)
 FUZZ_MAIN := tests/fuzz/replay.c # tests/fuzz/run puts libFuzzer here
-$(B)/tests/fuzz/%: tests/fuzz/%.c $(filter %.c,$(FUZZ_MAIN)) $(DRIVERS) $(LIB) | $(GEN)
+$(B)/tests/fuzz/%: tests/fuzz/%.c $(filter %.c,$(FUZZ_MAIN)) $(TEST_LIB) $(LIB) | $(GEN)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) -Itests $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< $(FUZZ_MAIN) $(DRIVERS) $(LIB) $(LIBS)
+	$(CC) $(CPPFLAGS) -Itests $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< $(FUZZ_MAIN) $(TEST_LIB) $(LIB) $(LIBS)
 $(B)/tests/e2e/%: tests/e2e/%.c $(LIB) | $(GEN)
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) -Itests $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< $(LIB) $(LIBS)

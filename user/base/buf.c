@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/types.h>
 
+#include "base/own.h"
+
 static int reserve(struct buf *b, size_t need)
 {
 	size_t room = b->room ? b->room : 64;
@@ -13,10 +15,10 @@ static int reserve(struct buf *b, size_t need)
 
 	if (need <= b->room)
 		return 0;
+	/* need is at most max, so this ends before room overflows. */
 	while (room < need)
-		room *= 2;
-	if (room > b->max)
-		room = b->max;
+		room = room > b->max / 2 ? b->max : room * 2;
+	room = MIN(room, b->max);
 	/* Not realloc(): the old block must be wiped. */
 	p = malloc(room);
 	if (!p)

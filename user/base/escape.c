@@ -100,13 +100,17 @@ void escape_to(FILE *f, struct span s, size_t max)
 {
 	size_t end = max && max < s.len ? max : s.len;
 	char out[12];
-	size_t len;
+	size_t i = 0, len;
 
-	for (size_t i = 0; i < end;) {
-		i += escape_one(span_sub(s, i, s.len), out, &len);
+	while (i < end) {
+		size_t n = escape_one(span_sub(s, i, s.len), out, &len);
+
+		if (n > end - i)
+			break; /* cut before a character, not inside */
 		fwrite(out, 1, len, f);
+		i += n;
 	}
-	if (end < s.len)
+	if (i < s.len)
 		fputs("...", f);
 }
 
