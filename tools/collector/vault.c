@@ -29,8 +29,8 @@ static const char *const sqls[SQL_MAX_] = {
 		    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
 	[SQL_SET_ALERT] = "INSERT INTO alert (id, store, sequence) VALUES (?1, ?2, ?3)"
 			  " ON CONFLICT (id) DO UPDATE SET sequence = ?3 WHERE store = ?2",
-	[SQL_ALERTS] = "SELECT body FROM (SELECT r.body, r.received_ns, r.sequence FROM alert a JOIN revision r USING (store, sequence)"
-		       " ORDER BY r.received_ns DESC, r.sequence DESC LIMIT ?1) ORDER BY received_ns, sequence",
+	[SQL_ALERTS] = "SELECT body FROM alert JOIN revision USING (store, sequence)"
+		       " ORDER BY received_ns DESC, sequence DESC LIMIT ?1",
 };
 
 static const char schema[] =

@@ -34,6 +34,6 @@ int vault_take(struct vault *v, struct span batch, uint64_t now_ns, vault_fn *fn
 /* An Ack made by vault_take(). */
 void vault_free_ack(Earshot__Ack *a);
 
-/* Calls fn for the newest revision of each alert, oldest first, at most limit of the newest. 0, -EIO, -ENOMEM. */
+/* Calls fn for the newest revision of each of the limit newest alerts, the newest first. 0, -EIO, -ENOMEM. */
 typedef void vault_alert_fn(void *ctx, const Earshot__Alert *a);
 int vault_alerts(struct vault *v, unsigned limit, vault_alert_fn *fn, void *ctx);

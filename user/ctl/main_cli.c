@@ -92,7 +92,7 @@ static const struct verb {
 	int (*run)(struct cli *c, char *const *args);
 } verbs[] = {
 	{ "status", NULL, 0, 0, "is the sensor well, and what has it seen?", BIT(OPT_COUNTERS), run_status },
-	{ "alerts", NULL, 0, 0, "list alerts, the newest last",
+	{ "alerts", NULL, 0, 0, "list alerts, the newest first",
 	  BIT(OPT_SINCE) | BIT(OPT_SEVERITY) | BIT(OPT_KIND) | BIT(OPT_LIMIT) | BIT(OPT_HUNT), run_alerts },
 	{ "alerts show", "ID", 1, 1, "everything about one alert; the first digits of its ID do", 0, run_show },
 	{ "tail", NULL, 0, 0, "print alerts as they happen", BIT(OPT_HUNT) | BIT(OPT_WAIT), run_tail },

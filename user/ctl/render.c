@@ -492,8 +492,10 @@ void render_revision(const struct render *r, const Earshot__Body *b, const char 
 
 static void label(const struct render *r, const char *name)
 {
+	char text[CELL_MAX];
+
 	fputs("  ", r->out);
-	fit(r, STYLE_DIM, name, LABEL_WIDTH, false);
+	fit(r, STYLE_DIM, safe(text, name), LABEL_WIDTH, false);
 }
 
 /* A line of a label and a text of our own making from escaped parts; nothing when the text is empty. */

@@ -18,7 +18,7 @@ struct render {
 void render_init(struct render *r, FILE *out, bool no_color);
 
 void render_status(const struct render *r, const Earshot__StatusReply *s, bool all_counters, uint64_t now_ns);
-/* A table, newest last as they come. */
+/* A table, a row each in the order given. */
 void render_alerts(const struct render *r, Earshot__Alert *const *alerts, size_t n);
 /* Everything there is to say about one. */
 void render_alert(const struct render *r, const Earshot__Alert *a);

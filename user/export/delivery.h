@@ -24,7 +24,7 @@ struct delivery;
 int delivery_new(struct delivery **ret);
 void delivery_free(struct delivery **d);
 
-/* Takes a serialized Batch in hand. -EBADMSG: not a batch, empty, or its sequence has holes; -EBUSY: one is in hand; -ENOMEM. */
+/* Takes a serialized Batch in hand. -EBADMSG: not a batch, empty, or its sequence has holes; -EBUSY: one is in hand. */
 int delivery_begin(struct delivery *d, struct span batch);
 /* Lets go of the batch in hand, if any. The back-off stays: upstream is no better for it. */
 void delivery_drop(struct delivery *d);
