@@ -1,0 +1,518 @@
+/* user/detect/detect.c - runs the detectors over a turn.
+ * Owns the pattern database, the views' buffers and the segment cache. What detectors say about a text depends on the text
+ * alone and is kept; what needs the whole turn is decided anew for each turn, from what was kept.
+ */
+#include "detect/detect.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <hs/hs.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/own.h"
+#include "detect/facts.h"
+#include "detect/redact.h"
+
+#define HITS_PER_PATTERN_MAX 1024 /* in one view */
+#define PATTERNS_MAX 4096
+#define MATCH_MAX 600 /* bytes of a match; what lies before is not part of its span */
+#define NARROWED_MAX 64 /* hits per segment whose beginning is found; a flood of them proves no more */
+#define UNNARROWED 40 /* bytes taken for the length of the others */
+
+const struct detector *const detectors[] = {
+#define DETECTOR(id) &detector_##id,
+#include "detect/detectors.def"
+#undef DETECTOR
+	NULL,
+};
+
+#define N_DETECTORS (ARRAY_SIZE(detectors) - 1)
+
+/* Which detector a pattern of the database belongs to. */
+struct owner {
+	uint16_t detector, index;
+	bool literal;
+	uint16_t len; /* of a literal */
+};
+
+struct detect {
+	struct detect_opts opts;
+	struct mac *mac;
+	struct viewer *viewer;
+	hs_database_t *db;
+	hs_scratch_t *scratch;
+	struct owner *owners;
+	uint16_t *counts; /* hits of each pattern in the view being scanned */
+	size_t n_patterns;
+	struct hits {
+		struct hit *v;
+		size_t n, room;
+	} hits[N_DETECTORS];
+	struct secret secrets[SECRETS_MAX];
+	struct facts *facts;
+	struct fact_list now; /* of the segment being judged */
+	struct detect_stats stats;
+};
+
+void detect_default_opts(struct detect_opts *o)
+{
+	memset(o, 0, sizeof(*o));
+	o->cache_bytes = 16 << 20;
+	for (enum kind k = 0; k < KIND_MAX_; k++)
+		o->modes[k] = kinds[k].mode;
+}
+
+/* A pattern as it is compiled: folded like the texts it is to be found in; literals with their special characters escaped. */
+static int prepare(const struct fold *fold, const struct pattern *p, char **ret)
+{
+	struct view folded = { .bytes = BUF(64 << 10) };
+	auto_mem char *s = NULL;
+	size_t n = 0;
+	int err;
+
+	err = fold_view(fold, span_str(p->text), &folded);
+	if (!err) {
+		s = malloc(4 * folded.bytes.len + 1);
+		err = s ? 0 : -ENOMEM;
+	}
+	for (size_t i = 0; !err && i < folded.bytes.len; i++) {
+		uint8_t c = folded.bytes.p[i];
+
+		if (p->literal && strchr("\\^$.|?*+()[]{}/-", c))
+			s[n++] = '\\';
+		s[n++] = (char)c;
+	}
+	buf_free(&folded.bytes);
+	free(folded.runs);
+	if (err)
+		return err;
+	s[n] = 0;
+	*ret = steal(s);
+	return 0;
+}
+
+static size_t count_patterns(void)
+{
+	struct pattern p;
+	size_t n = 0;
+
+	for (size_t d = 0; d < N_DETECTORS; d++)
+		for (size_t i = 0; detectors[d]->pattern && detectors[d]->pattern(i, &p); i++)
+			n++;
+	return n;
+}
+
+int detect_compile(uint8_t **ret, size_t *ret_len, char *why, size_t why_size)
+{
+	size_t n = count_patterns(), at = 0;
+	auto_mem char **text = calloc(n, sizeof(*text));
+	auto_mem unsigned *flags = calloc(n, sizeof(*flags)), *ids = calloc(n, sizeof(*ids));
+	hs_compile_error_t *error = NULL;
+	hs_database_t *db = NULL;
+	struct fold *fold = NULL;
+	char *bytes = NULL;
+	struct pattern p;
+	int err;
+
+	assert(n <= PATTERNS_MAX);
+	*why = 0;
+	err = text && flags && ids ? fold_new(&fold) : -ENOMEM;
+	for (size_t d = 0; !err && d < N_DETECTORS; d++)
+		for (size_t i = 0; !err && detectors[d]->pattern && detectors[d]->pattern(i, &p); i++, at++) {
+			ids[at] = at;
+			/* Where a match begins is found afterwards, see narrow(): tracking it makes patterns many times larger. */
+			flags[at] = p.literal ? 0 : HS_FLAG_CASELESS | HS_FLAG_DOTALL;
+			err = prepare(fold, &p, &text[at]);
+		}
+	if (!err && hs_compile_multi((const char *const *)text, flags, ids, (unsigned)n, HS_MODE_BLOCK, NULL, &db,
+				     &error) != HS_SUCCESS) {
+		snprintf(why, why_size, "%s%s%s", error->message, error->expression >= 0 ? " in " : "",
+			 error->expression >= 0 ? text[error->expression] : "");
+		hs_free_compile_error(error);
+		err = -EINVAL;
+	}
+	if (!err && hs_serialize_database(db, &bytes, ret_len) != HS_SUCCESS)
+		err = -ENOMEM;
+	if (!err)
+		*ret = (uint8_t *)bytes;
+	hs_free_database(db);
+	fold_free(&fold);
+	for (size_t i = 0; text && i < n; i++)
+		free(text[i]);
+	return err;
+}
+
+int detect_new(struct detect **ret, const struct detect_opts *o, struct span db)
+{
+	auto_free(detect) struct detect *d = calloc(1, sizeof(*d));
+	struct pattern p;
+	hs_error_t hs;
+	size_t at = 0;
+	int err;
+
+	if (!d)
+		return -ENOMEM;
+	d->opts = *o;
+	d->n_patterns = count_patterns();
+	d->owners = calloc(d->n_patterns, sizeof(*d->owners));
+	d->counts = calloc(d->n_patterns, sizeof(*d->counts));
+	if (!d->owners || !d->counts)
+		return -ENOMEM;
+	for (size_t k = 0; k < N_DETECTORS; k++)
+		for (size_t i = 0; detectors[k]->pattern && detectors[k]->pattern(i, &p); i++)
+			d->owners[at++] = (struct owner){ k, i, p.literal, strlen(p.text) };
+	err = mac_new(&d->mac, o->key);
+	if (!err)
+		err = viewer_new(&d->viewer);
+	if (!err)
+		err = facts_new(&d->facts, o->cache_bytes);
+	if (err)
+		return err;
+	hs = hs_deserialize_database((const char *)db.p, db.len, &d->db);
+	if (hs == HS_SUCCESS)
+		hs = hs_alloc_scratch(d->db, &d->scratch);
+	if (hs != HS_SUCCESS)
+		return hs == HS_NOMEM ? -ENOMEM : -EINVAL;
+	*ret = steal(d);
+	return 0;
+}
+
+void detect_free(struct detect **d)
+{
+	if (!*d)
+		return;
+	for (size_t i = 0; i < N_DETECTORS; i++)
+		free((*d)->hits[i].v);
+	facts_free(&(*d)->facts);
+	hs_free_scratch((*d)->scratch);
+	hs_free_database((*d)->db);
+	viewer_free(&(*d)->viewer);
+	mac_free(&(*d)->mac);
+	free((*d)->owners);
+	free((*d)->counts);
+	explicit_bzero(*d, sizeof(**d));
+	free(*d);
+	*d = NULL;
+}
+
+const struct detect_stats *detect_stats(const struct detect *d)
+{
+	return &d->stats;
+}
+
+void detect_locate(const struct detector_input *in, struct finding *f, unsigned view, struct range where)
+{
+	const struct views *vs = in->views;
+	struct range origin = views_range(vs, view, where, 0);
+	struct mask masks[SECRETS_MAX];
+	size_t n = 0;
+
+	static_assert(sizeof(f->view) >= VIEW_NAME_MAX, "a view's name must fit");
+	for (size_t i = 0; i < in->n_secrets; i++) {
+		const struct secret *s = &in->secrets[i];
+
+		/* A secret inside an encoded run hides that run. */
+		if (s->view == view)
+			masks[n++] = (struct mask){ s->where, s->type, s->head, s->tail };
+		else if (views_descends(vs, s->view, view))
+			masks[n++] = (struct mask){ views_range(vs, s->view, s->where, view), s->type, 0, 0 };
+	}
+	f->begin = (uint32_t)origin.begin;
+	f->end = (uint32_t)origin.end;
+	views_name(vs, view, where, f->view);
+	redact(f->evidence, sizeof(f->evidence), vs->view[view].text, where, masks, n);
+}
+
+struct scan {
+	struct detect *d;
+	unsigned view;
+	int err;
+};
+
+static int on_match(unsigned id, unsigned long long from, unsigned long long to, unsigned flags, void *ctx)
+{
+	struct scan *s = ctx;
+	const struct owner *o = &s->d->owners[id];
+	struct hits *h = &s->d->hits[o->detector];
+
+	(void)flags;
+	if (s->d->counts[id]++ >= HITS_PER_PATTERN_MAX) {
+		s->d->counts[id] = HITS_PER_PATTERN_MAX;
+		return 0;
+	}
+	if (h->n == h->room) {
+		size_t room = h->room ? 2 * h->room : 64;
+		struct hit *v = reallocarray(h->v, room, sizeof(*v));
+
+		if (!v) {
+			s->err = -ENOMEM;
+			return 1;
+		}
+		h->v = v;
+		h->room = room;
+	}
+	(void)from;
+	h->v[h->n++] = (struct hit){ .pattern = o->index, .view = s->view, .where = { o->literal ? to - o->len : to, to } };
+	return 0;
+}
+
+struct probe {
+	unsigned id;
+	unsigned long long to;
+	bool found;
+};
+
+static int on_probe(unsigned id, unsigned long long from, unsigned long long to, unsigned flags, void *ctx)
+{
+	struct probe *p = ctx;
+
+	(void)from;
+	(void)flags;
+	p->found = id == p->id && to == p->to;
+	return p->found;
+}
+
+/* Finds where a match begins, its end being known: the latest place from which it still matches, by halving. */
+static size_t narrow(struct detect *d, unsigned id, struct span text, size_t end)
+{
+	size_t lo = end > MATCH_MAX ? end - MATCH_MAX : 0, hi = end;
+
+	while (hi - lo > 1) {
+		size_t mid = lo + (hi - lo) / 2;
+		struct probe p = { .id = id, .to = end - mid };
+
+		/* A character behind the end: patterns look at it. */
+		hs_scan(d->db, (const char *)text.p + mid, (unsigned)(MIN(end + 1, text.len) - mid), 0, d->scratch, on_probe,
+			&p);
+		*(p.found ? &lo : &hi) = mid;
+	}
+	return lo;
+}
+
+/* The first id of each detector's patterns follows from the order of the table. */
+static void narrow_all(struct detect *d, const struct views *vs)
+{
+	unsigned first = 0, done = 0;
+
+	for (size_t k = 0; k < N_DETECTORS; k++) {
+		struct pattern p;
+		size_t n = 0;
+
+		for (size_t i = 0; i < d->hits[k].n; i++) {
+			struct hit *h = &d->hits[k].v[i];
+
+			if (h->where.begin == h->where.end)
+				h->where.begin = done++ < NARROWED_MAX ?
+							 narrow(d, first + h->pattern, vs->view[h->view].text, h->where.end) :
+							 h->where.end - MIN(h->where.end, UNNARROWED);
+		}
+		while (detectors[k]->pattern && detectors[k]->pattern(n, &p))
+			n++;
+		first += n;
+	}
+}
+
+/* Every pattern over every view. */
+static int find_hits(struct detect *d, const struct views *vs)
+{
+	struct scan s = { .d = d };
+
+	for (size_t i = 0; i < N_DETECTORS; i++)
+		d->hits[i].n = 0;
+	for (s.view = 0; s.view < vs->n; s.view++) {
+		struct span t = vs->view[s.view].text;
+
+		if (vs->view[s.view].superseded || !t.len)
+			continue;
+		memset(d->counts, 0, d->n_patterns * sizeof(*d->counts));
+		if (hs_scan(d->db, (const char *)t.p, (unsigned)t.len, 0, d->scratch, on_match, &s) != HS_SUCCESS)
+			return s.err ? s.err : -ENOMEM;
+	}
+	return 0;
+}
+
+struct emitting {
+	struct fact_list *list;
+	const struct detector *detector;
+};
+
+static void collect(void *ctx, const struct finding *f)
+{
+	struct emitting *e = ctx;
+
+	if (e->list->n < FACTS_MAX) {
+		e->list->v[e->list->n] = *f;
+		e->list->v[e->list->n++].detector = e->detector->name;
+	}
+}
+
+/* Runs every detector on one segment; what they say is in d->now. */
+static int examine(struct detect *d, const struct turn *t, size_t i)
+{
+	const struct segment *s = &t->segments[i];
+	struct detector_input in = {
+		.turn = t, .segment = i, .trust = segment_trust(s), .secrets = d->secrets, .mac = d->mac
+	};
+	struct emitting e = { .list = &d->now };
+	int err;
+
+	d->now.n = 0;
+	err = views_make(d->viewer, buf_span(&s->text), &in.views);
+	if (!err)
+		err = find_hits(d, in.views);
+	if (!err)
+		narrow_all(d, in.views);
+	for (unsigned pass = 0; !err && pass < 2; pass++)
+		for (size_t k = 0; k < N_DETECTORS; k++) {
+			const struct detector *det = detectors[k];
+
+			in.hits = d->hits[k].v;
+			in.n_hits = d->hits[k].n;
+			if (!pass && det->mask) {
+				size_t n = det->mask(&in, d->secrets + in.n_secrets, SECRETS_MAX - in.n_secrets);
+
+				for (; n; n--)
+					d->secrets[in.n_secrets++].owner = det;
+			} else if (pass && det->surfaces & in.trust) {
+				e.detector = det;
+				if (det->scan(&in, collect, &e) < 0)
+					d->stats.errors++;
+			}
+		}
+	views_clear(d->viewer);
+	return err;
+}
+
+/* What is known of a segment: from the cache, or found out now. Valid until the next call. */
+static int judge(struct detect *d, const struct turn *t, size_t i, const struct fact_list **ret)
+{
+	const struct segment *s = &t->segments[i];
+	const uint32_t about[] = { s->role, s->origin, s->side, s->damaged || s->missing, DETECT_DATA_VERSION };
+	struct hash128 key;
+	int err;
+
+	mac_begin(d->mac, "segment");
+	mac_add(d->mac, buf_span(&s->text));
+	mac_add(d->mac, span_of(about, sizeof(about)));
+	key = mac_end(d->mac);
+	d->stats.segments++;
+	d->stats.bytes += s->text.len;
+	*ret = facts_get(d->facts, &key);
+	if (*ret) {
+		d->stats.cache_hits++;
+		d->stats.cache_hit_bytes += s->text.len;
+		return 0;
+	}
+	err = examine(d, t, i);
+	if (err) {
+		d->stats.errors++;
+		return err;
+	}
+	d->stats.cache_evicted += facts_put(d->facts, &key, &d->now);
+	*ret = &d->now;
+	return 0;
+}
+
+static bool same(const struct hash128 *a, const struct hash128 *b)
+{
+	return !memcmp(a, b, sizeof(*a));
+}
+
+/* Did the request hold what the response holds? Asked seldom, so it is looked up again rather than remembered. */
+static int request_held(struct detect *d, const struct turn *t, const struct hash128 *fingerprint)
+{
+	const struct fact_list *facts;
+	int err;
+
+	for (size_t i = 0; i < t->n_segments; i++) {
+		if (t->segments[i].side != SIDE_REQUEST)
+			continue;
+		err = judge(d, t, i, &facts);
+		if (err)
+			return err;
+		for (size_t k = 0; k < facts->n; k++)
+			if (same(&facts->v[k].fingerprint, fingerprint))
+				return 1;
+	}
+	return 0;
+}
+
+int detect_turn(struct detect *d, const struct turn *t, enum detect_phase phase, emit_fn *emit, void *ctx)
+{
+	enum side side = phase == DETECT_REQUEST ? SIDE_REQUEST : SIDE_RESPONSE;
+	struct finding found[FACTS_MAX];
+	const struct fact_list *facts;
+	size_t n;
+	int err;
+
+	for (size_t i = 0; i < t->n_segments; i++) {
+		const struct segment *s = &t->segments[i];
+
+		if (s->side != side)
+			continue;
+		err = judge(d, t, i, &facts);
+		if (err)
+			return err;
+		/* Copied: asking for the request's facts ends the life of these. */
+		n = facts->n;
+		memcpy(found, facts->v, n * sizeof(found[0]));
+		for (size_t k = 0; k < n; k++) {
+			struct finding *f = &found[k];
+
+			err = f->kind == KIND_CREDENTIAL_LEAK ? request_held(d, t, &f->fingerprint) : 0;
+			if (err < 0)
+				return err;
+			/* The model repeats what it was given: the request's finding says it. */
+			if (err)
+				continue;
+			f->segment = i;
+			f->role = s->role;
+			f->origin = s->origin;
+			f->side = s->side;
+			f->truncated = s->damaged || s->missing;
+			f->mode = MAX(f->mode, d->opts.modes[f->kind]);
+			d->stats.findings++;
+			emit(ctx, f);
+		}
+	}
+	return 0;
+}
+
+static struct span trim(struct span s)
+{
+	while (s.len && strchr(" \t\r\n\v\f", s.p[0]) && s.p[0])
+		s = span_sub(s, 1, s.len);
+	while (s.len && strchr(" \t\r\n\v\f", s.p[s.len - 1]) && s.p[s.len - 1])
+		s.len--;
+	return s;
+}
+
+size_t detect_prefixes(struct detect *d, const struct turn *t, bool with_response, struct hash128 *h, size_t max)
+{
+	struct hash128 rolling = { { 0 } };
+	size_t n = 0;
+
+	for (enum side side = SIDE_REQUEST; side <= (with_response ? SIDE_RESPONSE : SIDE_REQUEST); side++)
+		for (size_t i = 0; i < t->n_segments; i++) {
+			const struct segment *s = &t->segments[i];
+			struct span text = trim(buf_span(&s->text));
+			uint8_t role = s->role;
+
+			if (s->side != side || (role != SEG_USER && role != SEG_ASSISTANT) || !text.len)
+				continue;
+			mac_begin(d->mac, "prefix");
+			mac_add(d->mac, span_of(&rolling, sizeof(rolling)));
+			mac_add(d->mac, span_of(&role, sizeof(role)));
+			mac_add(d->mac, text);
+			rolling = mac_end(d->mac);
+			if (max && n == max) {
+				memmove(h, h + 1, (max - 1) * sizeof(*h));
+				n--;
+			}
+			if (max)
+				h[n++] = rolling;
+		}
+	return n;
+}

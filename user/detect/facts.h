@@ -1,0 +1,23 @@
+/* user/detect/facts.h - the segment cache: what the detectors said about a text, by a keyed hash of it.
+ * Bounded in bytes; what was asked for longest ago goes first. Holds findings, which are redacted, and no text.
+ */
+#pragma once
+
+#include "detect/finding.h"
+
+#define FACTS_MAX 64 /* findings kept of one segment */
+
+struct fact_list {
+	size_t n;
+	struct finding v[FACTS_MAX];
+};
+
+struct facts;
+
+/* max_bytes 0: keeps nothing. -ENOMEM. */
+int facts_new(struct facts **ret, size_t max_bytes);
+void facts_free(struct facts **f);
+/* NULL when unknown. Valid until the next call. */
+const struct fact_list *facts_get(struct facts *f, const struct hash128 *key);
+/* Keeps a copy, if memory allows; returns how many others had to go. */
+size_t facts_put(struct facts *f, const struct hash128 *key, const struct fact_list *list);
