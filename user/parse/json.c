@@ -510,6 +510,29 @@ static size_t string_plain(struct span in)
 	return n;
 }
 
+/* A run of whole \uXXXX, which some clients write for every character that is not ASCII; returns how many bytes were taken. */
+static size_t string_units(struct json *j, struct span in)
+{
+	size_t i = 0;
+
+	for (; in.len - i >= 6 && in.p[i] == '\\' && in.p[i + 1] == 'u'; i += 6) {
+		uint32_t unit = 0;
+		int any = 0;
+
+		for (size_t k = 2; k < 6; k++) {
+			int digit = hex_value(in.p[i + k]);
+
+			any |= digit; /* negative when one is no digit */
+			unit = unit << 4 | (digit & 0xf);
+		}
+		if (any < 0)
+			break;
+		j->unit = unit;
+		string_unit(j);
+	}
+	return i;
+}
+
 /* Up to the end of the string or of the input; returns how many bytes were taken. */
 static size_t string_run(struct json *j, struct span in)
 {
@@ -529,6 +552,8 @@ static size_t string_run(struct json *j, struct span in)
 		if (n)
 			string_add(j, span_sub(in, i, n));
 		i += n;
+		if (j->in_string == PLAIN && !j->utf8_need)
+			i += string_units(j, span_sub(in, i, in.len));
 		if (i < in.len)
 			i += string_step(j, in.p[i]);
 	}
