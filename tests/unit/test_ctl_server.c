@@ -110,7 +110,7 @@ static int set_up(void **state)
 	int listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0), pair[2];
 
 	(void)state;
-	strcpy(dir, "/tmp/earshot-test-XXXXXX");
+	strcpy(dir, "/dev/shm/earshot-test-XXXXXX");
 	if (!mkdtemp(dir) || chdir(dir))
 		return -1;
 	snprintf(a.sun_path, sizeof(a.sun_path), "%s/s", dir);

@@ -53,7 +53,7 @@ static int set_up(void **state)
 	memset(&w, 0, sizeof(w));
 	w.now = (struct keep_time){ .mono_ns = 1000 * SEC, .wall_ns = 1700000000 * SEC };
 	w.ship = true;
-	strcpy(w.dir, "/tmp/earshot-test-XXXXXX");
+	strcpy(w.dir, "/dev/shm/earshot-test-XXXXXX");
 	if (!mkdtemp(w.dir) || chdir(w.dir))
 		return -1;
 	return open_keep();
