@@ -29,7 +29,8 @@
 #include "discover.skel.h"
 
 #define RING_BYTES (256 << 10) /* of each CPU; the kernel allows 516 KiB without CAP_IPC_LOCK */
-#define DIRTY_MAX  256	       /* processes to look at in one go; beyond it, all */
+#define RECORD_MAX (PATH_MAX + 256) /* bytes of an event with a path */
+#define DIRTY_MAX  256		    /* processes to look at in one go; beyond it, all */
 #define PROC_FILES_MAX                                                                             \
 	1024	  /* files remembered of one process; beyond it, users may be reported again */
 #define BATCH 512 /* mappings read at once */
@@ -525,6 +526,10 @@ static void drain(struct discover *d, struct ring *r)
 		 tail = r->page->data_tail;
 	uint64_t buf[UINT16_MAX / 8 + 1]; /* a record, aligned and in one piece */
 
+	/* The kernel reports a loss with the next event that fits, which may never come: a full
+	 * ring is enough to look again. */
+	if (head - tail > RING_BYTES - RECORD_MAX)
+		d->rescan = true;
 	while (tail < head) {
 		size_t at = tail % RING_BYTES, first;
 		uint16_t size;
