@@ -98,6 +98,14 @@ $(COLLECTOR): $(patsubst %.c,$(B)/%.o,$(wildcard tools/collector/*.c)) $(LIB)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 $(patsubst %.c,$(B)/%.o,$(wildcard tools/collector/*.c)): | $(GEN)
 
+DOCS := $(B)/earshot-docs
+$(DOCS): $(B)/tools/docs/docs.o $(LIB)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+$(B)/tools/docs/docs.o: | $(GEN)
+
+docs: deps $(DOCS) ## print docs/reference.md from the tables
+	$(DOCS) >docs/reference.md
+
 # --- tests
 # Every allocation of our own code passes tests/nomem.c, which can refuse it.
 WRAP := $(foreach f,malloc calloc realloc strdup free,-Wl,--wrap=$(f))
@@ -119,7 +127,7 @@ $(B)/tests/e2e/%: tests/e2e/%.c $(LIB) | $(GEN)
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) -Itests $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< $(LIB) $(LIBS)
 
-test-bins: programs $(UNIT) $(FUZZ) $(E2E_BINS)
+test-bins: programs $(DOCS) $(UNIT) $(FUZZ) $(E2E_BINS)
 
 check: ## run every test (root: end to end on the real kernel too)
 	@tools/deps.sh build test
