@@ -21,6 +21,7 @@ static void test_empty_is_defaults(void **state)
 
 	(void)state;
 	config_defaults(&want);
+	assert_int_equal(config_parse(&got, (struct span){ NULL, 0 }, "f", errors), 0); /* no file */
 	for (size_t i = 0; i < ARRAY_SIZE(documents); i++) {
 		memset(&got, 0xa5, sizeof(got));
 		if (config_parse(&got, span_str(documents[i]), "f", errors))

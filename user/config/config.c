@@ -354,7 +354,7 @@ int config_parse(struct config *ret, struct span yaml, const char *file, char er
 	config_defaults(&c);
 	if (!yaml_parser_initialize(&parser))
 		return -ENOMEM;
-	yaml_parser_set_input_string(&parser, yaml.p, yaml.len);
+	yaml_parser_set_input_string(&parser, yaml.len ? yaml.p : (const uint8_t *)"", yaml.len);
 	if (!yaml_parser_load(&parser, &doc)) {
 		complain(&r, &parser.problem_mark, "%s", parser.problem ? parser.problem : "not YAML");
 		yaml_parser_delete(&parser);
