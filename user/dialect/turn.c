@@ -71,8 +71,8 @@ void turn_text(struct turn *t, struct segment *s, struct span text)
 void turn_id(char *field, size_t size, struct span s)
 {
 	s = whole_chars(s, size - 1);
-	if (s.len)
-		memcpy(field, s.p, s.len);
+	for (size_t i = 0; i < s.len; i++)
+		field[i] = s.p[i] ? (char)s.p[i] : '?'; /* a NUL would hide the rest */
 	field[s.len] = 0;
 }
 
@@ -83,9 +83,13 @@ void turn_id_piece(char *field, size_t size, const struct json_event *e)
 	if (e->kind != JSON_STRING)
 		return;
 	if (e->first)
-		field[0] = 0;
+		field[0] = field[size - 1] = 0;
+	/* The last byte, when it is not the end of the string, says that a character did not fit: nothing follows. */
 	len = strlen(field);
+	if (field[size - 1])
+		return;
 	turn_id(field + len, size - len, e->text);
+	field[size - 1] = e->text.len > strlen(field) - len && strlen(field) < size - 1;
 }
 
 void turn_skip(struct turn *t, enum skipped what, size_t n)

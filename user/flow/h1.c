@@ -29,7 +29,7 @@ struct h1 {
 	uint32_t n_skipped; /* requests behind the queue that were not taken for want of room or memory */
 	uint64_t n_unwanted; /* exchanges that ended and were of no interest */
 	bool wanted; /* one was */
-	bool lost_place; /* a gap may have swallowed responses whole */
+	bool lost_place; /* responses may have passed without being recognised: a gap, or bytes that break the protocol */
 	bool left; /* the connection does not speak HTTP/1 any more */
 };
 
@@ -165,6 +165,8 @@ static void on_end(void *ctx, enum http1_end how)
 
 	s->inside = false;
 	s->now = NULL;
+	if (s->side == SIDE_RESPONSE && how != HTTP1_COMPLETE)
+		s->of->lost_place = true;
 	if (!e)
 		return;
 	exch_message_end(e, s->side, how);
@@ -244,7 +246,6 @@ int h1_feed(struct h1 *h, enum side side, struct span in)
 	if (err == -ENOMEM)
 		h->env->err = err;
 	h->env->stats.broken++;
-	h->lost_place |= side == SIDE_RESPONSE;
 	return 0;
 }
 
