@@ -31,7 +31,7 @@ static int fold(Earshot__Alert **a, const struct say *w, uint64_t when)
 	else if (*a)
 		change = fold_finding(*a, m->finding, w->mode, when);
 	else
-		change = fold_new(a, (const uint8_t *)"0123456789abcdef", m->finding, w->mode, "c", "host", when);
+		change = fold_begin(a, (const uint8_t *)"0123456789abcdef", m->finding, w->mode, "c", "host", when);
 	earshot__to_keeper__free_unpacked(m, NULL);
 	return change;
 }

@@ -243,7 +243,7 @@ static int fill(Earshot__Alert *a, const uint8_t id[FOLD_ID_LEN], const Earshot_
 	return 0;
 }
 
-int fold_new(Earshot__Alert **ret, const uint8_t id[FOLD_ID_LEN], const Earshot__Finding *f, enum mode mode,
+int fold_begin(Earshot__Alert **ret, const uint8_t id[FOLD_ID_LEN], const Earshot__Finding *f, enum mode mode,
 	     const char *conversation, const char *host, uint64_t when_ns)
 {
 	enum kind k = kind_find(f->kind);

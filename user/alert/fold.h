@@ -23,7 +23,7 @@ void fold_key(uint8_t ret[FOLD_KEY_LEN], const char *kind, const Earshot__Contex
 	      ProtobufCBinaryData fingerprint);
 
 /* A new alert with this first finding. -ENOMEM, -EBADMSG for an unknown kind. */
-int fold_new(Earshot__Alert **ret, const uint8_t id[FOLD_ID_LEN], const Earshot__Finding *f, enum mode mode,
+int fold_begin(Earshot__Alert **ret, const uint8_t id[FOLD_ID_LEN], const Earshot__Finding *f, enum mode mode,
 	     const char *conversation, const char *host, uint64_t when_ns);
 /* One more finding. enum fold, or -ENOMEM (the alert is whole, perhaps folded in part). */
 int fold_finding(Earshot__Alert *a, const Earshot__Finding *f, enum mode mode, uint64_t when_ns);

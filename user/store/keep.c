@@ -312,7 +312,7 @@ static int new_alert(struct keep *k, struct stored_alert *ret, const Earshot__Fi
 	ret->pending = earshot__body__unpack(NULL, 0, NULL);
 	if (!ret->pending)
 		return -ENOMEM;
-	return fold_new(&ret->alert, id, f, mode, conversation, k->o.host, when_ns);
+	return fold_begin(&ret->alert, id, f, mode, conversation, k->o.host, when_ns);
 }
 
 /* A damaged row is no alert any more: its attack gets a new one. */
