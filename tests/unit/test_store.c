@@ -50,7 +50,7 @@ static int64_t put(uint32_t number, enum mode mode, uint64_t t)
 	Earshot__Alert a = EARSHOT__ALERT__INIT;
 	Earshot__Body pending = EARSHOT__BODY__INIT;
 	struct stored_alert sa = { .alert = &a, .pending = &pending };
-	uint8_t id[FOLD_ID_LEN] = { 0 }, key[FOLD_KEY_LEN] = { 0 };
+	uint8_t id[MERGE_ID_LEN] = { 0 }, key[MERGE_KEY_LEN] = { 0 };
 
 	memcpy(id, &number, sizeof(number));
 	memcpy(key, &number, sizeof(number));
@@ -74,7 +74,7 @@ static int get(int64_t row)
 
 static int get_by_key(uint32_t number, uint64_t since)
 {
-	uint8_t key[FOLD_KEY_LEN] = { 0 };
+	uint8_t key[MERGE_KEY_LEN] = { 0 };
 	struct stored_alert a;
 	int found;
 

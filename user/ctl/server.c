@@ -204,7 +204,7 @@ static void on_alert(struct client *c, const Earshot__AlertQuery *q)
 
 	while (isxdigit((unsigned char)q->id[n_hex]))
 		n_hex++;
-	if (len != n_hex || len < CTL_ID_MIN || len > 2 * FOLD_ID_LEN) {
+	if (len != n_hex || len < CTL_ID_MIN || len > 2 * MERGE_ID_LEN) {
 		queue_error(c, "an alert is named by the first 4 to 32 hex digits of its id");
 		return;
 	}

@@ -17,7 +17,7 @@
 #define REASON_MAX 256 /* bytes kept of upstream's reason to reject */
 
 /* Whatever passed pack_check(), a revision fits: 6 KiB for the kind's texts, finding ids and the small fields. */
-static_assert(FOLD_EVIDENCE_MAX * PACK_EVIDENCE_MAX + PACK_CONTEXT_MAX + FOLD_OTHERS_MAX * PACK_PROCESS_MAX + (6 << 10) <=
+static_assert(MERGE_EVIDENCE_MAX * PACK_EVIDENCE_MAX + PACK_CONTEXT_MAX + MERGE_OTHERS_MAX * PACK_PROCESS_MAX + (6 << 10) <=
 		      STORE_BODY_MAX, "revision too large");
 
 struct keep {
@@ -268,16 +268,16 @@ static int revise(struct keep *k, struct stored_alert *a)
 	return 0;
 }
 
-/* After a fold: a material change is written at once, a count waits. */
+/* After a merge: a material change is written at once, a count waits. */
 static int settle(struct keep *k, struct stored_alert *a, int change)
 {
 	int err = 0;
 
 	if (change < 0)
 		return change;
-	if (change == FOLD_MATERIAL)
+	if (change == MERGE_MATERIAL)
 		err = revise(k, a);
-	else if (change == FOLD_COUNT)
+	else if (change == MERGE_COUNT)
 		a->dirty = true;
 	else
 		return 0;
@@ -305,18 +305,18 @@ static int note_pending(struct stored_alert *a, const Earshot__FindingId *id)
 static int new_alert(struct keep *k, struct stored_alert *ret, const Earshot__Finding *f, enum mode mode,
 		     const char *conversation, uint64_t when_ns)
 {
-	uint8_t id[FOLD_ID_LEN];
+	uint8_t id[MERGE_ID_LEN];
 
 	if (getrandom(id, sizeof(id), 0) != sizeof(id))
 		return -EIO;
 	ret->pending = earshot__body__unpack(NULL, 0, NULL);
 	if (!ret->pending)
 		return -ENOMEM;
-	return fold_begin(&ret->alert, id, f, mode, conversation, k->o.host, when_ns);
+	return merge_new(&ret->alert, id, f, mode, conversation, k->o.host, when_ns);
 }
 
 /* A damaged row is no alert any more: its attack gets a new one. */
-static int look_up(struct keep *k, const uint8_t key[FOLD_KEY_LEN], struct stored_alert *ret)
+static int look_up(struct keep *k, const uint8_t key[MERGE_KEY_LEN], struct stored_alert *ret)
 {
 	uint64_t since = k->now.wall_ns > KEEP_WINDOW_NS ? k->now.wall_ns - KEEP_WINDOW_NS : 0;
 	int found = store_alert_by_key(k->store, key, since, ret);
@@ -341,7 +341,7 @@ static int apply_finding(struct keep *k, const Earshot__Finding *f, int64_t epoc
 {
 	enum kind kind = kind_find(f->kind);
 	enum mode mode = MAX((enum mode)f->mode, k->o.modes[kind]);
-	uint8_t key[FOLD_KEY_LEN], evidence_key[FOLD_KEY_LEN];
+	uint8_t key[MERGE_KEY_LEN], evidence_key[MERGE_KEY_LEN];
 	char conversation[CONVERSATION_ID_SIZE];
 	struct stored_alert a = { 0 };
 	bool by_evidence = false;
@@ -353,8 +353,8 @@ static int apply_finding(struct keep *k, const Earshot__Finding *f, int64_t epoc
 	}
 	k->counts[mode == MODE_HUNT ? CTR_FINDINGS_HUNT : CTR_FINDINGS_STORED]++;
 	conversation_of(k->conversations, f->context, f->prefixes, f->n_prefixes, conversation);
-	fold_key(key, f->kind, f->context, conversation, f->evidence->fingerprint);
-	fold_key(evidence_key, f->kind, f->context, NULL, f->evidence->fingerprint);
+	merge_key(key, f->kind, f->context, conversation, f->evidence->fingerprint);
+	merge_key(evidence_key, f->kind, f->context, NULL, f->evidence->fingerprint);
 	found = look_up(k, key, &a);
 	/* An old text in a conversation that branched off, or that the keeper forgot, has its alert already. */
 	if (!found && f->history)
@@ -362,17 +362,17 @@ static int apply_finding(struct keep *k, const Earshot__Finding *f, int64_t epoc
 	if (found < 0)
 		return found;
 	if (found) {
-		change = fold_finding(a.alert, f, mode, when(k, f->context));
+		change = merge_finding(a.alert, f, mode, when(k, f->context));
 	} else {
 		err = new_alert(k, &a, f, mode, conversation, when(k, f->context));
-		change = err ? err : FOLD_MATERIAL;
+		change = err ? err : MERGE_MATERIAL;
 	}
 	err = change < 0 ? change : note_pending(&a, f->id);
 	if (!err)
 		err = settle(k, &a, change);
-	if (!err && (change == FOLD_MATERIAL || by_evidence))
+	if (!err && (change == MERGE_MATERIAL || by_evidence))
 		err = store_alert_key(k->store, key, a.row);
-	if (!err && change == FOLD_MATERIAL)
+	if (!err && change == MERGE_MATERIAL)
 		err = store_alert_key(k->store, evidence_key, a.row);
 	if (!err && f->id && !f->history)
 		err = store_turn_add(k->store, epoch, f->context->exchange, a.row);
@@ -395,7 +395,7 @@ static int apply_observation(struct keep *k, const Earshot__Observation *o, int6
 		int found = store_alert_get(k->store, rows[i], &a);
 
 		if (found == 1)
-			err = settle(k, &a, fold_observation(a.alert, o));
+			err = settle(k, &a, merge_observation(a.alert, o));
 		else if (found && found != -EBADMSG)
 			err = found;
 		stored_alert_free(&a);
@@ -463,7 +463,7 @@ static int revise_dirty(struct keep *k, const int64_t *rows, size_t n)
 		int found = store_alert_get(k->store, rows[i], &a);
 
 		if (found == 1)
-			err = settle(k, &a, FOLD_MATERIAL);
+			err = settle(k, &a, MERGE_MATERIAL);
 		else if (found && found != -EBADMSG)
 			err = found;
 		stored_alert_free(&a);

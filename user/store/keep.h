@@ -1,4 +1,4 @@
-/* user/store/keep.h - what the keeper does with findings and observations: recognises repetitions, folds them into alerts,
+/* user/store/keep.h - what the keeper does with findings and observations: recognises repetitions, merges them into alerts,
  * writes revisions, commits in groups. Owns the store and the conversations. Time is an argument.
  *
  * Messages are taken into a queue and applied in one transaction by keep_commit(); when it fails nothing was applied and the queue
@@ -13,7 +13,7 @@
 #define KEEP_QUEUE_MAX 256 /* messages of one transaction */
 #define KEEP_OWN_MAX 32 /* beside them: what the sensor has to say of itself */
 #define KEEP_REVISE_NS UINT64_C(10000000000) /* changes of count alone: at most one revision of an alert in so long */
-#define KEEP_WINDOW_NS UINT64_C(86400000000000) /* an alert not seen for so long is not folded into any more */
+#define KEEP_WINDOW_NS UINT64_C(86400000000000) /* an alert not seen for so long is not merged into any more */
 #define KEEP_BATCH_MAX (64 << 10)
 
 struct keep_time {

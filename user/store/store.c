@@ -25,8 +25,8 @@ static const char schema[] =
 	" revised_ns INTEGER NOT NULL, dirty INTEGER NOT NULL, pending BLOB NOT NULL, body BLOB NOT NULL, hash BLOB NOT NULL);"
 	"CREATE INDEX alert_time ON alert (last_ns, mode, severity, status, kind);"
 	"CREATE INDEX alert_dirty ON alert (revised_ns) WHERE dirty;"
-	"CREATE TABLE fold (key BLOB PRIMARY KEY, alert INTEGER NOT NULL) WITHOUT ROWID;"
-	"CREATE INDEX fold_alert ON fold (alert);"
+	"CREATE TABLE merge_key (key BLOB PRIMARY KEY, alert INTEGER NOT NULL) WITHOUT ROWID;"
+	"CREATE INDEX merge_key_alert ON merge_key (alert);"
 	"CREATE TABLE turn (row INTEGER PRIMARY KEY, epoch INTEGER NOT NULL, exchange INTEGER NOT NULL, alert INTEGER NOT NULL,"
 	" UNIQUE (epoch, exchange, alert));"
 	"CREATE TABLE revision (sequence INTEGER PRIMARY KEY, previous BLOB NOT NULL, hash BLOB NOT NULL,"
@@ -66,7 +66,7 @@ enum query {
 	Q_OUTBOX_DROP,
 	Q_REJECTED_ADD,
 	Q_PRUNE_ALERTS,
-	Q_PRUNE_FOLDS,
+	Q_PRUNE_KEYS,
 	Q_PRUNE_TURNS,
 	Q_PRUNE_OLD_TURNS,
 	Q_PRUNE_REVISIONS,
@@ -86,11 +86,11 @@ static const char *const sql[] = {
 	[Q_EPOCH_PRUNE] = "DELETE FROM epoch WHERE row <= (SELECT max(row) FROM epoch) - ?",
 	[Q_EPOCH_COMMIT] = "UPDATE epoch SET committed = ? WHERE row = ?",
 	[Q_ALERT_GET] = "SELECT " ALERT_COLUMNS " FROM alert WHERE row = ?",
-	[Q_ALERT_BY_KEY] = "SELECT " ALERT_COLUMNS " FROM alert WHERE row = (SELECT alert FROM fold WHERE key = ?) AND last_ns >= ?",
+	[Q_ALERT_BY_KEY] = "SELECT " ALERT_COLUMNS " FROM alert WHERE row = (SELECT alert FROM merge_key WHERE key = ?) AND last_ns >= ?",
 	[Q_ALERT_BY_ID] = "SELECT " ALERT_COLUMNS " FROM alert WHERE hex(id) GLOB upper(?) || '*' LIMIT 2",
 	[Q_ALERT_PUT] = "INSERT OR REPLACE INTO alert (row, id, kind, mode, severity, status, last_ns, revision, revised_ns,"
 			" dirty, pending, body, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-	[Q_ALERT_KEY] = "INSERT OR REPLACE INTO fold VALUES (?, ?)",
+	[Q_ALERT_KEY] = "INSERT OR REPLACE INTO merge_key VALUES (?, ?)",
 	[Q_ALERTS_DIRTY] = "SELECT row FROM alert WHERE dirty AND revised_ns NOT BETWEEN ? AND ? ORDER BY revised_ns LIMIT ?",
 	[Q_ALERTS_FIND] = "SELECT row FROM alert WHERE last_ns >= ? AND severity >= ? AND mode <= ?"
 			  " AND (?4 = '' OR kind = ?4 OR (substr(?4, -1) = '.' AND substr(kind, 1, length(?4)) = ?4))"
@@ -108,7 +108,7 @@ static const char *const sql[] = {
 	[Q_OUTBOX_DROP] = "DELETE FROM outbox WHERE sequence = ?",
 	[Q_REJECTED_ADD] = "INSERT OR REPLACE INTO rejected VALUES (?, ?)",
 	[Q_PRUNE_ALERTS] = "DELETE FROM alert WHERE row IN (SELECT row FROM alert ORDER BY mode DESC, last_ns LIMIT ?)",
-	[Q_PRUNE_FOLDS] = "DELETE FROM fold WHERE alert NOT IN (SELECT row FROM alert)",
+	[Q_PRUNE_KEYS] = "DELETE FROM merge_key WHERE alert NOT IN (SELECT row FROM alert)",
 	[Q_PRUNE_TURNS] = "DELETE FROM turn WHERE alert NOT IN (SELECT row FROM alert)",
 	[Q_PRUNE_OLD_TURNS] = "DELETE FROM turn WHERE row <= (SELECT max(row) FROM turn) - ?",
 	[Q_PRUNE_REVISIONS] = "DELETE FROM revision WHERE sequence <= ?"
@@ -513,9 +513,9 @@ int store_alert_get(struct store *s, int64_t row, struct stored_alert *ret)
 	return one_alert(bind(s, Q_ALERT_GET, "i", row), ret);
 }
 
-int store_alert_by_key(struct store *s, const uint8_t key[FOLD_KEY_LEN], uint64_t since_ns, struct stored_alert *ret)
+int store_alert_by_key(struct store *s, const uint8_t key[MERGE_KEY_LEN], uint64_t since_ns, struct stored_alert *ret)
 {
-	return one_alert(bind(s, Q_ALERT_BY_KEY, "bi", span_of(key, FOLD_KEY_LEN), (int64_t)since_ns), ret);
+	return one_alert(bind(s, Q_ALERT_BY_KEY, "bi", span_of(key, MERGE_KEY_LEN), (int64_t)since_ns), ret);
 }
 
 int store_alert_by_id(struct store *s, const char *hex, struct stored_alert *ret)
@@ -562,9 +562,9 @@ int store_alert_put(struct store *s, struct stored_alert *a)
 	return err;
 }
 
-int store_alert_key(struct store *s, const uint8_t key[FOLD_KEY_LEN], int64_t row)
+int store_alert_key(struct store *s, const uint8_t key[MERGE_KEY_LEN], int64_t row)
 {
-	return run(bind(s, Q_ALERT_KEY, "bi", span_of(key, FOLD_KEY_LEN), row));
+	return run(bind(s, Q_ALERT_KEY, "bi", span_of(key, MERGE_KEY_LEN), row));
 }
 
 ssize_t store_alerts_dirty(struct store *s, uint64_t from_ns, uint64_t now_ns, int64_t *rows, size_t max)
@@ -719,7 +719,7 @@ int store_prune(struct store *s)
 		if (!err)
 			s->now.n_alerts -= (uint64_t)sqlite3_changes64(s->db);
 		if (!err)
-			err = run(bind(s, Q_PRUNE_FOLDS, ""));
+			err = run(bind(s, Q_PRUNE_KEYS, ""));
 		if (!err)
 			err = run(bind(s, Q_PRUNE_TURNS, ""));
 	}

@@ -7,7 +7,7 @@
 #pragma once
 
 #include "alert/chain.h"
-#include "alert/fold.h"
+#include "alert/merge.h"
 #include "base/span.h"
 
 #define STORE_ALERTS_MAX 10000 /* kept; hunt ones go first, then the oldest */
@@ -56,14 +56,14 @@ void stored_alert_free(struct stored_alert *a); /* what is in it */
 
 /* 1 found, 0 there is none. */
 int store_alert_get(struct store *s, int64_t row, struct stored_alert *ret);
-/* The alert of this fold key, when it was last seen at since_ns or later. */
-int store_alert_by_key(struct store *s, const uint8_t key[FOLD_KEY_LEN], uint64_t since_ns, struct stored_alert *ret);
+/* The alert of this merge key, when it was last seen at since_ns or later. */
+int store_alert_by_key(struct store *s, const uint8_t key[MERGE_KEY_LEN], uint64_t since_ns, struct stored_alert *ret);
 /* By a unique beginning of the id in hex digits; -EEXIST: several begin so. */
 int store_alert_by_id(struct store *s, const char *hex, struct stored_alert *ret);
 /* Writes it, new or changed. */
 int store_alert_put(struct store *s, struct stored_alert *a);
 /* key leads to it from now on. */
-int store_alert_key(struct store *s, const uint8_t key[FOLD_KEY_LEN], int64_t row);
+int store_alert_key(struct store *s, const uint8_t key[MERGE_KEY_LEN], int64_t row);
 /* Rows that changed and were not revised between from_ns and now_ns; returns how many (at most max). */
 ssize_t store_alerts_dirty(struct store *s, uint64_t from_ns, uint64_t now_ns, int64_t *rows, size_t max);
 

@@ -1,5 +1,5 @@
-/* user/alert/fold.c - findings folded into alerts. */
-#include "alert/fold.h"
+/* user/alert/merge.c - findings merged into alerts. */
+#include "alert/merge.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -16,7 +16,7 @@ static const uint8_t outcome_rank[] = {
 };
 static_assert(ARRAY_SIZE(outcome_rank) == OUTCOME_MAX_, "outcome without a rank");
 
-void fold_key(uint8_t ret[FOLD_KEY_LEN], const char *kind, const Earshot__Context *x, const char *conversation,
+void merge_key(uint8_t ret[MERGE_KEY_LEN], const char *kind, const Earshot__Context *x, const char *conversation,
 	      ProtobufCBinaryData fingerprint)
 {
 	uint8_t in[4 * CHAIN_HASH_LEN] = { 0 };
@@ -112,7 +112,7 @@ static int add_process(Earshot__Alert *a, const Earshot__Process *p)
 {
 	Earshot__Process *mine;
 
-	if (!p || !a->context->process || same_process(a->context->process, p) || a->n_others == FOLD_OTHERS_MAX)
+	if (!p || !a->context->process || same_process(a->context->process, p) || a->n_others == MERGE_OTHERS_MAX)
 		return 0;
 	for (size_t i = 0; i < a->n_others; i++)
 		if (same_process(a->others[i], p))
@@ -143,7 +143,7 @@ static int add_evidence(Earshot__Alert *a, const Earshot__Evidence *e, uint64_t 
 	while (at < a->n_evidence && !same_evidence(a->evidence[at], e))
 		at++;
 	is_new = at == a->n_evidence;
-	if (is_new ? at == FOLD_EVIDENCE_MAX : a->evidence[at]->score > e->score)
+	if (is_new ? at == MERGE_EVIDENCE_MAX : a->evidence[at]->score > e->score)
 		return 0;
 	mine = copy(e);
 	if (!mine)
@@ -165,33 +165,33 @@ static int raise_outcome(Earshot__Alert *a, Earshot__Outcome o)
 	enum kind k = kind_find(a->kind);
 
 	if (outcome_rank[o] <= outcome_rank[a->outcome])
-		return FOLD_NOTHING;
+		return MERGE_NOTHING;
 	a->outcome = o;
 	if (k != KIND_MAX_)
 		a->severity = (Earshot__Severity)kinds[k].severity[o];
-	return FOLD_MATERIAL;
+	return MERGE_MATERIAL;
 }
 
-int fold_finding(Earshot__Alert *a, const Earshot__Finding *f, enum mode mode, uint64_t when_ns)
+int merge_finding(Earshot__Alert *a, const Earshot__Finding *f, enum mode mode, uint64_t when_ns)
 {
-	enum fold change = FOLD_COUNT;
+	enum merge change = MERGE_COUNT;
 	int err;
 
 	err = add_evidence(a, f->evidence, when_ns);
 	if (err < 0)
 		return err;
 	if (err)
-		change = FOLD_MATERIAL;
+		change = MERGE_MATERIAL;
 	err = add_process(a, f->context->process);
 	if (err < 0)
 		return err;
 	if (err)
-		change = FOLD_MATERIAL;
+		change = MERGE_MATERIAL;
 	if (!f->history && raise_outcome(a, f->outcome))
-		change = FOLD_MATERIAL;
+		change = MERGE_MATERIAL;
 	if ((Earshot__Mode)mode < a->mode) { /* the stronger evidence makes an alert of a hunt */
 		a->mode = (Earshot__Mode)mode;
-		change = FOLD_MATERIAL;
+		change = MERGE_MATERIAL;
 	}
 	a->count++;
 	a->first_seen_ns = MIN(a->first_seen_ns, when_ns);
@@ -199,9 +199,9 @@ int fold_finding(Earshot__Alert *a, const Earshot__Finding *f, enum mode mode, u
 	return change;
 }
 
-int fold_observation(Earshot__Alert *a, const Earshot__Observation *o)
+int merge_observation(Earshot__Alert *a, const Earshot__Observation *o)
 {
-	enum fold change = raise_outcome(a, o->outcome);
+	enum merge change = raise_outcome(a, o->outcome);
 
 	if (same_exchange(a->context, o->context)) {
 		/* The same exchange, now whole: status, answering model and completeness are known. */
@@ -211,12 +211,12 @@ int fold_observation(Earshot__Alert *a, const Earshot__Observation *o)
 			return -ENOMEM;
 		earshot__context__free_unpacked(a->context, NULL);
 		a->context = whole;
-		change = MAX(change, FOLD_COUNT);
+		change = MAX(change, MERGE_COUNT);
 	}
 	return change;
 }
 
-static int fill(Earshot__Alert *a, const uint8_t id[FOLD_ID_LEN], const Earshot__Finding *f, enum kind k,
+static int fill(Earshot__Alert *a, const uint8_t id[MERGE_ID_LEN], const Earshot__Finding *f, enum kind k,
 		const char *conversation, const char *host)
 {
 	const struct kind_row *row = &kinds[k];
@@ -230,7 +230,7 @@ static int fill(Earshot__Alert *a, const uint8_t id[FOLD_ID_LEN], const Earshot_
 	a->context = copy(f->context);
 	if (!a->context)
 		return -ENOMEM;
-	if ((err = set_bytes(&a->id, id, FOLD_ID_LEN)) || (err = set_text(&a->kind, f->kind)) ||
+	if ((err = set_bytes(&a->id, id, MERGE_ID_LEN)) || (err = set_text(&a->kind, f->kind)) ||
 	    (err = set_text(&a->title, row->title)) || (err = set_text(&a->description, row->description)) ||
 	    (err = set_text(&a->remediation, row->remediation)) || (err = set_text(&a->conversation, conversation)) ||
 	    (err = set_text(&a->host, host)) ||
@@ -243,7 +243,7 @@ static int fill(Earshot__Alert *a, const uint8_t id[FOLD_ID_LEN], const Earshot_
 	return 0;
 }
 
-int fold_begin(Earshot__Alert **ret, const uint8_t id[FOLD_ID_LEN], const Earshot__Finding *f, enum mode mode,
+int merge_new(Earshot__Alert **ret, const uint8_t id[MERGE_ID_LEN], const Earshot__Finding *f, enum mode mode,
 	     const char *conversation, const char *host, uint64_t when_ns)
 {
 	enum kind k = kind_find(f->kind);
@@ -260,7 +260,7 @@ int fold_begin(Earshot__Alert **ret, const uint8_t id[FOLD_ID_LEN], const Earsho
 	a->first_seen_ns = when_ns;
 	err = fill(a, id, f, k, conversation, host);
 	if (!err)
-		err = fold_finding(a, f, mode, when_ns);
+		err = merge_finding(a, f, mode, when_ns);
 	if (err < 0) {
 		earshot__alert__free_unpacked(a, NULL);
 		return err;

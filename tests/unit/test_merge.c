@@ -1,5 +1,5 @@
-/* tests/unit/test_fold.c - how findings change an alert. */
-#include "alert/fold.h"
+/* tests/unit/test_merge.c - how findings change an alert. */
+#include "alert/merge.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -21,23 +21,23 @@ static Earshot__ToKeeper *said(const struct say *w)
 	return earshot__to_keeper__unpack(NULL, s.len, s.p);
 }
 
-static int fold(Earshot__Alert **a, const struct say *w, uint64_t when)
+static int merge(Earshot__Alert **a, const struct say *w, uint64_t when)
 {
 	Earshot__ToKeeper *m = said(w);
 	int change;
 
 	if (!w->kind)
-		change = fold_observation(*a, m->observation);
+		change = merge_observation(*a, m->observation);
 	else if (*a)
-		change = fold_finding(*a, m->finding, w->mode, when);
+		change = merge_finding(*a, m->finding, w->mode, when);
 	else
-		change = fold_begin(a, (const uint8_t *)"0123456789abcdef", m->finding, w->mode, "c", "host", when);
+		change = merge_new(a, (const uint8_t *)"0123456789abcdef", m->finding, w->mode, "c", "host", when);
 	earshot__to_keeper__free_unpacked(m, NULL);
 	return change;
 }
 
-#define FOLD(when, ...) fold(&a, &(struct say){ .number = 1, .kind = KIND, .evidence = "e", __VA_ARGS__ }, when)
-#define OBSERVE(...) fold(&a, &(struct say){ .number = 1, __VA_ARGS__ }, 0)
+#define MERGE(when, ...) merge(&a, &(struct say){ .number = 1, .kind = KIND, .evidence = "e", __VA_ARGS__ }, when)
+#define OBSERVE(...) merge(&a, &(struct say){ .number = 1, __VA_ARGS__ }, 0)
 
 static Earshot__Severity severity(enum outcome o)
 {
@@ -50,7 +50,7 @@ static void test_new(void **state)
 	Earshot__Alert *a = NULL;
 
 	(void)state;
-	assert_int_equal(FOLD(1000, .exchange = 3), 0);
+	assert_int_equal(MERGE(1000, .exchange = 3), 0);
 	assert_string_equal(a->kind, KIND);
 	assert_string_equal(a->title, row->title);
 	assert_string_equal(a->remediation, row->remediation);
@@ -68,7 +68,7 @@ static void test_new(void **state)
 	assert_int_equal(a->mapping->data_version, KIND_DATA_VERSION);
 	earshot__alert__free_unpacked(a, NULL);
 	a = NULL;
-	assert_int_equal(FOLD(1, .kind = "no.such"), -EBADMSG);
+	assert_int_equal(MERGE(1, .kind = "no.such"), -EBADMSG);
 	assert_null(a);
 }
 
@@ -77,18 +77,18 @@ static void test_counts(void **state)
 	Earshot__Alert *a = NULL;
 
 	(void)state;
-	FOLD(1000);
-	assert_int_equal(FOLD(3000), FOLD_COUNT);
-	assert_int_equal(FOLD(2000), FOLD_COUNT);
+	MERGE(1000);
+	assert_int_equal(MERGE(3000), MERGE_COUNT);
+	assert_int_equal(MERGE(2000), MERGE_COUNT);
 	assert_int_equal(a->count, 3);
 	assert_int_equal(a->first_seen_ns, 1000);
 	assert_int_equal(a->last_seen_ns, 3000);
 	assert_int_equal(a->n_evidence, 1);
-	assert_int_equal(FOLD(4000, .evidence = "f"), FOLD_MATERIAL);
+	assert_int_equal(MERGE(4000, .evidence = "f"), MERGE_MATERIAL);
 	assert_int_equal(a->n_evidence, 2);
 	/* The server's side of the connection. */
-	assert_int_equal(FOLD(4000, .pid = 200), FOLD_MATERIAL);
-	assert_int_equal(FOLD(4000, .pid = 200), FOLD_COUNT);
+	assert_int_equal(MERGE(4000, .pid = 200), MERGE_MATERIAL);
+	assert_int_equal(MERGE(4000, .pid = 200), MERGE_COUNT);
 	assert_int_equal(a->pids, 2);
 	assert_int_equal(a->others[0]->pid, 200);
 	earshot__alert__free_unpacked(a, NULL);
@@ -102,10 +102,10 @@ static void test_bounds(void **state)
 	(void)state;
 	for (uint32_t i = 0; i < 100; i++) {
 		snprintf(text, sizeof(text), "text %u", i);
-		FOLD(i, .evidence = text, .pid = 1000 + i);
+		MERGE(i, .evidence = text, .pid = 1000 + i);
 	}
-	assert_int_equal(a->n_evidence, FOLD_EVIDENCE_MAX);
-	assert_int_equal(a->n_others, FOLD_OTHERS_MAX);
+	assert_int_equal(a->n_evidence, MERGE_EVIDENCE_MAX);
+	assert_int_equal(a->n_others, MERGE_OTHERS_MAX);
 	assert_int_equal(a->count, 100);
 	earshot__alert__free_unpacked(a, NULL);
 }
@@ -116,16 +116,16 @@ static void test_outcomes(void **state)
 	Earshot__Alert *a = NULL;
 
 	(void)state;
-	FOLD(1, .exchange = 3);
-	assert_int_equal(OBSERVE(.exchange = 3, .outcome = OUTCOME_BLOCKED), FOLD_MATERIAL);
+	MERGE(1, .exchange = 3);
+	assert_int_equal(OBSERVE(.exchange = 3, .outcome = OUTCOME_BLOCKED), MERGE_MATERIAL);
 	assert_int_equal(a->outcome, EARSHOT__OUTCOME__OUTCOME_BLOCKED);
 	assert_int_equal(a->severity, severity(OUTCOME_BLOCKED));
 	/* What was captured of its own exchange is known now. */
 	assert_int_equal(a->context->completeness->bytes_passed, 20);
-	assert_int_equal(OBSERVE(.exchange = 4, .outcome = OUTCOME_TOOL_EXECUTED), FOLD_MATERIAL);
+	assert_int_equal(OBSERVE(.exchange = 4, .outcome = OUTCOME_TOOL_EXECUTED), MERGE_MATERIAL);
 	assert_int_equal(a->severity, severity(OUTCOME_TOOL_EXECUTED));
-	assert_int_equal(OBSERVE(.exchange = 5, .outcome = OUTCOME_REFUSED), FOLD_NOTHING);
-	assert_int_equal(OBSERVE(.exchange = 5, .outcome = OUTCOME_UNKNOWN), FOLD_NOTHING);
+	assert_int_equal(OBSERVE(.exchange = 5, .outcome = OUTCOME_REFUSED), MERGE_NOTHING);
+	assert_int_equal(OBSERVE(.exchange = 5, .outcome = OUTCOME_UNKNOWN), MERGE_NOTHING);
 	assert_int_equal(a->outcome, EARSHOT__OUTCOME__OUTCOME_TOOL_EXECUTED);
 	earshot__alert__free_unpacked(a, NULL);
 }
@@ -136,10 +136,10 @@ static void test_history(void **state)
 	Earshot__Alert *a = NULL;
 
 	(void)state;
-	FOLD(1, .outcome = OUTCOME_REFUSED);
-	assert_int_equal(FOLD(2, .outcome = OUTCOME_ANSWERED, .history = true), FOLD_COUNT);
+	MERGE(1, .outcome = OUTCOME_REFUSED);
+	assert_int_equal(MERGE(2, .outcome = OUTCOME_ANSWERED, .history = true), MERGE_COUNT);
 	assert_int_equal(a->outcome, EARSHOT__OUTCOME__OUTCOME_REFUSED);
-	assert_int_equal(FOLD(3, .outcome = OUTCOME_ANSWERED), FOLD_MATERIAL);
+	assert_int_equal(MERGE(3, .outcome = OUTCOME_ANSWERED), MERGE_MATERIAL);
 	assert_int_equal(a->outcome, EARSHOT__OUTCOME__OUTCOME_ANSWERED);
 	earshot__alert__free_unpacked(a, NULL);
 }
@@ -149,27 +149,27 @@ static void test_hunt_becomes_alert(void **state)
 	Earshot__Alert *a = NULL;
 
 	(void)state;
-	FOLD(1, .mode = MODE_HUNT);
+	MERGE(1, .mode = MODE_HUNT);
 	assert_int_equal(a->mode, EARSHOT__MODE__MODE_HUNT);
-	assert_int_equal(FOLD(2, .mode = MODE_ALERT), FOLD_MATERIAL);
+	assert_int_equal(MERGE(2, .mode = MODE_ALERT), MERGE_MATERIAL);
 	assert_int_equal(a->mode, EARSHOT__MODE__MODE_ALERT);
-	assert_int_equal(FOLD(2, .mode = MODE_HUNT), FOLD_COUNT);
+	assert_int_equal(MERGE(2, .mode = MODE_HUNT), MERGE_COUNT);
 	assert_int_equal(a->mode, EARSHOT__MODE__MODE_ALERT);
 	earshot__alert__free_unpacked(a, NULL);
 }
 
-static void key_of(const struct say *w, const char *conversation, uint8_t ret[FOLD_KEY_LEN])
+static void key_of(const struct say *w, const char *conversation, uint8_t ret[MERGE_KEY_LEN])
 {
 	Earshot__ToKeeper *m = said(w);
 
-	fold_key(ret, m->finding->kind, m->finding->context, conversation, m->finding->evidence->fingerprint);
+	merge_key(ret, m->finding->kind, m->finding->context, conversation, m->finding->evidence->fingerprint);
 	earshot__to_keeper__free_unpacked(m, NULL);
 }
 
 static void test_keys(void **state)
 {
 	const struct say base = { .number = 1, .kind = KIND, .evidence = "e", .key = "k" };
-	uint8_t a[FOLD_KEY_LEN], b[FOLD_KEY_LEN];
+	uint8_t a[MERGE_KEY_LEN], b[MERGE_KEY_LEN];
 	struct say other = base;
 
 	(void)state;
