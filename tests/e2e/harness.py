@@ -77,9 +77,8 @@ def main(needs_root=True):
     if len(sys.argv) < 2:
         sys.exit(f"usage: {sys.argv[0]} BUILD_DIR [NAME...]")
     module = sys.modules["__main__"]
-    functions = [f for n, f in vars(module).items() if n.startswith("test_") and callable(f)]
-    if sys.argv[2:]:
-        functions = [f for f in functions if any(n in f.__name__ for n in sys.argv[2:])]
+    functions = [f for name, f in vars(module).items() if name.startswith("test_") and callable(f)
+                 and (not sys.argv[2:] or any(part in name for part in sys.argv[2:]))]
     if needs_root and os.geteuid() != 0:
         if os.environ.get("EARSHOT_REQUIRE_BPF"):
             sys.exit("needs root")
