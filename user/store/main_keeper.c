@@ -482,6 +482,8 @@ static int set_up(struct keeper *k)
 
 		k->pages = p == MAP_FAILED ? NULL : p;
 	}
+	if (fchdir(r->fds[START_STATE]) < 0)
+		return -errno;
 	if ((err = loop_new(&k->loop)) || (err = sandbox_enter(ROLE_KEEPER, r->fds[START_STATE], &landlock)))
 		return err;
 	if (!landlock)
