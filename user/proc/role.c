@@ -104,6 +104,8 @@ void role_begin(enum role role, struct role_ctx *ret)
 			refuse("configuration cannot be mapped");
 		log_init(roles[role].name, ret->config->log_level);
 	}
+	if (ret->fds[START_STATE] >= 0 && fchdir(ret->fds[START_STATE]) < 0)
+		refuse("the state directory cannot be entered");
 	if (ret->fds[START_PAGE] >= 0) {
 		ret->page = map_fd(ret->fds[START_PAGE], sizeof(struct page), PROT_READ | PROT_WRITE);
 		if (!ret->page)

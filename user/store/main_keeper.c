@@ -490,7 +490,7 @@ static int set_up(struct keeper *k)
 		log_warn("this kernel has no Landlock: the keeper is confined by seccomp and its uid only");
 	err = keep_open(&k->keep, &opts, now());
 	if (err) {
-		log_error("cannot open %s/%s: %s", r->config->state_dir, STORE_PATH,
+		log_error("cannot open %s/store/%s: %s", r->config->state_dir, STORE_PATH,
 			  err == -EPROTO ? "it was written by a newer version" : strerror(-err));
 		return err;
 	}
