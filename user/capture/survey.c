@@ -311,10 +311,10 @@ static int shared_site(struct work *w, const struct group *g, const struct body 
 		if (keep[f] && (!bodies[f].whole || bodies[f].indirect || !calls(&bodies[f], va)))
 			return 0;
 	}
-	r = load(w, &(struct elf64_func){ .va = va }, &inner);
+	r = sweep(w, &(struct elf64_func){ .va = va }, false, &inner);
 	if (r)
 		return r;
-	if (!cheap(&inner, true, &off, &choice) || choice != SITE_EXPORT_PUSH)
+	if (!cheap(&inner, true, &off, &choice))
 		return 0;
 	add_site(w, va + off, anchor, probes[anchor].site, SITE_INTERNAL_PUSH);
 	return 1;
