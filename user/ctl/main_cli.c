@@ -318,7 +318,7 @@ static int explain(const struct cli *c, int err)
 	switch (err) {
 	case -ENOENT:
 	case -ECONNREFUSED:
-		complain("no sensor is running at %s: start it with \"systemctl start earshotd\", or name its run_dir with --run-dir",
+		complain("no sensor is running at %s: start it with \"systemctl start earshot\", or name its run_dir with --run-dir",
 			 dir);
 		break;
 	case -EACCES:
