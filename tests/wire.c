@@ -423,3 +423,25 @@ void wire_close(struct wire *w, uint64_t conn)
 {
 	flow_close(w->flow, conn, w->pos[conn % CONNS_MAX], w->now_ns++);
 }
+
+char *wire_call(const char *target, const char *json, const char *response, const char *body)
+{
+	auto_free(wire) struct wire *w = NULL;
+	auto_free(evlog) struct evlog log = { 0 };
+	auto_mem char *head = NULL;
+	char *ret;
+
+	CHECK(!wire_new(&w, WIRE_TURNS, &log, NULL));
+	CHECK(asprintf(&head, "POST %s HTTP/1.1\r\nHost: llm.test\r\nContent-Length: %zu\r\n\r\n", target, strlen(json)) > 0);
+	wire_open(w, 1);
+	CHECK(!wire_send(w, 1, EV_WRITE, span_str(head), 0));
+	CHECK(!wire_send(w, 1, EV_WRITE, span_str(json), 0));
+	CHECK(!wire_send(w, 1, EV_READ, SPAN_LIT("HTTP/1.1 "), 0));
+	CHECK(!wire_send(w, 1, EV_READ, span_str(response), 0));
+	CHECK(!wire_send(w, 1, EV_READ, SPAN_LIT("\r\n"), 0));
+	CHECK(!wire_send(w, 1, EV_READ, span_str(body), 0));
+	wire_close(w, 1);
+	ret = strdup(log.p ? log.p : "");
+	CHECK(ret);
+	return ret;
+}

@@ -28,3 +28,8 @@ void wire_lose(struct wire *w, uint64_t conn, enum ev_dir dir, uint64_t n); /* n
 void wire_close(struct wire *w, uint64_t conn);
 /* What conn_info the helpers use for a connection. */
 struct conn_info wire_conn(uint64_t conn);
+
+/* One whole exchange as a client sees it, logged as a turn: POST of a JSON body to target, and what comes back: status and field lines, each
+ * ended with CRLF, and a body that runs to the close. Returns the log; the caller frees it.
+ */
+char *wire_call(const char *target, const char *json, const char *response, const char *body);

@@ -230,8 +230,8 @@ static void item_end(struct dialect_state *s)
 			memcpy(seg->call_id, item->call_id, sizeof(seg->call_id));
 		if (!seg->name[0])
 			memcpy(seg->name, item->name, sizeof(seg->name));
-		/* A tool of the provider's own is named by the type of its call. */
-		if (!seg->name[0] && seg->role == SEG_TOOL_CALL)
+		/* A tool of the provider's own is named by the type of its call, which holds the result as well. */
+		if (!seg->name[0] && openai_ends_with(span_str(item->type), "_call"))
 			turn_id(seg->name, sizeof(seg->name), span_str(item->type));
 		if (seg->role == SEG_TOOL_RESULT && !seg->name[0] && seg->call_id[0])
 			name_result(t, i);
