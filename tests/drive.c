@@ -12,9 +12,9 @@
 #include "parse/json.h"
 #include "parse/sse.h"
 
-#define JSON_DEPTH 16
-#define SSE_MAX 64
-#define INFLATE_OUT (1 << 20)
+#define JSON_DEPTH    16
+#define SSE_MAX	      64
+#define INFLATE_OUT   (1 << 20)
 #define INFLATE_RATIO 100
 
 static void promise(bool kept)
@@ -40,7 +40,8 @@ static int verdict_add(struct verdict *v, int err)
 
 static void verdict_log(const struct verdict *v, struct evlog *log)
 {
-	evlog_line(log, "verdict%s%s%s%s", v->badmsg ? " EBADMSG" : "", v->e2big ? " E2BIG" : "", v->opnotsupp ? " EOPNOTSUPP" : "",
+	evlog_line(log, "verdict%s%s%s%s", v->badmsg ? " EBADMSG" : "", v->e2big ? " E2BIG" : "",
+		   v->opnotsupp ? " EOPNOTSUPP" : "",
 		   v->badmsg || v->e2big || v->opnotsupp ? "" : " ok");
 }
 
@@ -70,7 +71,8 @@ static bool is_utf8(struct span s)
 
 static void on_json(void *ctx, const struct json_event *e)
 {
-	static const char *const kinds[] = { "object", "object_end", "array", "array_end", "string", "number", "true", "false", "null" };
+	static const char *const kinds[] = { "object", "object_end", "array", "array_end", "string",
+					     "number", "true",	     "false", "null" };
 	struct drive_json *d = ctx;
 
 	static_assert(ARRAY_SIZE(kinds) == JSON_KIND_MAX_, "kind without a name");
@@ -79,7 +81,8 @@ static void on_json(void *ctx, const struct json_event *e)
 	promise(e->depth == d->depth && e->depth <= JSON_DEPTH && e->n_index <= e->depth);
 	if (e->kind == JSON_OBJECT || e->kind == JSON_ARRAY)
 		d->depth++;
-	promise(e->path_hash == json_path_hash(e->path) && strlen(e->path) < JSON_PATH_MAX && is_utf8(span_str(e->path)));
+	promise(e->path_hash == json_path_hash(e->path) && strlen(e->path) < JSON_PATH_MAX &&
+		is_utf8(span_str(e->path)));
 	promise(e->kind == JSON_STRING || (e->first && e->last));
 	promise(e->first == !d->in_string);
 	promise(e->kind != JSON_STRING || is_utf8(e->text));
@@ -93,7 +96,9 @@ static void on_json(void *ctx, const struct json_event *e)
 			snprintf(s, sizeof(s), "%s%u", i ? "," : " #", e->index[i]);
 			evlog_text(d->log, span_str(s));
 		}
-		evlog_text(d->log, e->kind == JSON_STRING || e->kind == JSON_NUMBER ? SPAN_LIT(" = ") : SPAN_LIT(""));
+		evlog_text(d->log, e->kind == JSON_STRING || e->kind == JSON_NUMBER
+				       ? SPAN_LIT(" = ")
+				       : SPAN_LIT(""));
 	}
 	evlog_text(d->log, e->text);
 	d->in_string = !e->last;
@@ -154,7 +159,8 @@ static void json_drive_free(void *p)
 }
 
 static const char *const no_args[] = { "", NULL };
-const struct driver driver_json = { "json", json_open, json_drive, json_drive_gap, json_drive_end, json_drive_free, no_args };
+const struct driver driver_json = { "json",	    json_open,	     json_drive, json_drive_gap,
+				    json_drive_end, json_drive_free, no_args };
 
 /* --- http1: arg is "requests", "responses" or "head" (responses to HEAD) */
 
@@ -239,7 +245,8 @@ static void on_end(void *ctx, enum http1_end how)
 
 static int http1_open(void **ret, struct evlog *log, const char *arg)
 {
-	static const struct http1_ops ops = { on_head, on_field, on_fields_end, on_body, on_gap, on_end };
+	static const struct http1_ops ops = { on_head, on_field, on_fields_end,
+					      on_body, on_gap,	 on_end };
 	struct drive_http1 *d = calloc(1, sizeof(*d));
 	int err;
 
@@ -275,8 +282,9 @@ static void http1_drive_end(void *p)
 
 	http1_end(d->http1);
 	promise(d->at == OUTSIDE);
-	evlog_line(d->log, "messages %llu broken %llu resynced %llu skipped %llu ambiguous %llu", (unsigned long long)s->messages,
-		   (unsigned long long)s->broken, (unsigned long long)s->resynced, (unsigned long long)s->fields_skipped,
+	evlog_line(d->log, "messages %llu broken %llu resynced %llu skipped %llu ambiguous %llu",
+		   (unsigned long long)s->messages, (unsigned long long)s->broken,
+		   (unsigned long long)s->resynced, (unsigned long long)s->fields_skipped,
 		   (unsigned long long)s->ambiguous);
 	/* One feed has one error: a tunnel may hide the breakage before it. */
 	promise(!d->verdict.badmsg || s->broken);
@@ -291,7 +299,9 @@ static void http1_drive_free(void *p)
 }
 
 static const char *const http1_args[] = { "requests", "responses", "head", NULL };
-const struct driver driver_http1 = { "http1", http1_open, http1_drive, http1_drive_gap, http1_drive_end, http1_drive_free, http1_args };
+const struct driver driver_http1 = { "http1",	      http1_open,      http1_drive,
+				     http1_drive_gap, http1_drive_end, http1_drive_free,
+				     http1_args };
 
 /* --- sse */
 
@@ -358,7 +368,8 @@ static void sse_drive_free(void *p)
 	free(p);
 }
 
-const struct driver driver_sse = { "sse", sse_open, sse_drive, sse_drive_gap, sse_drive_end, sse_drive_free, no_args };
+const struct driver driver_sse = { "sse",	  sse_open,	  sse_drive, sse_drive_gap,
+				   sse_drive_end, sse_drive_free, no_args };
 
 /* --- inflate: arg is "gzip" or "deflate"; a gap cannot be told to it and is passed over */
 
@@ -386,7 +397,8 @@ static int inflate_open(void **ret, struct evlog *log, const char *arg)
 	if (!d)
 		return -ENOMEM;
 	d->log = log;
-	err = inflate_new(&d->inflate, strcmp(arg, "deflate") ? INFLATE_GZIP : INFLATE_DEFLATE, INFLATE_OUT, INFLATE_RATIO, on_inflate, d);
+	err = inflate_new(&d->inflate, strcmp(arg, "deflate") ? INFLATE_GZIP : INFLATE_DEFLATE,
+			  INFLATE_OUT, INFLATE_RATIO, on_inflate, d);
 	if (err) {
 		free(d);
 		return err;
@@ -424,12 +436,14 @@ static void inflate_drive_free(void *p)
 
 static const char *const inflate_args[] = { "gzip", "deflate", NULL };
 const struct driver driver_inflate = {
-	"inflate", inflate_open, inflate_drive, inflate_drive_gap, inflate_drive_end, inflate_drive_free, inflate_args,
+	"inflate",	   inflate_open,       inflate_drive, inflate_drive_gap,
+	inflate_drive_end, inflate_drive_free, inflate_args,
 };
 
 /* --- */
 
-static int feed_pieces(const struct driver *d, void *p, struct span bytes, size_t piece, struct guard *g)
+static int feed_pieces(const struct driver *d, void *p, struct span bytes, size_t piece,
+		       struct guard *g)
 {
 	for (size_t i = 0; i < bytes.len; i += piece) {
 		int err = d->feed(p, guard_put(g, span_sub(bytes, i, piece)));
@@ -440,7 +454,8 @@ static int feed_pieces(const struct driver *d, void *p, struct span bytes, size_
 	return 0;
 }
 
-int drive(const struct driver *d, const char *arg, const struct drive_step *steps, size_t n_steps, size_t piece, struct evlog *log)
+int drive(const struct driver *d, const char *arg, const struct drive_step *steps, size_t n_steps,
+	  size_t piece, struct evlog *log)
 {
 	size_t most = 1;
 	struct guard g;
@@ -476,13 +491,15 @@ void drive_fuzz(const struct driver *d, struct span data)
 	if (data.len < 4)
 		return;
 	gap_at = data.p[2] * (data.len - 4) / 255;
-	steps[0] = (struct drive_step){ span_sub(data, 4, data.p[1] ? gap_at : data.len), data.p[1] };
+	steps[0] =
+	    (struct drive_step){ span_sub(data, 4, data.p[1] ? gap_at : data.len), data.p[1] };
 	steps[1] = (struct drive_step){ span_sub(data, 4 + steps[0].bytes.len, data.len), 0 };
 	if (drive(d, d->args[data.p[0] % n_args], steps, ARRAY_SIZE(steps), SIZE_MAX, &whole) ||
 	    drive(d, d->args[data.p[0] % n_args], steps, ARRAY_SIZE(steps), 1u + data.p[3], &cut))
 		abort();
 	if (strcmp(whole.p, cut.p)) {
-		fprintf(stderr, "whole:\n%s\nin pieces of %u:\n%s\n", whole.p, 1u + data.p[3], cut.p);
+		fprintf(stderr, "whole:\n%s\nin pieces of %u:\n%s\n", whole.p, 1u + data.p[3],
+			cut.p);
 		abort();
 	}
 	evlog_free(&whole);

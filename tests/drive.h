@@ -1,6 +1,7 @@
 /* tests/drive.h - every parser behind one face: bytes and gaps in, an event log out.
- * A driver also checks what its parser promises whatever the input is (order of callbacks, valid UTF-8, hashes that match, caps) and aborts when a
- * promise is broken. Unit tests with goldens and fuzzers run the same drivers.
+ * A driver also checks what its parser promises whatever the input is (order of callbacks, valid
+ * UTF-8, hashes that match, caps) and aborts when a promise is broken. Unit tests with goldens and
+ * fuzzers run the same drivers.
  */
 #pragma once
 
@@ -25,10 +26,12 @@ struct drive_step {
 	uint64_t gap; /* lost behind the bytes */
 };
 
-/* Feeds the steps, bytes in pieces of at most `piece` bytes, each ending at a guard page. 0 or -ENOMEM; the log is complete after 0. */
-int drive(const struct driver *d, const char *arg, const struct drive_step *steps, size_t n_steps, size_t piece, struct evlog *log);
+/* Feeds the steps, bytes in pieces of at most `piece` bytes, each ending at a guard page. 0 or
+ * -ENOMEM; the log is complete after 0. */
+int drive(const struct driver *d, const char *arg, const struct drive_step *steps, size_t n_steps,
+	  size_t piece, struct evlog *log);
 
-/* For fuzzers: the first bytes choose the mode, a gap and the size of the pieces, the rest is the input. Aborts when the log of the whole input
- * differs from that of its pieces.
+/* For fuzzers: the first bytes choose the mode, a gap and the size of the pieces, the rest is the
+ * input. Aborts when the log of the whole input differs from that of its pieces.
  */
 void drive_fuzz(const struct driver *d, struct span data);

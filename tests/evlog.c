@@ -73,7 +73,9 @@ void evlog_line(struct evlog *l, const char *fmt, ...)
 
 void evlog_text(struct evlog *l, struct span s)
 {
-	static const char *const named[256] = { ['\n'] = "\\n", ['\r'] = "\\r", ['\t'] = "\\t", ['\\'] = "\\\\" };
+	static const char *const named[256] = {
+		['\n'] = "\\n", ['\r'] = "\\r", ['\t'] = "\\t", ['\\'] = "\\\\"
+	};
 	char hex[5];
 
 	for (size_t i = 0; i < s.len; i++) {

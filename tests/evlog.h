@@ -1,5 +1,6 @@
-/* tests/evlog.h - what a parser said, as text: one line per event, so that two runs can be compared.
- * Where an input was cut shows in how a text arrives in pieces, and nowhere else: pieces of one text are joined.
+/* tests/evlog.h - what a parser said, as text: one line per event, so that two runs can be
+ * compared. Where an input was cut shows in how a text arrives in pieces, and nowhere else: pieces
+ * of one text are joined.
  */
 #pragma once
 

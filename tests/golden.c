@@ -38,7 +38,8 @@ static void input_add(struct golden *g, const char *s)
 
 	assert_true(g->n_steps < STEPS_MAX);
 	if (!g->n_steps || g->steps[g->n_steps - 1].gap)
-		g->steps[g->n_steps++] = (struct drive_step){ .bytes = span_of(g->input + g->n_input, 0) };
+		g->steps[g->n_steps++] =
+		    (struct drive_step){ .bytes = span_of(g->input + g->n_input, 0) };
 	step = &g->steps[g->n_steps - 1];
 	for (; *s; s++) {
 		unsigned c = (uint8_t)*s;
@@ -74,9 +75,12 @@ static void check(struct golden *g)
 	for (size_t piece = 0; piece <= sizes; piece++) {
 		struct evlog log = { 0 };
 
-		assert_int_equal(drive(g->driver, g->arg, g->steps, g->n_steps, piece ? piece : SIZE_MAX, &log), 0);
+		assert_int_equal(
+		    drive(g->driver, g->arg, g->steps, g->n_steps, piece ? piece : SIZE_MAX, &log),
+		    0);
 		if (strcmp(log.p, g->want))
-			fail_msg("%s: \"%s\" in pieces of %zu: got\n%swanted\n%s", g->file, g->name, piece ? piece : g->n_input, log.p, g->want);
+			fail_msg("%s: \"%s\" in pieces of %zu: got\n%swanted\n%s", g->file, g->name,
+				 piece ? piece : g->n_input, log.p, g->want);
 		evlog_free(&log);
 	}
 }
@@ -123,7 +127,8 @@ static unsigned each_in_file(const struct driver *d, const char *path, void (*fn
 			break;
 		case '<':
 			assert_true(g->n_want + strlen(line) < sizeof(g->want));
-			g->n_want += (size_t)sprintf(g->want + g->n_want, "%s\n", line + (line[1] == ' ' ? 2 : 1));
+			g->n_want += (size_t)sprintf(g->want + g->n_want, "%s\n",
+						     line + (line[1] == ' ' ? 2 : 1));
 			break;
 		case '#':
 		case 0:

@@ -12,8 +12,9 @@
 
 #include "drive.h"
 
-/* Runs every case: whole, and cut into pieces of every size from 1 on, each piece at a guard page. The log must be the same. Fails the test when
- * one differs, or when there is no case at all. Returns the number of cases.
+/* Runs every case: whole, and cut into pieces of every size from 1 on, each piece at a guard page.
+ * The log must be the same. Fails the test when one differs, or when there is no case at all.
+ * Returns the number of cases.
  */
 unsigned golden_run(const struct driver *d);
 /* The same inputs with the nth allocation failing. */

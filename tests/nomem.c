@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#define HELD_MAX 65536 /* blocks a scenario may hold at once; a power of two */
+#define HELD_MAX 65536	/* blocks a scenario may hold at once; a power of two */
 #define RUNS_MAX 100000 /* a scenario with more allocations is no unit test */
 
 void *__real_malloc(size_t n);

@@ -1,5 +1,5 @@
-/* tests/fuzz/replay.c - a fuzz target without a fuzzer: runs it on every file of its corpus and prints TAP.
- * The corpus of fuzz_NAME is tests/data/fuzz/NAME/, from the top of the source tree.
+/* tests/fuzz/replay.c - a fuzz target without a fuzzer: runs it on every file of its corpus and
+ * prints TAP. The corpus of fuzz_NAME is tests/data/fuzz/NAME/, from the top of the source tree.
  */
 #include <errno.h>
 #include <glob.h>
@@ -15,7 +15,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
-/* At a guard page, like a fuzzer's input under ASan. 0, or -errno when the file cannot be read whole. */
+/* At a guard page, like a fuzzer's input under ASan. 0, or -errno when the file cannot be read
+ * whole. */
 static int run(const char *path)
 {
 	auto_file FILE *f = fopen(path, "re");
@@ -60,7 +61,8 @@ int main(int argc, char **argv)
 		printf("# %s\n", files.gl_pathv[i]);
 		fflush(stdout);
 		err = run(files.gl_pathv[i]);
-		printf("%sok %zu - %s%s%s\n", err ? "not " : "", i + 1, strrchr(files.gl_pathv[i], '/') + 1, err ? ": " : "",
+		printf("%sok %zu - %s%s%s\n", err ? "not " : "", i + 1,
+		       strrchr(files.gl_pathv[i], '/') + 1, err ? ": " : "",
 		       err ? strerror(-err) : "");
 		failed |= err;
 	}

@@ -85,7 +85,8 @@ static int grow(void *ctx)
 	for (unsigned i = 0; i < 100 && !err; i++) {
 		struct span kept = buf_span(&b);
 
-		err = i % 2 ? buf_add(&b, SPAN_LIT("0123456789")) : (int)buf_add_some(&b, SPAN_LIT("0123456789"));
+		err = i % 2 ? buf_add(&b, SPAN_LIT("0123456789"))
+			    : (int)buf_add_some(&b, SPAN_LIT("0123456789"));
 		if (err > 0)
 			err = 0;
 		if (err) /* what it held is still there */

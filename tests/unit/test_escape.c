@@ -23,14 +23,22 @@ static void test_rows(void **state)
 		{ "plain text, {\"json\":1} \\ back", "plain text, {\"json\":1} \\ back" },
 		{ "\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80", "\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80" },
 		{ "a\nb\tc\rd\x1b[31me\x07\x7f", "a\\x0ab\\x09c\\x0dd\\x1b[31me\\x07\\x7f" },
-		{ "\xc2\x9b" "31m", "\\x9b31m" }, /* C1: CSI in one character */
+		{ "\xc2\x9b"
+		  "31m",
+		  "\\x9b31m" }, /* C1: CSI in one character */
 		{ "\x9b\xff\xc3(", "\\x9b\\xff\\xc3(" },
-		{ "\xe2\x80\xae" "cod.exe", "\\u{202e}cod.exe" }, /* right-to-left override */
+		{ "\xe2\x80\xae"
+		  "cod.exe",
+		  "\\u{202e}cod.exe" }, /* right-to-left override */
 		{ "\xe2\x81\xa6\xe2\x81\xa9\xe2\x80\x8f", "\\u{2066}\\u{2069}\\u{200f}" },
-		{ "a\xe2\x80\x8b" "b\xef\xbb\xbf\xc2\xad", "a\\u{200b}b\\u{feff}\\xad" }, /* invisible */
+		{ "a\xe2\x80\x8b"
+		  "b\xef\xbb\xbf\xc2\xad",
+		  "a\\u{200b}b\\u{feff}\\xad" }, /* invisible */
 		{ "\xe2\x80\xa8\xe2\x80\xa9", "\\u{2028}\\u{2029}" },
-		{ "\xf3\xa0\x81\x81\xef\xb8\x8f", "\\u{e0041}\\u{fe0f}" }, /* tag characters, variation selectors */
-		{ "\xed\xa0\x80\xc0\xaf\xf4\x90\x80\x80", "\\xed\\xa0\\x80\\xc0\\xaf\\xf4\\x90\\x80\\x80" },
+		{ "\xf3\xa0\x81\x81\xef\xb8\x8f",
+		  "\\u{e0041}\\u{fe0f}" }, /* tag characters, variation selectors */
+		{ "\xed\xa0\x80\xc0\xaf\xf4\x90\x80\x80",
+		  "\\xed\\xa0\\x80\\xc0\\xaf\\xf4\\x90\\x80\\x80" },
 	};
 	struct guard g = guard_new(100);
 
@@ -75,7 +83,8 @@ static void test_nothing_raw(void **state)
 /* Into any room: NUL-terminated, and whole characters only. */
 static void test_room(void **state)
 {
-	struct span in = SPAN_LIT("a\xe2\x82\xac\x1b" "b");
+	struct span in = SPAN_LIT("a\xe2\x82\xac\x1b"
+				  "b");
 	const char *whole = "a\xe2\x82\xac\\x1bb";
 	static const size_t ends[] = { 0, 0, 1, 1, 1, 4, 4, 4, 4, 8, 9, 9 }; /* by room */
 
@@ -97,7 +106,17 @@ static void test_max(void **state)
 	static const struct {
 		size_t max;
 		const char *want;
-	} rows[] = { { 0, "ab\xe2\x82\xac" "c" }, { 1, "a..." }, { 2, "ab..." }, { 3, "ab..." }, { 4, "ab..." }, { 5, "ab\xe2\x82\xac..." }, { 6, "ab\xe2\x82\xac" "c" }, { 99, "ab\xe2\x82\xac" "c" } };
+	} rows[] = { { 0, "ab\xe2\x82\xac"
+			  "c" },
+		     { 1, "a..." },
+		     { 2, "ab..." },
+		     { 3, "ab..." },
+		     { 4, "ab..." },
+		     { 5, "ab\xe2\x82\xac..." },
+		     { 6, "ab\xe2\x82\xac"
+			  "c" },
+		     { 99, "ab\xe2\x82\xac"
+			   "c" } };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -105,7 +124,10 @@ static void test_max(void **state)
 		size_t n_written;
 		auto_file FILE *f = open_memstream(&written, &n_written);
 
-		escape_to(f, SPAN_LIT("ab\xe2\x82\xac" "c"), rows[i].max);
+		escape_to(f,
+			  SPAN_LIT("ab\xe2\x82\xac"
+				   "c"),
+			  rows[i].max);
 		fflush(f);
 		assert_string_equal(written, rows[i].want);
 	}
@@ -137,8 +159,9 @@ static void test_utf8(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rows), cmocka_unit_test(test_nothing_raw), cmocka_unit_test(test_room),
-		cmocka_unit_test(test_max),  cmocka_unit_test(test_utf8),
+		cmocka_unit_test(test_rows), cmocka_unit_test(test_nothing_raw),
+		cmocka_unit_test(test_room), cmocka_unit_test(test_max),
+		cmocka_unit_test(test_utf8),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

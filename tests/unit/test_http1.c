@@ -145,7 +145,8 @@ static void see_end(void *ctx, enum http1_end how)
 	s->ends[how]++;
 }
 
-static const struct http1_ops see_ops = { see_head, see_field, see_fields_end, see_body, see_gap, see_end };
+static const struct http1_ops see_ops = { see_head, see_field, see_fields_end,
+					  see_body, see_gap,   see_end };
 
 static struct http1 *begin(struct seen *s, bool requests)
 {
@@ -171,7 +172,8 @@ static void test_caps(void **state)
 		h = begin(&s, true);
 		assert_int_equal(http1_feed(h, SPAN_LIT("GET / HTTP/1.1\r\nA:")), 0);
 		feed_repeated(h, "x", HTTP1_LINE_MAX - 2, 0);
-		assert_int_equal(http1_feed(h, over ? SPAN_LIT("x") : SPAN_LIT("\n")), over ? -EBADMSG : 0);
+		assert_int_equal(http1_feed(h, over ? SPAN_LIT("x") : SPAN_LIT("\n")),
+				 over ? -EBADMSG : 0);
 		assert_int_equal(http1_feed(h, SPAN_LIT("\n\nGET /2 HTTP/1.1\r\n\r\n")), 0);
 		assert_int_equal(s.ends[HTTP1_BROKEN], over);
 		assert_int_equal(s.ends[HTTP1_COMPLETE], 2 - over);
@@ -195,6 +197,28 @@ static void test_caps(void **state)
 	assert_int_equal(http1_feed(h, SPAN_LIT("Name: 12345678\r\n")), -EBADMSG);
 	assert_int_equal(s.ends[HTTP1_BROKEN], 1);
 	http1_free(&h);
+}
+
+/* The header section ends at the same byte however it is cut: what stands behind it is looked at.
+ */
+static void test_head_cap_is_exact(void **state)
+{
+	static const char line[] = "Name: 12345678\r\n",
+			  tail[] = "A: xxxxxxxxxxxxxGET /2 HTTP/1.1\r\n\r\n";
+
+	(void)state;
+	for (size_t piece = 1; piece < sizeof(tail); piece++) {
+		struct seen s;
+		struct http1 *h = begin(&s, true);
+
+		assert_int_equal(http1_feed(h, SPAN_LIT("GET / HTTP/1.1\r\n")), 0);
+		feed_repeated(h, line, (HTTP1_HEAD_MAX - 14) / (sizeof(line) - 1), 0);
+		for (size_t i = 0; i < sizeof(tail) - 1; i += piece)
+			http1_feed(h, span_sub(span_of(tail, sizeof(tail) - 1), i, piece));
+		assert_int_equal(s.ends[HTTP1_BROKEN], 1);
+		assert_int_equal(s.ends[HTTP1_COMPLETE], 1);
+		http1_free(&h);
+	}
 }
 
 /* Many megabytes without a line end: nothing grows, and the next message is found. */
@@ -222,7 +246,8 @@ static void test_endless_chunk_extension(void **state)
 	struct http1 *h = begin(&s, false);
 
 	(void)state;
-	assert_int_equal(http1_feed(h, SPAN_LIT("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;")), 0);
+	assert_int_equal(
+	    http1_feed(h, SPAN_LIT("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;")), 0);
 	feed_repeated(h, "x", HTTP1_LINE_MAX - 2, 0);
 	assert_int_equal(http1_feed(h, SPAN_LIT("xx")), -EBADMSG);
 	assert_int_equal(s.ends[HTTP1_BROKEN], 1);
@@ -249,7 +274,8 @@ static void test_large_gaps(void **state)
 	struct http1 *h = begin(&s, false);
 
 	(void)state;
-	assert_int_equal(http1_feed(h, SPAN_LIT("HTTP/1.1 200 OK\r\nContent-Length: 1099511627776\r\n\r\n")), 0);
+	assert_int_equal(
+	    http1_feed(h, SPAN_LIT("HTTP/1.1 200 OK\r\nContent-Length: 1099511627776\r\n\r\n")), 0);
 	http1_gap(h, UINT64_C(1) << 39);
 	assert_int_equal(s.ends[HTTP1_COMPLETE], 0);
 	http1_gap(h, UINT64_C(1) << 39);
@@ -268,7 +294,9 @@ static void test_joined(void **state)
 
 	(void)state;
 	http1_gap(h, 0);
-	assert_int_equal(http1_feed(h, SPAN_LIT("of a body\"}HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx")), 0);
+	assert_int_equal(
+	    http1_feed(h, SPAN_LIT("of a body\"}HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx")),
+	    0);
 	assert_int_equal(s.ends[HTTP1_COMPLETE], 1);
 	assert_int_equal(http1_stats(h)->broken, 0);
 	assert_int_equal(http1_stats(h)->resynced, 1);
@@ -283,7 +311,9 @@ static void test_tunnel(void **state)
 
 	(void)state;
 	s.tunnel = true;
-	assert_int_equal(http1_feed(h, SPAN_LIT("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n\x16\x03\x01")), -EOPNOTSUPP);
+	assert_int_equal(
+	    http1_feed(h, SPAN_LIT("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n\x16\x03\x01")),
+	    -EOPNOTSUPP);
 	assert_int_equal(http1_feed(h, SPAN_LIT("HTTP/1.1 200 OK\r\n\r\n")), -EOPNOTSUPP);
 	assert_int_equal(s.heads, 1);
 	assert_int_equal(s.ends[HTTP1_COMPLETE], 1);
@@ -291,7 +321,8 @@ static void test_tunnel(void **state)
 	http1_free(&h);
 
 	h = begin(&s, true);
-	assert_int_equal(http1_feed(h, SPAN_LIT("GET / HTTP/1.1\r\nUpgrade: websocket\r\n\r\n")), 0);
+	assert_int_equal(http1_feed(h, SPAN_LIT("GET / HTTP/1.1\r\nUpgrade: websocket\r\n\r\n")),
+			 0);
 	http1_tunnel(h);
 	assert_int_equal(http1_feed(h, SPAN_LIT("GET / HTTP/1.1\r\n\r\n")), -EOPNOTSUPP);
 	assert_int_equal(s.heads, 1);
@@ -301,11 +332,17 @@ static void test_tunnel(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_goldens),	      cmocka_unit_test(test_no_memory),
-		cmocka_unit_test(test_probe),	      cmocka_unit_test(test_caps),
-		cmocka_unit_test(test_endless_line),  cmocka_unit_test(test_endless_chunk_extension),
-		cmocka_unit_test(test_body_is_borrowed), cmocka_unit_test(test_large_gaps),
-		cmocka_unit_test(test_joined),	      cmocka_unit_test(test_tunnel),
+		cmocka_unit_test(test_goldens),
+		cmocka_unit_test(test_no_memory),
+		cmocka_unit_test(test_probe),
+		cmocka_unit_test(test_caps),
+		cmocka_unit_test(test_head_cap_is_exact),
+		cmocka_unit_test(test_endless_line),
+		cmocka_unit_test(test_endless_chunk_extension),
+		cmocka_unit_test(test_body_is_borrowed),
+		cmocka_unit_test(test_large_gaps),
+		cmocka_unit_test(test_joined),
+		cmocka_unit_test(test_tunnel),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

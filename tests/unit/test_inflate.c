@@ -62,7 +62,10 @@ static void test_round_trip(void **state)
 	static const struct {
 		enum inflate_coding coding;
 		int bits;
-	} formats[] = { { INFLATE_GZIP, GZIP_BITS }, { INFLATE_DEFLATE, MAX_WBITS }, { INFLATE_DEFLATE, -MAX_WBITS }, { INFLATE_DEFLATE, -9 } };
+	} formats[] = { { INFLATE_GZIP, GZIP_BITS },
+			{ INFLATE_DEFLATE, MAX_WBITS },
+			{ INFLATE_DEFLATE, -MAX_WBITS },
+			{ INFLATE_DEFLATE, -9 } };
 	static const size_t pieces[] = { 1, 2, 3, 7, 100, 4096, 1 << 20 };
 	static uint8_t text[300000];
 	uint32_t x = 1;
@@ -70,7 +73,7 @@ static void test_round_trip(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(text); i++) {
 		x = x * 1664525 + 1013904223;
-		text[i] = i % 1000 < 700 ? (uint8_t)"lorem ipsum dolor "[i % 18] : x >> 24;
+		text[i] = i % 1000 < 700 ? (uint8_t) "lorem ipsum dolor "[i % 18] : x >> 24;
 	}
 	for (size_t f = 0; f < ARRAY_SIZE(formats); f++) {
 		for (int level = 0; level <= 9; level += 3) {
@@ -80,9 +83,13 @@ static void test_round_trip(void **state)
 				auto_free(inflate) struct inflate *z = NULL;
 				struct buf out = BUF(sizeof(text));
 
-				assert_int_equal(inflate_new(&z, formats[f].coding, sizeof(text), 1000, add, &out), 0);
+				assert_int_equal(inflate_new(&z, formats[f].coding, sizeof(text),
+							     1000, add, &out),
+						 0);
 				for (size_t i = 0; i < in.len; i += pieces[p])
-					assert_int_equal(inflate_feed(z, span_sub(buf_span(&in), i, pieces[p])), 0);
+					assert_int_equal(
+					    inflate_feed(z, span_sub(buf_span(&in), i, pieces[p])),
+					    0);
 				assert_int_equal(inflate_end(z), 0);
 				assert_true(span_eq(buf_span(&out), span_of(text, sizeof(text))));
 				buf_free(&out);
@@ -103,7 +110,8 @@ static void test_bomb(void **state)
 	enum { BOMB = 16 << 20 };
 	auto_mem uint8_t *zeros = calloc(1, BOMB);
 	struct buf in = packed(span_of(zeros, BOMB), GZIP_BITS, 9), twice;
-	auto_free(inflate) struct inflate *by_ratio = NULL, *by_size = NULL, *whole = NULL, *outer = NULL;
+	auto_free(inflate) struct inflate *by_ratio = NULL, *by_size = NULL, *whole = NULL,
+					  *outer = NULL;
 	uint64_t n = 0;
 
 	(void)state;
@@ -163,8 +171,9 @@ static void test_arguments(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_goldens), cmocka_unit_test(test_no_memory),	  cmocka_unit_test(test_round_trip),
-		cmocka_unit_test(test_bomb),	cmocka_unit_test(test_ratio_needs_size), cmocka_unit_test(test_arguments),
+		cmocka_unit_test(test_goldens),		 cmocka_unit_test(test_no_memory),
+		cmocka_unit_test(test_round_trip),	 cmocka_unit_test(test_bomb),
+		cmocka_unit_test(test_ratio_needs_size), cmocka_unit_test(test_arguments),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -29,6 +29,7 @@ static void test_no_memory(void **state)
 	golden_nomem(&driver_json);
 }
 
+/* clang-format off */
 /* RFC 8259, every production and its near misses. Top-level values may follow each other (NDJSON), so "1 2" is accepted. */
 static const struct {
 	const char *text;
@@ -66,6 +67,7 @@ static const struct {
 	BAD("\"\\x41\""), BAD("\"\\'\""), BAD("\"\\0\""), BAD("\"\\ \""), BAD("\"\\\n\""), BAD("\"\n\""), BAD("\"\t\""), BAD("\"\x1f\""), BAD("\"\0\""),
 	BAD("'a'"), BAD("\"a\"b"), BAD("[\"a\" b]"), BAD("\"\\\xc3\xa9\""), BAD("\\u0041"), BAD("[\"a\n"), BAD("\"\\ud83d\\u\""), BAD("\"\\a\""),
 };
+/* clang-format on */
 
 static void ignore(void *ctx, const struct json_event *e)
 {
@@ -236,8 +238,10 @@ static void test_long_string(void **state)
 		for (size_t i = 0; i < len; i++) {
 			bool escaped = i % 700 == 600;
 
-			assert_int_equal(buf_add(&in, escaped ? SPAN_LIT("\\u20ac") : SPAN_LIT("x")), 0);
-			assert_int_equal(buf_add(&want, escaped ? SPAN_LIT("\xe2\x82\xac") : SPAN_LIT("x")), 0);
+			assert_int_equal(
+			    buf_add(&in, escaped ? SPAN_LIT("\\u20ac") : SPAN_LIT("x")), 0);
+			assert_int_equal(
+			    buf_add(&want, escaped ? SPAN_LIT("\xe2\x82\xac") : SPAN_LIT("x")), 0);
 		}
 		assert_int_equal(buf_add(&in, SPAN_LIT("\"]")), 0);
 		assert_int_equal(json_new(&j, 4, see, &s), 0);
@@ -262,10 +266,11 @@ static void test_hash(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_goldens),	    cmocka_unit_test(test_no_memory),	cmocka_unit_test(test_verdicts),
-		cmocka_unit_test(test_error_is_kept), cmocka_unit_test(test_arguments),	cmocka_unit_test(test_very_deep),
-		cmocka_unit_test(test_long_number),   cmocka_unit_test(test_long_path), cmocka_unit_test(test_long_string),
-		cmocka_unit_test(test_hash),
+		cmocka_unit_test(test_goldens),	    cmocka_unit_test(test_no_memory),
+		cmocka_unit_test(test_verdicts),    cmocka_unit_test(test_error_is_kept),
+		cmocka_unit_test(test_arguments),   cmocka_unit_test(test_very_deep),
+		cmocka_unit_test(test_long_number), cmocka_unit_test(test_long_path),
+		cmocka_unit_test(test_long_string), cmocka_unit_test(test_hash),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -60,10 +60,12 @@ static void write_all(struct json_out *o)
 
 static void test_styles(void **state)
 {
-	auto_mem char *compact = written(write_all, JSON_OUT_COMPACT), *pretty = written(write_all, JSON_OUT_PRETTY);
+	auto_mem char *compact = written(write_all, JSON_OUT_COMPACT),
+		      *pretty = written(write_all, JSON_OUT_PRETTY);
 
 	(void)state;
-	assert_string_equal(compact, "{\"list\":[18446744073709551615,-9223372036854775808,[],{},null],\"k\\\"ey\":\"v\\\\al\",\"none\":null,"
+	assert_string_equal(compact, "{\"list\":[18446744073709551615,-9223372036854775808,[],{},"
+				     "null],\"k\\\"ey\":\"v\\\\al\",\"none\":null,"
 				     "\"deep\":{\"yes\":true,\"no\":false}}\n");
 	assert_string_equal(pretty, "{\n"
 				    "  \"list\": [\n"
@@ -84,7 +86,8 @@ static void test_styles(void **state)
 
 static void write_text(struct json_out *o)
 {
-	json_out_str(o, SPAN_LIT("\0\b\n\t\x1b\x7f\xc2\x85\xe2\x80\xa8\xe2\x80\xae\xf3\xa0\x81\x81\xff\xc3(\"\\/\xc3\xa9\xf0\x9f\x98\x80"));
+	json_out_str(o, SPAN_LIT("\0\b\n\t\x1b\x7f\xc2\x85\xe2\x80\xa8\xe2\x80\xae\xf3\xa0\x81\x81"
+				 "\xff\xc3(\"\\/\xc3\xa9\xf0\x9f\x98\x80"));
 }
 
 static void test_escaping(void **state)
@@ -92,7 +95,8 @@ static void test_escaping(void **state)
 	auto_mem char *s = written(write_text, JSON_OUT_COMPACT);
 
 	(void)state;
-	assert_string_equal(s, "\"\\u0000\\u0008\\n\\t\\u001b\\u007f\\u0085\\u2028\\u202e\\udb40\\udc41\xef\xbf\xbd\xef\xbf\xbd(\\\"\\\\/\xc3\xa9"
+	assert_string_equal(s, "\"\\u0000\\u0008\\n\\t\\u001b\\u007f\\u0085\\u2028\\u202e\\udb40\\u"
+			       "dc41\xef\xbf\xbd\xef\xbf\xbd(\\\"\\\\/\xc3\xa9"
 			       "\xf0\x9f\x98\x80\"\n");
 }
 
@@ -143,7 +147,9 @@ static void test_numbers(void **state)
 	static const struct {
 		double v;
 		const char *want;
-	} rows[] = { { 0, "0\n" }, { 0.1, "0.1\n" }, { 1.0 / 3, "0.3333333333333333\n" }, { 1e21, "1e+21\n" }, { -2.5, "-2.5\n" }, { NAN, "null\n" }, { INFINITY, "null\n" } };
+	} rows[] = { { 0, "0\n" },	    { 0.1, "0.1\n" },	{ 1.0 / 3, "0.3333333333333333\n" },
+		     { 1e21, "1e+21\n" },   { -2.5, "-2.5\n" }, { NAN, "null\n" },
+		     { INFINITY, "null\n" } };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -179,8 +185,9 @@ static void test_done(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_styles),	cmocka_unit_test(test_escaping), cmocka_unit_test(test_round_trip),
-		cmocka_unit_test(test_numbers), cmocka_unit_test(test_done),
+		cmocka_unit_test(test_styles),	   cmocka_unit_test(test_escaping),
+		cmocka_unit_test(test_round_trip), cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_done),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

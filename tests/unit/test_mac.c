@@ -1,4 +1,5 @@
-/* tests/unit/test_mac.c - keyed fingerprints. Expected values come from another implementation of HMAC-SHA-256 (Python's hmac). */
+/* tests/unit/test_mac.c - keyed fingerprints. Expected values come from another implementation of
+ * HMAC-SHA-256 (Python's hmac). */
 #include "base/mac.h"
 
 #include <errno.h>

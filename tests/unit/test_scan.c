@@ -1,4 +1,5 @@
-/* tests/unit/test_scan.c - vector scans against the plain loop, at every length and position, at a guard page. */
+/* tests/unit/test_scan.c - vector scans against the plain loop, at every length and position, at a
+ * guard page. */
 #include "base/scan.h"
 
 #include <setjmp.h>
@@ -38,7 +39,8 @@ static void test_positions(void **state)
 			assert_int_equal(scans[k].scan(guard_put(&g, span_of(text, len))), len);
 			for (size_t at = 0; at < len; at++) {
 				text[at] = text[len - 1] = '\n'; /* the first of two is found */
-				assert_int_equal(scans[k].scan(guard_put(&g, span_of(text, len))), at);
+				assert_int_equal(scans[k].scan(guard_put(&g, span_of(text, len))),
+						 at);
 				text[at] = text[len - 1] = 'a';
 			}
 		}
@@ -55,9 +57,11 @@ static void test_bytes(void **state)
 		for (unsigned c = 0; c < 256; c++) {
 			memset(text, 'a', sizeof(text));
 			text[5] = text[37] = (uint8_t)c; /* in a vector, and behind the last one */
-			assert_int_equal(scans[k].scan(span_of(text, sizeof(text))), scans[k].ends((uint8_t)c) ? 5 : sizeof(text));
+			assert_int_equal(scans[k].scan(span_of(text, sizeof(text))),
+					 scans[k].ends((uint8_t)c) ? 5 : sizeof(text));
 			text[5] = 'a';
-			assert_int_equal(scans[k].scan(span_of(text, sizeof(text))), scans[k].ends((uint8_t)c) ? 37 : sizeof(text));
+			assert_int_equal(scans[k].scan(span_of(text, sizeof(text))),
+					 scans[k].ends((uint8_t)c) ? 37 : sizeof(text));
 		}
 	}
 }

@@ -40,10 +40,12 @@ static void see(void *ctx, const struct sse_event *e)
 	s->bytes += e->data.len;
 }
 
-/* A comment, an unknown field and a type of many megabytes cost no memory: the cap is on the event alone. */
+/* A comment, an unknown field and a type of many megabytes cost no memory: the cap is on the event
+ * alone. */
 static void test_long_lines(void **state)
 {
-	static const char *const fields[] = { ":", "unknown: ", "unknownwithoutcolon", "id: ", "event: " };
+	static const char *const fields[] = { ":", "unknown: ", "unknownwithoutcolon",
+					      "id: ", "event: " };
 	static char block[1 << 16];
 
 	(void)state;
@@ -91,7 +93,9 @@ static void test_again(void **state)
 	(void)state;
 	assert_int_equal(sse_new(&s, 100, see, &seen), 0);
 	for (unsigned i = 1; i <= 3; i++) {
-		assert_int_equal(sse_feed(s, SPAN_LIT("\xef\xbb\xbf" "data: a\n\ndata: cut")), 0);
+		assert_int_equal(sse_feed(s, SPAN_LIT("\xef\xbb\xbf"
+						      "data: a\n\ndata: cut")),
+				 0);
 		sse_end(s);
 		assert_int_equal(seen.n, 2 * i);
 		assert_int_equal(seen.damaged, i);
@@ -103,8 +107,9 @@ static void test_again(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_goldens),	      cmocka_unit_test(test_no_memory), cmocka_unit_test(test_long_lines),
-		cmocka_unit_test(test_endless_event), cmocka_unit_test(test_again),
+		cmocka_unit_test(test_goldens),	   cmocka_unit_test(test_no_memory),
+		cmocka_unit_test(test_long_lines), cmocka_unit_test(test_endless_event),
+		cmocka_unit_test(test_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -65,9 +65,9 @@ bool escape_hidden(uint32_t cp)
 	static const struct {
 		uint32_t from, to;
 	} ranges[] = {
-		{ 0x0, 0x1f },	      { 0x7f, 0x9f },	  { 0xad, 0xad },     { 0x61c, 0x61c },
-		{ 0x180e, 0x180e },   { 0x200b, 0x200f }, { 0x2028, 0x202e }, { 0x2060, 0x206f },
-		{ 0xfe00, 0xfe0f },   { 0xfeff, 0xfeff }, { 0xfff9, 0xfffb }, { 0xe0000, 0xe01ef },
+		{ 0x0, 0x1f },	    { 0x7f, 0x9f },	{ 0xad, 0xad },	    { 0x61c, 0x61c },
+		{ 0x180e, 0x180e }, { 0x200b, 0x200f }, { 0x2028, 0x202e }, { 0x2060, 0x206f },
+		{ 0xfe00, 0xfe0f }, { 0xfeff, 0xfeff }, { 0xfff9, 0xfffb }, { 0xe0000, 0xe01ef },
 		{ 0xe000, 0xf8ff },
 	};
 
@@ -77,7 +77,8 @@ bool escape_hidden(uint32_t cp)
 	return false;
 }
 
-/* One character of s, escaped into out (at least 12 bytes); returns how many source bytes it took. */
+/* One character of s, escaped into out (at least 12 bytes); returns how many source bytes it took.
+ */
 static size_t escape_one(struct span s, char out[12], size_t *ret_len)
 {
 	uint32_t cp;

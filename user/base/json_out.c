@@ -47,7 +47,8 @@ static void value_begin(struct json_out *o)
 static void escape_unit(struct json_out *o, uint32_t cp)
 {
 	if (cp >= 0x10000)
-		fprintf(o->f, "\\u%04" PRIx32 "\\u%04" PRIx32, 0xd800 + ((cp - 0x10000) >> 10), 0xdc00 + (cp & 0x3ff));
+		fprintf(o->f, "\\u%04" PRIx32 "\\u%04" PRIx32, 0xd800 + ((cp - 0x10000) >> 10),
+			0xdc00 + (cp & 0x3ff));
 	else
 		fprintf(o->f, "\\u%04" PRIx32, cp);
 }

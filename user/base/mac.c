@@ -45,8 +45,8 @@ void mac_free(struct mac **m)
 	*m = NULL;
 }
 
-/* After mac_new() succeeded these calls cannot fail: the state is allocated and re-initialised in place. A failure
- * would give equal fingerprints to unequal texts, so it ends the process.
+/* After mac_new() succeeded these calls cannot fail: the state is allocated and re-initialised in
+ * place. A failure would give equal fingerprints to unequal texts, so it ends the process.
  */
 static void must(int ok)
 {

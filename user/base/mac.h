@@ -1,5 +1,6 @@
 /* user/base/mac.h - keyed 128-bit fingerprints: HMAC-SHA-256 (RFC 2104) cut to its first 16 bytes.
- * A fingerprint tells equal from unequal and nothing else to who lacks the key; the key is per host or per fleet.
+ * A fingerprint tells equal from unequal and nothing else to who lacks the key; the key is per host
+ * or per fleet.
  */
 #pragma once
 
@@ -19,8 +20,9 @@ struct mac; /* a keyed context, used for any number of hashes, by one thread */
 int mac_new(struct mac **ret, const uint8_t key[MAC_KEY_LEN]);
 void mac_free(struct mac **m);
 
-/* One hash at a time: begin, add..., end. label separates domains ("segment", "api-key"): equal bytes under
- * different labels give different hashes. Parts are length-prefixed, so ("ab","c") differs from ("a","bc").
+/* One hash at a time: begin, add..., end. label separates domains ("segment", "api-key"): equal
+ * bytes under different labels give different hashes. Parts are length-prefixed, so ("ab","c")
+ * differs from ("a","bc").
  */
 void mac_begin(struct mac *m, const char *label);
 void mac_add(struct mac *m, struct span part);

@@ -1,5 +1,6 @@
-/* user/base/scan.h - how many bytes of a text can be passed over before one needs a look; 16 bytes a step.
- * Vector extensions of the compiler (SSE2, NEON), no intrinsics. Never reads outside the given run.
+/* user/base/scan.h - how many bytes of a text can be passed over before one needs a look; 16 bytes
+ * a step. Vector extensions of the compiler (SSE2, NEON), no intrinsics. Never reads outside the
+ * given run.
  */
 #pragma once
 
@@ -11,7 +12,8 @@
 
 typedef uint8_t scan_v __attribute__((vector_size(16)));
 
-/* Index of the first byte that the lanes mark, or -1. Little endian, as every machine Earshot runs on. */
+/* Index of the first byte that the lanes mark, or -1. Little endian, as every machine Earshot runs
+ * on. */
 static inline int scan_hit(scan_v marked)
 {
 	uint64_t half[2];
@@ -42,7 +44,8 @@ static inline size_t scan_line(struct span s)
 	return i;
 }
 
-/* Length of the leading run of ASCII that stands for itself in a JSON string: no quote, backslash, control character or DEL. */
+/* Length of the leading run of ASCII that stands for itself in a JSON string: no quote, backslash,
+ * control character or DEL. */
 static inline size_t scan_json(struct span s)
 {
 	size_t i = 0;

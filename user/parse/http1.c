@@ -1,7 +1,8 @@
 /* user/parse/http1.c - HTTP/1.1 messages of one direction, as a third party reads them.
- * Owns the line that is being read, capped; bodies pass through. One step function per state; a step takes bytes, changes the state,
- * or both. Tolerant where real peers are (bare LF, folding, blanks), exact where framing is at stake: what two readers could
- * frame differently is marked ambiguous. RFC 9112.
+ * Owns the line that is being read, capped; bodies pass through. One step function per state; a
+ * step takes bytes, changes the state, or both. Tolerant where real peers are (bare LF, folding,
+ * blanks), exact where framing is at stake: what two readers could frame differently is marked
+ * ambiguous. RFC 9112.
  */
 #include "parse/http1.h"
 
@@ -12,19 +13,20 @@
 #include "base/own.h"
 
 #define METHOD_MAX 24 /* bytes of a method; the longest registered one has 17 */
-#define SEEK_LINE_MAX 512 /* a longer line after a gap in a chunked body is neither chunk nor start line */
+#define SEEK_LINE_MAX                                                                              \
+	512 /* CHUNK_SEEK: a longer line is neither a chunk's frame nor a start line */
 #define CHUNK_DIGITS_TOP (UINT64_C(0xf) << 60) /* another hex digit would overflow */
 
 enum state {
 	START, /* between messages: at a start line, or at empty lines before it */
-	SEEK, /* in unknown bytes: looking for a start line */
+	SEEK,  /* in unknown bytes: looking for a start line */
 	FIELDS,
 	BODY_LENGTH,
 	BODY_CLOSE,
 	CHUNK_SIZE,
 	CHUNK_EXT,
 	CHUNK_DATA,
-	CHUNK_END, /* the line end behind a chunk's data */
+	CHUNK_END,  /* the line end behind a chunk's data */
 	CHUNK_SEEK, /* a gap swallowed a chunk's frame: looking for the next one */
 	TRAILERS,
 	TUNNEL, /* no longer HTTP/1 */
@@ -40,7 +42,7 @@ struct http1 {
 	int err; /* of this feed */
 	bool requests;
 	bool no_body; /* asked for by http1_no_body() */
-	bool tunnel; /* HTTP/1 ends with the open message */
+	bool tunnel;  /* HTTP/1 ends with the open message */
 	bool connect; /* the last request was CONNECT: what follows may be no request */
 
 	/* The message. */
@@ -53,17 +55,17 @@ struct http1 {
 	bool gapped; /* bytes of it are missing */
 
 	/* FIELDS */
-	bool pending; /* the line is whole, unless the next one continues it */
-	bool folding; /* in the blanks that begin a continuation */
+	bool pending;	/* the line is whole, unless the next one continues it */
+	bool folding;	/* in the blanks that begin a continuation */
 	bool skip_line; /* rest of a line that a gap cut */
 
 	/* bodies and chunks */
-	uint64_t left; /* of a body or chunk */
+	uint64_t left;	 /* of a body or chunk */
 	size_t line_len; /* of a chunk-size or trailer line */
 	bool seen_cr;
 	bool seek_first; /* CHUNK_SEEK: nothing was read since the gap */
-	bool seek_pass; /* CHUNK_SEEK: in a line too long to mean anything */
-	bool held_crlf; /* CHUNK_SEEK: the last line's end, body or chunk frame */
+	bool seek_pass;	 /* CHUNK_SEEK: in a line too long to mean anything */
+	bool held_crlf;	 /* CHUNK_SEEK: the last line's end, body or chunk frame */
 };
 
 int http1_new(struct http1 **ret, bool requests, const struct http1_ops *ops, void *ctx)
@@ -125,7 +127,8 @@ static int hex_value(uint8_t c)
 /* RFC 9110 section 5.6.2 */
 static bool is_token(uint8_t c)
 {
-	return is_digit(c) || (ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z') || (c && strchr("!#$%&'*+-.^_`|~", c));
+	return is_digit(c) || (ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z') ||
+	       (c && strchr("!#$%&'*+-.^_`|~", c));
 }
 
 static bool is_blank(uint8_t c)
@@ -151,7 +154,7 @@ static size_t token_len(struct span s)
 	return n;
 }
 
-#define VERSION SPAN_LIT("HTTP/1.")
+#define VERSION	    SPAN_LIT("HTTP/1.")
 #define VERSION_LEN (sizeof("HTTP/1.1") - 1)
 
 static bool is_version(struct span s)
@@ -166,8 +169,8 @@ static bool parse_status_line(struct span line, struct http1_head *ret)
 	if (!is_version(line) || line.len < VERSION_LEN + 4 || line.p[VERSION_LEN] != ' ')
 		return false;
 	code = span_sub(line, VERSION_LEN + 1, line.len);
-	if (code.p[0] < '1' || !is_digit(code.p[0]) || !is_digit(code.p[1]) || !is_digit(code.p[2]) ||
-	    (code.len > 3 && !is_blank(code.p[3])))
+	if (code.p[0] < '1' || !is_digit(code.p[0]) || !is_digit(code.p[1]) ||
+	    !is_digit(code.p[2]) || (code.len > 3 && !is_blank(code.p[3])))
 		return false;
 	*ret = (struct http1_head){
 		.status = (code.p[0] - '0') * 100u + (code.p[1] - '0') * 10u + (code.p[2] - '0'),
@@ -210,7 +213,8 @@ static bool parse_start(const struct http1 *h, struct span line, struct http1_he
 /* The method that ends s: a body without a line end may stand right before it ("}POST"). */
 static size_t method_at_end(struct span s)
 {
-	static const char *const known[] = { "GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH" };
+	static const char *const known[] = { "GET",	"HEAD",	   "POST",  "PUT",  "DELETE",
+					     "CONNECT", "OPTIONS", "TRACE", "PATCH" };
 	size_t n = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
@@ -219,7 +223,8 @@ static size_t method_at_end(struct span s)
 		if (s.len >= m.len && span_eq(span_sub(s, s.len - m.len, m.len), m))
 			return m.len;
 	}
-	while (n < s.len && n <= METHOD_MAX && s.p[s.len - n - 1] >= 'A' && s.p[s.len - n - 1] <= 'Z')
+	while (n < s.len && n <= METHOD_MAX && s.p[s.len - n - 1] >= 'A' &&
+	       s.p[s.len - n - 1] <= 'Z')
 		n++;
 	return n;
 }
@@ -242,7 +247,8 @@ static bool find_start(const struct http1 *h, struct span line, struct http1_hea
 		}
 		return false;
 	}
-	if (line.len < VERSION_LEN + 1 || !is_version(span_sub(line, line.len - VERSION_LEN, VERSION_LEN)))
+	if (line.len < VERSION_LEN + 1 ||
+	    !is_version(span_sub(line, line.len - VERSION_LEN, VERSION_LEN)))
 		return false;
 	for (target = line.len - VERSION_LEN - 1; target && line.p[target - 1] != ' '; target--)
 		;
@@ -266,7 +272,9 @@ int http1_probe(struct span in, bool *request)
 			return -EAGAIN; /* "H" may become HEAD, but that takes more bytes as well */
 		return is_version(in);
 	}
-	for (n = 0; n < in.len && n <= METHOD_MAX && ((in.p[n] >= 'A' && in.p[n] <= 'Z') || in.p[n] == '-' || in.p[n] == '_'); n++)
+	for (n = 0; n < in.len && n <= METHOD_MAX &&
+		    ((in.p[n] >= 'A' && in.p[n] <= 'Z') || in.p[n] == '-' || in.p[n] == '_');
+	     n++)
 		;
 	if (n > METHOD_MAX)
 		return 0;
@@ -353,7 +361,8 @@ static void fields_end(struct http1 *h)
 	h->line_len = 0;
 	h->left = 0;
 	if (h->tunnel || h->connect ||
-	    (!h->requests && (h->no_body || h->status < 200 || h->status == 204 || h->status == 304))) {
+	    (!h->requests &&
+	     (h->no_body || h->status < 200 || h->status == 204 || h->status == 304))) {
 		message_end(h, HTTP1_COMPLETE);
 		if (h->state == TUNNEL)
 			h->err = -EOPNOTSUPP;
@@ -385,7 +394,8 @@ static bool parse_length(struct span s, uint64_t *ret)
 	if (!s.len)
 		return false;
 	for (size_t i = 0; i < s.len; i++)
-		if (!is_digit(s.p[i]) || __builtin_mul_overflow(n, 10, &n) || __builtin_add_overflow(n, s.p[i] - '0', &n))
+		if (!is_digit(s.p[i]) || __builtin_mul_overflow(n, 10, &n) ||
+		    __builtin_add_overflow(n, s.p[i] - '0', &n))
 			return false;
 	*ret = n;
 	return true;
@@ -463,7 +473,7 @@ static void field_out(struct http1 *h)
 		if (!span_eq_nocase(name, span_str(framing[i].name)))
 			continue;
 		if (name.p + name.len != colon)
-			h->ambiguous = true; /* a blank before the colon: some readers do not see this field */
+			h->ambiguous = true; /* a blank here: some readers miss the field */
 		each_item(h, value, framing[i].item);
 	}
 	if (!name.len || h->n_fields == HTTP1_FIELDS_MAX) {
@@ -482,8 +492,8 @@ static void line_chomp(struct http1 *h)
 		h->line.len--;
 }
 
-/* Takes bytes up to the end of the line into h->line. *whole: the line end was among them. Returns how many were taken; err: 0,
- * -E2BIG (then a part of them is in the line), -ENOMEM.
+/* Takes bytes up to the end of the line into h->line. *whole: the line end was among them. Returns
+ * how many were taken; err: 0, -E2BIG (then a part of them is in the line), -ENOMEM.
  */
 static size_t line_take(struct http1 *h, struct span in, bool *whole, int *err)
 {
@@ -501,6 +511,18 @@ static size_t line_take(struct http1 *h, struct span in, bool *whole, int *err)
 }
 
 /* --- one step per state: how many bytes were taken */
+
+/* h->line is a whole line of unknown bytes. */
+static void seek_line(struct http1 *h)
+{
+	struct http1_head head;
+
+	if (find_start(h, buf_span(&h->line), &head)) {
+		h->stats.resynced++;
+		message_begin(h, &head);
+	}
+	buf_clear(&h->line);
+}
 
 static size_t step_start(struct http1 *h, struct span in)
 {
@@ -532,17 +554,12 @@ static size_t step_start(struct http1 *h, struct span in)
 		return n;
 	}
 	broken(h, -EBADMSG);
-	if (find_start(h, buf_span(&h->line), &head)) {
-		h->stats.resynced++;
-		message_begin(h, &head);
-	}
-	buf_clear(&h->line);
+	seek_line(h);
 	return n;
 }
 
 static size_t step_seek(struct http1 *h, struct span in)
 {
-	struct http1_head head;
 	bool whole;
 	int err;
 	size_t n = line_take(h, in, &whole, &err);
@@ -553,15 +570,18 @@ static size_t step_seek(struct http1 *h, struct span in)
 	} else if (err) {
 		buf_drop(&h->line, h->line.len / 2); /* only the end of a line matters */
 	}
-	if (!whole)
-		return n;
-	line_chomp(h);
-	if (find_start(h, buf_span(&h->line), &head)) {
-		h->stats.resynced++;
-		message_begin(h, &head);
+	if (whole) {
+		line_chomp(h);
+		seek_line(h);
 	}
-	buf_clear(&h->line);
 	return n;
+}
+
+/* A cap was reached, or memory is short: this line is no part of what is looked for next. */
+static void head_broken(struct http1 *h, int err)
+{
+	broken(h, err == -E2BIG ? -EBADMSG : err);
+	buf_clear(&h->line);
 }
 
 static size_t step_fields(struct http1 *h, struct span in)
@@ -579,30 +599,29 @@ static size_t step_fields(struct http1 *h, struct span in)
 	if (h->pending) {
 		h->pending = false;
 		h->folding = is_blank(in.p[0]);
-		if (h->folding)
-			err = buf_add(&h->line, SPAN_LIT(" "));
-		else
-			err = 0, field_out(h);
+		err = h->folding ? buf_add(&h->line, SPAN_LIT(" ")) : 0;
 		if (err)
-			broken(h, err == -E2BIG ? -EBADMSG : err);
+			head_broken(h, err);
+		else if (!h->folding)
+			field_out(h);
 		return 0;
 	}
 	if (h->folding && is_blank(in.p[0])) {
 		n = 1;
 		whole = false;
 	} else {
+		/* One byte beyond the cap, however they come. */
+		in.len = MIN(in.len, HTTP1_HEAD_MAX + 1 - h->head_len);
 		n = line_take(h, in, &whole, &err);
 		if (err) {
-			broken(h, err == -E2BIG ? -EBADMSG : err);
-			buf_clear(&h->line);
+			head_broken(h, err);
 			return n;
 		}
 		h->folding = false;
 	}
 	h->head_len += n;
 	if (h->head_len > HTTP1_HEAD_MAX) {
-		broken(h, -EBADMSG);
-		buf_clear(&h->line);
+		head_broken(h, -E2BIG);
 	} else if (whole) {
 		line_chomp(h);
 		if (h->line.len)
@@ -781,8 +800,8 @@ static size_t seek_long_line(struct http1 *h, struct span in)
 	return n;
 }
 
-/* Reads lines. A chunk's frame is CR LF size CR LF, so a line's CR LF is held back until the next line is known; what is no frame is
- * the data of a chunk whose size was lost.
+/* Reads lines. A chunk's frame is CR LF size CR LF, so a line's CR LF is held back until the next
+ * line is known; what is no frame is the data of a chunk whose size was lost.
  */
 static size_t step_chunk_seek(struct http1 *h, struct span in)
 {
@@ -833,18 +852,12 @@ static size_t step_chunk_seek(struct http1 *h, struct span in)
 }
 
 static size_t (*const steps[])(struct http1 *, struct span) = {
-	[START] = step_start,
-	[SEEK] = step_seek,
-	[FIELDS] = step_fields,
-	[BODY_LENGTH] = step_length,
-	[BODY_CLOSE] = step_close,
-	[CHUNK_SIZE] = step_chunk_size,
-	[CHUNK_EXT] = step_chunk_ext,
-	[CHUNK_DATA] = step_chunk_data,
-	[CHUNK_END] = step_chunk_end,
-	[CHUNK_SEEK] = step_chunk_seek,
-	[TRAILERS] = step_trailers,
-	[TUNNEL] = NULL, /* takes nothing */
+	[START] = step_start,	      [SEEK] = step_seek,
+	[FIELDS] = step_fields,	      [BODY_LENGTH] = step_length,
+	[BODY_CLOSE] = step_close,    [CHUNK_SIZE] = step_chunk_size,
+	[CHUNK_EXT] = step_chunk_ext, [CHUNK_DATA] = step_chunk_data,
+	[CHUNK_END] = step_chunk_end, [CHUNK_SEEK] = step_chunk_seek,
+	[TRAILERS] = step_trailers,   [TUNNEL] = NULL, /* takes nothing */
 };
 static_assert(ARRAY_SIZE(steps) == STATE_MAX_, "state without a step");
 

@@ -1,5 +1,6 @@
 /* user/parse/inflate.c - gzip and deflate bodies over zlib.
- * Owns zlib's state and one block of output; both held captured text, so both are wiped before they are freed.
+ * Owns zlib's state and one block of output; both held captured text, so both are wiped before they
+ * are freed.
  */
 #include "parse/inflate.h"
 
@@ -10,9 +11,9 @@
 
 #include "base/own.h"
 
-#define BLOCK (16 << 10) /* output handed out at once */
+#define BLOCK	   (16 << 10) /* output handed out at once */
 #define RATIO_FREE (64 << 10) /* output from which on the ratio counts */
-#define MAGIC_LEN 2 /* bytes that tell the zlib format from raw deflate */
+#define MAGIC_LEN  2	      /* bytes that tell the zlib format from raw deflate */
 
 enum where {
 	AT_MAGIC,
@@ -63,7 +64,8 @@ static void block_free(void *unused, void *p)
 	free(b);
 }
 
-int inflate_new(struct inflate **ret, enum inflate_coding coding, uint64_t max_out, unsigned max_ratio, inflate_fn *fn, void *ctx)
+int inflate_new(struct inflate **ret, enum inflate_coding coding, uint64_t max_out,
+		unsigned max_ratio, inflate_fn *fn, void *ctx)
 {
 	struct inflate *z;
 
@@ -102,7 +104,9 @@ static bool is_zlib(const uint8_t magic[MAGIC_LEN])
 
 static int stream_begin(struct inflate *z)
 {
-	int bits = z->coding == INFLATE_GZIP ? 16 + MAX_WBITS : is_zlib(z->magic) ? MAX_WBITS : -MAX_WBITS;
+	int bits = z->coding == INFLATE_GZIP ? 16 + MAX_WBITS
+		   : is_zlib(z->magic)	     ? MAX_WBITS
+					     : -MAX_WBITS;
 
 	if (inflateInit2(&z->z, bits) != Z_OK)
 		return -ENOMEM;
@@ -175,7 +179,8 @@ int inflate_feed(struct inflate *z, struct span in)
 		case AT_END:
 			/* Some writers pad with zeros; anything else must be another member. */
 			z->where = in.p[0] ? IN_STREAM : IN_PADDING;
-			if (z->where == IN_STREAM && (z->coding != INFLATE_GZIP || inflateReset(&z->z) != Z_OK))
+			if (z->where == IN_STREAM &&
+			    (z->coding != INFLATE_GZIP || inflateReset(&z->z) != Z_OK))
 				z->err = -EBADMSG;
 			break;
 		case IN_PADDING:

@@ -1,8 +1,9 @@
 /* user/parse/json.c - streaming JSON: a state machine over bytes, with a stack of paths.
- * The reader is strict (RFC 8259) until something is wrong; from then on it is "lost": it never gives up inside a container but looks
- * for structure it can believe in, and everything it still gives out is marked damaged. A gap and a broken byte are the same to it,
- * except for the verdict.
- * Strings are decoded into a small block, or given out straight from the input when nothing needs decoding.
+ * The reader is strict (RFC 8259) until something is wrong; from then on it is "lost": it never
+ * gives up inside a container but looks for structure it can believe in, and everything it still
+ * gives out is marked damaged. A gap and a broken byte are the same to it, except for the verdict.
+ * Strings are decoded into a small block, or given out straight from the input when nothing needs
+ * decoding.
  */
 #include "parse/json.h"
 
@@ -14,29 +15,29 @@
 #include "base/scan.h"
 
 #define DEPTH_LIMIT 1024
-#define OUT_MAX 1024 /* decoded bytes of a string given out at once */
+#define OUT_MAX	    1024 /* decoded bytes of a string given out at once */
 
 #define FNV_BASIS UINT32_C(2166136261)
 #define FNV_PRIME UINT32_C(16777619)
 
 enum state {
-	TOP, /* before, between or behind top-level values */
+	TOP,	   /* before, between or behind top-level values */
 	TOP_SPACE, /* behind a top-level number or literal: white space must follow */
 	VALUE,
 	FIRST_VALUE, /* behind '[': a value or the end */
 	KEY,
 	FIRST_KEY, /* behind '{' */
 	COLON,
-	NEXT, /* behind a value in a container: ',' or the end */
+	NEXT,	/* behind a value in a container: ',' or the end */
 	STRING, /* a key's or a value's */
 	NUMBER,
 	LITERAL,
 	SKIP, /* inside a container that is nested too deep */
 	SKIP_STRING,
 	SKIP_ESCAPE,
-	RESYNC, /* lost */
+	RESYNC,	      /* lost */
 	RESYNC_QUOTE, /* behind the first quote after a gap: does it open or close a string? */
-	DEAD, /* not JSON */
+	DEAD,	      /* not JSON */
 };
 
 /* Inside a string. */
@@ -45,7 +46,18 @@ enum in_string { PLAIN, ESCAPE, HEX };
 /* What RESYNC saw since it began. */
 enum seen { SEEN_NOTHING, SEEN_SPACE, SEEN_TEXT };
 
-enum in_number { MINUS, ZERO, DIGITS, POINT, FRACTION, EXP, EXP_SIGN, EXP_DIGITS, NUMBER_MAX_, NUMBER_END = NUMBER_MAX_ };
+enum in_number {
+	MINUS,
+	ZERO,
+	DIGITS,
+	POINT,
+	FRACTION,
+	EXP,
+	EXP_SIGN,
+	EXP_DIGITS,
+	NUMBER_MAX_,
+	NUMBER_END = NUMBER_MAX_
+};
 
 struct level {
 	uint32_t hash; /* of the container's own path */
@@ -59,9 +71,9 @@ struct json {
 	uint64_t skipped;
 	enum state state;
 	bool broken; /* the verdict */
-	bool lost; /* positions are no longer certain */
+	bool lost;   /* positions are no longer certain */
 	bool adrift; /* lost outside of any container */
-	bool fresh; /* nothing read yet: a byte order mark may come */
+	bool fresh;  /* nothing read yet: a byte order mark may come */
 	enum seen seen;
 
 	unsigned depth, max_depth, n_index;
@@ -79,9 +91,9 @@ struct json {
 	bool is_key;
 	bool given; /* a piece of the string was given out */
 	unsigned n_hex;
-	uint32_t unit; /* UTF-16 code unit under construction */
-	uint32_t high; /* a high surrogate that waits for its other half; 0: none */
-	uint8_t utf8[4]; /* an unfinished character */
+	uint32_t unit;		     /* UTF-16 code unit under construction */
+	uint32_t high;		     /* a high surrogate that waits for its other half; 0: none */
+	uint8_t utf8[4];	     /* an unfinished character */
 	uint8_t utf8_low, utf8_high; /* bounds of its next byte */
 	unsigned utf8_len, utf8_need;
 	size_t out_len;
@@ -367,8 +379,9 @@ static void string_broken(struct json *j)
 	j->lost = true;
 }
 
-/* A byte of a multi-byte character, RFC 3629; what cannot be one becomes a replacement character for each maximal part, as the
- * Unicode standard recommends (section 3.9). Returns whether the byte was taken.
+/* A byte of a multi-byte character, RFC 3629; what cannot be one becomes a replacement character
+ * for each maximal part, as the Unicode standard recommends (section 3.9). Returns whether the byte
+ * was taken.
  */
 static bool string_utf8(struct json *j, uint8_t c)
 {
@@ -386,11 +399,11 @@ static bool string_utf8(struct json *j, uint8_t c)
 		}
 		return true;
 	}
-	j->utf8_need = c >= 0xc2 && c <= 0xdf ? 2 : c >= 0xe0 && c <= 0xef ? 3 : c >= 0xf0 && c <= 0xf4 ? 4 : 0;
-	if (!j->utf8_need) {
+	if (c < 0xc2 || c > 0xf4) {
 		string_char(j, REPLACEMENT);
 		return true;
 	}
+	j->utf8_need = c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
 	j->utf8_low = c == 0xe0 ? 0xa0 : c == 0xf0 ? 0x90 : 0x80;
 	j->utf8_high = c == 0xed ? 0x9f : c == 0xf4 ? 0x8f : 0xbf;
 	j->utf8[0] = c;
@@ -417,7 +430,8 @@ static void string_unit(struct json *j)
 }
 
 static const uint8_t escapes[256] = {
-	['"'] = '"', ['\\'] = '\\', ['/'] = '/', ['b'] = '\b', ['f'] = '\f', ['n'] = '\n', ['r'] = '\r', ['t'] = '\t',
+	['"'] = '"',  ['\\'] = '\\', ['/'] = '/',  ['b'] = '\b',
+	['f'] = '\f', ['n'] = '\n',  ['r'] = '\r', ['t'] = '\t',
 };
 
 static void string_escape(struct json *j, uint8_t c)
@@ -510,7 +524,8 @@ static size_t string_plain(struct span in)
 	return n;
 }
 
-/* A run of whole \uXXXX, which some clients write for every character that is not ASCII; returns how many bytes were taken. */
+/* A run of whole \uXXXX, which some clients write for every character that is not ASCII; returns
+ * how many bytes were taken. */
 static size_t string_units(struct json *j, struct span in)
 {
 	size_t i = 0;
@@ -596,7 +611,8 @@ static enum in_number number_next(enum in_number at, uint8_t c)
 
 static bool number_whole(const struct json *j)
 {
-	return j->in_number == ZERO || j->in_number == DIGITS || j->in_number == FRACTION || j->in_number == EXP_DIGITS;
+	return j->in_number == ZERO || j->in_number == DIGITS || j->in_number == FRACTION ||
+	       j->in_number == EXP_DIGITS;
 }
 
 static void number_out(struct json *j, struct span text)
@@ -648,7 +664,8 @@ static size_t literal_run(struct json *j, struct span in)
 {
 	size_t n = 0;
 
-	while (n < in.len && j->literal_at < j->literal->text.len && in.p[n] == j->literal->text.p[j->literal_at]) {
+	while (n < in.len && j->literal_at < j->literal->text.len &&
+	       in.p[n] == j->literal->text.p[j->literal_at]) {
 		n++;
 		j->literal_at++;
 	}
@@ -754,7 +771,8 @@ static bool close_container(struct json *j, uint8_t c)
 	return true;
 }
 
-/* Lost: believes structural bytes, and quotes as far as what stood before them tells what they do. */
+/* Lost: believes structural bytes, and quotes as far as what stood before them tells what they do.
+ */
 static bool resync_step(struct json *j, uint8_t c)
 {
 	switch (c) {
@@ -873,7 +891,8 @@ static bool step(struct json *j, uint8_t c)
 	return false;
 }
 
-/* A byte order mark at the very beginning is passed over: servers' readers accept it. Returns whether c was taken. */
+/* A byte order mark at the very beginning is passed over: servers' readers accept it. Returns
+ * whether c was taken. */
 static bool take_bom(struct json *j, uint8_t c)
 {
 	static const uint8_t bom[] = { 0xef, 0xbb, 0xbf };

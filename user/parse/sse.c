@@ -1,6 +1,7 @@
 /* user/parse/sse.c - server-sent events: lines in, events out.
- * Owns the data and the type of one event; a field's name is matched as it arrives and a comment is passed over, so no line is kept.
- * Input is hostile and may be cut anywhere. Spec: WHATWG HTML, "Parsing an event stream".
+ * Owns the data and the type of one event; a field's name is matched as it arrives and a comment is
+ * passed over, so no line is kept. Input is hostile and may be cut anywhere. Spec: WHATWG HTML,
+ * "Parsing an event stream".
  */
 #include "parse/sse.h"
 
@@ -11,11 +12,11 @@
 #include "base/own.h"
 #include "base/scan.h"
 
-#define NAME_MAX_ 5 /* "event": the longest field name that matters */
-#define TYPE_MAX 256 /* bytes of an event's type; more is cut */
+#define NAME_MAX_ 5   /* "event": the longest field name that matters */
+#define TYPE_MAX  256 /* bytes of an event's type; more is cut */
 
 enum where {
-	AT_BOM, /* first bytes of the stream */
+	AT_BOM,	 /* first bytes of the stream */
 	AT_LINE, /* at the beginning of a line */
 	IN_NAME,
 	AT_VALUE, /* past the colon: one space is not part of the value */
@@ -121,7 +122,8 @@ static void line_end(struct sse *s)
 	s->n_name = 0;
 }
 
-/* A byte order mark is passed over, whole or not at all; returns how many bytes of in were taken. */
+/* A byte order mark is passed over, whole or not at all; returns how many bytes of in were taken.
+ */
 static size_t take_bom(struct sse *s, struct span in)
 {
 	static const uint8_t bom[] = { 0xef, 0xbb, 0xbf };
@@ -216,7 +218,8 @@ void sse_gap(struct sse *s, uint64_t n)
 		return;
 	s->damaged = true;
 	event_out(s);
-	/* Where the next bytes stand in their line is unknown, and the event they belong to began before them. */
+	/* Where the next bytes stand in their line is unknown, and the event they belong to began
+	 * before them. */
 	s->damaged = true;
 	s->where = IN_SKIP;
 	s->n_name = 0;

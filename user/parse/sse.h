@@ -8,7 +8,7 @@
 struct sse_event {
 	struct span type; /* the event field; empty means "message" */
 	struct span data; /* data lines joined by LF */
-	bool damaged; /* bytes were lost in it, or the cap cut it */
+	bool damaged;	  /* bytes were lost in it, or the cap cut it */
 };
 
 typedef void sse_fn(void *ctx, const struct sse_event *e); /* spans are borrowed until it returns */
@@ -20,8 +20,10 @@ int sse_new(struct sse **ret, size_t max_event, sse_fn *fn, void *ctx);
 void sse_free(struct sse **s);
 /* Consumes all of in. Any split of the same bytes gives the same callbacks. 0, -ENOMEM. */
 int sse_feed(struct sse *s, struct span in);
-/* n bytes were lost here: the open event is given out damaged; the reader goes on at the next line. */
+/* n bytes were lost here: the open event is given out damaged; the reader goes on at the next line.
+ */
 void sse_gap(struct sse *s, uint64_t n);
-/* End of stream: unlike a browser, gives out an unfinished event (damaged when its last line was not ended). */
+/* End of stream: unlike a browser, gives out an unfinished event (damaged when its last line was
+ * not ended). */
 void sse_end(struct sse *s);
 uint64_t sse_cut(const struct sse *s); /* events the cap cut */
