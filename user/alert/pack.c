@@ -188,7 +188,8 @@ static void fill(struct context *x, struct arena *a, const struct pack_source *s
 	for (int i = 0; i < SIDE_MAX_; i++) {
 		x->completeness.bytes_captured += e->body[i].seen;
 		x->completeness.bytes_passed += e->body[i].seen + e->body[i].lost;
-		x->completeness.end_unseen |= e->body[i].open_ended;
+		/* Clients close a stream after its last event, with the transport's own end unread. */
+		x->completeness.end_unseen |= e->body[i].open_ended && !(i == SIDE_RESPONSE && t->ended);
 	}
 	x->completeness.content_inspected = t->inspected;
 	x->completeness.content_captured = t->inspected + t->uninspected;

@@ -605,16 +605,30 @@ static void read_event(struct dialect_state *s, struct shapes *shapes, struct sp
 		s->t->json_broken++;
 }
 
+/* The last event of a stream of the Responses API. */
+static bool is_last(const char *type)
+{
+	static const char *const last[] = { "response.completed", "response.incomplete", "response.failed" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(last); i++)
+		if (!strcmp(type, last[i]))
+			return true;
+	return false;
+}
+
 void openai_event(struct dialect_state *s, struct span type, struct span data, bool damaged)
 {
-	if (span_eq(data, SPAN_LIT("[DONE]")))
+	if (span_eq(data, SPAN_LIT("[DONE]"))) {
+		s->t->ended = true;
 		return;
+	}
 	s->now = &s->ports[SIDE_RESPONSE];
 	if (s->envelope) {
 		memset(&s->event, 0, sizeof(s->event));
 		read_event(s, s->envelope, data);
 		if (type.len && !s->event.type[0])
 			turn_id(s->event.type, sizeof(s->event.type), type);
+		s->t->ended |= is_last(s->event.type);
 		s->now->item.message = s->event.output;
 	}
 	read_event(s, s->ports[SIDE_RESPONSE].shapes, data);

@@ -95,6 +95,7 @@ struct turn {
 	uint32_t json_broken; /* bodies or events that are not JSON */
 	uint64_t json_skipped; /* values beyond the caps of the JSON reader */
 	bool stream; /* the request asked for a stream */
+	bool ended; /* the answer said of itself that it is complete: what the transport still held is of no interest */
 	uint32_t n_findings; /* the judge's own count */
 	uint64_t inspected; /* bytes of text kept in segments */
 	uint64_t uninspected; /* bytes of text captured but not kept (caps), and skipped[] in all */
