@@ -7,6 +7,7 @@
 #include "bpf/maps.bpf.h"
 
 __u64 last_conn __weak; /* the latest connection id given out */
+const volatile __u32 max_conns_proc __weak = 1; /* of one process, so that none can take the whole table (set) */
 
 static __always_inline void proc_of(struct task_struct *task, struct ev_proc *ret)
 {
@@ -47,21 +48,39 @@ static __always_inline struct ev_conn *conn_find(const struct conn_key *key)
 	return c && c->id == ref->id ? c : NULL;
 }
 
+static __always_inline struct proc_state *proc_get(const struct ev_proc *key)
+{
+	struct proc_state *state = bpf_map_lookup_elem(&procs, key), fresh = {};
+
+	if (state)
+		return state;
+	bpf_map_update_elem(&procs, key, &fresh, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&procs, key);
+}
+
+static __always_inline void proc_put(struct proc_state *state)
+{
+	__sync_fetch_and_add(&state->conns, -1);
+}
+
 /* A connection of the current task. NULL: excluded, or no room (n bytes are counted as lost). */
 static __always_inline struct ev_conn *conn_open(const struct conn_key *key, const struct ev_sock *sock, __u8 dir, __u64 n)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct task_struct *leader = task->group_leader;
-	struct proc_state alive = {};
 	struct conn_ref ref = {};
+	struct proc_state *state;
 	struct ev_conn *c;
-	long err;
 
 	if (bpf_map_lookup_elem(&excluded, &key->proc.tgid))
 		return NULL;
-	err = bpf_map_update_elem(&procs, &key->proc, &alive, BPF_NOEXIST);
-	if ((err && !bpf_map_lookup_elem(&procs, &key->proc)) || bpf_map_pop_elem(&free_slots, &ref.slot))
+	state = proc_get(&key->proc);
+	if (!state)
 		goto full;
+	if (__sync_fetch_and_add(&state->conns, 1) >= max_conns_proc || bpf_map_pop_elem(&free_slots, &ref.slot)) {
+		proc_put(state);
+		goto full;
+	}
 	c = bpf_map_lookup_elem(&conns, &ref.slot);
 	if (!c)
 		goto full;
@@ -85,6 +104,7 @@ static __always_inline struct ev_conn *conn_open(const struct conn_key *key, con
 		/* Another thread of the process was faster. */
 		__sync_lock_test_and_set(&c->id, 0);
 		bpf_map_push_elem(&free_slots, &ref.slot, 0);
+		proc_put(state);
 		c = conn_find(key);
 		if (!c)
 			goto full;
@@ -103,6 +123,7 @@ static __always_inline void conn_end(struct ev_conn *c, __u64 id)
 {
 	struct conn_key key = { .proc = { c->start_ns, c->tgid, c->exec }, .ssl = c->ssl };
 	__u32 slot = c->slot;
+	struct proc_state *state;
 	struct conn_ref *ref;
 
 	if (!id || __sync_val_compare_and_swap(&c->id, id, 0) != id)
@@ -110,6 +131,9 @@ static __always_inline void conn_end(struct ev_conn *c, __u64 id)
 	ref = bpf_map_lookup_elem(&refs, &key);
 	if (ref && ref->id == id)
 		bpf_map_delete_elem(&refs, &key);
+	state = bpf_map_lookup_elem(&procs, &key.proc);
+	if (state)
+		proc_put(state);
 	COUNT(closed, 1);
 	conn_event(EV_CLOSE, c, id);
 	bpf_map_push_elem(&free_slots, &slot, 0);

@@ -8,7 +8,8 @@
 #include "bpf/kernel.bpf.h"
 
 struct proc_state {
-	__u64 exited; /* 1 once its last thread is gone */
+	__u32 exited; /* 1 once its last thread is gone */
+	__u32 conns; /* live ones */
 };
 
 struct conn_key {

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/filter.h>
+#include <linux/sched.h>
 #include <linux/seccomp.h>
 #include <openssl/bio.h>
 #include <openssl/evp.h>
@@ -20,6 +21,7 @@
 #include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -418,18 +420,36 @@ static void tcp_pair(int family, struct end e[2], uint16_t *port)
 	pair_over_fds(e, a, b);
 }
 
+/* OpenSSL calls this inside SSL_read and SSL_write: the application uses another socket there, now and then. */
+static void use_other_socket(int written, int version, int type, const void *buf, size_t len, SSL *ssl, void *fd)
+{
+	static unsigned n;
+
+	(void)written, (void)version, (void)type, (void)buf, (void)len, (void)ssl;
+	if (n++ % 4 == 0)
+		MUST(write(*(int *)fd, "x", 1) == 1);
+}
+
 /* Two TCP connections, used in turn, and one that has no socket. */
 static void peer_sockets(void)
 {
-	struct end e[3][2];
+	struct end e[3][2], other[2];
+	uint16_t port;
+	int fd;
 
 	tcp_pair(AF_INET, e[0], &report.port[0]);
 	tcp_pair(AF_INET6, e[1], &report.port[1]);
 	pair_over_bios(e[2]);
+	tcp_pair(AF_INET, other, &port);
+	fd = SSL_get_fd(other[0].ssl);
 	for (int i = 0; i < 10; i++) {
 		for (int j = 0; j < 3; j++) {
 			send_between(&e[j][0], &e[j][1], 100, false);
 			send_between(&e[j][1], &e[j][0], 100, false);
+		}
+		if (i == 3) {
+			SSL_set_msg_callback(e[0][0].ssl, use_other_socket);
+			SSL_set_msg_callback_arg(e[0][0].ssl, &fd);
 		}
 	}
 	tell();
@@ -750,7 +770,17 @@ static int sensor_open(struct sensor *s, const struct capture_opts *o, const cha
 	return 0;
 }
 
-static void child_start(struct sensor *s, const char *name)
+/* A child with this pid, or with any (0). */
+static pid_t fork_as(pid_t pid)
+{
+	struct clone_args a = { .exit_signal = SIGCHLD, .set_tid = (uintptr_t)&pid, .set_tid_size = pid ? 1 : 0 };
+
+	if (!pid)
+		return fork();
+	return (pid_t)syscall(SYS_clone3, &a, sizeof(a));
+}
+
+static void child_start_as(struct sensor *s, const char *name, pid_t pid)
 {
 	int to[2], from[2];
 
@@ -758,9 +788,10 @@ static void child_start(struct sensor *s, const char *name)
 	own_close(&s->from);
 	if (pipe2(to, O_CLOEXEC) || pipe2(from, O_CLOEXEC))
 		abort();
-	s->child = fork();
+	s->child = fork_as(pid);
 	if (!s->child) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		personality(ADDR_NO_RANDOMIZE); /* the same SSL* in each child */
 		dup2(to[0], 0);
 		dup2(from[1], 1);
 		setenv("LD_LIBRARY_PATH", dir, 1);
@@ -772,6 +803,11 @@ static void child_start(struct sensor *s, const char *name)
 	s->to = to[1];
 	s->from = from[0];
 	fcntl(s->from, F_SETFL, O_NONBLOCK);
+}
+
+static void child_start(struct sensor *s, const char *name)
+{
+	child_start_as(s, name, 0);
 }
 
 static void child_go(struct sensor *s)
@@ -1119,7 +1155,7 @@ static void test_exit(struct sensor *s, int method)
 	struct ev_stats st;
 
 	o.method = method;
-	o.max_conns = 8;
+	o.max_conns = 8; /* so 4 for each */
 	if (sensor_open(s, &o, copy, &libssl))
 		return;
 	for (int i = 0; i < 10 && !reason[0]; i++) {
@@ -1147,6 +1183,41 @@ static void test_exit(struct sensor *s, int method)
 	       "%llu opened, %llu closed, %u in the table", (unsigned long long)st.opened, (unsigned long long)st.closed, live);
 }
 
+/* A process gets the pid of one that left its connections behind, and the same SSL*. */
+static void test_pid_reuse(struct sensor *s, int method)
+{
+	struct capture_opts o = defaults;
+	unsigned same = 0;
+	pid_t pid;
+
+	o.method = method;
+	if (sensor_open(s, &o, copy, &libssl))
+		return;
+	child_start(s, "leaver");
+	child_go(s);
+	child_wait(s, false);
+	child_end(s);
+	pid = child_pid(s);
+	child_start_as(s, "leaver", pid);
+	if (s->child < 0) {
+		snprintf(reason, sizeof(reason), "SKIP pid %d was taken: %s", pid, strerror(errno));
+		return;
+	}
+	child_go(s);
+	child_wait(s, false);
+	EXPECT(s->child == pid && s->n == 8 && s->exits == 1, "%zu connections, %u exits", s->n, s->exits);
+	for (size_t i = 0; i < 4; i++)
+		for (size_t j = 4; j < s->n; j++)
+			same += s->tracks[i].conn.ssl == s->tracks[j].conn.ssl;
+	EXPECT(same == 4, "%u of 4 pointers are the same", same);
+	EXPECT(!total(s, offsetof(struct stream, bad)) && !total(s, offsetof(struct stream, gaps)), "joined");
+	capture_collect(s->c);
+	drain(s);
+	for (size_t i = 0; i < s->n; i++)
+		EXPECT(s->tracks[i].closes == (i < 4), "connection %zu: %u closes", i, s->tracks[i].closes);
+	child_end(s);
+}
+
 /* The same process, another program: its connections are new, the old ones end. */
 static void test_exec(struct sensor *s, int method)
 {
@@ -1169,14 +1240,14 @@ static void test_exec(struct sensor *s, int method)
 	child_end(s);
 }
 
-/* A table of two: the rest is counted. */
+/* A table of four, of which one process gets two: the rest is counted. */
 static void test_full_table(struct sensor *s, int method)
 {
 	struct capture_opts o = defaults;
 	struct ev_stats st;
 
 	o.method = method;
-	o.max_conns = 2;
+	o.max_conns = 4;
 	if (sensor_open(s, &o, copy, &libssl))
 		return;
 	child_start(s, "leaver");
@@ -1184,6 +1255,9 @@ static void test_full_table(struct sensor *s, int method)
 	child_wait(s, false);
 	EXPECT(s->n == 2 && !capture_stats(s->c, &st) && st.lost_events[EV_LOSS_CONNS] == 2 && st.lost_bytes[EV_LOSS_CONNS] == 2000, "table");
 	child_end(s);
+	capture_collect(s->c);
+	for (uint32_t i = 0; i < o.max_conns; i++)
+		EXPECT(!s->conns[i].id, "slot %u is taken", i);
 }
 
 static void test_sockets(struct sensor *s, int method)
@@ -1364,6 +1438,7 @@ static const struct {
 	{ "an excluded process", test_exclude, BEST },
 	{ "more calls in flight than are followed", test_deep, ALL },
 	{ "processes that leave free their connections", test_exit, ALL },
+	{ "a pid used again", test_pid_reuse, BEST },
 	{ "a process that executes another program", test_exec, BEST },
 	{ "a full connection table", test_full_table, BEST },
 	{ "the socket of a connection", test_sockets, ALL },

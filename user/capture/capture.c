@@ -83,6 +83,7 @@ static int load(struct capture *c)
 		return -errno;
 	choose_programs(c);
 	c->bpf->rodata->max_call_bytes = c->opts.max_call_bytes;
+	c->bpf->rodata->max_conns_proc = max - max / 2;
 	per_conn[0] = c->bpf->maps.conns;
 	per_conn[1] = c->bpf->maps.slots;
 	per_conn[2] = c->bpf->maps.refs;
@@ -431,11 +432,11 @@ void capture_collect(struct capture *c)
 	auto_mem struct ev_proc *dead = NULL;
 	struct ev_proc key, *last = NULL;
 	size_t n = 0, room = 0;
-	uint64_t exited;
+	uint32_t state[2]; /* struct proc_state: exited first */
 
 	while (!bpf_map_get_next_key(procs, last, &key)) {
 		last = &key;
-		if (bpf_map_lookup_elem(procs, &key, &exited) || (!exited && !gone(&key)))
+		if (bpf_map_lookup_elem(procs, &key, state) || (!state[0] && !gone(&key)))
 			continue;
 		if (n == room) {
 			struct ev_proc *more = reallocarray(dead, room ? 2 * room : 16, sizeof(*dead));

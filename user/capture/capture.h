@@ -22,8 +22,8 @@ extern const struct feature_row features[FEAT_MAX_];
 
 struct capture_opts {
 	uint64_t ring_bytes; /* data ring, power of two, at least 256 KiB */
-	uint32_t max_conns;
-	uint64_t max_call_bytes;
+	uint32_t max_conns; /* one process may have half of them */
+	uint64_t max_call_bytes; /* of one SSL call; the rest is counted */
 	int method; /* -1: the best; else an enum capture_method to force, for tests */
 };
 
