@@ -8,6 +8,10 @@ CC ?= gcc
 CLANG ?= clang
 BPFTOOL ?= bpftool
 VERSION := $(shell cat VERSION)
+SUBMAKE = $(MAKE) --no-print-directory -j$(shell nproc)
+# One short line per step; V=1 shows the commands.
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-7s %s\n' $(1) '$(2)')
 
 PKGS := libbpf libelf zlib libcrypto libssl libprotobuf-c libhs sqlite3 libcurl yaml-0.1 libutf8proc libseccomp libcap-ng libxxhash
 CFLAGS ?= -O2 -g
@@ -48,7 +52,7 @@ E2E_BINS := $(patsubst tests/e2e/%.c,$(B)/tests/e2e/%,$(wildcard tests/e2e/*.c))
 .SECONDARY:
 
 all: deps ## build everything (installs what is missing, as root)
-	@$(MAKE) --no-print-directory programs
+	@$(SUBMAKE) programs
 .PHONY: programs
 programs: $(PROGRAM_BINS) $(COLLECTOR)
 
@@ -58,31 +62,38 @@ deps:
 # --- generated sources
 $(G)/proto/earshot.pb-c.c $(G)/proto/earshot.pb-c.h &: proto/earshot.proto
 	@mkdir -p $(G)
-	protoc-c --proto_path=. --c_out=$(G) $<
+	$(call say,PROTOC,$@)
+	$(Q)protoc-c --proto_path=. --c_out=$(G) $<
 
 $(B)/bpf/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h)
 	@mkdir -p $(@D)
-	$(CLANG) $(BPF_CFLAGS) -c $< -o $@
+	$(call say,BPF,$@)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@
 
 # A skeleton is one BPF object linked from several sources that share maps.
 BPF_capture := tls sock exec
 BPF_discover := vma
 $(B)/bpf/capture.o: $(BPF_capture:%=$(B)/bpf/%.bpf.o)
-	$(BPFTOOL) gen object $@ $^
+	$(call say,LINKBPF,$@)
+	$(Q)$(BPFTOOL) gen object $@ $^
 $(B)/bpf/discover.o: $(BPF_discover:%=$(B)/bpf/%.bpf.o)
-	$(BPFTOOL) gen object $@ $^
+	$(call say,LINKBPF,$@)
+	$(Q)$(BPFTOOL) gen object $@ $^
 $(G)/%.skel.h: $(B)/bpf/%.o
 	@mkdir -p $(@D)
-	$(BPFTOOL) gen skeleton $< name $*_bpf >$@
+	$(call say,SKEL,$@)
+	$(Q)$(BPFTOOL) gen skeleton $< name $*_bpf >$@
 
 # --- objects and programs
 $(OBJS) $(MAINS:%.c=$(B)/%.o): | $(GEN)
 
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -c $< -o $@
+	$(call say,CC,$@)
+	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -c $< -o $@
 $(G)/%.pb-c.o: $(G)/%.pb-c.c
-	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -Wno-shadow -c $< -o $@
+	$(call say,CC,$@)
+	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -Wno-shadow -c $< -o $@
 
 $(LIB): $(OBJS)
 	@rm -f $@
@@ -90,17 +101,20 @@ $(LIB): $(OBJS)
 
 define program
 $(B)/$(firstword $(subst =, ,$(1))): $(B)/$(filter %/main_$(lastword $(subst =, ,$(1))).o,$(MAINS:%.c=%.o)) $(LIB)
-	$$(CC) $$(LDFLAGS) -o $$@ $$^ $$(LIBS)
+	$$(call say,LINK,$$@)
+	$$(Q)$$(CC) $$(LDFLAGS) -o $$@ $$^ $$(LIBS)
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
 
 $(COLLECTOR): $(patsubst %.c,$(B)/%.o,$(wildcard tools/collector/*.c)) $(LIB)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 $(patsubst %.c,$(B)/%.o,$(wildcard tools/collector/*.c)): | $(GEN)
 
 DOCS := $(B)/earshot-docs
 $(DOCS): $(B)/tools/docs/docs.o $(LIB)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 $(B)/tools/docs/docs.o: | $(GEN)
 
 docs: deps $(DOCS) ## print docs/reference.md from the tables
@@ -118,26 +132,29 @@ $(TEST_LIB): $(TEST_OBJS)
 	@ar rcs $@ $^
 $(B)/tests/unit/%: tests/unit/%.c $(B)/tests/nomem.o $(TEST_LIB) $(LIB) | $(GEN)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) -Itests $(ALL_CFLAGS) $(LDFLAGS) $(WRAP) -o $@ $< $(B)/tests/nomem.o $(TEST_LIB) $(LIB) -lcmocka $(LIBS)
+	$(call say,TEST,$@)
+	$(Q)$(CC) $(CPPFLAGS) -Itests $(ALL_CFLAGS) $(LDFLAGS) $(WRAP) -o $@ $< $(B)/tests/nomem.o $(TEST_LIB) $(LIB) -lcmocka $(LIBS)
 FUZZ_MAIN := tests/fuzz/replay.c # tests/fuzz/run puts libFuzzer here
 $(B)/tests/fuzz/%: tests/fuzz/%.c $(filter %.c,$(FUZZ_MAIN)) $(TEST_LIB) $(LIB) | $(GEN)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) -Itests $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< $(FUZZ_MAIN) $(TEST_LIB) $(LIB) $(LIBS)
+	$(call say,TEST,$@)
+	$(Q)$(CC) $(CPPFLAGS) -Itests $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< $(FUZZ_MAIN) $(TEST_LIB) $(LIB) $(LIBS)
 $(B)/tests/e2e/%: tests/e2e/%.c $(LIB) | $(GEN)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) -Itests $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< $(LIB) $(LIBS)
+	$(call say,TEST,$@)
+	$(Q)$(CC) $(CPPFLAGS) -Itests $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< $(LIB) $(LIBS)
 
 test-bins: programs $(DOCS) $(UNIT) $(FUZZ) $(E2E_BINS)
 
 check: ## run every test (root: end to end on the real kernel too)
 	@tools/deps.sh build test
-	@$(MAKE) --no-print-directory test-bins
+	@$(SUBMAKE) test-bins
 	@tests/e2e/prepare $(B)
 	@tests/run $(B)
 
 e2e: ## only the end-to-end tests
 	@tools/deps.sh build test
-	@$(MAKE) --no-print-directory test-bins
+	@$(SUBMAKE) test-bins
 	@tests/e2e/prepare $(B)
 	@tests/run $(B) e2e
 
@@ -146,13 +163,13 @@ run: all ## run the sensor in the foreground, printing alerts
 
 demo: ## one minute: sensor, TLS inference server, real clients, collector
 	@tools/deps.sh build test
-	@$(MAKE) --no-print-directory programs
+	@$(SUBMAKE) programs
 	@tests/e2e/prepare $(B)
 	@tools/demo $(B)
 
 bench: ## capture and detection benchmarks, as ratios in one run
 	@tools/deps.sh build test bench
-	@$(MAKE) --no-print-directory programs
+	@$(SUBMAKE) programs
 	@tests/bench/run $(B)
 
 fuzz: ## fuzz each parser for FUZZ_SECONDS (60) with libFuzzer
