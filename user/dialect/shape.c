@@ -11,13 +11,29 @@ static uint32_t hash_of(const char *prefix, const char *path)
 	return json_path_hash(joined);
 }
 
+static void add_wild(struct shapes *s, struct shape_ref ref)
+{
+	const char *star = strchr(ref.row->path, '*');
+	struct shape_wild *w = &s->wild[s->n_wild];
+	int n;
+
+	assert(s->n_wild < SHAPES_WILD);
+	s->n_wild++;
+	w->ref = ref;
+	w->any = star[1] == '*';
+	w->tail = star + 1 + w->any;
+	w->tail_len = strlen(w->tail);
+	n = snprintf(w->head, sizeof(w->head), "%s%.*s", ref.shape->prefix, (int)(star - ref.row->path), ref.row->path);
+	assert(n >= 0 && (size_t)n < sizeof(w->head));
+	w->head_len = (size_t)n;
+}
+
 static void add(struct shapes *s, const struct shape *shape, const struct shape_row *row)
 {
 	struct shape_ref ref = { .shape = shape, .row = row };
 
 	if (strchr(row->path, '*')) {
-		assert(s->n_wild < SHAPES_WILD);
-		s->wild[s->n_wild++] = ref;
+		add_wild(s, ref);
 		return;
 	}
 	ref.hash = hash_of(shape->prefix, row->path);
@@ -42,28 +58,22 @@ static void build(struct shapes *s)
 	s->ready = true;
 }
 
-/* path is prefix and then, for the one run of stars in it, pattern. */
-static bool wild_match(const struct shape_ref *ref, const char *path)
+static bool wild_match(const struct shape_wild *w, const char *path, size_t len)
 {
-	const char *pattern = ref->row->path, *star = strchr(pattern, '*');
-	size_t prefix = strlen(ref->shape->prefix), before = (size_t)(star - pattern), len;
-	bool any = star[1] == '*';
-	const char *after = star + (any ? 2 : 1);
+	size_t between = len - w->head_len - w->tail_len;
 
-	if (strncmp(path, ref->shape->prefix, prefix))
+	/* The first and the last byte tell most of them apart. */
+	if (len <= w->head_len + w->tail_len || path[0] != w->head[0] || path[len - 1] != w->tail[w->tail_len - 1])
 		return false;
-	path += prefix;
-	if (strncmp(path, pattern, before))
+	if (memcmp(path + len - w->tail_len, w->tail, w->tail_len) || memcmp(path, w->head, w->head_len))
 		return false;
-	path += before;
-	len = strlen(path);
-	if (len <= strlen(after) || strcmp(path + len - strlen(after), after))
-		return false;
-	return any || strcspn(path, ".[") >= len - strlen(after);
+	return w->any || strcspn(path + w->head_len, ".[") >= between;
 }
 
 static const struct shape_ref *find(struct shapes *s, const struct json_event *e)
 {
+	size_t len;
+
 	for (size_t i = e->path_hash % SHAPES_SLOTS; s->slots[i].shape; i = (i + 1) % SHAPES_SLOTS) {
 		const struct shape_ref *ref = &s->slots[i];
 		size_t prefix = strlen(ref->shape->prefix);
@@ -72,9 +82,10 @@ static const struct shape_ref *find(struct shapes *s, const struct json_event *e
 		    !strcmp(e->path + prefix, ref->row->path))
 			return ref;
 	}
+	len = strlen(e->path);
 	for (size_t i = 0; i < s->n_wild; i++)
-		if (wild_match(&s->wild[i], e->path))
-			return &s->wild[i];
+		if (wild_match(&s->wild[i], e->path, len))
+			return &s->wild[i].ref;
 	return NULL;
 }
 

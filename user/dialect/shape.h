@@ -26,11 +26,21 @@ struct shape {
 
 #define SHAPES_SLOTS 512 /* power of two, at least twice the rows */
 #define SHAPES_WILD 48
+#define SHAPE_HEAD_MAX 64
 
 struct shape_ref {
 	uint32_t hash;
 	const struct shape *shape; /* NULL: free */
 	const struct shape_row *row;
+};
+
+/* A row with stars: the path begins with head, ends with tail and has something between them. */
+struct shape_wild {
+	struct shape_ref ref;
+	char head[SHAPE_HEAD_MAX];
+	const char *tail;
+	size_t head_len, tail_len;
+	bool any; /* any number of keys between */
 };
 
 /* Shapes that make up one document. The index is filled at first use and never changes again: static per dialect, for the
@@ -41,7 +51,7 @@ struct shapes {
 	size_t n;
 	bool ready;
 	size_t n_wild;
-	struct shape_ref wild[SHAPES_WILD];
+	struct shape_wild wild[SHAPES_WILD];
 	struct shape_ref slots[SHAPES_SLOTS];
 };
 
