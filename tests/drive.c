@@ -457,8 +457,8 @@ static int feed_pieces(const struct driver *d, void *p, struct span bytes, size_
 int drive(const struct driver *d, const char *arg, const struct drive_step *steps, size_t n_steps,
 	  size_t piece, struct evlog *log)
 {
+	static struct guard g; /* kept: mapping costs more than most runs */
 	size_t most = 1;
-	struct guard g;
 	void *p;
 	int err = d->open(&p, log, arg);
 
@@ -467,7 +467,11 @@ int drive(const struct driver *d, const char *arg, const struct drive_step *step
 	for (size_t i = 0; i < n_steps; i++)
 		most = MAX(most, steps[i].bytes.len);
 	piece = MIN(piece, most);
-	g = guard_new(piece);
+	if (g.room < piece) {
+		if (g.map)
+			guard_free(&g);
+		g = guard_new(piece);
+	}
 	for (size_t i = 0; i < n_steps && !err; i++) {
 		err = feed_pieces(d, p, steps[i].bytes, piece, &g);
 		if (!err && steps[i].gap)
@@ -476,14 +480,13 @@ int drive(const struct driver *d, const char *arg, const struct drive_step *step
 	if (!err)
 		d->end(p);
 	d->free(p);
-	guard_free(&g);
 	return err;
 }
 
 void drive_fuzz(const struct driver *d, struct span data)
 {
+	static struct evlog whole, cut;
 	struct drive_step steps[2] = { 0 };
-	struct evlog whole = { 0 }, cut = { 0 };
 	size_t n_args = 0, gap_at;
 
 	while (d->args[n_args])
@@ -502,6 +505,6 @@ void drive_fuzz(const struct driver *d, struct span data)
 			cut.p);
 		abort();
 	}
-	evlog_free(&whole);
-	evlog_free(&cut);
+	evlog_clear(&whole);
+	evlog_clear(&cut);
 }

@@ -103,6 +103,12 @@ void evlog_piece(struct evlog *l, const char *tag, struct span s)
 	evlog_text(l, s);
 }
 
+void evlog_clear(struct evlog *l)
+{
+	l->len = 0;
+	l->in_text = false;
+}
+
 void evlog_free(struct evlog *l)
 {
 	if (l->p)

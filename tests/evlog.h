@@ -24,4 +24,6 @@ void evlog_text(struct evlog *l, struct span s);
 void evlog_piece(struct evlog *l, const char *tag, struct span s);
 /* Ends the open line. */
 void evlog_end(struct evlog *l);
+/* Empties it, keeping the block. */
+void evlog_clear(struct evlog *l);
 void evlog_free(struct evlog *l);
