@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0) */
-/* bpf/conn.bpf.h - the life of a connection: found by process and SSL*, opened at its first bytes, ended once.
- * A struct ev_conn never goes away, but its slot may be given to another connection: whoever changes one checks the id.
+/* bpf/conn.bpf.h - the life of a connection: found by process and SSL*, opened at its first bytes,
+ * ended once. A struct ev_conn never goes away, but its slot may be given to another connection:
+ * whoever changes one checks the id.
  */
 #pragma once
 
 #include "bpf/maps.bpf.h"
 
 __u64 last_conn __weak; /* the latest connection id given out */
-const volatile __u32 max_conns_proc __weak = 1; /* of one process, so that none can take the whole table (set) */
+/* Of one process, so that none can take the whole table (set). */
+const volatile __u32 max_conns_proc __weak = 1;
 
 static __always_inline void proc_of(struct task_struct *task, struct ev_proc *ret)
 {
@@ -64,7 +66,8 @@ static __always_inline void proc_put(struct proc_state *state)
 }
 
 /* A connection of the current task. NULL: excluded, or no room (n bytes are counted as lost). */
-static __always_inline struct ev_conn *conn_open(const struct conn_key *key, const struct ev_sock *sock, __u8 dir, __u64 n)
+static __always_inline struct ev_conn *conn_open(const struct conn_key *key,
+						 const struct ev_sock *sock, __u8 dir, __u64 n)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct task_struct *leader = task->group_leader;
@@ -77,7 +80,8 @@ static __always_inline struct ev_conn *conn_open(const struct conn_key *key, con
 	state = proc_get(&key->proc);
 	if (!state)
 		goto full;
-	if (__sync_fetch_and_add(&state->conns, 1) >= max_conns_proc || bpf_map_pop_elem(&free_slots, &ref.slot)) {
+	if (__sync_fetch_and_add(&state->conns, 1) >= max_conns_proc ||
+	    bpf_map_pop_elem(&free_slots, &ref.slot)) {
 		proc_put(state);
 		goto full;
 	}

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0)
-/* bpf/exec.bpf.c - the end of processes that had connections, and of the connections that they leave behind. */
+/* bpf/exec.bpf.c - the end of processes that had connections, and of the connections that they
+ * leave behind. */
 #include "bpf/conn.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -27,7 +28,8 @@ static __always_inline int gone(const struct ev_proc *proc)
 	return 0;
 }
 
-/* In do_exit(), after the thread was taken from signal->live. Two last threads at once may both find 0. */
+/* In do_exit(), after the thread was taken from signal->live. Two last threads at once may both
+ * find 0. */
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(proc_exit, struct task_struct *task)
 {
@@ -50,8 +52,9 @@ int BPF_PROG(proc_exec, struct task_struct *task)
 	return gone(&proc);
 }
 
-/* Run by user space (BPF_PROG_TEST_RUN) for a connection whose process is gone, so that every connection ends in one place.
- * Never attached. Not a syscall program: those sleep, and may not use a queue.
+/* Run by user space (BPF_PROG_TEST_RUN) for a connection whose process is gone, so that every
+ * connection ends in one place. Never attached. Not a syscall program: those sleep, and may not use
+ * a queue.
  */
 SEC("raw_tp")
 int conn_reap(struct bpf_raw_tracepoint_args *ctx)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0) */
-/* bpf/kernel.bpf.h - the few kernel structs that the capture programs read. Only the members named here; their offsets come
- * from the running kernel's BTF when the program is loaded (CO-RE), so the build needs no kernel headers and no BTF.
+/* bpf/kernel.bpf.h - the few kernel structs that the capture programs read. Only the members named
+ * here; their offsets come from the running kernel's BTF when the program is loaded (CO-RE), so the
+ * build needs no kernel headers and no BTF.
  */
 #pragma once
 
@@ -10,14 +11,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include <bpf/bpf_helpers.h>
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
-#define AF_INET 2
-#define AF_INET6 10
-#define IPPROTO_TCP 6
+#define AF_INET	      2
+#define AF_INET6      10
+#define IPPROTO_TCP   6
 #define IPPROTO_MPTCP 262
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)

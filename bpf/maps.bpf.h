@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0) */
-/* bpf/maps.bpf.h - the maps that the capture programs share. Weak, so that each object may include them and the linker keeps
- * one of each. Sizes marked (set) are set before the load.
+/* bpf/maps.bpf.h - the maps that the capture programs share. Weak, so that each object may include
+ * them and the linker keeps one of each. Sizes marked (set) are set before the load.
  */
 #pragma once
 
@@ -9,7 +9,7 @@
 
 struct proc_state {
 	__u32 exited; /* 1 once its last thread is gone */
-	__u32 conns; /* live ones */
+	__u32 conns;  /* live ones */
 };
 
 struct conn_key {
@@ -128,9 +128,10 @@ static __always_inline void count_loss(enum ev_loss why, __u64 bytes)
 	COUNT(lost_bytes[why], bytes);
 }
 
-/* How to submit a record: quietly, unless the consumer sleeps for long or the ring begins its second half. Only an eighth of
- * the ring past the half wakes: one wakeup can cost more than the rest of a probe, and a consumer that got it needs no other.
- * Call after the reserve: it moved the producer position that a consumer checks between setting asleep and sleeping.
+/* How to submit a record: quietly, unless the consumer sleeps for long or the ring begins its
+ * second half. Only an eighth of the ring past the half wakes: one wakeup can cost more than the
+ * rest of a probe, and a consumer that got it needs no other. Call after the reserve: it moved the
+ * producer position that a consumer checks between setting asleep and sleeping.
  */
 static __always_inline __u64 wake_flags(void *ring)
 {

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0)
-/* bpf/sock.bpf.c - which socket does an SSL call use? A send or receive that a thread makes below a call in flight is that
- * call's. The evidence is kept with the call; tls.bpf.c weighs it when the call returns.
- * Kernel: trace/events/sock.h, sock_send_length and sock_recv_length, 6.3.
+/* bpf/sock.bpf.c - which socket does an SSL call use? A send or receive that a thread makes below a
+ * call in flight is that call's. The evidence is kept with the call; tls.bpf.c weighs it when the
+ * call returns. Kernel: trace/events/sock.h, sock_send_length and sock_recv_length, 6.3.
  */
 #include "bpf/maps.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-/* How far below a call the system call may be. A call that another stack (a coroutine) left behind is hardly ever so near. */
+/* How far below a call the system call may be. A call that another stack (a coroutine) left behind
+ * is hardly ever so near. */
 #define STACK_MAX (64 << 10)
 
 /* ::ffff:0:0/96, RFC 4291 section 2.5.5.2 */

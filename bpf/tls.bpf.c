@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0)
 /* bpf/tls.bpf.c - copies the plaintext of SSL calls, at their return, into the data ring.
- * One set of programs for all probe sites: the attach cookie (enum ev_site) says what arguments and result mean.
- * Data goes straight into the reserved record: a scratch buffer per CPU would mix threads, for uprobe programs can be preempted.
+ * One set of programs for all probe sites: the attach cookie (enum ev_site) says what arguments and
+ * result mean. Data goes straight into the reserved record: a scratch buffer per CPU would mix
+ * threads, for uprobe programs can be preempted.
  */
 #include "bpf/compat.bpf.h"
 #include "bpf/conn.bpf.h"
@@ -9,7 +10,7 @@
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 #define CHUNK_MAX 16384ULL /* the largest record's payload: what a TLS record holds */
-#define VOTES_MAX 8 /* how many contrary sightings a connection's socket withstands */
+#define VOTES_MAX 8	   /* how many contrary sightings a connection's socket withstands */
 
 const volatile __u64 max_call_bytes = 16 << 20;
 
@@ -27,7 +28,8 @@ struct copy {
 	__u64 lost; /* out */
 };
 
-static __always_inline enum ev_loss put(const struct ev_hdr *hdr, const void *src, __u64 n, const __u64 room)
+static __always_inline enum ev_loss put(const struct ev_hdr *hdr, const void *src, __u64 n,
+					const __u64 room)
 {
 	struct ev_hdr *r = bpf_ringbuf_reserve(&data_ring, sizeof(*r) + room, 0);
 
@@ -100,8 +102,8 @@ static __always_inline bool same_sock(const struct ev_sock *a, const struct ev_s
 	return x[0] == y[0] && x[1] == y[1] && x[2] == y[2] && x[3] == y[3] && x[4] == y[4];
 }
 
-/* The first sighting counts at once, for it is nearly always right; later ones outvote it when it was not (a callback that
- * used another socket). true: the connection's socket changed.
+/* The first sighting counts at once, for it is nearly always right; later ones outvote it when it
+ * was not (a callback that used another socket). true: the connection's socket changed.
  */
 static __always_inline bool vote(struct ev_conn *c, const struct ev_sock *sock)
 {
@@ -146,7 +148,8 @@ static __always_inline void passed(const struct call *call, __u8 dir, __u64 n)
 	}
 	pos = __sync_fetch_and_add(&c->pos[dir & 1], n);
 	if (!id || c->id != id) {
-		/* Freed by another thread under our feet, and the slot may be somebody else's by now. */
+		/* Freed by another thread under our feet, and the slot may be somebody else's by
+		 * now. */
 		__sync_fetch_and_add(&c->pos[dir & 1], -n);
 		return;
 	}
@@ -190,15 +193,17 @@ static __always_inline struct call *call_at(struct calls *cs, __u64 sp)
 	return NULL;
 }
 
-/* A call's bytes will be missing where nobody can say: its connection ends, rather than join what does not belong. */
+/* A call's bytes will be missing where nobody can say: its connection ends, rather than join what
+ * does not belong. */
 static __always_inline void missed(__u64 ssl)
 {
 	count_loss(EV_LOSS_NESTED, 0);
 	conn_end_ssl(ssl);
 }
 
-/* Room for a call at sp. When all is taken, one further down the stack has not returned and hardly will (longjmp); those further
- * up are live, and the first of them carries what the application itself reads or writes: they stay.
+/* Room for a call at sp. When all is taken, one further down the stack has not returned and hardly
+ * will (longjmp); those further up are live, and the first of them carries what the application
+ * itself reads or writes: they stay.
  */
 static __always_inline struct call *call_room(struct calls *cs, __u64 sp)
 {
@@ -224,14 +229,16 @@ static __always_inline bool enter(struct pt_regs *ctx)
 	struct calls *cs;
 	__u32 site;
 
-	cs = bpf_task_storage_get(&in_flight, bpf_get_current_task_btf(), NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	cs = bpf_task_storage_get(&in_flight, bpf_get_current_task_btf(), NULL,
+				  BPF_LOCAL_STORAGE_GET_F_CREATE);
 	call = cs ? call_room(cs, sp) : NULL;
 	if (!call) {
 		missed(ssl);
 		return false;
 	}
 	site = bpf_get_attach_cookie(ctx);
-	barrier_var(fourth); /* both are read: the verifier wants constant offsets into the registers */
+	/* Both are read: the verifier wants constant offsets into the registers. */
+	barrier_var(fourth);
 	barrier_var(fifth);
 	*call = (struct call){
 		.sp = sp,
@@ -276,7 +283,8 @@ static __always_inline void leave(struct pt_regs *ctx)
 	}
 	if (!n)
 		return;
-	passed(&call, call.site == EV_SITE_READ || call.site == EV_SITE_READ_EX ? EV_READ : EV_WRITE, n);
+	passed(&call,
+	       call.site == EV_SITE_READ || call.site == EV_SITE_READ_EX ? EV_READ : EV_WRITE, n);
 }
 
 /* Literal results: 1 spares the return leg. */

@@ -1,6 +1,7 @@
-/* tests/e2e/capture.c - real OpenSSL under the loaded BPF programs, by every attach method: each byte is compared with what
- * the peers sent. Prints TAP. Both ends run in a child process, on a private copy of libssl: a file of its own, so that nobody
- * else's calls count. EARSHOT_REQUIRE_BPF=1: not being able to load is a failure, not a skip.
+/* tests/e2e/capture.c - real OpenSSL under the loaded BPF programs, by every attach method: each
+ * byte is compared with what the peers sent. Prints TAP. Both ends run in a child process, on a
+ * private copy of libssl: a file of its own, so that nobody else's calls count.
+ * EARSHOT_REQUIRE_BPF=1: not being able to load is a failure, not a skip.
  */
 #include <arpa/inet.h>
 #include <cap-ng.h>
@@ -34,7 +35,7 @@
 #include "capture/ring.h"
 #include "capture/survey.h"
 
-#define MIB (1 << 20)
+#define MIB	 (1 << 20)
 #define SALT_LEN 8 /* a stream begins with its salt, then byte i is pattern(salt, i) */
 #define BIO_ROOM (8 * MIB)
 
@@ -43,7 +44,8 @@ static uint8_t pattern(uint64_t salt, uint64_t i)
 	return (uint8_t)((i * UINT64_C(0x9e3779b97f4a7c15) + salt) >> 29);
 }
 
-/* --- the peers: a child process, told what to do by one byte at a time on stdin; prints its counts when asked */
+/* --- the peers: a child process, told what to do by one byte at a time on stdin; prints its counts
+ * when asked */
 
 struct end {
 	SSL *ssl;
@@ -52,7 +54,7 @@ struct end {
 
 struct peer_report {
 	uint64_t calls, bytes; /* successful ones, of reads and writes together */
-	uint64_t a, b; /* what the scenario says */
+	uint64_t a, b;	       /* what the scenario says */
 	uint16_t port[2];
 	uint16_t pad[2];
 };
@@ -82,8 +84,10 @@ static void make_contexts(void)
 	MUST(X509_sign(cert, key, EVP_sha256()));
 	server_ctx = SSL_CTX_new(TLS_server_method());
 	client_ctx = SSL_CTX_new(TLS_client_method());
-	MUST(SSL_CTX_use_certificate(server_ctx, cert) == 1 && SSL_CTX_use_PrivateKey(server_ctx, key) == 1);
-	/* Session tickets would be read by the first SSL_read: nothing wrong with it, but calls are counted here. */
+	MUST(SSL_CTX_use_certificate(server_ctx, cert) == 1 &&
+	     SSL_CTX_use_PrivateKey(server_ctx, key) == 1);
+	/* Session tickets would be read by the first SSL_read: nothing wrong with it, but calls are
+	 * counted here. */
 	SSL_CTX_set_num_tickets(server_ctx, 0);
 	X509_free(cert);
 	EVP_PKEY_free(key);
@@ -205,8 +209,9 @@ static void tell(void)
 /* Every interesting size, both ways, plain and _ex. */
 static void peer_sizes(void)
 {
-	static const size_t sizes[] = { 8, 1, 2, 255, 256, 257, 1000, 1023, 1024, 1025, 4095, 4096, 4097, 16383, 16384, 16385, 17000,
-					65536, MIB, 4 * MIB };
+	static const size_t sizes[] = { 8,     1,     2,     255,   256,  257,	  1000,
+					1023,  1024,  1025,  4095,  4096, 4097,	  16383,
+					16384, 16385, 17000, 65536, MIB,  4 * MIB };
 	struct end e[2];
 	size_t done;
 
@@ -338,7 +343,8 @@ static void peer_steps(void)
 	end_free(&e[1]);
 }
 
-/* TLS inside TLS, depth deep: only the innermost is written to; each carries the records of the one inside. */
+/* TLS inside TLS, depth deep: only the innermost is written to; each carries the records of the one
+ * inside. */
 static void nested(int depth)
 {
 	struct end e[2], inner[2];
@@ -404,7 +410,8 @@ static void peer_execer(void)
 static void tcp_pair(int family, struct end e[2], uint16_t *port)
 {
 	struct sockaddr_storage sa = { .ss_family = (sa_family_t)family };
-	socklen_t len = family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
+	socklen_t len =
+	    family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
 	int listener = socket(family, SOCK_STREAM, 0), a = socket(family, SOCK_STREAM, 0), b;
 
 	if (family == AF_INET)
@@ -416,17 +423,21 @@ static void tcp_pair(int family, struct end e[2], uint16_t *port)
 	MUST(!connect(a, (struct sockaddr *)&sa, len));
 	b = accept(listener, NULL, NULL);
 	MUST(b >= 0);
-	*port = ntohs(((struct sockaddr_in *)&sa)->sin_port); /* at the same place in both families */
+	*port =
+	    ntohs(((struct sockaddr_in *)&sa)->sin_port); /* at the same place in both families */
 	pair_over_fds(e, a, b);
 }
 
-/* OpenSSL calls this inside SSL_read and SSL_write: the application uses another socket there, now and then. */
-static void use_other_socket(int written, int version, int type, const void *buf, size_t len, SSL *ssl, void *fd)
+/* OpenSSL calls this inside SSL_read and SSL_write: the application uses another socket there, now
+ * and then. */
+static void use_other_socket(int written, int version, int type, const void *buf, size_t len,
+			     SSL *ssl, void *fd)
 {
 	static unsigned n;
 
 	(void)version, (void)type, (void)buf, (void)len, (void)ssl;
-	/* When reading this comes after the receive: it is the last that the call is seen to use. */
+	/* When reading this comes after the receive: it is the last that the call is seen to use.
+	 */
 	if (!written && n++ % 3 == 0)
 		MUST(write(*(int *)fd, "x", 1) == 1);
 }
@@ -460,18 +471,24 @@ static void peer_sockets(void)
 /* Confined so that only reading, writing and leaving are left, as a careful server is. */
 static void peer_confined(void)
 {
-	/* The last four are for memory; a return probe's own system call is not among them. */
-	static const unsigned allowed[] = { SYS_read, SYS_write, SYS_exit_group, SYS_brk, SYS_mmap, SYS_munmap, SYS_madvise };
-	struct sock_filter code[ARRAY_SIZE(allowed) + 3] = { BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)) };
+	/* The last four are for memory; the system call of return probes is not among them. */
+	static const unsigned allowed[] = { SYS_read, SYS_write,  SYS_exit_group, SYS_brk,
+					    SYS_mmap, SYS_munmap, SYS_madvise };
+	struct sock_filter code[ARRAY_SIZE(allowed) + 3] = { BPF_STMT(
+	    BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)) };
 	struct sock_fprog filter = { ARRAY_SIZE(code), code };
 	struct end e[2];
 
 	for (size_t i = 0; i < ARRAY_SIZE(allowed); i++)
-		code[1 + i] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, allowed[i], ARRAY_SIZE(allowed) - i, 0);
-	code[ARRAY_SIZE(code) - 2] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
-	code[ARRAY_SIZE(code) - 1] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+		code[1 + i] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, allowed[i],
+							   ARRAY_SIZE(allowed) - i, 0);
+	code[ARRAY_SIZE(code) - 2] =
+	    (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
+	code[ARRAY_SIZE(code) - 1] =
+	    (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
 	pair_over_bios(e);
-	MUST(!prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) && !prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter));
+	MUST(!prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) &&
+	     !prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter));
 	for (int i = 0; i < 10; i++)
 		send_between(&e[0], &e[1], 20000, i & 1);
 	end_free(&e[0]);
@@ -493,7 +510,8 @@ static void *chatter(void *arg)
 		for (size_t j = 0; j < n; j++) {
 			uint64_t at = e->written + j;
 
-			buf[j] = at < SALT_LEN ? (uint8_t)(e->salt >> 8 * at) : pattern(e->salt, at);
+			buf[j] =
+			    at < SALT_LEN ? (uint8_t)(e->salt >> 8 * at) : pattern(e->salt, at);
 		}
 		MUST(SSL_write(e->ssl, buf, (int)n) == (int)n);
 		e->written += n;
@@ -525,21 +543,24 @@ static void peer_threads(void)
 	wait_go();
 }
 
-/* Functions of this program that are probed as if they were OpenSSL's, for what the real ones cannot be made to do. */
+/* Functions of this program that are probed as if they were OpenSSL's, for what the real ones
+ * cannot be made to do. */
 __attribute__((noinline, noclone)) static int fake_write(void *ssl, const void *buf, int n)
 {
 	__asm__ volatile("" : "+r"(ssl), "+r"(buf), "+r"(n));
 	return n;
 }
 
-__attribute__((noinline, noclone)) static ssize_t fake_sendfile(void *ssl, int fd, off_t off, size_t n, int flags)
+__attribute__((noinline, noclone)) static ssize_t fake_sendfile(void *ssl, int fd, off_t off,
+								size_t n, int flags)
 {
 	__asm__ volatile("" : "+r"(ssl), "+r"(fd), "+r"(off), "+r"(n), "+r"(flags));
 	return (ssize_t)n;
 }
 
 /* More bytes done than asked for: a process that lies. */
-__attribute__((noinline, noclone)) static int fake_read_ex(void *ssl, void *buf, size_t n, size_t *done)
+__attribute__((noinline, noclone)) static int fake_read_ex(void *ssl, void *buf, size_t n,
+							   size_t *done)
 {
 	__asm__ volatile("" : "+r"(ssl), "+r"(buf), "+r"(n));
 	*done = n + 1;
@@ -549,7 +570,8 @@ __attribute__((noinline, noclone)) static int fake_read_ex(void *ssl, void *buf,
 static void peer_fakes(void)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE), done;
-	uint8_t *p = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint8_t *p =
+	    mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	struct end e = { .ssl = (SSL *)UINT64_C(0x1234560) };
 
 	MUST(p != MAP_FAILED && !munmap(p + page, page));
@@ -567,10 +589,11 @@ static const struct {
 	const char *name;
 	void (*run)(void);
 } peers[] = {
-	{ "sizes", peer_sizes },     { "retry", peer_retry },	  { "reuse", peer_reuse },     { "flood", peer_flood },
-	{ "steps", peer_steps },     { "nested", peer_nested },	  { "deep", peer_deep },       { "leaver", peer_leaver },
-	{ "execer", peer_execer },
-	{ "sockets", peer_sockets }, { "confined", peer_confined }, { "threads", peer_threads }, { "fakes", peer_fakes },
+	{ "sizes", peer_sizes },     { "retry", peer_retry },	    { "reuse", peer_reuse },
+	{ "flood", peer_flood },     { "steps", peer_steps },	    { "nested", peer_nested },
+	{ "deep", peer_deep },	     { "leaver", peer_leaver },	    { "execer", peer_execer },
+	{ "sockets", peer_sockets }, { "confined", peer_confined }, { "threads", peer_threads },
+	{ "fakes", peer_fakes },
 };
 
 static int peer_main(const char *name)
@@ -597,7 +620,7 @@ struct stream {
 	uint64_t bytes, gaps;
 	uint64_t salt;
 	uint64_t hash; /* of all bytes, FNV-1a */
-	uint64_t bad; /* bytes that differ from the pattern, positions that run backwards */
+	uint64_t bad;  /* bytes that differ from the pattern, positions that run backwards */
 	bool any;
 };
 
@@ -620,7 +643,8 @@ struct sensor {
 	int to, from; /* the child's stdin and stdout */
 	struct track tracks[STREAMS_MAX];
 	size_t n;
-	unsigned exits, orphans; /* orphans: data before its open, or of a connection that was never opened */
+	unsigned exits,
+	    orphans; /* orphans: data before its open, or of a connection that was never opened */
 	struct peer_report said;
 };
 
@@ -634,7 +658,8 @@ static char reason[256]; /* why the current test fails */
 #define EXPECT(cond, ...)                                                                          \
 	do {                                                                                       \
 		if (!(cond) && !reason[0]) {                                                       \
-			int at_ = snprintf(reason, sizeof(reason), "line %d: %s: ", __LINE__, #cond); \
+			int at_ =                                                                  \
+			    snprintf(reason, sizeof(reason), "line %d: %s: ", __LINE__, #cond);    \
 			snprintf(reason + at_, sizeof(reason) - (size_t)at_, "" __VA_ARGS__);      \
 		}                                                                                  \
 	} while (0)
@@ -682,7 +707,8 @@ static void on_data(void *ctx, struct span r)
 	struct track *t = track_of(s, h->conn, false);
 	struct stream *st;
 
-	EXPECT(h->kind == EV_DATA && h->len <= r.len - sizeof(*h), "kind %u, %u of %zu bytes", h->kind, h->len, r.len);
+	EXPECT(h->kind == EV_DATA && h->len <= r.len - sizeof(*h), "kind %u, %u of %zu bytes",
+	       h->kind, h->len, r.len);
 	if (h->tgid != (uint32_t)s->child)
 		return;
 	if (!t) {
@@ -736,7 +762,8 @@ static void sensor_close(struct sensor *s)
 }
 
 /* 0, or the error of capture_new() with its sentence in reason. */
-static int sensor_open(struct sensor *s, const struct capture_opts *o, const char *path, const struct survey *survey)
+static int sensor_open(struct sensor *s, const struct capture_opts *o, const char *path,
+		       const struct survey *survey)
 {
 	char why[200] = "";
 	int fd, err;
@@ -752,16 +779,22 @@ static int sensor_open(struct sensor *s, const struct capture_opts *o, const cha
 	EXPECT(!err, "ring_new %d", err);
 	err = ring_new(&s->control, s->fds.control_ring, s->fds.control_ring_bytes);
 	EXPECT(!err, "ring_new %d", err);
-	s->conns = mmap(NULL, s->fds.max_conns * sizeof(*s->conns), PROT_READ, MAP_SHARED, s->fds.conns, 0);
-	s->slots = mmap(NULL, s->fds.max_conns * sizeof(*s->slots), PROT_READ | PROT_WRITE, MAP_SHARED, s->fds.slots, 0);
+	s->conns = mmap(NULL, s->fds.max_conns * sizeof(*s->conns), PROT_READ, MAP_SHARED,
+			s->fds.conns, 0);
+	s->slots = mmap(NULL, s->fds.max_conns * sizeof(*s->slots), PROT_READ | PROT_WRITE,
+			MAP_SHARED, s->fds.slots, 0);
 	s->wake = mmap(NULL, sizeof(*s->wake), PROT_READ | PROT_WRITE, MAP_SHARED, s->fds.wake, 0);
-	EXPECT(s->conns != MAP_FAILED && s->slots != MAP_FAILED && s->wake != MAP_FAILED, "mmap: %s", strerror(errno));
-	EXPECT(mmap(NULL, sizeof(*s->conns), PROT_READ | PROT_WRITE, MAP_SHARED, s->fds.conns, 0) == MAP_FAILED, "conns is writable");
+	EXPECT(s->conns != MAP_FAILED && s->slots != MAP_FAILED && s->wake != MAP_FAILED,
+	       "mmap: %s", strerror(errno));
+	EXPECT(mmap(NULL, sizeof(*s->conns), PROT_READ | PROT_WRITE, MAP_SHARED, s->fds.conns, 0) ==
+		   MAP_FAILED,
+	       "conns is writable");
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	s->key = (struct inode_key){ .ino = 1 };
 	err = capture_attach(s->c, &s->key, fd, survey);
 	EXPECT(!err, "capture_attach: %s", strerror(-err));
-	EXPECT(capture_attach(s->c, &s->key, fd, survey) == -EEXIST && capture_attached(s->c) == 1, "attached twice");
+	EXPECT(capture_attach(s->c, &s->key, fd, survey) == -EEXIST && capture_attached(s->c) == 1,
+	       "attached twice");
 	close(fd);
 	return 0;
 }
@@ -769,7 +802,9 @@ static int sensor_open(struct sensor *s, const struct capture_opts *o, const cha
 /* A child with this pid, or with any (0). */
 static pid_t fork_as(pid_t pid)
 {
-	struct clone_args a = { .exit_signal = SIGCHLD, .set_tid = (uintptr_t)&pid, .set_tid_size = pid ? 1 : 0 };
+	struct clone_args a = { .exit_signal = SIGCHLD,
+				.set_tid = (uintptr_t)&pid,
+				.set_tid_size = pid ? 1 : 0 };
 
 	if (!pid)
 		return fork();
@@ -792,7 +827,8 @@ static void child_start_as(struct sensor *s, const char *name, pid_t pid)
 		dup2(from[1], 1);
 		setenv("LD_LIBRARY_PATH", dir, 1);
 		/* With sanitizers: peers leave without freeing, and want freed pointers again. */
-		setenv("ASAN_OPTIONS", "detect_leaks=0:quarantine_size_mb=0:thread_local_quarantine_size_kb=0", 1);
+		setenv("ASAN_OPTIONS",
+		       "detect_leaks=0:quarantine_size_mb=0:thread_local_quarantine_size_kb=0", 1);
 		execl("/proc/self/exe", "capture", "--peer", name, NULL);
 		_exit(127);
 	}
@@ -853,7 +889,9 @@ static pid_t child_pid(const struct sensor *s)
 }
 
 /* A ring with room for all that a peer sends: nothing is lost however slow this machine. */
-static const struct capture_opts defaults = { .ring_bytes = 64 * MIB, .max_conns = 256, .max_call_bytes = 16 * MIB };
+static const struct capture_opts defaults = { .ring_bytes = 64 * MIB,
+					      .max_conns = 256,
+					      .max_call_bytes = 16 * MIB };
 
 static int begin(struct sensor *s, int method, const char *name)
 {
@@ -872,7 +910,8 @@ static uint64_t total(const struct sensor *s, size_t member)
 
 	for (size_t i = 0; i < s->n; i++)
 		for (int d = 0; d < EV_DIR_MAX_; d++)
-			n += *(const uint64_t *)(const void *)((const uint8_t *)&s->tracks[i].s[d] + member);
+			n += *(const uint64_t *)(const void *)((const uint8_t *)&s->tracks[i].s[d] +
+							       member);
 	return n;
 }
 
@@ -885,14 +924,17 @@ static void check_whole(struct sensor *s, bool calls)
 	for (int i = 0; i < EV_LOSS_MAX_; i++)
 		EXPECT(!st.lost_events[i] && !st.lost_bytes[i], "loss %d", i);
 	EXPECT(total(s, offsetof(struct stream, bytes)) == s->said.bytes, "%llu of %llu bytes",
-	       (unsigned long long)total(s, offsetof(struct stream, bytes)), (unsigned long long)s->said.bytes);
-	EXPECT(!total(s, offsetof(struct stream, bad)), "%llu bytes differ", (unsigned long long)total(s, offsetof(struct stream, bad)));
+	       (unsigned long long)total(s, offsetof(struct stream, bytes)),
+	       (unsigned long long)s->said.bytes);
+	EXPECT(!total(s, offsetof(struct stream, bad)), "%llu bytes differ",
+	       (unsigned long long)total(s, offsetof(struct stream, bad)));
 	EXPECT(!total(s, offsetof(struct stream, gaps)), "gaps");
 	EXPECT(!s->orphans, "%u records before their open", s->orphans);
-	EXPECT(st.bytes == s->said.bytes, "counted %llu of %llu bytes", (unsigned long long)st.bytes, (unsigned long long)s->said.bytes);
+	EXPECT(st.bytes == s->said.bytes, "counted %llu of %llu bytes",
+	       (unsigned long long)st.bytes, (unsigned long long)s->said.bytes);
 	if (calls)
-		EXPECT(st.calls == s->said.calls, "counted %llu of %llu calls", (unsigned long long)st.calls,
-		       (unsigned long long)s->said.calls);
+		EXPECT(st.calls == s->said.calls, "counted %llu of %llu calls",
+		       (unsigned long long)st.calls, (unsigned long long)s->said.calls);
 	EXPECT(st.opened == s->n, "%llu opened, %zu seen", (unsigned long long)st.opened, s->n);
 }
 
@@ -901,10 +943,13 @@ static void check_closed(struct sensor *s)
 	for (size_t i = 0; i < s->n; i++) {
 		struct track *t = &s->tracks[i];
 
-		EXPECT(t->opens == 1 && t->closes == 1, "connection %zu: %u opens, %u closes", i, t->opens, t->closes);
+		EXPECT(t->opens == 1 && t->closes == 1, "connection %zu: %u opens, %u closes", i,
+		       t->opens, t->closes);
 		for (int d = 0; d < EV_DIR_MAX_; d++)
-			EXPECT(t->conn.pos[d] - t->conn.lost[d] == t->s[d].bytes && t->conn.pos[d] == t->s[d].next,
-			       "connection %zu direction %d: final position %llu", i, d, (unsigned long long)t->conn.pos[d]);
+			EXPECT(t->conn.pos[d] - t->conn.lost[d] == t->s[d].bytes &&
+				   t->conn.pos[d] == t->s[d].next,
+			       "connection %zu direction %d: final position %llu", i, d,
+			       (unsigned long long)t->conn.pos[d]);
 	}
 }
 
@@ -918,8 +963,10 @@ static void test_sizes(struct sensor *s, int method)
 	check_whole(s, true);
 	check_closed(s);
 	EXPECT(s->n == 2, "%zu connections", s->n);
-	EXPECT(s->tracks[0].conn.tgid == (uint32_t)s->child && s->tracks[0].conn.ppid == (uint32_t)getpid() &&
-		       s->tracks[0].conn.uid == getuid() && !memcmp(s->tracks[0].conn.comm, "exe", 4) && !s->tracks[0].conn.sock.family,
+	EXPECT(s->tracks[0].conn.tgid == (uint32_t)s->child &&
+		   s->tracks[0].conn.ppid == (uint32_t)getpid() &&
+		   s->tracks[0].conn.uid == getuid() && !memcmp(s->tracks[0].conn.comm, "exe", 4) &&
+		   !s->tracks[0].conn.sock.family,
 	       "identity: %s", s->tracks[0].conn.comm);
 	child_end(s);
 }
@@ -948,7 +995,8 @@ static void test_reuse(struct sensor *s, int method)
 		for (size_t j = 0; j < i; j++)
 			again += s->tracks[i].conn.ssl == s->tracks[j].conn.ssl;
 	EXPECT(again > 2, "no pointer was used again after SSL_free"); /* 2 are after SSL_clear */
-	EXPECT(s->n == 10, "%zu connections", s->n); /* 4 pairs, and one of them again after SSL_clear */
+	EXPECT(s->n == 10, "%zu connections",
+	       s->n); /* 4 pairs, and one of them again after SSL_clear */
 	check_whole(s, true);
 	check_closed(s);
 	child_end(s);
@@ -995,9 +1043,11 @@ static void test_flood(struct sensor *s, int method)
 	gaps = total(s, offsetof(struct stream, gaps));
 	for (size_t i = 0; i < s->n; i++)
 		lost += s->tracks[i].conn.lost[EV_READ] + s->tracks[i].conn.lost[EV_WRITE];
-	EXPECT(gaps > 15 * MIB && gaps == st.lost_bytes[EV_LOSS_RING] && gaps == lost, "gaps of %llu bytes, counted %llu and %llu",
-	       (unsigned long long)gaps, (unsigned long long)st.lost_bytes[EV_LOSS_RING], (unsigned long long)lost);
-	EXPECT(total(s, offsetof(struct stream, bytes)) + gaps == s->said.bytes, "seen and lost are not all");
+	EXPECT(gaps > 15 * MIB && gaps == st.lost_bytes[EV_LOSS_RING] && gaps == lost,
+	       "gaps of %llu bytes, counted %llu and %llu", (unsigned long long)gaps,
+	       (unsigned long long)st.lost_bytes[EV_LOSS_RING], (unsigned long long)lost);
+	EXPECT(total(s, offsetof(struct stream, bytes)) + gaps == s->said.bytes,
+	       "seen and lost are not all");
 	EXPECT(!total(s, offsetof(struct stream, bad)), "bytes differ");
 	check_closed(s);
 	child_end(s);
@@ -1017,9 +1067,13 @@ static void test_call_limit(struct sensor *s, int method)
 	child_wait(s, false);
 	EXPECT(!capture_stats(s->c, &st), "stats");
 	/* Writes of 1 and 4 MiB each way; reads come in pieces of 16 KiB. */
-	EXPECT(st.lost_bytes[EV_LOSS_CALL] == 10 * MIB - 400000 && st.lost_events[EV_LOSS_CALL] == 4, "%llu bytes of %llu calls",
-	       (unsigned long long)st.lost_bytes[EV_LOSS_CALL], (unsigned long long)st.lost_events[EV_LOSS_CALL]);
-	EXPECT(total(s, offsetof(struct stream, bytes)) + st.lost_bytes[EV_LOSS_CALL] == s->said.bytes, "seen and lost are not all");
+	EXPECT(st.lost_bytes[EV_LOSS_CALL] == 10 * MIB - 400000 &&
+		   st.lost_events[EV_LOSS_CALL] == 4,
+	       "%llu bytes of %llu calls", (unsigned long long)st.lost_bytes[EV_LOSS_CALL],
+	       (unsigned long long)st.lost_events[EV_LOSS_CALL]);
+	EXPECT(total(s, offsetof(struct stream, bytes)) + st.lost_bytes[EV_LOSS_CALL] ==
+		   s->said.bytes,
+	       "seen and lost are not all");
 	EXPECT(!total(s, offsetof(struct stream, bad)), "bytes differ");
 	child_end(s);
 }
@@ -1046,9 +1100,11 @@ static void test_mute(struct sensor *s, int method)
 	child_go(s);
 	child_wait(s, false);
 	muted += 30000;
-	EXPECT(w->s[EV_WRITE].bytes == 100000 && w->s[EV_READ].bytes == 20000, "turn: %llu written, %llu read",
-	       (unsigned long long)w->s[EV_WRITE].bytes, (unsigned long long)w->s[EV_READ].bytes);
-	/* 2: the direction has turned: nothing is skipped any more, though the word is still there. */
+	EXPECT(w->s[EV_WRITE].bytes == 100000 && w->s[EV_READ].bytes == 20000,
+	       "turn: %llu written, %llu read", (unsigned long long)w->s[EV_WRITE].bytes,
+	       (unsigned long long)w->s[EV_READ].bytes);
+	/* 2: the direction has turned: nothing is skipped any more, though the word is still there.
+	 */
 	child_go(s);
 	child_wait(s, false);
 	EXPECT(w->s[EV_WRITE].bytes == 200000, "a new turn is muted");
@@ -1063,12 +1119,15 @@ static void test_mute(struct sensor *s, int method)
 	child_go(s);
 	child_wait(s, false);
 	EXPECT(w->s[EV_WRITE].bytes == 300000, "muted by a foreign word");
-	EXPECT(!capture_stats(s->c, &st) && st.lost_bytes[EV_LOSS_MUTED] == muted, "%llu bytes muted",
-	       (unsigned long long)st.lost_bytes[EV_LOSS_MUTED]);
-	EXPECT(total(s, offsetof(struct stream, gaps)) == muted - 20000, "gaps"); /* the 20,000 read were the last so far */
-	EXPECT(s->conns[w->conn.slot].id == w->conn.id && s->conns[w->conn.slot].lost[EV_WRITE] == 60000 &&
-		       s->conns[w->conn.slot].pos[EV_WRITE] == 360000,
-	       "conns says %llu lost of %llu", (unsigned long long)s->conns[w->conn.slot].lost[EV_WRITE],
+	EXPECT(!capture_stats(s->c, &st) && st.lost_bytes[EV_LOSS_MUTED] == muted,
+	       "%llu bytes muted", (unsigned long long)st.lost_bytes[EV_LOSS_MUTED]);
+	EXPECT(total(s, offsetof(struct stream, gaps)) == muted - 20000,
+	       "gaps"); /* the 20,000 read were the last so far */
+	EXPECT(s->conns[w->conn.slot].id == w->conn.id &&
+		   s->conns[w->conn.slot].lost[EV_WRITE] == 60000 &&
+		   s->conns[w->conn.slot].pos[EV_WRITE] == 360000,
+	       "conns says %llu lost of %llu",
+	       (unsigned long long)s->conns[w->conn.slot].lost[EV_WRITE],
 	       (unsigned long long)s->conns[w->conn.slot].pos[EV_WRITE]);
 	EXPECT(!total(s, offsetof(struct stream, bad)), "bytes differ");
 }
@@ -1082,11 +1141,14 @@ static void test_exclude(struct sensor *s, int method)
 	EXPECT(!capture_exclude(s->c, s->child), "exclude");
 	child_go(s);
 	child_wait(s, false);
-	EXPECT(!s->n && !s->orphans && !capture_stats(s->c, &st) && !st.calls && !st.opened && !st.records, "captured although excluded");
+	EXPECT(!s->n && !s->orphans && !capture_stats(s->c, &st) && !st.calls && !st.opened &&
+		   !st.records,
+	       "captured although excluded");
 	EXPECT(!capture_include(s->c, s->child), "include");
 	child_go(s);
 	child_wait(s, false);
-	EXPECT(s->n == 2 && !capture_stats(s->c, &st) && st.bytes == 100000, "not captured after include");
+	EXPECT(s->n == 2 && !capture_stats(s->c, &st) && st.bytes == 100000,
+	       "not captured after include");
 }
 
 static void test_nested(struct sensor *s, int method)
@@ -1115,18 +1177,22 @@ static void test_nested(struct sensor *s, int method)
 		return;
 	for (int i = 0; i < 2; i++) {
 		EXPECT(!inner[i]->s[0].bad && !inner[i]->s[1].bad, "inner bytes differ");
-		EXPECT(inner[i]->s[EV_WRITE].bytes == (i ? 200000u : 500u) && inner[i]->s[EV_READ].bytes == (i ? 500u : 200000u), "inner");
-		/* The records of the inner connection, with its handshake; what one end wrote, the other read. */
+		EXPECT(inner[i]->s[EV_WRITE].bytes == (i ? 200000u : 500u) &&
+			   inner[i]->s[EV_READ].bytes == (i ? 500u : 200000u),
+		       "inner");
+		/* The records of the inner connection, with its handshake; what one end wrote, the
+		 * other read. */
 		EXPECT(outer[i]->s[EV_WRITE].bytes > inner[i]->s[EV_WRITE].bytes &&
-			       outer[i]->s[EV_WRITE].hash == outer[!i]->s[EV_READ].hash &&
-			       outer[i]->s[EV_WRITE].bytes == outer[!i]->s[EV_READ].bytes,
+			   outer[i]->s[EV_WRITE].hash == outer[!i]->s[EV_READ].hash &&
+			   outer[i]->s[EV_WRITE].bytes == outer[!i]->s[EV_READ].bytes,
 		       "outer");
 	}
 	EXPECT(!capture_stats(s->c, &st) && !st.lost_events[EV_LOSS_NESTED], "lost calls");
 	child_end(s);
 }
 
-/* More calls in flight than are followed: counted, and no connection goes on as if nothing had been missed. */
+/* More calls in flight than are followed: counted, and no connection goes on as if nothing had been
+ * missed. */
 static void test_deep(struct sensor *s, int method)
 {
 	struct ev_stats st;
@@ -1136,16 +1202,20 @@ static void test_deep(struct sensor *s, int method)
 	child_go(s);
 	child_wait(s, false);
 	EXPECT(!capture_stats(s->c, &st) && st.lost_events[EV_LOSS_NESTED] > 0, "nothing lost");
-	/* The application's own calls are followed; those that its calls make deep down gave way. */
+	/* The application's own calls are followed; those that its calls make deep down gave way.
+	 */
 	for (size_t i = 0; i < s->n; i++)
 		if (s->tracks[i].conn.ssl == s->said.a || s->tracks[i].conn.ssl == s->said.b)
-			EXPECT(!s->tracks[i].s[0].bad && !s->tracks[i].s[1].bad && s->tracks[i].s[EV_WRITE].bytes >= 500, "inner bytes differ");
+			EXPECT(!s->tracks[i].s[0].bad && !s->tracks[i].s[1].bad &&
+				   s->tracks[i].s[EV_WRITE].bytes >= 500,
+			       "inner bytes differ");
 	EXPECT(!total(s, offsetof(struct stream, gaps)), "gaps");
 	EXPECT(st.closed > 0 && st.opened == s->n, "nothing closed");
 	child_end(s);
 }
 
-/* Ten processes of four connections each leave without a word; a table of eight has room for them one after the other. */
+/* Ten processes of four connections each leave without a word; a table of eight has room for them
+ * one after the other. */
 static void test_exit(struct sensor *s, int method)
 {
 	struct capture_opts o = defaults;
@@ -1162,7 +1232,8 @@ static void test_exit(struct sensor *s, int method)
 		child_wait(s, false);
 		capture_collect(s->c);
 		drain(s);
-		EXPECT(s->n == 4 && !s->tracks[0].closes, "%zu connections, collected alive?", s->n);
+		EXPECT(s->n == 4 && !s->tracks[0].closes, "%zu connections, collected alive?",
+		       s->n);
 		child_end(s);
 		s->child = child_pid(s);
 		drain(s);
@@ -1177,8 +1248,10 @@ static void test_exit(struct sensor *s, int method)
 	}
 	for (uint32_t i = 0; i < o.max_conns; i++)
 		live += !!s->conns[i].id;
-	EXPECT(!capture_stats(s->c, &st) && st.opened == 40 && st.closed == 40 && !st.lost_events[EV_LOSS_CONNS] && !live,
-	       "%llu opened, %llu closed, %u in the table", (unsigned long long)st.opened, (unsigned long long)st.closed, live);
+	EXPECT(!capture_stats(s->c, &st) && st.opened == 40 && st.closed == 40 &&
+		   !st.lost_events[EV_LOSS_CONNS] && !live,
+	       "%llu opened, %llu closed, %u in the table", (unsigned long long)st.opened,
+	       (unsigned long long)st.closed, live);
 }
 
 /* A process gets the pid of one that left its connections behind, and the same SSL*. */
@@ -1203,16 +1276,19 @@ static void test_pid_reuse(struct sensor *s, int method)
 	}
 	child_go(s);
 	child_wait(s, false);
-	EXPECT(s->child == pid && s->n == 8 && s->exits == 1, "%zu connections, %u exits", s->n, s->exits);
+	EXPECT(s->child == pid && s->n == 8 && s->exits == 1, "%zu connections, %u exits", s->n,
+	       s->exits);
 	for (size_t i = 0; i < 4; i++)
 		for (size_t j = 4; j < s->n; j++)
 			same += s->tracks[i].conn.ssl == s->tracks[j].conn.ssl;
 	EXPECT(same == 4, "%u of 4 pointers are the same", same);
-	EXPECT(!total(s, offsetof(struct stream, bad)) && !total(s, offsetof(struct stream, gaps)), "joined");
+	EXPECT(!total(s, offsetof(struct stream, bad)) && !total(s, offsetof(struct stream, gaps)),
+	       "joined");
 	capture_collect(s->c);
 	drain(s);
 	for (size_t i = 0; i < s->n; i++)
-		EXPECT(s->tracks[i].closes == (i < 4), "connection %zu: %u closes", i, s->tracks[i].closes);
+		EXPECT(s->tracks[i].closes == (i < 4), "connection %zu: %u closes", i,
+		       s->tracks[i].closes);
 	child_end(s);
 }
 
@@ -1233,7 +1309,8 @@ static void test_exec(struct sensor *s, int method)
 	capture_collect(s->c);
 	drain(s);
 	for (size_t i = 0; i < s->n; i++)
-		EXPECT(s->tracks[i].closes == (i < 2), "connection %zu: %u closes", i, s->tracks[i].closes);
+		EXPECT(s->tracks[i].closes == (i < 2), "connection %zu: %u closes", i,
+		       s->tracks[i].closes);
 	EXPECT(!capture_stats(s->c, &st) && st.opened == 6 && st.closed == 2, "counts");
 	child_end(s);
 }
@@ -1251,7 +1328,9 @@ static void test_full_table(struct sensor *s, int method)
 	child_start(s, "leaver");
 	child_go(s);
 	child_wait(s, false);
-	EXPECT(s->n == 2 && !capture_stats(s->c, &st) && st.lost_events[EV_LOSS_CONNS] == 2 && st.lost_bytes[EV_LOSS_CONNS] == 2000, "table");
+	EXPECT(s->n == 2 && !capture_stats(s->c, &st) && st.lost_events[EV_LOSS_CONNS] == 2 &&
+		   st.lost_bytes[EV_LOSS_CONNS] == 2000,
+	       "table");
 	child_end(s);
 	capture_collect(s->c);
 	for (uint32_t i = 0; i < o.max_conns; i++)
@@ -1284,11 +1363,14 @@ static void test_sockets(struct sensor *s, int method)
 		}
 		EXPECT(!memcmp(k->local, lo, 16) && !memcmp(k->remote, lo, 16), "addresses");
 		for (int j = 0; j < 2; j++)
-			seen[j] += (k->family == AF_INET) == !j &&
-				   (k->local_port == s->said.port[j] || k->remote_port == s->said.port[j]);
-		EXPECT(s->tracks[i].socks == 0, "the socket was known when the connection opened, and stayed");
+			seen[j] +=
+			    (k->family == AF_INET) == !j &&
+			    (k->local_port == s->said.port[j] || k->remote_port == s->said.port[j]);
+		EXPECT(s->tracks[i].socks == 0,
+		       "the socket was known when the connection opened, and stayed");
 	}
-	EXPECT(seen[0] == 2 && seen[1] == 2 && seen[2] == 2, "%u IPv4, %u IPv6, %u unknown", seen[0], seen[1], seen[2]);
+	EXPECT(seen[0] == 2 && seen[1] == 2 && seen[2] == 2, "%u IPv4, %u IPv6, %u unknown",
+	       seen[0], seen[1], seen[2]);
 	child_end(s);
 }
 
@@ -1305,8 +1387,10 @@ static void test_fakes(struct sensor *s, int method)
 	child_wait(s, false);
 	EXPECT(!capture_stats(s->c, &st), "stats");
 	EXPECT(st.lost_events[EV_LOSS_FAULT] == 1 && st.lost_bytes[EV_LOSS_FAULT] == 150, "fault");
-	EXPECT(st.lost_events[EV_LOSS_SENDFILE] == 1 && st.lost_bytes[EV_LOSS_SENDFILE] == 250, "sendfile");
-	EXPECT(s->n == 1 && s->tracks[0].s[EV_WRITE].bytes == 600 && s->tracks[0].s[EV_WRITE].gaps == 400 && !s->tracks[0].s[EV_WRITE].bad,
+	EXPECT(st.lost_events[EV_LOSS_SENDFILE] == 1 && st.lost_bytes[EV_LOSS_SENDFILE] == 250,
+	       "sendfile");
+	EXPECT(s->n == 1 && s->tracks[0].s[EV_WRITE].bytes == 600 &&
+		   s->tracks[0].s[EV_WRITE].gaps == 400 && !s->tracks[0].s[EV_WRITE].bad,
 	       "%llu bytes, gaps of %llu", (unsigned long long)s->tracks[0].s[EV_WRITE].bytes,
 	       (unsigned long long)s->tracks[0].s[EV_WRITE].gaps);
 	EXPECT(!s->tracks[0].s[EV_READ].any && st.bytes == 1000, "believed a lie");
@@ -1320,7 +1404,8 @@ static int wakeups(int epoll, int ms)
 	return epoll_wait(epoll, &e, 1, ms);
 }
 
-/* Asleep: the next record wakes the consumer, once. Awake: records are silent until the ring is half full. */
+/* Asleep: the next record wakes the consumer, once. Awake: records are silent until the ring is
+ * half full. */
 static void test_wake(struct sensor *s, int method)
 {
 	struct epoll_event in = { .events = EPOLLIN };
@@ -1332,7 +1417,8 @@ static void test_wake(struct sensor *s, int method)
 	if (sensor_open(s, &o, copy, &libssl))
 		return;
 	child_start(s, "steps");
-	EXPECT(!epoll_ctl(epoll, EPOLL_CTL_ADD, s->fds.data_ring, &in), "epoll_ctl: %s", strerror(errno));
+	EXPECT(!epoll_ctl(epoll, EPOLL_CTL_ADD, s->fds.data_ring, &in), "epoll_ctl: %s",
+	       strerror(errno));
 	child_go(s);
 	child_wait(s, true);
 	EXPECT(!wakeups(epoll, 0) && ring_pending(s->data) > 200000, "woken although awake");
@@ -1352,7 +1438,8 @@ static void test_wake(struct sensor *s, int method)
 	EXPECT(!wakeups(epoll, 0) && ring_pending(s->data) < MIB / 2, "woken below the half");
 	child_go(s);
 	child_wait(s, true);
-	EXPECT(wakeups(epoll, 0) == 1 && ring_pending(s->data) > MIB / 2, "not woken past the half");
+	EXPECT(wakeups(epoll, 0) == 1 && ring_pending(s->data) > MIB / 2,
+	       "not woken past the half");
 }
 
 static void test_detach(struct sensor *s, int method)
@@ -1368,7 +1455,7 @@ static void test_detach(struct sensor *s, int method)
 	EXPECT(!s->n && !capture_stats(s->c, &st) && !st.calls, "captured after detach");
 }
 
-/* The monitor's capabilities, and no user id: all that session and multi take. */
+/* No user id, two capabilities: all that session and multi take. */
 static void test_capabilities(struct sensor *s, int method)
 {
 	int status = -1;
@@ -1377,7 +1464,8 @@ static void test_capabilities(struct sensor *s, int method)
 	(void)s;
 	if (!pid) {
 		capng_clear(CAPNG_SELECT_BOTH);
-		capng_updatev(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH, -1);
+		capng_updatev(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_BPF, CAP_PERFMON,
+			      -1);
 		if (capng_change_id(65534, 65534, CAPNG_DROP_SUPP_GRP | CAPNG_CLEAR_BOUNDING))
 			_exit(20);
 		if (begin(s, method, "retry")) {
@@ -1408,15 +1496,16 @@ static void test_unprivileged(struct sensor *s, int method)
 		capng_updatev(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_BPF, -1);
 		if (capng_change_id(65534, 65534, CAPNG_DROP_SUPP_GRP | CAPNG_CLEAR_BOUNDING))
 			_exit(20);
-		_exit(begin(s, method, "retry") && strstr(reason, "CAP_PERFMON is missing") ? 0 : 21);
+		_exit(begin(s, method, "retry") && strstr(reason, "CAP_PERFMON is missing") ? 0
+											    : 21);
 	}
 	waitpid(pid, &status, 0);
 	EXPECT(WIFEXITED(status) && !WEXITSTATUS(status), "status %x", status);
 }
 
-#define ALL ((1 << CAPTURE_METHOD_MAX_) - 1)
+#define ALL	((1 << CAPTURE_METHOD_MAX_) - 1)
 #define NO_PERF (ALL & ~(1 << CAPTURE_PERF)) /* perf probes take CAP_SYS_ADMIN */
-#define BEST 0 /* only what capture_new() chooses by itself */
+#define BEST	0			     /* only what capture_new() chooses by itself */
 
 static const struct {
 	const char *name;
@@ -1442,7 +1531,7 @@ static const struct {
 	{ "the socket of a connection", test_sockets, ALL },
 	{ "a sleeping consumer is woken once", test_wake, BEST },
 	{ "detach", test_detach, ALL },
-	{ "without root: BPF, PERFMON, SYS_PTRACE, DAC_READ_SEARCH", test_capabilities, NO_PERF },
+	{ "without root: CAP_BPF and CAP_PERFMON", test_capabilities, NO_PERF },
 	{ "a missing capability is named", test_unprivileged, BEST },
 };
 
@@ -1454,7 +1543,8 @@ static uint64_t file_offset(const void *p, char *path, size_t path_size)
 	char line[512], name[400];
 
 	while (f && fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "%lx-%lx %*s %lx %*s %*s %399s", &from, &to, &at, name) != 4 || want < from || want >= to)
+		if (sscanf(line, "%lx-%lx %*s %lx %*s %*s %399s", &from, &to, &at, name) != 4 ||
+		    want < from || want >= to)
 			continue;
 		if (path)
 			snprintf(path, path_size, "%s", name);
@@ -1502,14 +1592,18 @@ static void prepare(void)
 		abort();
 	close(fd);
 	add_site(&itself, file_offset((const void *)(uintptr_t)fake_write, NULL, 0), EV_SITE_WRITE);
-	add_site(&itself, file_offset((const void *)(uintptr_t)fake_sendfile, NULL, 0), EV_SITE_SENDFILE);
-	add_site(&itself, file_offset((const void *)(uintptr_t)fake_read_ex, NULL, 0), EV_SITE_READ_EX);
+	add_site(&itself, file_offset((const void *)(uintptr_t)fake_sendfile, NULL, 0),
+		 EV_SITE_SENDFILE);
+	add_site(&itself, file_offset((const void *)(uintptr_t)fake_read_ex, NULL, 0),
+		 EV_SITE_READ_EX);
 }
 
 /* Method, or -1 for the best. Returns which it is, or an error. */
 static int loads(int method, char *why, size_t why_size)
 {
-	struct capture_opts o = { .ring_bytes = MIB, .max_conns = 16, .max_call_bytes = MIB, .method = method };
+	struct capture_opts o = {
+		.ring_bytes = MIB, .max_conns = 16, .max_call_bytes = MIB, .method = method
+	};
 	struct capture *c = NULL;
 	int err = capture_new(&c, &o, why, why_size);
 
@@ -1527,8 +1621,8 @@ static void verdict(int method, const char *name, const char *skip)
 	if (failed)
 		printf("# %s\n", reason);
 	failures += failed;
-	printf("%s %u - %s: %s%s%s\n", failed ? "not ok" : "ok", ++n_tests, capture_method_names[method], name, skip ? " # SKIP " : "",
-	       skip ? skip : "");
+	printf("%s %u - %s: %s%s%s\n", failed ? "not ok" : "ok", ++n_tests,
+	       capture_method_names[method], name, skip ? " # SKIP " : "", skip ? skip : "");
 }
 
 static void run(size_t i, int method)

@@ -1,5 +1,5 @@
-/* tests/unit/test_ring.c - the ring consumer against a ring that this test plays the kernel for, in a memfd.
- * The kernel maps its data twice; a file cannot, so each byte is written at both places.
+/* tests/unit/test_ring.c - the ring consumer against a ring that this test plays the kernel for, in
+ * a memfd. The kernel maps its data twice; a file cannot, so each byte is written at both places.
  */
 #include <setjmp.h>
 #include <stdarg.h>

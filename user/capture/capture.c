@@ -1,5 +1,5 @@
-/* user/capture/capture.c - the loaded BPF programs, their maps, and the files that they are attached to.
- * Owns all of them: freeing a struct capture leaves no probe, map or link behind.
+/* user/capture/capture.c - the loaded BPF programs, their maps, and the files that they are
+ * attached to. Owns all of them: freeing a struct capture leaves no probe, map or link behind.
  */
 #include "capture/capture.h"
 
@@ -19,9 +19,9 @@
 #include "capture/features.h"
 #include "capture/link.h"
 
-#define RING_BYTES_MIN (256 << 10)
+#define RING_BYTES_MIN	   (256 << 10)
 #define CONTROL_RING_BYTES (1 << 20) /* 5,000 events */
-#define TICKS_APART 2 /* between a start time and what /proc says of it, by rounding */
+#define TICKS_APART	   2 /* between a start time and what /proc says of it, by rounding */
 
 const char *const capture_method_names[CAPTURE_METHOD_MAX_] = {
 	[CAPTURE_SESSION] = "uprobe.session",
@@ -65,8 +65,8 @@ static void choose_programs(struct capture *c)
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		bpf_program__set_autoload(rows[i].prog, rows[i].used);
-		bpf_program__set_expected_attach_type(rows[i].prog,
-						      (enum bpf_attach_type)link_attach_type(c->method, rows[i].leg));
+		bpf_program__set_expected_attach_type(
+		    rows[i].prog, (enum bpf_attach_type)link_attach_type(c->method, rows[i].leg));
 	}
 	bpf_program__set_autoload(b->progs.sock_sent, c->has[FEAT_SOCK_LENGTH]);
 	bpf_program__set_autoload(b->progs.sock_received, c->has[FEAT_SOCK_LENGTH]);
@@ -103,10 +103,12 @@ static int load(struct capture *c)
 	return err;
 }
 
-/* Links the programs that watch the whole host, hands out the free slots, shares the connection table read-only. */
+/* Links the programs that watch the whole host, hands out the free slots, shares the connection
+ * table read-only. */
 static int start(struct capture *c)
 {
-	int conns = bpf_map__fd(c->bpf->maps.conns), free_slots = bpf_map__fd(c->bpf->maps.free_slots);
+	int conns = bpf_map__fd(c->bpf->maps.conns),
+	    free_slots = bpf_map__fd(c->bpf->maps.free_slots);
 	struct capture_bpf *b = c->bpf;
 	void *p;
 	int err;
@@ -140,7 +142,8 @@ static int start(struct capture *c)
 	return b->links.sock_received ? 0 : -errno;
 }
 
-__attribute__((format(printf, 4, 5))) static int fail(int err, char *why, size_t why_size, const char *fmt, ...)
+__attribute__((format(printf, 4, 5))) static int fail(int err, char *why, size_t why_size,
+						      const char *fmt, ...)
 {
 	va_list ap;
 
@@ -153,16 +156,20 @@ __attribute__((format(printf, 4, 5))) static int fail(int err, char *why, size_t
 /* The first that the kernel has, or the one that was asked for. */
 static int choose_method(struct capture *c, char *why, size_t why_size)
 {
-	static const enum feature needed[] = { [CAPTURE_SESSION] = FEAT_UPROBE_SESSION, [CAPTURE_MULTI] = FEAT_UPROBE_MULTI };
+	static const enum feature needed[] = {
+		[CAPTURE_SESSION] = FEAT_UPROBE_SESSION, [CAPTURE_MULTI] = FEAT_UPROBE_MULTI
+	};
 
 	if (c->opts.method >= 0) {
 		c->method = (enum capture_method)c->opts.method;
 		if (c->method < ARRAY_SIZE(needed) && !c->has[needed[c->method]])
-			return fail(-EOPNOTSUPP, why, why_size, "the kernel lacks %s: needs Linux %s", features[needed[c->method]].name,
-				    features[needed[c->method]].since);
+			return fail(
+			    -EOPNOTSUPP, why, why_size, "the kernel lacks %s: needs Linux %s",
+			    features[needed[c->method]].name, features[needed[c->method]].since);
 		return 0;
 	}
-	for (c->method = 0; c->method < ARRAY_SIZE(needed) && !c->has[needed[c->method]]; c->method++)
+	for (c->method = 0; c->method < ARRAY_SIZE(needed) && !c->has[needed[c->method]];
+	     c->method++)
 		;
 	return 0;
 }
@@ -179,12 +186,15 @@ static int learn(struct capture *c, char *why, size_t why_size)
 		err = feature_probe(f);
 		if (err == -EPERM)
 			return fail(err, why, why_size,
-				    "bpf() is not permitted although the capabilities are there: a container's seccomp filter or user namespace?");
+				    "bpf() is not permitted although the capabilities are there: a "
+				    "container's seccomp filter or user namespace?");
 		if (err < 0)
-			return fail(err, why, why_size, "cannot probe the kernel for %s: %s", features[f].name, strerror(-err));
+			return fail(err, why, why_size, "cannot probe the kernel for %s: %s",
+				    features[f].name, strerror(-err));
 		c->has[f] = err;
 		if (!c->has[f] && features[f].required)
-			return fail(-EOPNOTSUPP, why, why_size, "the kernel lacks %s: needs Linux %s, for %s", features[f].name,
+			return fail(-EOPNOTSUPP, why, why_size,
+				    "the kernel lacks %s: needs Linux %s, for %s", features[f].name,
 				    features[f].since, features[f].gives);
 	}
 	err = choose_method(c, why, why_size);
@@ -193,12 +203,15 @@ static int learn(struct capture *c, char *why, size_t why_size)
 	err = feature_return_probes(c->method);
 	if (!err)
 		return fail(-EOPNOTSUPP, why, why_size,
-			    "this kernel kills processes under seccomp at a return probe (Linux 6.11 to 6.13): update the kernel");
+			    "this kernel kills processes under seccomp at a return probe (Linux "
+			    "6.11 to 6.13): update the kernel");
 	if (err == -EACCES || err == -EPERM)
-		return fail(-EPERM, why, why_size, "cannot attach a probe by %s: needs CAP_SYS_ADMIN on this kernel",
+		return fail(-EPERM, why, why_size,
+			    "cannot attach a probe by %s: needs CAP_SYS_ADMIN on this kernel",
 			    capture_method_names[c->method]);
 	if (err < 0)
-		return fail(-EOPNOTSUPP, why, why_size, "cannot attach a probe by %s: %s", capture_method_names[c->method], strerror(-err));
+		return fail(-EOPNOTSUPP, why, why_size, "cannot attach a probe by %s: %s",
+			    capture_method_names[c->method], strerror(-err));
 	c->has[FEAT_RETURN_PROBES] = true;
 	return 0;
 }
@@ -208,10 +221,13 @@ int capture_new(struct capture **ret, const struct capture_opts *o, char *why, s
 	auto_free(capture) struct capture *c = NULL;
 	int err;
 
-	if (o->ring_bytes < RING_BYTES_MIN || o->ring_bytes > UINT32_MAX || (o->ring_bytes & (o->ring_bytes - 1)) || !o->max_conns ||
+	if (o->ring_bytes < RING_BYTES_MIN || o->ring_bytes > UINT32_MAX ||
+	    (o->ring_bytes & (o->ring_bytes - 1)) || !o->max_conns ||
 	    o->method >= CAPTURE_METHOD_MAX_)
-		return fail(-EINVAL, why, why_size, "ring size must be a power of two of at least %d KiB, connections at least one",
-			    RING_BYTES_MIN >> 10);
+		return fail(
+		    -EINVAL, why, why_size,
+		    "ring size must be a power of two of at least %d KiB, connections at least one",
+		    RING_BYTES_MIN >> 10);
 	c = calloc(1, sizeof(*c));
 	if (!c)
 		return fail(-ENOMEM, why, why_size, "out of memory");
@@ -221,15 +237,18 @@ int capture_new(struct capture **ret, const struct capture_opts *o, char *why, s
 		return err;
 	c->n_cpus = libbpf_num_possible_cpus();
 	if (c->n_cpus < 0)
-		return fail(c->n_cpus, why, why_size, "cannot count the CPUs: %s", strerror(-c->n_cpus));
+		return fail(c->n_cpus, why, why_size, "cannot count the CPUs: %s",
+			    strerror(-c->n_cpus));
 	err = load(c);
 	if (err && c->has[FEAT_SOCK_LENGTH]) {
 		c->has[FEAT_SOCK_LENGTH] = false;
 		err = load(c);
 	}
 	if (err)
-		return fail(err == -EPERM ? err : -EOPNOTSUPP, why, why_size, "the kernel refused the BPF programs (Linux 5.17 or later is needed): %s",
-			    strerror(-err));
+		return fail(
+		    err == -EPERM ? err : -EOPNOTSUPP, why, why_size,
+		    "the kernel refused the BPF programs (Linux 5.17 or later is needed): %s",
+		    strerror(-err));
 	err = start(c);
 	if (err)
 		return fail(err, why, why_size, "cannot set up capture: %s", strerror(-err));
@@ -305,12 +324,14 @@ static struct probed_file **find(struct capture *c, const struct inode_key *key)
 {
 	struct probed_file **f = &c->files;
 
-	while (*f && ((*f)->key.dev != key->dev || (*f)->key.ino != key->ino || (*f)->key.generation != key->generation))
+	while (*f && ((*f)->key.dev != key->dev || (*f)->key.ino != key->ino ||
+		      (*f)->key.generation != key->generation))
 		f = &(*f)->next;
 	return f;
 }
 
-int capture_attach(struct capture *c, const struct inode_key *key, int file_fd, const struct survey *s)
+int capture_attach(struct capture *c, const struct inode_key *key, int file_fd,
+		   const struct survey *s)
 {
 	auto_free(file) struct probed_file *f = NULL;
 	struct place data[SURVEY_SITES_MAX], end[SURVEY_SITES_MAX];
@@ -340,13 +361,17 @@ int capture_attach(struct capture *c, const struct inode_key *key, int file_fd, 
 		return -ENOMEM;
 	f->key = *key;
 	/* First what ends connections, so that none is opened that could not be closed. */
-	err = links_add(&f->links, entry, LEG_ENTRY, bpf_program__fd(b->progs.tls_end), file_fd, end, n_end);
+	err = links_add(&f->links, entry, LEG_ENTRY, bpf_program__fd(b->progs.tls_end), file_fd,
+			end, n_end);
 	if (!err && c->method == CAPTURE_SESSION) {
-		err = links_add(&f->links, c->method, LEG_BOTH, bpf_program__fd(b->progs.tls_session), file_fd, data, n_data);
+		err = links_add(&f->links, c->method, LEG_BOTH,
+				bpf_program__fd(b->progs.tls_session), file_fd, data, n_data);
 	} else if (!err) {
-		err = links_add(&f->links, entry, LEG_RETURN, bpf_program__fd(b->progs.tls_leave), file_fd, data, n_data);
+		err = links_add(&f->links, entry, LEG_RETURN, bpf_program__fd(b->progs.tls_leave),
+				file_fd, data, n_data);
 		if (!err)
-			err = links_add(&f->links, entry, LEG_ENTRY, bpf_program__fd(b->progs.tls_enter), file_fd, data, n_data);
+			err = links_add(&f->links, entry, LEG_ENTRY,
+					bpf_program__fd(b->progs.tls_enter), file_fd, data, n_data);
 	}
 	if (err)
 		return err;
@@ -402,6 +427,7 @@ static bool gone(const struct ev_proc *p)
 	auto_file FILE *f = NULL;
 	char state = 0;
 	long threads = 0;
+	int n;
 	uint64_t tick_ns = NS_PER_SEC / (uint64_t)sysconf(_SC_CLK_TCK);
 
 	snprintf(path, sizeof(path), "/proc/%u/stat", p->tgid);
@@ -412,8 +438,13 @@ static bool gone(const struct ev_proc *p)
 	if (!s)
 		return ferror(f) && errno == ESRCH;
 	s = strrchr(line, ')'); /* comm may hold anything */
-	if (!s || sscanf(s + 1, " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %ld %*d %llu", &state, &threads,
-			 &start) != 3)
+	if (!s)
+		return false;
+	n = sscanf(
+	    s + 1,
+	    " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %ld %*d %llu",
+	    &state, &threads, &start);
+	if (n != 3)
 		return false;
 	ours = p->start_ns / tick_ns;
 	if ((start > ours ? start - ours : ours - start) > TICKS_APART)
@@ -428,7 +459,8 @@ static int by_proc(const void *a, const void *b)
 
 void capture_collect(struct capture *c)
 {
-	int procs = bpf_map__fd(c->bpf->maps.procs), reap = bpf_program__fd(c->bpf->progs.conn_reap);
+	int procs = bpf_map__fd(c->bpf->maps.procs),
+	    reap = bpf_program__fd(c->bpf->progs.conn_reap);
 	auto_mem struct ev_proc *dead = NULL;
 	struct ev_proc key, *last = NULL;
 	size_t n = 0, room = 0;
@@ -439,7 +471,8 @@ void capture_collect(struct capture *c)
 		if (bpf_map_lookup_elem(procs, &key, state) || (!state[0] && !gone(&key)))
 			continue;
 		if (n == room) {
-			struct ev_proc *more = reallocarray(dead, room ? 2 * room : 16, sizeof(*dead));
+			struct ev_proc *more =
+			    reallocarray(dead, room ? 2 * room : 16, sizeof(*dead));
 
 			if (!more)
 				break;

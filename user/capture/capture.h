@@ -33,7 +33,10 @@ extern const char *const capture_method_names[CAPTURE_METHOD_MAX_]; /* "uprobe.s
 struct capture;
 
 /* Probes features, loads. -EPERM, -EOPNOTSUPP: one sentence in why that names what is missing. Includes the check that a
- * seccomp-confined process survives a return probe (kernel 6.11 added a system call for it). */
+ * seccomp-confined process survives a return probe (kernel 6.11 added a system call for it).
+ * Capabilities: CAP_BPF and CAP_PERFMON, for loading; attaching needs none beyond an open descriptor. CAPTURE_PERF alone
+ * needs CAP_SYS_ADMIN too, here and in capture_attach(). capture_collect() reads /proc/PID/stat, which with hidepid takes
+ * CAP_SYS_PTRACE. Prints through libbpf_set_print(): set that first to say where the verifier's complaints go. */
 int capture_new(struct capture **ret, const struct capture_opts *o, char *why, size_t why_size);
 void capture_free(struct capture **c); /* detaches everything */
 enum capture_method capture_method(const struct capture *c);

@@ -1,4 +1,5 @@
-/* user/capture/features.c - the features of the kernel that capture depends on, each tried, none guessed from a version. */
+/* user/capture/features.c - the features of the kernel that capture depends on, each tried, none
+ * guessed from a version. */
 #include "capture/features.h"
 
 #include <bpf/bpf.h>
@@ -22,10 +23,13 @@
 const struct feature_row features[FEAT_MAX_] = {
 	[FEAT_BTF] = { "btf", "5.4", "one build for every kernel (CONFIG_DEBUG_INFO_BTF)", true },
 	[FEAT_RINGBUF] = { "ring-buffer", "5.8", "records of every CPU in one order", true },
-	[FEAT_UPROBE_MULTI] = { "uprobe-multi", "6.6", "one link per file, attached without CAP_SYS_ADMIN", false },
-	[FEAT_UPROBE_SESSION] = { "uprobe-session", "6.13", "entry and return of a call by one probe", false },
+	[FEAT_UPROBE_MULTI] = { "uprobe-multi", "6.6",
+				"one link per file, attached without CAP_SYS_ADMIN", false },
+	[FEAT_UPROBE_SESSION] = { "uprobe-session", "6.13",
+				  "entry and return of a call by one probe", false },
 	[FEAT_SOCK_LENGTH] = { "sock-length", "6.3", "the socket of a connection", false },
-	[FEAT_RETURN_PROBES] = { "return-probes", "3.10", "the length of what was read or written", true },
+	[FEAT_RETURN_PROBES] = { "return-probes", "3.10", "the length of what was read or written",
+				 true },
 };
 
 /* r0 = 0; exit */
@@ -35,9 +39,11 @@ static int program(enum capture_method method, enum leg leg)
 		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0 },
 		{ .code = BPF_JMP | BPF_EXIT },
 	};
-	LIBBPF_OPTS(bpf_prog_load_opts, o, .expected_attach_type = (enum bpf_attach_type)link_attach_type(method, leg));
+	LIBBPF_OPTS(bpf_prog_load_opts, o,
+		    .expected_attach_type = (enum bpf_attach_type)link_attach_type(method, leg));
 
-	return bpf_prog_load(BPF_PROG_TYPE_KPROBE, "earshot_probe", "Dual BSD/GPL", insns, ARRAY_SIZE(insns), &o);
+	return bpf_prog_load(BPF_PROG_TYPE_KPROBE, "earshot_probe", "Dual BSD/GPL", insns,
+			     ARRAY_SIZE(insns), &o);
 }
 
 static int probe_btf(void)
@@ -52,7 +58,8 @@ static int probe_btf(void)
 
 static int probe_ringbuf(void)
 {
-	int fd = bpf_map_create(BPF_MAP_TYPE_RINGBUF, "earshot_probe", 0, 0, (__u32)sysconf(_SC_PAGESIZE), NULL);
+	int fd = bpf_map_create(BPF_MAP_TYPE_RINGBUF, "earshot_probe", 0, 0,
+				(__u32)sysconf(_SC_PAGESIZE), NULL);
 
 	if (fd < 0)
 		return fd == -EINVAL ? 0 : fd;
@@ -60,7 +67,8 @@ static int probe_ringbuf(void)
 	return 1;
 }
 
-/* A link to what is not a regular file fails with EBADF, where the kernel knows such links: uprobe_multi's path lookup. */
+/* A link to what is not a regular file fails with EBADF, where the kernel knows such links:
+ * uprobe_multi's path lookup. */
 static int probe_link(enum leg leg)
 {
 	auto_close int prog = program(CAPTURE_MULTI, leg);
@@ -130,7 +138,9 @@ int feature_privilege(char *why, size_t why_size)
 	for (size_t i = 0; i < ARRAY_SIZE(needed); i++) {
 		if (capng_have_capability(CAPNG_EFFECTIVE, needed[i].cap))
 			continue;
-		snprintf(why, why_size, "%s is missing: run as root, or with CAP_BPF and CAP_PERFMON", needed[i].name);
+		snprintf(why, why_size,
+			 "%s is missing: run as root, or with CAP_BPF and CAP_PERFMON",
+			 needed[i].name);
 		return -EPERM;
 	}
 	return 0;
@@ -153,7 +163,8 @@ static int code_offset(const void *p, uint64_t *ret)
 	if (!f)
 		return -errno;
 	while (fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "%lx-%lx %*s %lx", &from, &to, &at) == 3 && want >= from && want < to) {
+		if (sscanf(line, "%lx-%lx %*s %lx", &from, &to, &at) == 3 && want >= from &&
+		    want < to) {
 			*ret = want - from + at;
 			return 0;
 		}
@@ -173,8 +184,10 @@ static void confined(void)
 	struct sock_fprog filter = { ARRAY_SIZE(code), code };
 
 	prctl(PR_SET_DUMPABLE, 0); /* no core of a death that was foreseen */
-	if (!prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) && !prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter))
-		syscall(SYS_exit_group, probed(41) == 42 ? 0 : 2); /* not _exit(): a sanitizer does more there */
+	if (!prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) &&
+	    !prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter))
+		syscall(SYS_exit_group,
+			probed(41) == 42 ? 0 : 2); /* not _exit(): a sanitizer does more there */
 	_exit(3);
 }
 
@@ -196,7 +209,8 @@ static int survives(void)
 	return WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS ? 0 : -EPROTO;
 }
 
-/* Such a process is killed where the system call that kernel 6.11 put under return probes (ff474a78cef5) passes its filter. */
+/* Such a process is killed where the system call that kernel 6.11 put under return probes
+ * (ff474a78cef5) passes its filter. */
 int feature_return_probes(enum capture_method method)
 {
 	enum leg leg = method == CAPTURE_SESSION ? LEG_BOTH : LEG_RETURN;

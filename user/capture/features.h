@@ -11,5 +11,6 @@ int feature_probe(enum feature f);
 /* A sentence when this process may not use BPF for tracing at all. 0 or -EPERM. */
 int feature_privilege(char *why, size_t why_size);
 
-/* Does a process under a strict seccomp filter survive a return probe? 1, 0 (it was killed), -errno. */
+/* Does a process under a strict seccomp filter survive a return probe? 1, 0 (it was killed),
+ * -errno. */
 int feature_return_probes(enum capture_method method);

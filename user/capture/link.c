@@ -1,6 +1,6 @@
-/* user/capture/link.c - uprobes by multi link (all places of a file at once) or by perf event (each its own).
- * A raw system call for multi links: libbpf 1.4 does not pass on the arguments of the session type, and Debian 12's
- * linux/bpf.h knows neither.
+/* user/capture/link.c - uprobes by multi link (all places of a file at once) or by perf event (each
+ * its own). A raw system call for multi links: libbpf 1.4 does not pass on the arguments of the
+ * session type, and Debian 12's linux/bpf.h knows neither.
  */
 #include "capture/link.h"
 
@@ -15,10 +15,10 @@
 
 #include "base/own.h"
 
-#define ATTACH_UPROBE_MULTI 48 /* BPF_TRACE_UPROBE_MULTI, kernel 6.6 */
+#define ATTACH_UPROBE_MULTI   48 /* BPF_TRACE_UPROBE_MULTI, kernel 6.6 */
 #define ATTACH_UPROBE_SESSION 57 /* BPF_TRACE_UPROBE_SESSION, kernel 6.13 */
-#define MULTI_RETURN 1 /* BPF_F_UPROBE_MULTI_RETURN */
-#define PATH_ROOM 32 /* /proc/self/fd/N */
+#define MULTI_RETURN	      1	 /* BPF_F_UPROBE_MULTI_RETURN */
+#define PATH_ROOM	      32 /* /proc/self/fd/N */
 
 int link_attach_type(enum capture_method method, enum leg leg)
 {
@@ -52,7 +52,8 @@ struct multi_attr {
 	__u32 cnt, multi_flags, pid, pad;
 };
 
-static int add_multi(struct links *l, enum leg leg, int prog_fd, const char *path, const struct place *places, size_t n)
+static int add_multi(struct links *l, enum leg leg, int prog_fd, const char *path,
+		     const struct place *places, size_t n)
 {
 	auto_mem __u64 *offsets = calloc(n, sizeof(*offsets));
 	auto_mem __u64 *cookies = calloc(n, sizeof(*cookies));
@@ -92,7 +93,8 @@ static int sysfs_number(const char *path, const char *prefix)
 	return v >= 0 && v <= INT32_MAX && *end == '\n' ? (int)v : -EBADMSG;
 }
 
-static int add_perf(struct links *l, enum leg leg, int prog_fd, const char *path, const struct place *place)
+static int add_perf(struct links *l, enum leg leg, int prog_fd, const char *path,
+		    const struct place *place)
 {
 	struct perf_event_attr a = { .size = sizeof(a) };
 	LIBBPF_OPTS(bpf_link_create_opts, o, .perf_event.bpf_cookie = place->cookie);
@@ -122,7 +124,8 @@ static int add_perf(struct links *l, enum leg leg, int prog_fd, const char *path
 	return ioctl(perf, PERF_EVENT_IOC_ENABLE, 0) ? -errno : 0;
 }
 
-int links_add(struct links *l, enum capture_method method, enum leg leg, int prog_fd, int file_fd, const struct place *places, size_t n)
+int links_add(struct links *l, enum capture_method method, enum leg leg, int prog_fd, int file_fd,
+	      const struct place *places, size_t n)
 {
 	char path[PATH_ROOM];
 	int err = 0;

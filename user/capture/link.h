@@ -1,5 +1,6 @@
-/* user/capture/link.h - puts BPF programs on places in a file, whoever runs it, by any method that a kernel has.
- * The file is named by descriptor (/proc/self/fd/N), so that what is probed is what was surveyed.
+/* user/capture/link.h - puts BPF programs on places in a file, whoever runs it, by any method that
+ * a kernel has. The file is named by descriptor (/proc/self/fd/N), so that what is probed is what
+ * was surveyed.
  */
 #pragma once
 
@@ -20,8 +21,10 @@ struct links {
 	size_t n, room;
 };
 
-/* What a program must be loaded with, to be linked so (expected_attach_type). LEG_BOTH is for CAPTURE_SESSION only. */
+/* What a program must be loaded with, to be linked so (expected_attach_type). LEG_BOTH is for
+ * CAPTURE_SESSION only. */
 int link_attach_type(enum capture_method method, enum leg leg);
 /* Adds links to l. On failure, -errno, what was added before stays: drop it with links_free(). */
-int links_add(struct links *l, enum capture_method method, enum leg leg, int prog_fd, int file_fd, const struct place *places, size_t n);
+int links_add(struct links *l, enum capture_method method, enum leg leg, int prog_fd, int file_fd,
+	      const struct place *places, size_t n);
 void links_free(struct links *l); /* detaches; l can be used again */

@@ -1,6 +1,7 @@
 /* user/capture/ring.c - consumer of a BPF ring buffer.
- * Owns the two mappings. Its counterpart is kernel/bpf/ringbuf.c: positions count bytes for ever, a record is an 8-byte header
- * (length with two flag bits, page offset) and its data, rounded up to 8; the producer publishes a record by clearing BUSY.
+ * Owns the two mappings. Its counterpart is kernel/bpf/ringbuf.c: positions count bytes for ever, a
+ * record is an 8-byte header (length with two flag bits, page offset) and its data, rounded up to
+ * 8; the producer publishes a record by clearing BUSY.
  */
 #include "capture/ring.h"
 
@@ -13,7 +14,7 @@
 #include "base/own.h"
 
 struct ring {
-	uint64_t *consumer; /* a page, ours to write */
+	uint64_t *consumer;	  /* a page, ours to write */
 	const uint64_t *producer; /* a page, then the data twice */
 	const uint8_t *data;
 	uint64_t size, page;
@@ -78,7 +79,8 @@ long ring_consume_to(struct ring *r, uint64_t mark, ring_fn *fn, void *ctx, unsi
 	/* Positions are compared by distance; a mark that was passed already is behind. */
 	while ((int64_t)(mark - pos) > 0 && (!max || n < max)) {
 		const uint8_t *p = r->data + (pos & (r->size - 1));
-		uint32_t head = __atomic_load_n((const uint32_t *)(const void *)p, __ATOMIC_ACQUIRE);
+		uint32_t head =
+		    __atomic_load_n((const uint32_t *)(const void *)p, __ATOMIC_ACQUIRE);
 		uint64_t len = head & ~(BPF_RINGBUF_BUSY_BIT | BPF_RINGBUF_DISCARD_BIT);
 		uint64_t room = (len + BPF_RINGBUF_HDR_SZ + 7) & ~UINT64_C(7);
 
