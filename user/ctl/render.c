@@ -17,7 +17,7 @@
 #include "proc/page.h"
 
 #define CELL_MAX 512 /* bytes of one cell, escaped */
-#define TITLE_LEAST 20 /* columns a title keeps before other columns give way */
+#define TITLE_LEAST 28 /* columns a title keeps before other columns give way */
 #define ID_SHOWN 4 /* bytes of an alert's id in lines and tables */
 #define ELLIPSIS "…"
 #define LABEL_WIDTH 14
@@ -343,8 +343,8 @@ static const struct column {
 } alert_columns[] = {
 	{ "TIME", 15, 0, false, cell_time },	     { "SEVERITY", 15, 0, false, cell_severity },
 	{ "KIND", 28, 3, false, cell_kind },	     { "TITLE", 60, 0, false, cell_title },
-	{ "PROCESS", 24, 5, false, cell_process },   { "MODEL", 24, 2, false, cell_model },
-	{ "CALLER", 20, 1, false, cell_caller },     { "COUNT", 7, 6, true, cell_count },
+	{ "PROCESS", 24, 6, false, cell_process },   { "MODEL", 24, 2, false, cell_model },
+	{ "CALLER", 20, 1, false, cell_caller },     { "COUNT", 7, 5, true, cell_count },
 	{ "OUTCOME", 13, 4, false, cell_outcome },   { "ID", 8, 0, false, cell_id },
 };
 
@@ -394,8 +394,9 @@ static void lay_out(const struct render *r, Earshot__Alert *const *alerts, size_
 				width[i] = 0;
 			}
 	}
+	/* A window this narrow gets a title of one column at the least. */
 	if (r->width && total > r->width)
-		width[title] = MIN(width[title], (unsigned)TITLE_LEAST);
+		width[title] -= MIN(width[title] - 1, total - r->width);
 }
 
 void render_alerts(const struct render *r, Earshot__Alert *const *alerts, size_t n)
@@ -436,9 +437,14 @@ void render_alerts(const struct render *r, Earshot__Alert *const *alerts, size_t
 static void quoted_evidence(const struct render *r, const Earshot__Evidence *e)
 {
 	const Earshot__Location *l = OR(e->location, no_location);
-	char where[CELL_MAX], tool[CELL_MAX], line[4 * CELL_MAX], text[2 * CELL_MAX];
+	char where[CELL_MAX], tool[CELL_MAX], line[4 * CELL_MAX], flat[CELL_MAX], text[2 * CELL_MAX];
 
-	escape_str(text, sizeof(text), span_str(*e->redacted ? e->redacted : e->why));
+	/* On one line: white space is only white space here. */
+	snprintf(flat, sizeof(flat), "%s", *e->redacted ? e->redacted : e->why);
+	for (char *c = flat; *c; c++)
+		if (strchr("\n\r\t", *c))
+			*c = ' ';
+	escape_str(text, sizeof(text), span_str(flat));
 	snprintf(line, sizeof(line), "%s%s%.64s%s%s", safe(where, l->role), *l->tool ? " " : "", safe(tool, l->tool),
 		 *l->role ? ": " : "", text);
 	fputs("          ", r->out);
@@ -446,39 +452,57 @@ static void quoted_evidence(const struct render *r, const Earshot__Evidence *e)
 	fputc('\n', r->out);
 }
 
+/* What a change of an alert is about; the rest was said when it was new. */
+static void change_line(const struct render *r, const Earshot__Body *b, const Earshot__Alert *a)
+{
+	char word[32], title[CELL_MAX];
+
+	styledf(r, STYLE_DIM, "%s %s", b->action == EARSHOT__BODY__ACTION__CLOSE ? "closed:" : "again:", safe(title, a->title));
+	if (a->outcome != EARSHOT__OUTCOME__OUTCOME_UNKNOWN)
+		fprintf(r->out, "  %s", enum_word(&earshot__outcome__descriptor, (int)a->outcome, word));
+}
+
+static void new_line(const struct render *r, const Earshot__Alert *a)
+{
+	cell_fn *const who[] = { cell_process, cell_model, cell_caller };
+	const char *gap = "  ";
+	char cell[CELL_MAX];
+
+	styled(r, STYLE_BOLD, safe(cell, a->title));
+	fputs("  ", r->out);
+	styledf(r, STYLE_DIM, "%s%s", safe(cell, a->kind), a->mode == EARSHOT__MODE__MODE_HUNT ? " (hunt)" : "");
+	for (size_t i = 0; i < ARRAY_SIZE(who); i++) {
+		cell[0] = 0;
+		who[i](a, cell);
+		if (!*cell)
+			continue;
+		fprintf(r->out, "%s%s", gap, cell);
+		gap = ", ";
+	}
+	if (a->outcome != EARSHOT__OUTCOME__OUTCOME_UNKNOWN)
+		fprintf(r->out, "%s%s", gap, enum_word(&earshot__outcome__descriptor, (int)a->outcome, cell));
+}
+
 void render_revision(const struct render *r, const Earshot__Body *b, const char *host)
 {
 	static const Earshot__Alert none = EARSHOT__ALERT__INIT;
 	const Earshot__Alert *a = OR(b->alert, none);
 	bool created = b->action == EARSHOT__BODY__ACTION__CREATE;
-	char cell[CELL_MAX], action[32], time[48];
-	unsigned n = 0;
+	char cell[CELL_MAX], time[48];
 
 	when(time, b->time_ns, "%H:%M:%S");
 	styled(r, STYLE_DIM, time);
 	fputs("  ", r->out);
 	fit(r, severity_style(a), severity_word(a), 8, false);
 	fputs("  ", r->out);
-	styled(r, created ? STYLE_BOLD : STYLE_PLAIN, safe(cell, a->title));
-	fputs("  ", r->out);
-	styled(r, STYLE_DIM, safe(cell, a->kind));
-	for (size_t i = 0; i < N_COLUMNS; i++) {
-		const struct column *c = &alert_columns[i];
-
-		cell[0] = 0;
-		if (c->cell == cell_process || c->cell == cell_model || c->cell == cell_caller)
-			c->cell(a, cell);
-		if (*cell)
-			fprintf(r->out, "%s%s", n++ ? ", " : "  ", cell);
-	}
-	if (host)
-		fprintf(r->out, "%s%s", n++ ? ", " : "  ", safe(cell, host));
-	if (a->outcome != EARSHOT__OUTCOME__OUTCOME_UNKNOWN)
-		fprintf(r->out, "%s%s", n++ ? ", " : "  ", enum_word(&earshot__outcome__descriptor, (int)a->outcome, cell));
+	if (created)
+		new_line(r, a);
+	else
+		change_line(r, b, a);
 	if (a->count > 1)
 		fprintf(r->out, "  x%" PRIu64, a->count);
-	if (!created)
-		fprintf(r->out, "  (%s)", enum_word(&earshot__body__action__descriptor, (int)b->action, action));
+	if (host)
+		fprintf(r->out, "  %s", safe(cell, host));
 	cell_id(a, cell);
 	fputs("  ", r->out);
 	styled(r, STYLE_DIM, cell);
@@ -622,6 +646,8 @@ static void show_completeness(const struct render *r, const Earshot__Completenes
 {
 	char passed[32], content[32], text[CELL_MAX];
 
+	if (!c->bytes_passed) /* the sensor's own alerts are of no exchange */
+		return;
 	how_much(passed, c->bytes_passed);
 	how_much(content, c->content_captured);
 	snprintf(text, sizeof(text), "captured %.4g %% of %s%s, inspected %.4g %% of %s of content",
@@ -704,7 +730,9 @@ void render_alert(const struct render *r, const Earshot__Alert *a)
 	when(last, a->last_seen_ns, "%F %T %z");
 	line(r, "first seen", first);
 	line(r, "last seen", last);
-	snprintf(text, sizeof(text), "%" PRIu64 " in %" PRIu32 " process%s", a->count, a->pids, a->pids == 1 ? "" : "es");
+	snprintf(text, sizeof(text), "%" PRIu64, a->count);
+	if (a->pids)
+		snprintf(text, sizeof(text), "%" PRIu64 " in %" PRIu32 " process%s", a->count, a->pids, a->pids == 1 ? "" : "es");
 	line(r, "count", text);
 	line_of(r, "host", a->host);
 	show_process(r, c);
