@@ -1,13 +1,12 @@
 /* tests/e2e/ship_driver.c - monitor and keeper of one earshot-shipper, for test_ship.py.
  * usage: ship_driver SHIPPER URL STORE [CA [CERT KEY]]     STORE: 32 hex digits
  * Commands, a line each:
- *   batch FIRST COUNT [BAD]  a Batch of revisions of one hash chain; the body of revision BAD holds the word POISON
- *   keeper                   a new keeper: the old socket closes, another one is handed over
- *   lose-keeper              the socket closes and nobody takes its place
- *   garbage                  a REQ_BATCH that is none
- *   counters                 the shipper's counters
- *   stop                     REQ_STOP
- * Prints what happens, a line each: ready, upstream TEXT, shipped THROUGH [SEQUENCE:REASON]..., exit CODE, signal NUMBER.
+ *   batch FIRST COUNT [BAD]  a Batch of revisions of one hash chain; the body of revision BAD holds
+ * the word POISON keeper                   a new keeper: the old socket closes, another one is
+ * handed over lose-keeper              the socket closes and nobody takes its place garbage a
+ * REQ_BATCH that is none counters                 the shipper's counters stop REQ_STOP Prints what
+ * happens, a line each: ready, upstream TEXT, shipped THROUGH [SEQUENCE:REASON]..., exit CODE,
+ * signal NUMBER.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -92,7 +91,8 @@ static const struct req_row reqs[REQ_MAX_] = {
 static void send_batch(struct driver *d, uint64_t first, uint64_t count, uint64_t bad)
 {
 	Earshot__Batch b = EARSHOT__BATCH__INIT;
-	Earshot__Revision *revisions = calloc(count, sizeof(*revisions)), **list = calloc(count, sizeof(*list));
+	Earshot__Revision *revisions = calloc(count, sizeof(*revisions)),
+			  **list = calloc(count, sizeof(*list));
 	uint8_t(*hashes)[CHAIN_HASH_LEN] = calloc(first + count, CHAIN_HASH_LEN);
 	struct chain chain;
 	uint8_t *packed;
@@ -251,7 +251,8 @@ static void start(struct driver *d, const char *binary, char **files, int n_file
 		_exit(127);
 	}
 	close(monitor[1]);
-	if (req_send(monitor[0], REQ_START, &body, sizeof(body.start) + n * sizeof(uint32_t), fds, n))
+	if (req_send(monitor[0], REQ_START, &body, sizeof(body.start) + n * sizeof(uint32_t), fds,
+		     n))
 		die("REQ_START");
 	for (size_t i = 0; i < n; i++)
 		close(fds[i]);

@@ -1,4 +1,5 @@
-/* tests/unit/test_client.c - the asking side of the control socket, against a server that may be absent, late or mad. */
+/* tests/unit/test_client.c - the asking side of the control socket, against a server that may be
+ * absent, late or mad. */
 #include "ctl/client.h"
 
 #include <errno.h>
@@ -99,7 +100,8 @@ static void test_replies(void **state)
 
 	r.error = "no";
 	r.last = 1;
-	assert_int_equal(send(conn, room, earshot__ctl_reply__pack(&r, room), 0), (ssize_t)earshot__ctl_reply__get_packed_size(&r));
+	assert_int_equal(send(conn, room, earshot__ctl_reply__pack(&r, room), 0),
+			 (ssize_t)earshot__ctl_reply__get_packed_size(&r));
 	assert_int_equal(client_recv(c, &reply), 0);
 	assert_string_equal(reply->error, "no");
 	assert_true(reply->last);

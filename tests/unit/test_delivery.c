@@ -15,9 +15,11 @@
 #define SEC NS_PER_SEC
 
 /* A serialized batch of n revisions from first on; bodies are one byte each. */
-static struct span make_batch(uint64_t first, size_t n, uint64_t step, uint8_t room[DELIVERY_BATCH_MAX])
+static struct span make_batch(uint64_t first, size_t n, uint64_t step,
+			      uint8_t room[DELIVERY_BATCH_MAX])
 {
-	static uint8_t store[CHAIN_STORE_LEN] = "a store of tests", hash[CHAIN_HASH_LEN], body[] = "x";
+	static uint8_t store[CHAIN_STORE_LEN] = "a store of tests", hash[CHAIN_HASH_LEN],
+		       body[] = "x";
 	static Earshot__Revision revisions[1024], *list[1024];
 	Earshot__Batch b = EARSHOT__BATCH__INIT;
 
@@ -63,9 +65,11 @@ static const char *next(struct delivery *d)
 	assert_int_equal(b->schema, 1);
 	assert_string_equal(b->host, "host");
 	assert_true(b->n_revisions);
-	snprintf(text, sizeof(text), "%d-%d%s", (int)b->revisions[0]->sequence, (int)b->revisions[b->n_revisions - 1]->sequence,
+	snprintf(text, sizeof(text), "%d-%d%s", (int)b->revisions[0]->sequence,
+		 (int)b->revisions[b->n_revisions - 1]->sequence,
 		 b->revisions[0]->body.len ? "" : "s");
-	assert_int_equal(b->revisions[0]->body_hash.len, b->revisions[0]->body.len ? 0 : CHAIN_HASH_LEN);
+	assert_int_equal(b->revisions[0]->body_hash.len,
+			 b->revisions[0]->body.len ? 0 : CHAIN_HASH_LEN);
 	earshot__batch__free_unpacked(b, NULL);
 	buf_free(&out);
 	return text;
@@ -111,7 +115,8 @@ static void test_whole(void **state)
 	delivery_free(&d);
 }
 
-/* An upstream that has more than it was sent (the batch is a repetition) means no more than the batch. */
+/* An upstream that has more than it was sent (the batch is a repetition) means no more than the
+ * batch. */
 static void test_more_than_sent(void **state)
 {
 	struct delivery *d = begin(5, 10);
@@ -159,12 +164,14 @@ static void test_nothing_taken(void **state)
 	(void)state;
 	assert_int_equal(acked(d, 3, 0), 0);
 	assert_true(delivery_busy(d));
-	assert_string_equal(delivery_trouble(d), "upstream has revisions only up to 3 and was sent 7");
+	assert_string_equal(delivery_trouble(d),
+			    "upstream has revisions only up to 3 and was sent 7");
 	assert_true(delivery_due_ns(d) >= NOW + DELIVERY_SLOW_NS / 2);
 	delivery_free(&d);
 }
 
-/* Bisection against an upstream that chokes on some revisions, with and without a taste for stubs. */
+/* Bisection against an upstream that chokes on some revisions, with and without a taste for stubs.
+ */
 static void check_poison(size_t n, const uint64_t *bad, size_t n_bad, bool stubs)
 {
 	struct delivery *d = begin(1, n);
@@ -229,7 +236,8 @@ static void test_all_poison(void **state)
 }
 
 /* Between these times the next attempt is due, whatever was drawn. */
-static void check_wait(struct delivery *d, const struct export_result *r, uint64_t least, uint64_t most)
+static void check_wait(struct delivery *d, const struct export_result *r, uint64_t least,
+		       uint64_t most)
 {
 	const uint64_t draws[] = { 0, UINT64_MAX, 0x123456789abcdef, 60 * SEC };
 
@@ -242,7 +250,8 @@ static void check_wait(struct delivery *d, const struct export_result *r, uint64
 static void test_back_off(void **state)
 {
 	struct export_result r = { .verdict = EXPORT_RETRY };
-	const uint64_t ceilings[] = { 1, 2, 4, 8, 16, 32, 60, 60, 60, 60, 60, 60, 60, 60, 60, 60, 60, 60, 60, 60 };
+	const uint64_t ceilings[] = { 1,  2,  4,  8,  16, 32, 60, 60, 60, 60,
+				      60, 60, 60, 60, 60, 60, 60, 60, 60, 60 };
 	struct delivery *d = begin(1, 1);
 
 	(void)state;
@@ -325,10 +334,12 @@ static void test_memory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_whole),	       cmocka_unit_test(test_more_than_sent), cmocka_unit_test(test_rejected),
-		cmocka_unit_test(test_beginning_taken), cmocka_unit_test(test_nothing_taken),  cmocka_unit_test(test_poison),
-		cmocka_unit_test(test_all_poison),      cmocka_unit_test(test_back_off),       cmocka_unit_test(test_patience),
-		cmocka_unit_test(test_bad_batches),     cmocka_unit_test(test_memory),
+		cmocka_unit_test(test_whole),	      cmocka_unit_test(test_more_than_sent),
+		cmocka_unit_test(test_rejected),      cmocka_unit_test(test_beginning_taken),
+		cmocka_unit_test(test_nothing_taken), cmocka_unit_test(test_poison),
+		cmocka_unit_test(test_all_poison),    cmocka_unit_test(test_back_off),
+		cmocka_unit_test(test_patience),      cmocka_unit_test(test_bad_batches),
+		cmocka_unit_test(test_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -47,9 +47,12 @@ static void test_scalars(void **state)
 	e.time_ns = 1700000000123456789;
 	l.begin = 4294967295u;
 	e.location = &l;
-	check(&e.base, "{\"detector\":\"rules\",\"type\":\"\",\"score\":0.9,\"why\":\"\",\"redacted\":\"\",\"fingerprint\":\"00abff\","
-		       "\"location\":{\"role\":\"\",\"origin\":\"\",\"side\":\"\",\"segment\":0,\"begin\":4294967295,\"end\":0,"
-		       "\"view\":\"\",\"tool\":\"\"},\"truncated\":true,\"time\":\"2023-11-14T22:13:20.123456789Z\"}");
+	check(&e.base, "{\"detector\":\"rules\",\"type\":\"\",\"score\":0.9,\"why\":\"\","
+		       "\"redacted\":\"\",\"fingerprint\":\"00abff\","
+		       "\"location\":{\"role\":\"\",\"origin\":\"\",\"side\":\"\",\"segment\":0,"
+		       "\"begin\":4294967295,\"end\":0,"
+		       "\"view\":\"\",\"tool\":\"\"},\"truncated\":true,\"time\":\"2023-11-14T22:"
+		       "13:20.123456789Z\"}");
 }
 
 /* An empty message has every field all the same. */
@@ -58,8 +61,10 @@ static void test_shape(void **state)
 	Earshot__Context c = EARSHOT__CONTEXT__INIT;
 
 	(void)state;
-	check(&c.base, "{\"process\":null,\"container\":null,\"socket\":null,\"api\":null,\"model\":null,\"caller\":null,"
-		       "\"completeness\":null,\"connection\":0,\"exchange\":0,\"begin_mono_ns\":0,\"response_id\":\"\","
+	check(&c.base, "{\"process\":null,\"container\":null,\"socket\":null,\"api\":null,"
+		       "\"model\":null,\"caller\":null,"
+		       "\"completeness\":null,\"connection\":0,\"exchange\":0,\"begin_mono_ns\":0,"
+		       "\"response_id\":\"\","
 		       "\"previous_response_id\":\"\",\"provider_conversation\":\"\"}");
 }
 
@@ -71,18 +76,23 @@ static void test_enums(void **state)
 
 	(void)state;
 	b.action = EARSHOT__BODY__ACTION__UPDATE;
-	check(&b.base, "{\"action\":\"update\",\"revision\":0,\"alert\":null,\"time\":null,\"findings\":[]}");
+	check(
+	    &b.base,
+	    "{\"action\":\"update\",\"revision\":0,\"alert\":null,\"time\":null,\"findings\":[]}");
 	b.action = 77; /* of a newer sensor */
-	check(&b.base, "{\"action\":77,\"revision\":0,\"alert\":null,\"time\":null,\"findings\":[]}");
+	check(&b.base,
+	      "{\"action\":77,\"revision\":0,\"alert\":null,\"time\":null,\"findings\":[]}");
 	a.outcome = EARSHOT__OUTCOME__OUTCOME_TOOL_EXECUTED;
 	a.severity = EARSHOT__SEVERITY__SEVERITY_CRITICAL;
 	text = json_of(&a.base);
-	assert_non_null(strstr(text, "\"mode\":\"alert\",\"severity\":\"critical\",\"confidence\":0,\"outcome\":\"tool_executed\",\"status\":\"new\""));
+	assert_non_null(strstr(text, "\"mode\":\"alert\",\"severity\":\"critical\",\"confidence\":"
+				     "0,\"outcome\":\"tool_executed\",\"status\":\"new\""));
 }
 
 static void test_repeated_and_maps(void **state)
 {
-	Earshot__StatusReply__CountersEntry one = EARSHOT__STATUS_REPLY__COUNTERS_ENTRY__INIT, two = one;
+	Earshot__StatusReply__CountersEntry one = EARSHOT__STATUS_REPLY__COUNTERS_ENTRY__INIT,
+					    two = one;
 	Earshot__StatusReply__CountersEntry *counters[] = { &one, &two };
 	Earshot__RoleStatus role = EARSHOT__ROLE_STATUS__INIT, *roles[] = { &role };
 	Earshot__StatusReply s = EARSHOT__STATUS_REPLY__INIT;
@@ -102,8 +112,10 @@ static void test_repeated_and_maps(void **state)
 	s.n_problems = 2;
 	s.problems = problems;
 	text = json_of(&s.base);
-	assert_non_null(strstr(text, "\"counters\":{\"capture.bytes\":18446744073709551615,\"a \\\"key\\\"\":0}"));
-	assert_non_null(strstr(text, "\"roles\":[{\"name\":\"keeper\",\"pid\":0,\"started\":\"1970-01-01T00:00:00.000000001Z\",\"restarts\":0,\"up\":false}]"));
+	assert_non_null(strstr(
+	    text, "\"counters\":{\"capture.bytes\":18446744073709551615,\"a \\\"key\\\"\":0}"));
+	assert_non_null(strstr(text, "\"roles\":[{\"name\":\"keeper\",\"pid\":0,\"started\":\"1970-"
+				     "01-01T00:00:00.000000001Z\",\"restarts\":0,\"up\":false}]"));
 	assert_non_null(strstr(text, "\"problems\":[\"first\",\"second\"]"));
 }
 
@@ -141,14 +153,16 @@ static void test_hostile(void **state)
 	(void)state;
 	m.requested = "\033]0;x\a\xc2\x9b\xe2\x80\xae\xff\n\"\\";
 	m.responded = "\xf0\x9f\x98\x80";
-	check(&m.base, "{\"requested\":\"\\u001b]0;x\\u0007\\u009b\\u202e\xef\xbf\xbd\\n\\\"\\\\\",\"responded\":\"\xf0\x9f\x98\x80\"}");
+	check(&m.base, "{\"requested\":\"\\u001b]0;x\\u0007\\u009b\\u202e\xef\xbf\xbd\\n\\\"\\\\\","
+		       "\"responded\":\"\xf0\x9f\x98\x80\"}");
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_scalars), cmocka_unit_test(test_shape), cmocka_unit_test(test_enums),
-		cmocka_unit_test(test_repeated_and_maps), cmocka_unit_test(test_oneof), cmocka_unit_test(test_times),
+		cmocka_unit_test(test_scalars), cmocka_unit_test(test_shape),
+		cmocka_unit_test(test_enums),	cmocka_unit_test(test_repeated_and_maps),
+		cmocka_unit_test(test_oneof),	cmocka_unit_test(test_times),
 		cmocka_unit_test(test_hostile),
 	};
 

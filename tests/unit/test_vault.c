@@ -15,7 +15,8 @@
 struct sensor {
 	uint8_t store[CHAIN_STORE_LEN];
 	Earshot__Revision r[N_MAX], *list[N_MAX];
-	uint8_t previous[N_MAX][CHAIN_HASH_LEN], hash[N_MAX][CHAIN_HASH_LEN], body_hash[N_MAX][CHAIN_HASH_LEN];
+	uint8_t previous[N_MAX][CHAIN_HASH_LEN], hash[N_MAX][CHAIN_HASH_LEN],
+	    body_hash[N_MAX][CHAIN_HASH_LEN];
 	uint8_t body[N_MAX][128];
 };
 
@@ -39,7 +40,8 @@ static void make_sensor(struct sensor *s, uint8_t id, size_t n, size_t n_alerts,
 		earshot__revision__init(&s->r[i]);
 		s->list[i] = &s->r[i];
 		s->r[i].store = (ProtobufCBinaryData){ sizeof(s->store), s->store };
-		s->r[i].body = (ProtobufCBinaryData){ earshot__body__pack(&body, s->body[i]), s->body[i] };
+		s->r[i].body =
+		    (ProtobufCBinaryData){ earshot__body__pack(&body, s->body[i]), s->body[i] };
 		chain_hash(span_of(s->body[i], s->r[i].body.len), s->body_hash[i]);
 		memcpy(s->previous[i], c.head, CHAIN_HASH_LEN);
 		chain_append(&c, s->body_hash[i]);
@@ -55,7 +57,8 @@ struct seen {
 	uint64_t last;
 };
 
-static void on_new(void *ctx, const Earshot__Batch *b, const Earshot__Revision *r, const Earshot__Body *body, const char *why)
+static void on_new(void *ctx, const Earshot__Batch *b, const Earshot__Revision *r,
+		   const Earshot__Body *body, const char *why)
 {
 	struct seen *s = ctx;
 
@@ -67,7 +70,8 @@ static void on_new(void *ctx, const Earshot__Batch *b, const Earshot__Revision *
 }
 
 /* "through", or "through rejected,..." or "-errno why" */
-static const char *send(struct vault *v, struct sensor *s, size_t first, size_t n, struct seen *seen)
+static const char *send(struct vault *v, struct sensor *s, size_t first, size_t n,
+			struct seen *seen)
 {
 	static char text[4096];
 	static uint8_t packed[N_MAX * 512];
@@ -84,14 +88,16 @@ static const char *send(struct vault *v, struct sensor *s, size_t first, size_t 
 	b.n_revisions = n;
 	assert_true(earshot__batch__get_packed_size(&b) <= sizeof(packed));
 	*seen = (struct seen){ 0 };
-	err = vault_take(v, span_of(packed, earshot__batch__pack(&b, packed)), 1, on_new, seen, &ack, why);
+	err = vault_take(v, span_of(packed, earshot__batch__pack(&b, packed)), 1, on_new, seen,
+			 &ack, why);
 	if (err) {
 		snprintf(text, sizeof(text), "%d %s", err, why);
 		return text;
 	}
 	at = (size_t)snprintf(text, sizeof(text), "%d", (int)ack->through);
 	for (size_t i = 0; i < ack->n_rejected; i++)
-		at += (size_t)snprintf(text + at, sizeof(text) - at, "%c%d", i ? ',' : ' ', (int)ack->rejected[i]->sequence);
+		at += (size_t)snprintf(text + at, sizeof(text) - at, "%c%d", i ? ',' : ' ',
+				       (int)ack->rejected[i]->sequence);
 	vault_free_ack(ack);
 	return text;
 }
@@ -179,7 +185,8 @@ static void test_two_stores(void **state)
 	make_sensor(&other, 100, 5, 1, "b");
 	assert_string_equal(send(v, &one, 1, 5, &seen), "5");
 	assert_string_equal(send(v, &other, 3, 2, &seen), "4"); /* joins late */
-	assert_string_equal(send(v, &other, 1, 5, &seen), "5 1,2"); /* what was before is not known to be true */
+	assert_string_equal(send(v, &other, 1, 5, &seen),
+			    "5 1,2"); /* what was before is not known to be true */
 	other.r[0].store.data = one.store;
 	assert_int_equal(atoi(send(v, &other, 1, 1, &seen)), -EBADMSG);
 	check_alerts(v, 2, 10);
@@ -288,16 +295,20 @@ static void test_garbage(void **state)
 	make_sensor(&one, 1, 4, 1, "a");
 	assert_string_equal(send(v, &one, 1, 0, &seen), "-74 an empty batch");
 	one.r[2].hash.len = 5;
-	assert_string_equal(send(v, &one, 1, 4, &seen), "-74 revision 3 is malformed or of another store");
+	assert_string_equal(send(v, &one, 1, 4, &seen),
+			    "-74 revision 3 is malformed or of another store");
 	/* All or nothing. */
 	assert_int_equal(seen.n, 0);
 	check_alerts(v, 0, 0);
 	one.r[0].previous_hash.len = 0;
 	assert_string_equal(send(v, &one, 1, 1, &seen), "-74 the first revision is malformed");
-	assert_int_equal(vault_take(v, SPAN_LIT("\xff\xff"), 1, on_new, &seen, &ack, why), -EBADMSG);
-	assert_int_equal(vault_take(v, SPAN_LIT("\x08\x07"), 1, on_new, &seen, &ack, why), -EBADMSG);
+	assert_int_equal(vault_take(v, SPAN_LIT("\xff\xff"), 1, on_new, &seen, &ack, why),
+			 -EBADMSG);
+	assert_int_equal(vault_take(v, SPAN_LIT("\x08\x07"), 1, on_new, &seen, &ack, why),
+			 -EBADMSG);
 	assert_string_equal(why, "a batch of another schema");
-	assert_int_equal(vault_take(v, SPAN_LIT("\x08\x01"), 1, on_new, &seen, &ack, why), -EBADMSG);
+	assert_int_equal(vault_take(v, SPAN_LIT("\x08\x01"), 1, on_new, &seen, &ack, why),
+			 -EBADMSG);
 	/* And it still works. */
 	make_sensor(&one, 1, 4, 1, "a");
 	assert_string_equal(send(v, &one, 1, 4, &seen), "4");
@@ -320,7 +331,8 @@ static void test_many_rejected(void **state)
 	assert_int_equal(through, 400);
 }
 
-/* What was acknowledged is there after the file is opened again; a file of another version is left alone. */
+/* What was acknowledged is there after the file is opened again; a file of another version is left
+ * alone. */
 static void test_reopened(void **state)
 {
 	char dir[] = "/tmp/earshot-vault-XXXXXX", file[64], why[VAULT_WHY_MAX];
@@ -338,7 +350,8 @@ static void test_reopened(void **state)
 	assert_string_equal(send(v, &one, 1, 6, &seen), "6");
 	assert_int_equal(seen.n, 3);
 	check_alerts(v, 2, 5 + 6);
-	assert_int_equal(sqlite3_exec(v->db, "PRAGMA user_version = 99", NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(v->db, "PRAGMA user_version = 99", NULL, NULL, NULL),
+			 SQLITE_OK);
 	vault_close(&v);
 	assert_int_equal(vault_open(&v, file, why), -EIO);
 	assert_non_null(strstr(why, "another version"));
@@ -350,10 +363,12 @@ static void test_reopened(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_in_order),   cmocka_unit_test(test_repeated),	 cmocka_unit_test(test_hole),
-		cmocka_unit_test(test_two_stores), cmocka_unit_test(test_foreign_id),	 cmocka_unit_test(test_changed),
-		cmocka_unit_test(test_rewritten),  cmocka_unit_test(test_stubs),	 cmocka_unit_test(test_bad_body),
-		cmocka_unit_test(test_garbage),	   cmocka_unit_test(test_many_rejected), cmocka_unit_test(test_reopened),
+		cmocka_unit_test(test_in_order),      cmocka_unit_test(test_repeated),
+		cmocka_unit_test(test_hole),	      cmocka_unit_test(test_two_stores),
+		cmocka_unit_test(test_foreign_id),    cmocka_unit_test(test_changed),
+		cmocka_unit_test(test_rewritten),     cmocka_unit_test(test_stubs),
+		cmocka_unit_test(test_bad_body),      cmocka_unit_test(test_garbage),
+		cmocka_unit_test(test_many_rejected), cmocka_unit_test(test_reopened),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,7 @@
-/* tools/collector/main.c - earshot-collector, the reference upstream: takes batches of alert revisions over mutual TLS, proves
- * their hash chains, stores them, acknowledges what is on disk, and prints each new one.
- *   POST /...    application/x-protobuf Batch -> Ack
- *   GET /alerts  the newest revision of each alert as a JSON array; ?limit=N (100)
+/* tools/collector/main.c - earshot-collector, the reference upstream: takes batches of alert
+ * revisions over mutual TLS, proves their hash chains, stores them, acknowledges what is on disk,
+ * and prints each new one. POST /...    application/x-protobuf Batch -> Ack GET /alerts  the newest
+ * revision of each alert as a JSON array; ?limit=N (100)
  */
 #include <errno.h>
 #include <getopt.h>
@@ -23,10 +23,10 @@
 #include "tools/collector/server.h"
 #include "tools/collector/vault.h"
 
-#define MEDIA_TYPE "application/x-protobuf"
-#define ALERTS_LIMIT 100
+#define MEDIA_TYPE	 "application/x-protobuf"
+#define ALERTS_LIMIT	 100
 #define ALERTS_LIMIT_MAX 10000
-#define BUSY_RETRY_S 5
+#define BUSY_RETRY_S	 5
 
 enum { EXIT_USAGE = 2 };
 
@@ -38,7 +38,8 @@ struct collector {
 
 /* --- what arrives is shown */
 
-static void print_json(const Earshot__Batch *b, const Earshot__Revision *r, const Earshot__Body *body, const char *why)
+static void print_json(const Earshot__Batch *b, const Earshot__Revision *r,
+		       const Earshot__Body *body, const char *why)
 {
 	struct json_out j = JSON_OUT(stdout, JSON_OUT_COMPACT);
 	char store[33] = "";
@@ -63,12 +64,14 @@ static void print_json(const Earshot__Batch *b, const Earshot__Revision *r, cons
 	json_out_done(&j);
 }
 
-static void on_revision(void *ctx, const Earshot__Batch *b, const Earshot__Revision *r, const Earshot__Body *body, const char *why)
+static void on_revision(void *ctx, const Earshot__Batch *b, const Earshot__Revision *r,
+			const Earshot__Body *body, const char *why)
 {
 	struct collector *c = ctx;
 
 	if (*why)
-		log_warn("host %s, revision %" PRIu64 " is set aside: %s", b->host, r->sequence, why);
+		log_warn("host %s, revision %" PRIu64 " is set aside: %s", b->host, r->sequence,
+			 why);
 	if (c->quiet)
 		return;
 	if (c->json)
@@ -141,7 +144,8 @@ static void list_alerts(struct collector *c, const struct server_request *q, str
 	if (!f)
 		return;
 	json_out_array(&j);
-	err = vault_alerts(c->vault, (unsigned)MIN(MAX(n, 1ul), (unsigned long)ALERTS_LIMIT_MAX), on_alert, &j);
+	err = vault_alerts(c->vault, (unsigned)MIN(MAX(n, 1ul), (unsigned long)ALERTS_LIMIT_MAX),
+			   on_alert, &j);
 	json_out_end(&j);
 	if (json_out_done(&j))
 		err = -ENOMEM;
@@ -171,29 +175,35 @@ static void on_request(void *ctx, const struct server_request *q, struct server_
 /* --- the command line */
 
 static const char usage[] =
-	"usage: earshot-collector --listen ADDRESS:PORT --cert FILE --key FILE --client-ca FILE --store PATH [OPTION]...\n"
-	"\n"
-	"Takes alerts from Earshot sensors over mutual TLS, verifies, stores and prints them.\n"
-	"\n"
-	"  -l, --listen ADDRESS:PORT  numeric; port 0 picks a free one\n"
-	"      --cert FILE            certificate chain of this server, PEM\n"
-	"      --key FILE             its private key, PEM\n"
-	"      --client-ca FILE       authorities that sign sensors' certificates, PEM\n"
-	"      --store PATH           SQLite file, or a directory for alerts.db\n"
-	"  -q, --quiet                print no alerts\n"
-	"  -o, --output table|json    a line for people, or a JSON object a line (table)\n"
-	"      --no-color             no colours, as with NO_COLOR=1\n"
-	"  -h, --help                 this text\n"
-	"  -V, --version              the version of this program\n"
-	"\n"
-	"Exit status: 0 told to end, 1 failed, 2 wrong usage. See earshot-collector(8).\n";
+    "usage: earshot-collector --listen ADDRESS:PORT --cert FILE --key FILE --client-ca FILE "
+    "--store PATH [OPTION]...\n"
+    "\n"
+    "Takes alerts from Earshot sensors over mutual TLS, verifies, stores and prints them.\n"
+    "\n"
+    "  -l, --listen ADDRESS:PORT  numeric; port 0 picks a free one\n"
+    "      --cert FILE            certificate chain of this server, PEM\n"
+    "      --key FILE             its private key, PEM\n"
+    "      --client-ca FILE       authorities that sign sensors' certificates, PEM\n"
+    "      --store PATH           SQLite file, or a directory for alerts.db\n"
+    "  -q, --quiet                print no alerts\n"
+    "  -o, --output table|json    a line for people, or a JSON object a line (table)\n"
+    "      --no-color             no colours, as with NO_COLOR=1\n"
+    "  -h, --help                 this text\n"
+    "  -V, --version              the version of this program\n"
+    "\n"
+    "Exit status: 0 told to end, 1 failed, 2 wrong usage. See earshot-collector(8).\n";
 
 static const struct option options[] = {
-	{ "listen", required_argument, NULL, 'l' },	{ "cert", required_argument, NULL, 'C' },
-	{ "key", required_argument, NULL, 'K' },	{ "client-ca", required_argument, NULL, 'A' },
-	{ "store", required_argument, NULL, 'S' },	{ "quiet", no_argument, NULL, 'q' },
-	{ "output", required_argument, NULL, 'o' },	{ "no-color", no_argument, NULL, 'N' },
-	{ "help", no_argument, NULL, 'h' },		{ "version", no_argument, NULL, 'V' },
+	{ "listen", required_argument, NULL, 'l' },
+	{ "cert", required_argument, NULL, 'C' },
+	{ "key", required_argument, NULL, 'K' },
+	{ "client-ca", required_argument, NULL, 'A' },
+	{ "store", required_argument, NULL, 'S' },
+	{ "quiet", no_argument, NULL, 'q' },
+	{ "output", required_argument, NULL, 'o' },
+	{ "no-color", no_argument, NULL, 'N' },
+	{ "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, 'V' },
 	{ 0 },
 };
 

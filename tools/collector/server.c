@@ -20,7 +20,7 @@
 #include "parse/http1.h"
 
 #define NAME_MAX_LEN 256 /* method, path, type, client */
-#define LINGER_NS (500 * NS_PER_MS)
+#define LINGER_NS    (500 * NS_PER_MS)
 #define LINGER_READS 256
 
 struct server {
@@ -44,8 +44,8 @@ struct conn {
 	char method[16], path[NAME_MAX_LEN], type[NAME_MAX_LEN];
 	struct buf body;
 	unsigned refuse; /* a status that its head or size has earned already; 0: none */
-	bool reading; /* a request has begun */
-	bool close; /* after this answer */
+	bool reading;	 /* a request has begun */
+	bool close;	 /* after this answer */
 };
 
 /* --- TLS over a non-blocking socket with a deadline */
@@ -69,7 +69,9 @@ static int wait_tls(struct conn *c, int got)
 	if (now >= c->until_ns)
 		return -ETIMEDOUT;
 	/* When told to stop, an answer under way still gets out; nothing new is read. */
-	if (poll(p, p[0].events == POLLIN ? 2 : 1, (int)((c->until_ns - now) / NS_PER_MS + 1)) < 0 && errno != EINTR)
+	if (poll(p, p[0].events == POLLIN ? 2 : 1, (int)((c->until_ns - now) / NS_PER_MS + 1)) <
+		0 &&
+	    errno != EINTR)
 		return -errno;
 	return p[1].revents ? -ECANCELED : 0;
 }
@@ -125,10 +127,14 @@ static const char *reason(unsigned status)
 		unsigned status;
 		const char *text;
 	} reasons[] = {
-		{ 200, "OK" },		      { 400, "Bad Request" },
-		{ 404, "Not Found" },	      { 405, "Method Not Allowed" },
-		{ 413, "Content Too Large" }, { 415, "Unsupported Media Type" },
-		{ 500, "Internal Server Error" }, { 503, "Service Unavailable" },
+		{ 200, "OK" },
+		{ 400, "Bad Request" },
+		{ 404, "Not Found" },
+		{ 405, "Method Not Allowed" },
+		{ 413, "Content Too Large" },
+		{ 415, "Unsupported Media Type" },
+		{ 500, "Internal Server Error" },
+		{ 503, "Service Unavailable" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(reasons); i++)
@@ -143,8 +149,10 @@ static void send_reply(struct conn *c, const struct server_reply *r)
 
 	if (r->retry_after_s)
 		snprintf(retry, sizeof(retry), "Retry-After: %u\r\n", r->retry_after_s);
-	snprintf(head, sizeof(head), "HTTP/1.1 %u %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n%s%s\r\n", r->status,
-		 reason(r->status), r->type, r->body.len, retry, c->close ? "Connection: close\r\n" : "");
+	snprintf(head, sizeof(head),
+		 "HTTP/1.1 %u %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n%s%s\r\n", r->status,
+		 reason(r->status), r->type, r->body.len, retry,
+		 c->close ? "Connection: close\r\n" : "");
 	allow_s(c, SERVER_REQUEST_S);
 	if (write_all(c, span_str(head)) || write_all(c, buf_span(&r->body)))
 		c->close = true;
@@ -190,7 +198,8 @@ static void on_field(void *ctx, struct span name, struct span value)
 		copy(c->type, sizeof(c->type), value);
 	else if (span_eq_nocase(name, SPAN_LIT("Connection")))
 		c->close |= span_eq_nocase(value, SPAN_LIT("close"));
-	else if (span_eq_nocase(name, SPAN_LIT("Content-Encoding")) && !span_eq_nocase(value, SPAN_LIT("identity")))
+	else if (span_eq_nocase(name, SPAN_LIT("Content-Encoding")) &&
+		 !span_eq_nocase(value, SPAN_LIT("identity")))
 		c->refuse = 415;
 	else if (span_eq_nocase(name, SPAN_LIT("Expect")))
 		write_all(c, SPAN_LIT("HTTP/1.1 100 Continue\r\n\r\n"));
@@ -215,9 +224,11 @@ static void on_body(void *ctx, struct span data)
 static void on_end(void *ctx, enum http1_end how)
 {
 	struct conn *c = ctx;
-	struct server_request q = {
-		.client = c->client, .method = c->method, .path = c->path, .type = c->type, .body = buf_span(&c->body)
-	};
+	struct server_request q = { .client = c->client,
+				    .method = c->method,
+				    .path = c->path,
+				    .type = c->type,
+				    .body = buf_span(&c->body) };
 	struct server_reply r = { .status = 500, .type = "text/plain", .body = BUF(SIZE_MAX / 2) };
 
 	c->reading = false;
@@ -249,12 +260,13 @@ static void name_client(struct conn *c)
 
 	snprintf(c->client, sizeof(c->client), "?");
 	if (x)
-		X509_NAME_get_text_by_NID(X509_get_subject_name(x), NID_commonName, c->client, sizeof(c->client));
+		X509_NAME_get_text_by_NID(X509_get_subject_name(x), NID_commonName, c->client,
+					  sizeof(c->client));
 	X509_free(x);
 }
 
-/* Ends our side, then reads what the client was still sending: closing at once would reset the connection and take the answer
- * with it.
+/* Ends our side, then reads what the client was still sending: closing at once would reset the
+ * connection and take the answer with it.
  */
 static void hang_up(struct conn *c)
 {
@@ -267,7 +279,8 @@ static void hang_up(struct conn *c)
 		SSL_shutdown(c->tls);
 	shutdown(c->fd, SHUT_WR);
 	for (size_t n = 0; n < LINGER_READS && mono_ns() < until; n++)
-		if (poll(&p, 1, LINGER_NS / NS_PER_MS) <= 0 || recv(c->fd, rest, sizeof(rest), 0) <= 0)
+		if (poll(&p, 1, LINGER_NS / NS_PER_MS) <= 0 ||
+		    recv(c->fd, rest, sizeof(rest), 0) <= 0)
 			break;
 }
 
@@ -372,7 +385,8 @@ static void accept_one(struct server *s)
 
 int server_run(struct server *s, int stop_fd)
 {
-	struct pollfd p[2] = { { .fd = s->fd, .events = POLLIN }, { .fd = stop_fd, .events = POLLIN } };
+	struct pollfd p[2] = { { .fd = s->fd, .events = POLLIN },
+			       { .fd = stop_fd, .events = POLLIN } };
 	int err = 0;
 
 	s->stop_fd = stop_fd;
@@ -392,17 +406,17 @@ int server_run(struct server *s, int stop_fd)
 
 /* --- setting up */
 
-static int pick_http1(SSL *tls, const unsigned char **out, unsigned char *out_len, const unsigned char *in, unsigned in_len,
-		      void *arg)
+static int pick_http1(SSL *tls, const unsigned char **out, unsigned char *out_len,
+		      const unsigned char *in, unsigned in_len, void *arg)
 {
 	static const unsigned char http1[] = "\x08http/1.1";
 
 	(void)tls;
 	(void)arg;
-	return SSL_select_next_proto((unsigned char **)out, out_len, http1, sizeof(http1) - 1, in, in_len) ==
-			       OPENSSL_NPN_NEGOTIATED ?
-		       SSL_TLSEXT_ERR_OK :
-		       SSL_TLSEXT_ERR_NOACK;
+	return SSL_select_next_proto((unsigned char **)out, out_len, http1, sizeof(http1) - 1, in,
+				     in_len) == OPENSSL_NPN_NEGOTIATED
+		   ? SSL_TLSEXT_ERR_OK
+		   : SSL_TLSEXT_ERR_NOACK;
 }
 
 static int set_up_tls(struct server *s, char *why)
@@ -415,14 +429,16 @@ static int set_up_tls(struct server *s, char *why)
 		return -ENOMEM;
 	SSL_CTX_set_min_proto_version(s->tls, TLS1_2_VERSION);
 	SSL_CTX_set_options(s->tls, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
-	SSL_CTX_set_mode(s->tls, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	SSL_CTX_set_mode(s->tls,
+			 SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	SSL_CTX_set_session_cache_mode(s->tls, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_session_id_context(s->tls, (const unsigned char *)"earshot", 7);
 	SSL_CTX_set_verify(s->tls, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
 	SSL_CTX_set_alpn_select_cb(s->tls, pick_http1, NULL);
 	if (SSL_CTX_use_certificate_chain_file(s->tls, o->cert) != 1)
 		culprit = o->cert;
-	else if (SSL_CTX_use_PrivateKey_file(s->tls, o->key, SSL_FILETYPE_PEM) != 1 || SSL_CTX_check_private_key(s->tls) != 1)
+	else if (SSL_CTX_use_PrivateKey_file(s->tls, o->key, SSL_FILETYPE_PEM) != 1 ||
+		 SSL_CTX_check_private_key(s->tls) != 1)
 		culprit = o->key;
 	else if (SSL_CTX_load_verify_file(s->tls, o->client_ca) != 1)
 		culprit = o->client_ca;
@@ -449,16 +465,19 @@ static int bind_to(struct server *s, const struct addrinfo *a)
 	if (bind(fd, a->ai_addr, a->ai_addrlen) < 0 || listen(fd, SERVER_CONNS_MAX) < 0 ||
 	    getsockname(fd, (struct sockaddr *)&at, &len) < 0)
 		return -errno;
-	if (getnameinfo((struct sockaddr *)&at, len, host, sizeof(host), port, sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV))
+	if (getnameinfo((struct sockaddr *)&at, len, host, sizeof(host), port, sizeof(port),
+			NI_NUMERICHOST | NI_NUMERICSERV))
 		return -EINVAL;
-	snprintf(s->address, sizeof(s->address), a->ai_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
+	snprintf(s->address, sizeof(s->address), a->ai_family == AF_INET6 ? "[%s]:%s" : "%s:%s",
+		 host, port);
 	s->fd = steal_fd(&fd);
 	return 0;
 }
 
 static int set_up_socket(struct server *s, char *why)
 {
-	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICHOST | AI_NUMERICSERV };
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
+				  .ai_flags = AI_PASSIVE | AI_NUMERICHOST | AI_NUMERICSERV };
 	auto_mem char *host = strdup(s->o.listen);
 	struct addrinfo *a = NULL;
 	char *port, *name = host;

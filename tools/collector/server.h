@@ -1,7 +1,7 @@
-/* tools/collector/server.h - an HTTPS server for a few known clients: TLS 1.2 or newer, client certificates or nothing.
- * A thread per connection, capped; OpenSSL and the sensor's own HTTP/1.1 parser, since both are here already and a server library
- * would bring a second TLS implementation. Clients are not trusted for having a certificate: time, size and number of
- * everything are capped.
+/* tools/collector/server.h - an HTTPS server for a few known clients: TLS 1.2 or newer, client
+ * certificates or nothing. A thread per connection, capped; OpenSSL and the sensor's own HTTP/1.1
+ * parser, since both are here already and a server library would bring a second TLS implementation.
+ * Clients are not trusted for having a certificate: time, size and number of everything are capped.
  */
 #pragma once
 
@@ -10,12 +10,12 @@
 #include "base/buf.h"
 
 #define SERVER_CONNS_MAX 64
-#define SERVER_BODY_MAX (256 << 10) /* of a request */
-#define SERVER_REQUEST_S 20 /* to send a whole request, and to take the answer */
-#define SERVER_IDLE_S 120 /* between requests */
+#define SERVER_BODY_MAX	 (256 << 10) /* of a request */
+#define SERVER_REQUEST_S 20	     /* to send a whole request, and to take the answer */
+#define SERVER_IDLE_S	 120	     /* between requests */
 
 struct server_request {
-	const char *client; /* common name of its certificate; hostile text */
+	const char *client;		  /* common name of its certificate; hostile text */
 	const char *method, *path, *type; /* type: of the body, "" when not said */
 	struct span body;
 };
@@ -24,7 +24,7 @@ struct server_reply {
 	unsigned status;
 	const char *type;
 	unsigned retry_after_s; /* 0: not sent */
-	struct buf body; /* capped; freed by the server */
+	struct buf body;	/* capped; freed by the server */
 };
 
 /* Answers one request. Called by several threads at once. */
@@ -33,7 +33,7 @@ typedef void server_fn(void *ctx, const struct server_request *q, struct server_
 struct server;
 
 struct server_options {
-	const char *listen; /* ADDR:PORT, [ADDR]:PORT; port 0: any free one */
+	const char *listen;		    /* ADDR:PORT, [ADDR]:PORT; port 0: any free one */
 	const char *cert, *key, *client_ca; /* PEM files */
 	server_fn *fn;
 	void *ctx;

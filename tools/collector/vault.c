@@ -12,20 +12,34 @@
 #include "alert/chain.h"
 #include "base/own.h"
 
-#define SCHEMA 1
+#define SCHEMA	     1
 #define ALERT_ID_LEN 16
 
-enum sql { SQL_BEGIN, SQL_COMMIT, SQL_ROLLBACK, SQL_CHAIN, SQL_SET_CHAIN, SQL_REVISION, SQL_ADD, SQL_SET_ALERT, SQL_ALERTS, SQL_MAX_ };
+enum sql {
+	SQL_BEGIN,
+	SQL_COMMIT,
+	SQL_ROLLBACK,
+	SQL_CHAIN,
+	SQL_SET_CHAIN,
+	SQL_REVISION,
+	SQL_ADD,
+	SQL_SET_ALERT,
+	SQL_ALERTS,
+	SQL_MAX_
+};
 
 static const char *const sqls[SQL_MAX_] = {
 	[SQL_BEGIN] = "BEGIN IMMEDIATE",
 	[SQL_COMMIT] = "COMMIT",
 	[SQL_ROLLBACK] = "ROLLBACK",
 	[SQL_CHAIN] = "SELECT sequence, head FROM chain WHERE store = ?1",
-	[SQL_SET_CHAIN] = "INSERT INTO chain (store, sequence, head, host, received_ns) VALUES (?1, ?2, ?3, ?4, ?5)"
-			  " ON CONFLICT (store) DO UPDATE SET sequence = ?2, head = ?3, host = ?4, received_ns = ?5",
+	[SQL_SET_CHAIN] = "INSERT INTO chain (store, sequence, head, host, received_ns) VALUES "
+			  "(?1, ?2, ?3, ?4, ?5)"
+			  " ON CONFLICT (store) DO UPDATE SET sequence = ?2, head = ?3, host = ?4, "
+			  "received_ns = ?5",
 	[SQL_REVISION] = "SELECT hash, rejected FROM revision WHERE store = ?1 AND sequence = ?2",
-	[SQL_ADD] = "INSERT INTO revision (store, sequence, previous_hash, hash, body, rejected, received_ns)"
+	[SQL_ADD] = "INSERT INTO revision (store, sequence, previous_hash, hash, body, rejected, "
+		    "received_ns)"
 		    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
 	[SQL_SET_ALERT] = "INSERT INTO alert (id, store, sequence) VALUES (?1, ?2, ?3)"
 			  " ON CONFLICT (id) DO UPDATE SET sequence = ?3 WHERE store = ?2",
@@ -33,14 +47,17 @@ static const char *const sqls[SQL_MAX_] = {
 		       " ORDER BY received_ns DESC, sequence DESC LIMIT ?1",
 };
 
-static const char schema[] =
-	"PRAGMA journal_mode = WAL;"
-	"PRAGMA synchronous = FULL;" /* an Ack is a promise */
-	"CREATE TABLE IF NOT EXISTS chain (store BLOB PRIMARY KEY, sequence INTEGER NOT NULL, head BLOB NOT NULL,"
-	" host TEXT NOT NULL, received_ns INTEGER NOT NULL) WITHOUT ROWID;"
-	"CREATE TABLE IF NOT EXISTS revision (store BLOB NOT NULL, sequence INTEGER NOT NULL, previous_hash BLOB NOT NULL,"
-	" hash BLOB NOT NULL, body BLOB, rejected TEXT, received_ns INTEGER NOT NULL, PRIMARY KEY (store, sequence)) WITHOUT ROWID;"
-	"CREATE TABLE IF NOT EXISTS alert (id BLOB PRIMARY KEY, store BLOB NOT NULL, sequence INTEGER NOT NULL) WITHOUT ROWID;";
+static const char schema[] = "PRAGMA journal_mode = WAL;"
+			     "PRAGMA synchronous = FULL;" /* an Ack is a promise */
+			     "CREATE TABLE IF NOT EXISTS chain (store BLOB PRIMARY KEY, sequence "
+			     "INTEGER NOT NULL, head BLOB NOT NULL,"
+			     " host TEXT NOT NULL, received_ns INTEGER NOT NULL) WITHOUT ROWID;"
+			     "CREATE TABLE IF NOT EXISTS revision (store BLOB NOT NULL, sequence "
+			     "INTEGER NOT NULL, previous_hash BLOB NOT NULL,"
+			     " hash BLOB NOT NULL, body BLOB, rejected TEXT, received_ns INTEGER "
+			     "NOT NULL, PRIMARY KEY (store, sequence)) WITHOUT ROWID;"
+			     "CREATE TABLE IF NOT EXISTS alert (id BLOB PRIMARY KEY, store BLOB "
+			     "NOT NULL, sequence INTEGER NOT NULL) WITHOUT ROWID;";
 
 struct vault {
 	pthread_mutex_t lock;
@@ -75,10 +92,12 @@ static int set_up(struct vault *v)
 	if (have != 0 && have != SCHEMA)
 		return -EIO;
 	snprintf(mark, sizeof(mark), "PRAGMA user_version = %d", SCHEMA);
-	if (sqlite3_exec(v->db, schema, NULL, NULL, NULL) != SQLITE_OK || sqlite3_exec(v->db, mark, NULL, NULL, NULL) != SQLITE_OK)
+	if (sqlite3_exec(v->db, schema, NULL, NULL, NULL) != SQLITE_OK ||
+	    sqlite3_exec(v->db, mark, NULL, NULL, NULL) != SQLITE_OK)
 		return -EIO;
 	for (size_t i = 0; i < SQL_MAX_; i++)
-		if (sqlite3_prepare_v3(v->db, sqls[i], -1, SQLITE_PREPARE_PERSISTENT, &v->sql[i], NULL) != SQLITE_OK)
+		if (sqlite3_prepare_v3(v->db, sqls[i], -1, SQLITE_PREPARE_PERSISTENT, &v->sql[i],
+				       NULL) != SQLITE_OK)
 			return -EIO;
 	return 0;
 }
@@ -100,11 +119,15 @@ int vault_open(struct vault **ret, const char *path, char why[VAULT_WHY_MAX])
 		}
 		path = file;
 	}
-	err = sqlite3_open_v2(path, &v->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL) == SQLITE_OK ?
-		      set_up(v) :
-		      -EIO;
+	err = sqlite3_open_v2(path, &v->db,
+			      SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
+			      NULL) == SQLITE_OK
+		  ? set_up(v)
+		  : -EIO;
 	if (err) {
-		const char *text = sqlite3_errcode(v->db) ? sqlite3_errmsg(v->db) : "it is of another version of this program";
+		const char *text = sqlite3_errcode(v->db)
+				       ? sqlite3_errmsg(v->db)
+				       : "it is of another version of this program";
 
 		snprintf(why, VAULT_WHY_MAX, "%s: %s", path, text);
 		return err;
@@ -143,7 +166,7 @@ struct taking {
 		bool fresh;
 		Earshot__Body *body;
 		char why[VAULT_WHY_MAX];
-	} *taken;
+	} * taken;
 };
 
 void vault_free_ack(Earshot__Ack *a)
@@ -216,13 +239,15 @@ static int check_repeated(struct taking *t, const Earshot__Revision *r)
 	sqlite3_bind_int64(s, 2, (sqlite3_int64)r->sequence);
 	got = sqlite3_step(s);
 	if (got == SQLITE_ROW) {
-		struct span had = span_of(sqlite3_column_blob(s, 0), (size_t)sqlite3_column_bytes(s, 0));
+		struct span had =
+		    span_of(sqlite3_column_blob(s, 0), (size_t)sqlite3_column_bytes(s, 0));
 		const char *rejected = (const char *)sqlite3_column_text(s, 1);
 
 		if (rejected)
 			err = reject(t->ack, r->sequence, rejected);
 		else if (!span_eq(had, span_of(r->hash.data, r->hash.len)))
-			err = reject(t->ack, r->sequence, "another revision of this number is stored");
+			err = reject(t->ack, r->sequence,
+				     "another revision of this number is stored");
 	} else if (got == SQLITE_DONE) {
 		err = reject(t->ack, r->sequence, "older than the first revision stored");
 	} else {
@@ -297,7 +322,8 @@ static int take_one(struct taking *t, size_t i, char why[VAULT_WHY_MAX])
 	case -ENODATA:
 		return 0;
 	default:
-		snprintf(why, VAULT_WHY_MAX, "revision %llu is malformed or of another store", (unsigned long long)r->sequence);
+		snprintf(why, VAULT_WHY_MAX, "revision %llu is malformed or of another store",
+			 (unsigned long long)r->sequence);
 		return -EBADMSG;
 	}
 	if (*k->why) {
@@ -316,12 +342,14 @@ static int take_all(struct taking *t, char why[VAULT_WHY_MAX])
 
 	if (err < 0)
 		return err;
-	/* A sensor may have run without an upstream, or with another one: its first batch here begins where it begins. */
+	/* A sensor may have run without an upstream, or with another one: its first batch here
+	 * begins where it begins. */
 	if (!err && chain_join(&t->chain, t->batch->revisions[0])) {
 		snprintf(why, VAULT_WHY_MAX, "the first revision is malformed");
 		return -EBADMSG;
 	}
-	for (size_t i = 0; i < t->batch->n_revisions && t->ack->n_rejected < VAULT_REJECTED_MAX; i++) {
+	for (size_t i = 0; i < t->batch->n_revisions && t->ack->n_rejected < VAULT_REJECTED_MAX;
+	     i++) {
 		err = take_one(t, i, why);
 		if (err <= 0)
 			break;
@@ -362,8 +390,8 @@ static int take(struct taking *t, char why[VAULT_WHY_MAX])
 	return err;
 }
 
-int vault_take(struct vault *v, struct span batch, uint64_t now_ns, vault_fn *fn, void *ctx, Earshot__Ack **ret,
-	       char why[VAULT_WHY_MAX])
+int vault_take(struct vault *v, struct span batch, uint64_t now_ns, vault_fn *fn, void *ctx,
+	       Earshot__Ack **ret, char why[VAULT_WHY_MAX])
 {
 	Earshot__Batch *b = earshot__batch__unpack(NULL, batch.len, batch.p);
 	struct taking t = { .v = v, .batch = b, .now_ns = now_ns };
@@ -408,7 +436,8 @@ int vault_alerts(struct vault *v, unsigned limit, vault_alert_fn *fn, void *ctx)
 	pthread_mutex_lock(&v->lock);
 	sqlite3_bind_int64(s, 1, limit);
 	while ((got = sqlite3_step(s)) == SQLITE_ROW) {
-		Earshot__Body *b = earshot__body__unpack(NULL, (size_t)sqlite3_column_bytes(s, 0), sqlite3_column_blob(s, 0));
+		Earshot__Body *b = earshot__body__unpack(NULL, (size_t)sqlite3_column_bytes(s, 0),
+							 sqlite3_column_blob(s, 0));
 
 		if (b && b->alert)
 			fn(ctx, b->alert);

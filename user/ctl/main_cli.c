@@ -19,8 +19,8 @@
 #include "ctl/render.h"
 
 #define RUN_DIR_DEFAULT "/run/earshot"
-#define LIMIT_MAX 10000
-#define WAIT_MAX_S 86400
+#define LIMIT_MAX	10000
+#define WAIT_MAX_S	86400
 
 enum { EXIT_USAGE = 2, EXIT_NO_SENSOR = 3 };
 
@@ -37,7 +37,21 @@ struct cli {
 
 /* --- options: one table for parsing and help */
 
-enum opt { OPT_RUN_DIR, OPT_OUTPUT, OPT_NO_COLOR, OPT_HELP, OPT_VERSION, OPT_COUNTERS, OPT_SINCE, OPT_SEVERITY, OPT_KIND, OPT_LIMIT, OPT_HUNT, OPT_WAIT, OPT_MAX_ };
+enum opt {
+	OPT_RUN_DIR,
+	OPT_OUTPUT,
+	OPT_NO_COLOR,
+	OPT_HELP,
+	OPT_VERSION,
+	OPT_COUNTERS,
+	OPT_SINCE,
+	OPT_SEVERITY,
+	OPT_KIND,
+	OPT_LIMIT,
+	OPT_HUNT,
+	OPT_WAIT,
+	OPT_MAX_
+};
 
 #define BIT(o) (1u << (o))
 #define GLOBAL (BIT(OPT_RUN_DIR) | BIT(OPT_OUTPUT) | BIT(OPT_NO_COLOR) | BIT(OPT_HELP))
@@ -55,23 +69,29 @@ static int set_wait(struct cli *c, const char *value);
 
 static const struct option_row {
 	const char *name;
-	char letter; /* 0: none */
+	char letter;	   /* 0: none */
 	const char *value; /* what stands for it in help; NULL: takes none */
 	const char *help;
 	int (*set)(struct cli *c, const char *value); /* 0, or -EINVAL after a message */
 } options[OPT_MAX_] = {
-	[OPT_RUN_DIR] = { "run-dir", 'r', "DIR", "the sensor's run_dir (EARSHOT_RUN_DIR; " RUN_DIR_DEFAULT ")", set_run_dir },
+	[OPT_RUN_DIR] = { "run-dir", 'r', "DIR",
+			  "the sensor's run_dir (EARSHOT_RUN_DIR; " RUN_DIR_DEFAULT ")",
+			  set_run_dir },
 	[OPT_OUTPUT] = { "output", 'o', "table|json", "how to print (table)", set_output },
 	[OPT_NO_COLOR] = { "no-color", 0, NULL, "no colours, as with NO_COLOR=1", set_no_color },
 	[OPT_HELP] = { "help", 'h', NULL, "this text", NULL },
 	[OPT_VERSION] = { "version", 'V', NULL, "the version of this program", NULL },
 	[OPT_COUNTERS] = { "counters", 'c', NULL, "every counter with its meaning", set_counters },
-	[OPT_SINCE] = { "since", 's', "TIME", "last seen since then: 90s, 30m, 1h, 7d ago, or RFC 3339", set_since },
-	[OPT_SEVERITY] = { "severity", 'S', "LEVEL", "at least informational, low, medium, high or critical", set_severity },
-	[OPT_KIND] = { "kind", 'k', "KIND", "one kind (\"injection.rules\") or a family (\"injection.\")", set_kind },
+	[OPT_SINCE] = { "since", 's', "TIME",
+			"last seen since then: 90s, 30m, 1h, 7d ago, or RFC 3339", set_since },
+	[OPT_SEVERITY] = { "severity", 'S', "LEVEL",
+			   "at least informational, low, medium, high or critical", set_severity },
+	[OPT_KIND] = { "kind", 'k', "KIND",
+		       "one kind (\"injection.rules\") or a family (\"injection.\")", set_kind },
 	[OPT_LIMIT] = { "limit", 'n', "N", "at most the N newest (100)", set_limit },
 	[OPT_HUNT] = { "hunt", 0, NULL, "also what is kept for hunting only", set_hunt },
-	[OPT_WAIT] = { "wait", 'w', "SECONDS", "wait so long for a sensor to come, or come back (0)", set_wait },
+	[OPT_WAIT] = { "wait", 'w', "SECONDS",
+		       "wait so long for a sensor to come, or come back (0)", set_wait },
 };
 
 /* --- verbs */
@@ -86,16 +106,20 @@ static int run_help(struct cli *c, char *const *args);
 static const struct verb {
 	const char *name;
 	const char *operands; /* as help shows them; NULL: none */
-	int min, max; /* how many */
+	int min, max;	      /* how many */
 	const char *summary;
 	unsigned options; /* beside the global ones */
 	int (*run)(struct cli *c, char *const *args);
 } verbs[] = {
-	{ "status", NULL, 0, 0, "is the sensor well, and what has it seen?", BIT(OPT_COUNTERS), run_status },
+	{ "status", NULL, 0, 0, "is the sensor well, and what has it seen?", BIT(OPT_COUNTERS),
+	  run_status },
 	{ "alerts", NULL, 0, 0, "list alerts, the newest first",
-	  BIT(OPT_SINCE) | BIT(OPT_SEVERITY) | BIT(OPT_KIND) | BIT(OPT_LIMIT) | BIT(OPT_HUNT), run_alerts },
-	{ "alerts show", "ID", 1, 1, "everything about one alert; the first digits of its ID do", 0, run_show },
-	{ "tail", NULL, 0, 0, "print alerts as they happen", BIT(OPT_HUNT) | BIT(OPT_WAIT), run_tail },
+	  BIT(OPT_SINCE) | BIT(OPT_SEVERITY) | BIT(OPT_KIND) | BIT(OPT_LIMIT) | BIT(OPT_HUNT),
+	  run_alerts },
+	{ "alerts show", "ID", 1, 1, "everything about one alert; the first digits of its ID do", 0,
+	  run_show },
+	{ "tail", NULL, 0, 0, "print alerts as they happen", BIT(OPT_HUNT) | BIT(OPT_WAIT),
+	  run_tail },
 	{ "version", NULL, 0, 0, "print the version of this program", 0, run_version },
 	{ "help", "[VERB]", 0, 2, "print help, of one verb or of all", 0, run_help },
 };
@@ -120,8 +144,9 @@ static int print_options(FILE *f, unsigned set)
 		if (!(set & BIT(o)))
 			continue;
 		snprintf(names, sizeof(names), "%c%c%s --%s%s%s", options[o].letter ? '-' : ' ',
-			 options[o].letter ? options[o].letter : ' ', options[o].letter ? "," : " ", options[o].name,
-			 options[o].value ? " " : "", options[o].value ? options[o].value : "");
+			 options[o].letter ? options[o].letter : ' ', options[o].letter ? "," : " ",
+			 options[o].name, options[o].value ? " " : "",
+			 options[o].value ? options[o].value : "");
 		fprintf(f, "  %-26s %s\n", names, options[o].help);
 	}
 	return 0;
@@ -129,8 +154,9 @@ static int print_options(FILE *f, unsigned set)
 
 static int help_of(const struct verb *v)
 {
-	printf("usage: earshot %s%s%s%s\n\n%c%s.\n", v->name, v->options ? " [OPTION]..." : "", v->operands ? " " : "",
-	       v->operands ? v->operands : "", (char)(v->summary[0] - 'a' + 'A'), v->summary + 1);
+	printf("usage: earshot %s%s%s%s\n\n%c%s.\n", v->name, v->options ? " [OPTION]..." : "",
+	       v->operands ? " " : "", v->operands ? v->operands : "",
+	       (char)(v->summary[0] - 'a' + 'A'), v->summary + 1);
 	if (v->options) {
 		puts("\nOptions:");
 		print_options(stdout, v->options);
@@ -154,7 +180,9 @@ static int help_all(FILE *f)
 	}
 	fputs("\nOptions:\n", f);
 	print_options(f, GLOBAL | BIT(OPT_VERSION));
-	fputs("\nExit status: 0 done, 1 failed, 2 wrong usage, 3 no sensor to ask. See earshot(1).\n", f);
+	fputs(
+	    "\nExit status: 0 done, 1 failed, 2 wrong usage, 3 no sensor to ask. See earshot(1).\n",
+	    f);
 	return 0;
 }
 
@@ -218,7 +246,8 @@ static int set_limit(struct cli *c, const char *value)
 	uint64_t n;
 
 	if (number(value, LIMIT_MAX, &n, &end) || *end || !n)
-		return complain("--limit takes a number from 1 to %d, not \"%s\"", LIMIT_MAX, value);
+		return complain("--limit takes a number from 1 to %d, not \"%s\"", LIMIT_MAX,
+				value);
 	c->limit = (unsigned)n;
 	return 0;
 }
@@ -229,7 +258,8 @@ static int set_wait(struct cli *c, const char *value)
 	uint64_t n;
 
 	if (number(value, WAIT_MAX_S, &n, &end) || *end)
-		return complain("--wait takes a number of seconds up to %d, not \"%s\"", WAIT_MAX_S, value);
+		return complain("--wait takes a number of seconds up to %d, not \"%s\"", WAIT_MAX_S,
+				value);
 	c->wait_s = (unsigned)n;
 	return 0;
 }
@@ -246,7 +276,8 @@ static int set_severity(struct cli *c, const char *value)
 			return 0;
 		}
 	}
-	return complain("--severity takes informational, low, medium, high or critical, not \"%s\"", value);
+	return complain("--severity takes informational, low, medium, high or critical, not \"%s\"",
+			value);
 }
 
 /* "1h" ago, or RFC 3339: 2026-11-23T08:07:12[.5](Z|+01:00). */
@@ -299,7 +330,9 @@ static int parse_since(const char *text, uint64_t now_ns, uint64_t *ret_ns)
 static int set_since(struct cli *c, const char *value)
 {
 	if (parse_since(value, wall_ns(), &c->since_ns))
-		return complain("--since takes 90s, 30m, 1h, 7d or a time like 2026-01-31T08:00:00Z, not \"%s\"", value);
+		return complain("--since takes 90s, 30m, 1h, 7d or a time like "
+				"2026-01-31T08:00:00Z, not \"%s\"",
+				value);
 	return 0;
 }
 
@@ -307,8 +340,10 @@ static int set_since(struct cli *c, const char *value)
 
 static int exit_code_of(int err)
 {
-	return err == -ENOENT || err == -ECONNREFUSED || err == -EPIPE || err == -EACCES || err == -ECONNRESET ? EXIT_NO_SENSOR :
-														EXIT_FAILURE;
+	return err == -ENOENT || err == -ECONNREFUSED || err == -EPIPE || err == -EACCES ||
+		       err == -ECONNRESET
+		   ? EXIT_NO_SENSOR
+		   : EXIT_FAILURE;
 }
 
 static int explain(const struct cli *c, int err)
@@ -318,11 +353,14 @@ static int explain(const struct cli *c, int err)
 	switch (err) {
 	case -ENOENT:
 	case -ECONNREFUSED:
-		complain("no sensor is running at %s: start it with \"systemctl start earshot\", or name its run_dir with --run-dir",
+		complain("no sensor is running at %s: start it with \"systemctl start earshot\", "
+			 "or name its run_dir with --run-dir",
 			 dir);
 		break;
 	case -EACCES:
-		complain("not allowed to talk to the sensor at %s: be root or a member of the group earshot", dir);
+		complain("not allowed to talk to the sensor at %s: be root or a member of the "
+			 "group earshot",
+			 dir);
 		break;
 	case -EPIPE:
 	case -ECONNRESET:
@@ -332,7 +370,8 @@ static int explain(const struct cli *c, int err)
 		complain("the name of the run directory is too long");
 		break;
 	case -EBADMSG:
-		complain("the sensor's answer cannot be read: is it of version " EARSHOT_VERSION " too?");
+		complain("the sensor's answer cannot be read: is it of version " EARSHOT_VERSION
+			 " too?");
 		break;
 	default:
 		complain("cannot ask the sensor at %s: %s", dir, strerror(-err));
@@ -510,7 +549,8 @@ static void on_revision(struct cli *c, Earshot__CtlReply *r, void *ctx)
 {
 	(void)ctx;
 	if (r->dropped)
-		complain("%" PRIu64 " revisions were not shown: this terminal is too slow", r->dropped);
+		complain("%" PRIu64 " revisions were not shown: this terminal is too slow",
+			 r->dropped);
 	if (r->body_case != EARSHOT__CTL_REPLY__BODY_REVISION)
 		return;
 	if (c->json)
@@ -525,7 +565,8 @@ static void on_revision(struct cli *c, Earshot__CtlReply *r, void *ctx)
 static void on_signal(int sig)
 {
 	(void)sig;
-	_exit(EXIT_SUCCESS); /* every line has been flushed: being told to stop is how a tail ends */
+	_exit(
+	    EXIT_SUCCESS); /* every line has been flushed: being told to stop is how a tail ends */
 }
 
 static int run_tail(struct cli *c, char *const *args)
@@ -556,7 +597,8 @@ static int run_version(struct cli *c, char *const *args)
 
 /* --- the command line */
 
-/* The verb that the words begin with, the longest name first; *ret_words: how many of them it took. */
+/* The verb that the words begin with, the longest name first; *ret_words: how many of them it took.
+ */
 static const struct verb *find_verb(char *const *words, int n, int *ret_words)
 {
 	const struct verb *found = NULL;
@@ -605,8 +647,9 @@ static int read_options(struct cli *c, int argc, char **argv, unsigned set, cons
 	for (enum opt o = 0; o < OPT_MAX_; o++) {
 		if (!(set & BIT(o)))
 			continue;
-		longs[n++] = (struct option){ options[o].name, options[o].value ? required_argument : no_argument, NULL,
-					      256 + (int)o };
+		longs[n++] = (struct option){ options[o].name,
+					      options[o].value ? required_argument : no_argument,
+					      NULL, 256 + (int)o };
 		if (options[o].letter) {
 			shorts[at++] = options[o].letter;
 			if (options[o].value)
@@ -617,9 +660,11 @@ static int read_options(struct cli *c, int argc, char **argv, unsigned set, cons
 		enum opt o = 0;
 
 		if (got == ':')
-			return complain("%s needs a value: see earshot %s%s--help", argv[optind - 1], v ? v->name : "", v ? " " : "");
+			return complain("%s needs a value: see earshot %s%s--help",
+					argv[optind - 1], v ? v->name : "", v ? " " : "");
 		if (got == '?')
-			return complain("no option %s: see earshot %s%s--help", argv[optind - 1], v ? v->name : "", v ? " " : "");
+			return complain("no option %s: see earshot %s%s--help", argv[optind - 1],
+					v ? v->name : "", v ? " " : "");
 		if (got >= 256)
 			o = (enum opt)(got - 256);
 		else
@@ -675,7 +720,8 @@ int main(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	if (argc < verb->min) {
-		complain("earshot %s needs its %s: see earshot %s --help", verb->name, verb->operands, verb->name);
+		complain("earshot %s needs its %s: see earshot %s --help", verb->name,
+			 verb->operands, verb->name);
 		return EXIT_USAGE;
 	}
 	render_init(&c.render, stdout, c.no_color);

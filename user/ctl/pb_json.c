@@ -10,8 +10,10 @@
 #include "base/own.h"
 #include "ctl/render.h"
 
-/* The fields that hold nanoseconds since the epoch; other "_ns" are durations or of another clock. */
-static const char *const wall_times[] = { "first_seen_ns", "last_seen_ns", "started_ns", "time_ns", "upstream_ok_ns" };
+/* The fields that hold nanoseconds since the epoch; other "_ns" are durations or of another clock.
+ */
+static const char *const wall_times[] = { "first_seen_ns", "last_seen_ns", "started_ns", "time_ns",
+					  "upstream_ok_ns" };
 
 static bool is_wall_time(const ProtobufCFieldDescriptor *f)
 {
@@ -147,7 +149,8 @@ static size_t size_of(const ProtobufCFieldDescriptor *f)
 	}
 }
 
-/* protobuf-c shows map<string, T> as repeated messages of "key" and "value", called SomethingEntry. */
+/* protobuf-c shows map<string, T> as repeated messages of "key" and "value", called SomethingEntry.
+ */
 static bool is_map(const ProtobufCFieldDescriptor *f)
 {
 	const ProtobufCMessageDescriptor *m = f->descriptor;
@@ -156,11 +159,13 @@ static bool is_map(const ProtobufCFieldDescriptor *f)
 	if (f->type != PROTOBUF_C_TYPE_MESSAGE || m->n_fields != 2)
 		return false;
 	len = strlen(m->short_name);
-	return len > 5 && !strcmp(m->short_name + len - 5, "Entry") && !strcmp(m->fields[0].name, "key") &&
-	       m->fields[0].type == PROTOBUF_C_TYPE_STRING && !strcmp(m->fields[1].name, "value");
+	return len > 5 && !strcmp(m->short_name + len - 5, "Entry") &&
+	       !strcmp(m->fields[0].name, "key") && m->fields[0].type == PROTOBUF_C_TYPE_STRING &&
+	       !strcmp(m->fields[1].name, "value");
 }
 
-static void put_repeated(struct json_out *j, const ProtobufCFieldDescriptor *f, size_t n, const char *items)
+static void put_repeated(struct json_out *j, const ProtobufCFieldDescriptor *f, size_t n,
+			 const char *items)
 {
 	if (is_map(f)) {
 		const ProtobufCMessageDescriptor *m = f->descriptor;
@@ -185,7 +190,8 @@ static void put_key(struct json_out *j, const ProtobufCFieldDescriptor *f)
 {
 	char name[64];
 
-	snprintf(name, sizeof(name), "%.*s", (int)strlen(f->name) - (is_wall_time(f) ? 3 : 0), f->name);
+	snprintf(name, sizeof(name), "%.*s", (int)strlen(f->name) - (is_wall_time(f) ? 3 : 0),
+		 f->name);
 	json_out_key(j, name);
 }
 
@@ -198,11 +204,13 @@ void pb_json(struct json_out *j, const ProtobufCMessage *m)
 		const ProtobufCFieldDescriptor *f = &m->descriptor->fields[i];
 		const void *p = base + f->offset;
 
-		if (f->flags & PROTOBUF_C_FIELD_FLAG_ONEOF && *(const uint32_t *)(base + f->quantifier_offset) != f->id)
+		if (f->flags & PROTOBUF_C_FIELD_FLAG_ONEOF &&
+		    *(const uint32_t *)(base + f->quantifier_offset) != f->id)
 			continue;
 		put_key(j, f);
 		if (f->label == PROTOBUF_C_LABEL_REPEATED)
-			put_repeated(j, f, *(const size_t *)(base + f->quantifier_offset), *(const char *const *)p);
+			put_repeated(j, f, *(const size_t *)(base + f->quantifier_offset),
+				     *(const char *const *)p);
 		else
 			put_value(j, f, p);
 	}

@@ -16,18 +16,31 @@
 #include "base/own.h"
 #include "proc/page.h"
 
-#define CELL_MAX 512 /* bytes of one cell, escaped */
-#define TITLE_LEAST 28 /* columns a title keeps before other columns give way */
-#define ID_SHOWN 4 /* bytes of an alert's id in lines and tables */
-#define ELLIPSIS "…"
+#define CELL_MAX    512 /* bytes of one cell, escaped */
+#define TITLE_LEAST 28	/* columns a title keeps before other columns give way */
+#define ID_SHOWN    4	/* bytes of an alert's id in lines and tables */
+#define ELLIPSIS    "…"
 #define LABEL_WIDTH 14
 
-enum style { STYLE_PLAIN, STYLE_DIM, STYLE_BOLD, STYLE_GOOD, STYLE_BAD, STYLE_CRITICAL, STYLE_HIGH, STYLE_MEDIUM, STYLE_LOW, STYLE_MAX_ };
+enum style {
+	STYLE_PLAIN,
+	STYLE_DIM,
+	STYLE_BOLD,
+	STYLE_GOOD,
+	STYLE_BAD,
+	STYLE_CRITICAL,
+	STYLE_HIGH,
+	STYLE_MEDIUM,
+	STYLE_LOW,
+	STYLE_MAX_
+};
 
 static const char *const styles[STYLE_MAX_] = {
-	[STYLE_PLAIN] = "",	     [STYLE_DIM] = "\033[2m",	  [STYLE_BOLD] = "\033[1m",
-	[STYLE_GOOD] = "\033[32m",   [STYLE_BAD] = "\033[31m",	  [STYLE_CRITICAL] = "\033[1;97;41m",
-	[STYLE_HIGH] = "\033[1;31m", [STYLE_MEDIUM] = "\033[33m", [STYLE_LOW] = "\033[36m",
+	[STYLE_PLAIN] = "",	     [STYLE_DIM] = "\033[2m",
+	[STYLE_BOLD] = "\033[1m",    [STYLE_GOOD] = "\033[32m",
+	[STYLE_BAD] = "\033[31m",    [STYLE_CRITICAL] = "\033[1;97;41m",
+	[STYLE_HIGH] = "\033[1;31m", [STYLE_MEDIUM] = "\033[33m",
+	[STYLE_LOW] = "\033[36m",
 };
 
 static const struct {
@@ -133,7 +146,8 @@ static void styled(const struct render *r, enum style style, const char *text)
 		fputs(text, r->out);
 }
 
-__attribute__((format(printf, 3, 4))) static void styledf(const struct render *r, enum style style, const char *fmt, ...)
+__attribute__((format(printf, 3, 4))) static void styledf(const struct render *r, enum style style,
+							  const char *fmt, ...)
 {
 	char text[CELL_MAX];
 	va_list args;
@@ -150,13 +164,15 @@ static const char *safe(char out[CELL_MAX], const char *s)
 }
 
 /* text in exactly width columns: cut with an ellipsis, or filled with spaces. */
-static void fit(const struct render *r, enum style style, const char *text, unsigned width, bool right)
+static void fit(const struct render *r, enum style style, const char *text, unsigned width,
+		bool right)
 {
 	unsigned w = columns_of(text);
 	char shown[CELL_MAX + sizeof(ELLIPSIS)];
 
 	if (w > width && width) {
-		snprintf(shown, sizeof(shown), "%.*s" ELLIPSIS, (int)bytes_in(text, width - 1), text);
+		snprintf(shown, sizeof(shown), "%.*s" ELLIPSIS, (int)bytes_in(text, width - 1),
+			 text);
 		text = shown;
 		w = columns_of(text);
 	}
@@ -167,17 +183,20 @@ static void fit(const struct render *r, enum style style, const char *text, unsi
 		fprintf(r->out, "%*s", (int)(width - w), "");
 }
 
-/* Escaped text in lines of the render's width, each behind the indent. Keeps the text's own line breaks. */
+/* Escaped text in lines of the render's width, each behind the indent. Keeps the text's own line
+ * breaks. */
 static void wrap(const struct render *r, enum style style, const char *indent, const char *text)
 {
-	unsigned room = r->width > strlen(indent) + TITLE_LEAST ? r->width - (unsigned)strlen(indent) : 0;
+	unsigned room =
+	    r->width > strlen(indent) + TITLE_LEAST ? r->width - (unsigned)strlen(indent) : 0;
 
 	while (*text) {
 		size_t line = strcspn(text, "\n");
 		char *copy = strndup(text, line), *escaped, *at;
 
 		text += line + (text[line] == '\n');
-		escaped = copy ? malloc(strlen(copy) * 10 + 1) : NULL; /* the longest escape is "\u{10ffff}" */
+		escaped = copy ? malloc(strlen(copy) * 10 + 1)
+			       : NULL; /* the longest escape is "\u{10ffff}" */
 		if (!escaped) {
 			free(copy);
 			return;
@@ -275,7 +294,8 @@ static void cell_time(const Earshot__Alert *a, char out[CELL_MAX])
 
 static void cell_severity(const Earshot__Alert *a, char out[CELL_MAX])
 {
-	snprintf(out, CELL_MAX, "%s%s", severity_word(a), a->mode == EARSHOT__MODE__MODE_HUNT ? " (hunt)" : "");
+	snprintf(out, CELL_MAX, "%s%s", severity_word(a),
+		 a->mode == EARSHOT__MODE__MODE_HUNT ? " (hunt)" : "");
 }
 
 static void cell_kind(const Earshot__Alert *a, char out[CELL_MAX])
@@ -294,7 +314,8 @@ static void cell_process(const Earshot__Alert *a, char out[CELL_MAX])
 	char name[CELL_MAX];
 
 	if (p->pid)
-		snprintf(out, CELL_MAX, "%.64s[%" PRIu32 "]", safe(name, *p->comm ? p->comm : "?"), p->pid);
+		snprintf(out, CELL_MAX, "%.64s[%" PRIu32 "]", safe(name, *p->comm ? p->comm : "?"),
+			 p->pid);
 }
 
 static void cell_model(const Earshot__Alert *a, char out[CELL_MAX])
@@ -341,14 +362,14 @@ static const struct column {
 	bool right;
 	cell_fn *cell;
 } alert_columns[] = {
-	{ "TIME", 15, 0, false, cell_time },	     { "SEVERITY", 15, 0, false, cell_severity },
-	{ "KIND", 28, 3, false, cell_kind },	     { "TITLE", 60, 0, false, cell_title },
-	{ "PROCESS", 24, 6, false, cell_process },   { "MODEL", 24, 2, false, cell_model },
-	{ "CALLER", 20, 1, false, cell_caller },     { "COUNT", 7, 5, true, cell_count },
-	{ "OUTCOME", 13, 4, false, cell_outcome },   { "ID", 8, 0, false, cell_id },
+	{ "TIME", 15, 0, false, cell_time },	   { "SEVERITY", 15, 0, false, cell_severity },
+	{ "KIND", 28, 3, false, cell_kind },	   { "TITLE", 60, 0, false, cell_title },
+	{ "PROCESS", 24, 6, false, cell_process }, { "MODEL", 24, 2, false, cell_model },
+	{ "CALLER", 20, 1, false, cell_caller },   { "COUNT", 7, 5, true, cell_count },
+	{ "OUTCOME", 13, 4, false, cell_outcome }, { "ID", 8, 0, false, cell_id },
 };
 
-#define N_COLUMNS ARRAY_SIZE(alert_columns)
+#define N_COLUMNS  ARRAY_SIZE(alert_columns)
 #define COLUMN_GAP 2
 
 static void fill_cell(const struct column *c, const Earshot__Alert *a, char out[CELL_MAX])
@@ -360,7 +381,8 @@ static void fill_cell(const struct column *c, const Earshot__Alert *a, char out[
 }
 
 /* Widths so that the table fits; 0: the column is left out. */
-static void lay_out(const struct render *r, Earshot__Alert *const *alerts, size_t n, unsigned width[N_COLUMNS])
+static void lay_out(const struct render *r, Earshot__Alert *const *alerts, size_t n,
+		    unsigned width[N_COLUMNS])
 {
 	unsigned total = 0, title = 0;
 
@@ -382,7 +404,8 @@ static void lay_out(const struct render *r, Earshot__Alert *const *alerts, size_
 	}
 	total -= COLUMN_GAP;
 	for (unsigned turn = 1; r->width && total > r->width && turn <= N_COLUMNS; turn++) {
-		unsigned over = total - r->width, spare = width[title] > TITLE_LEAST ? width[title] - TITLE_LEAST : 0;
+		unsigned over = total - r->width,
+			 spare = width[title] > TITLE_LEAST ? width[title] - TITLE_LEAST : 0;
 
 		if (spare >= over) {
 			width[title] -= over;
@@ -425,7 +448,9 @@ void render_alerts(const struct render *r, Earshot__Alert *const *alerts, size_t
 			if (row && c->cell == cell_severity)
 				style = severity_style(alerts[row - 1]);
 			fputs(gap, r->out);
-			fit(r, style, cell, i + 1 == N_COLUMNS ? MIN(width[i], columns_of(cell)) : width[i], c->right);
+			fit(r, style, cell,
+			    i + 1 == N_COLUMNS ? MIN(width[i], columns_of(cell)) : width[i],
+			    c->right);
 			gap = "  ";
 		}
 		fputc('\n', r->out);
@@ -437,7 +462,8 @@ void render_alerts(const struct render *r, Earshot__Alert *const *alerts, size_t
 static void quoted_evidence(const struct render *r, const Earshot__Evidence *e)
 {
 	const Earshot__Location *l = OR(e->location, no_location);
-	char where[CELL_MAX], tool[CELL_MAX], line[4 * CELL_MAX], flat[CELL_MAX], text[2 * CELL_MAX];
+	char where[CELL_MAX], tool[CELL_MAX], line[4 * CELL_MAX], flat[CELL_MAX],
+	    text[2 * CELL_MAX];
 
 	/* On one line: white space is only white space here. */
 	snprintf(flat, sizeof(flat), "%s", *e->redacted ? e->redacted : e->why);
@@ -445,8 +471,8 @@ static void quoted_evidence(const struct render *r, const Earshot__Evidence *e)
 		if (strchr("\n\r\t", *c))
 			*c = ' ';
 	escape_str(text, sizeof(text), span_str(flat));
-	snprintf(line, sizeof(line), "%s%s%.64s%s%s", safe(where, l->role), *l->tool ? " " : "", safe(tool, l->tool),
-		 *l->role ? ": " : "", text);
+	snprintf(line, sizeof(line), "%s%s%.64s%s%s", safe(where, l->role), *l->tool ? " " : "",
+		 safe(tool, l->tool), *l->role ? ": " : "", text);
 	fputs("          ", r->out);
 	fit(r, STYLE_DIM, line, r->width ? r->width - 11 : columns_of(line), false);
 	fputc('\n', r->out);
@@ -457,9 +483,12 @@ static void change_line(const struct render *r, const Earshot__Body *b, const Ea
 {
 	char word[32], title[CELL_MAX];
 
-	styledf(r, STYLE_DIM, "%s %s", b->action == EARSHOT__BODY__ACTION__CLOSE ? "closed:" : "again:", safe(title, a->title));
+	styledf(r, STYLE_DIM, "%s %s",
+		b->action == EARSHOT__BODY__ACTION__CLOSE ? "closed:" : "again:",
+		safe(title, a->title));
 	if (a->outcome != EARSHOT__OUTCOME__OUTCOME_UNKNOWN)
-		fprintf(r->out, "  %s", enum_word(&earshot__outcome__descriptor, (int)a->outcome, word));
+		fprintf(r->out, "  %s",
+			enum_word(&earshot__outcome__descriptor, (int)a->outcome, word));
 }
 
 static void new_line(const struct render *r, const Earshot__Alert *a)
@@ -470,7 +499,8 @@ static void new_line(const struct render *r, const Earshot__Alert *a)
 
 	styled(r, STYLE_BOLD, safe(cell, a->title));
 	fputs("  ", r->out);
-	styledf(r, STYLE_DIM, "%s%s", safe(cell, a->kind), a->mode == EARSHOT__MODE__MODE_HUNT ? " (hunt)" : "");
+	styledf(r, STYLE_DIM, "%s%s", safe(cell, a->kind),
+		a->mode == EARSHOT__MODE__MODE_HUNT ? " (hunt)" : "");
 	for (size_t i = 0; i < ARRAY_SIZE(who); i++) {
 		cell[0] = 0;
 		who[i](a, cell);
@@ -480,7 +510,8 @@ static void new_line(const struct render *r, const Earshot__Alert *a)
 		gap = ", ";
 	}
 	if (a->outcome != EARSHOT__OUTCOME__OUTCOME_UNKNOWN)
-		fprintf(r->out, "%s%s", gap, enum_word(&earshot__outcome__descriptor, (int)a->outcome, cell));
+		fprintf(r->out, "%s%s", gap,
+			enum_word(&earshot__outcome__descriptor, (int)a->outcome, cell));
 }
 
 void render_revision(const struct render *r, const Earshot__Body *b, const char *host)
@@ -522,7 +553,8 @@ static void label(const struct render *r, const char *name)
 	fit(r, STYLE_DIM, safe(text, name), LABEL_WIDTH, false);
 }
 
-/* A line of a label and a text of our own making from escaped parts; nothing when the text is empty. */
+/* A line of a label and a text of our own making from escaped parts; nothing when the text is
+ * empty. */
 static void line(const struct render *r, const char *name, const char *text)
 {
 	if (!*text)
@@ -542,7 +574,8 @@ static void line_of(const struct render *r, const char *name, const char *hostil
 }
 
 /* "text" or ", text" into the rest of a line; hostile text escaped. */
-__attribute__((format(printf, 3, 4))) static void append(char *out, size_t size, const char *fmt, ...)
+__attribute__((format(printf, 3, 4))) static void append(char *out, size_t size, const char *fmt,
+							 ...)
 {
 	char raw[CELL_MAX];
 	size_t at = strlen(out);
@@ -563,7 +596,8 @@ static void show_who(const struct render *r, const Earshot__Process *p, const ch
 	if (!p->pid && !*p->comm)
 		return;
 	append(text, sizeof(text), "%s [%" PRIu32 "]", *p->comm ? p->comm : "?", p->pid);
-	append(text, sizeof(text), *p->user ? "user %2$s (%1$" PRIu32 ")" : "uid %1$" PRIu32, p->uid, p->user);
+	append(text, sizeof(text), *p->user ? "user %2$s (%1$" PRIu32 ")" : "uid %1$" PRIu32,
+	       p->uid, p->user);
 	if (p->gpu)
 		append(text, sizeof(text), "uses a GPU");
 	line(r, name, text);
@@ -604,7 +638,8 @@ static void show_api(const struct render *r, const Earshot__Context *c)
 			append(text, sizeof(text), "status %" PRIu32, a->status);
 		if (a->stream)
 			append(text, sizeof(text), "streamed");
-		append(text, sizeof(text), "%s", a->client ? "seen at the client" : "seen at the server");
+		append(text, sizeof(text), "%s",
+		       a->client ? "seen at the client" : "seen at the server");
 	}
 	line(r, "API", text);
 	text[0] = 0;
@@ -626,8 +661,8 @@ static void show_api(const struct render *r, const Earshot__Context *c)
 	line(r, "caller", text);
 	text[0] = 0;
 	if (*s->local_address || *s->remote_address)
-		append(text, sizeof(text), "%s port %" PRIu32 " with %s port %" PRIu32, s->local_address, s->local_port,
-		       s->remote_address, s->remote_port);
+		append(text, sizeof(text), "%s port %" PRIu32 " with %s port %" PRIu32,
+		       s->local_address, s->local_port, s->remote_address, s->remote_port);
 	line(r, "socket", text);
 }
 
@@ -651,7 +686,8 @@ static void show_completeness(const struct render *r, const Earshot__Completenes
 	how_much(passed, c->bytes_passed);
 	how_much(content, c->content_captured);
 	snprintf(text, sizeof(text), "captured %.4g %% of %s%s, inspected %.4g %% of %s of content",
-		 floor2(percent(c->bytes_captured, c->bytes_passed)), passed, c->end_unseen ? " or more" : "",
+		 floor2(percent(c->bytes_captured, c->bytes_passed)), passed,
+		 c->end_unseen ? " or more" : "",
 		 floor2(percent(c->content_inspected, c->content_captured)), content);
 	line(r, "completeness", text);
 }
@@ -661,11 +697,13 @@ static void show_evidence(const struct render *r, size_t number, const Earshot__
 	const Earshot__Location *l = OR(e->location, no_location);
 	char text[4 * CELL_MAX] = "";
 
-	append(text, sizeof(text), "%s%s%s", *l->role ? l->role : "sensor", *l->tool ? " of " : "", l->tool);
+	append(text, sizeof(text), "%s%s%s", *l->role ? l->role : "sensor", *l->tool ? " of " : "",
+	       l->tool);
 	if (*l->side)
 		append(text, sizeof(text), "%s", l->side);
 	if (l->end)
-		append(text, sizeof(text), "segment %" PRIu32 " bytes %" PRIu32 " to %" PRIu32, l->segment, l->begin, l->end);
+		append(text, sizeof(text), "segment %" PRIu32 " bytes %" PRIu32 " to %" PRIu32,
+		       l->segment, l->begin, l->end);
 	if (*l->view)
 		append(text, sizeof(text), "read as %s", l->view);
 	if (e->truncated)
@@ -732,7 +770,8 @@ void render_alert(const struct render *r, const Earshot__Alert *a)
 	line(r, "last seen", last);
 	snprintf(text, sizeof(text), "%" PRIu64, a->count);
 	if (a->pids)
-		snprintf(text, sizeof(text), "%" PRIu64 " in %" PRIu32 " process%s", a->count, a->pids, a->pids == 1 ? "" : "es");
+		snprintf(text, sizeof(text), "%" PRIu64 " in %" PRIu32 " process%s", a->count,
+			 a->pids, a->pids == 1 ? "" : "es");
 	line(r, "count", text);
 	line_of(r, "host", a->host);
 	show_process(r, c);
@@ -794,7 +833,8 @@ static void show_roles(const struct render *r, const Earshot__StatusReply *s, ui
 			append(text, sizeof(text), "pid %" PRIu32, x->pid);
 		append(text, sizeof(text), "%s%s", x->up ? "up " : "down", x->up ? age : "");
 		if (x->restarts)
-			append(text, sizeof(text), "%" PRIu32 " restart%s", x->restarts, x->restarts == 1 ? "" : "s");
+			append(text, sizeof(text), "%" PRIu32 " restart%s", x->restarts,
+			       x->restarts == 1 ? "" : "s");
 		line(r, x->name, text);
 	}
 }
@@ -825,12 +865,14 @@ static void show_counters(const struct render *r, const Earshot__StatusReply *s)
 	}
 }
 
-void render_status(const struct render *r, const Earshot__StatusReply *s, bool all_counters, uint64_t now_ns)
+void render_status(const struct render *r, const Earshot__StatusReply *s, bool all_counters,
+		   uint64_t now_ns)
 {
 	char text[CELL_MAX], host[CELL_MAX], age[32], bytes[32];
 
 	how_long(age, now_ns > s->started_ns ? now_ns - s->started_ns : 0);
-	styledf(r, STYLE_BOLD, "earshot %.32s on %s: ", safe(text, s->version), safe(host, s->host));
+	styledf(r, STYLE_BOLD, "earshot %.32s on %s: ", safe(text, s->version),
+		safe(host, s->host));
 	styled(r, s->healthy ? STYLE_GOOD : STYLE_BAD, s->healthy ? "healthy" : "not healthy");
 	fprintf(r->out, ", up %s\n", age);
 	for (size_t i = 0; i < s->n_problems; i++)

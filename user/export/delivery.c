@@ -13,8 +13,8 @@
 
 struct delivery {
 	Earshot__Batch *batch; /* NULL: none in hand */
-	size_t at, len; /* the revisions being sent; those before at are done */
-	bool stub; /* the one revision being sent goes without its body */
+	size_t at, len;	       /* the revisions being sent; those before at are done */
+	bool stub;	       /* the one revision being sent goes without its body */
 
 	unsigned failures; /* in a row */
 	uint64_t due_ns;
@@ -166,20 +166,24 @@ static void reject(struct delivery *d, uint64_t seq, const char *why)
 	d->ack.n_rejected++;
 }
 
-static void wait_for(struct delivery *d, uint64_t least_ns, uint64_t jitter_ns, uint64_t now_ns, uint64_t random)
+static void wait_for(struct delivery *d, uint64_t least_ns, uint64_t jitter_ns, uint64_t now_ns,
+		     uint64_t random)
 {
 	d->due_ns = now_ns + least_ns + random % (jitter_ns + 1);
 }
 
-static void back_off(struct delivery *d, const struct export_result *r, uint64_t now_ns, uint64_t random)
+static void back_off(struct delivery *d, const struct export_result *r, uint64_t now_ns,
+		     uint64_t random)
 {
 	uint64_t ceiling = DELIVERY_BACKOFF_MIN_NS << MIN(d->failures, 16u);
 
 	d->failures++;
 	if (r->verdict == EXPORT_REFUSED)
 		wait_for(d, DELIVERY_SLOW_NS / 2, DELIVERY_SLOW_NS / 2, now_ns, random);
-	else if (r->retry_after_ns) /* everyone was told the same number: do not come back all at once */
-		wait_for(d, MIN(r->retry_after_ns, DELIVERY_PATIENCE_MAX_NS), DELIVERY_BACKOFF_MIN_NS, now_ns, random);
+	else if (r->retry_after_ns) /* everyone was told the same number: do not come back all at
+				       once */
+		wait_for(d, MIN(r->retry_after_ns, DELIVERY_PATIENCE_MAX_NS),
+			 DELIVERY_BACKOFF_MIN_NS, now_ns, random);
 	else
 		wait_for(d, 0, MIN(ceiling, DELIVERY_BACKOFF_MAX_NS), now_ns, random);
 }
@@ -194,7 +198,8 @@ static int finish(struct delivery *d)
 }
 
 /* The attempt failed for now. What upstream has taken already is the keeper's to know at once. */
-static int failed(struct delivery *d, const struct export_result *r, uint64_t now_ns, uint64_t random)
+static int failed(struct delivery *d, const struct export_result *r, uint64_t now_ns,
+		  uint64_t random)
 {
 	snprintf(d->trouble, sizeof(d->trouble), "%s", r->why);
 	back_off(d, r, now_ns, random);
@@ -220,13 +225,15 @@ static int poisoned(struct delivery *d, const struct export_result *r, uint64_t 
 	return !d->len || !room_to_reject(d) ? finish(d) : 0;
 }
 
-/* A stub is sent for a revision that is rejected already: it is taken only when upstream says so. */
+/* A stub is sent for a revision that is rejected already: it is taken only when upstream says so.
+ */
 static bool taken(const struct delivery *d, size_t i, uint64_t through)
 {
 	return sequence(d, i) <= through || (!d->stub && is_rejected(d, sequence(d, i)));
 }
 
-static int stored(struct delivery *d, const struct export_result *r, uint64_t now_ns, uint64_t random)
+static int stored(struct delivery *d, const struct export_result *r, uint64_t now_ns,
+		  uint64_t random)
 {
 	const size_t before = d->at, end = d->at + d->len;
 
@@ -242,8 +249,8 @@ static int stored(struct delivery *d, const struct export_result *r, uint64_t no
 		struct export_result missing = { .verdict = EXPORT_REFUSED };
 
 		snprintf(missing.why, sizeof(missing.why),
-			 "upstream has revisions only up to %" PRIu64 " and was sent %" PRIu64, r->ack->through,
-			 sequence(d, before));
+			 "upstream has revisions only up to %" PRIu64 " and was sent %" PRIu64,
+			 r->ack->through, sequence(d, before));
 		return failed(d, &missing, now_ns, random);
 	}
 	d->trouble[0] = 0;
@@ -254,7 +261,8 @@ static int stored(struct delivery *d, const struct export_result *r, uint64_t no
 	return !d->len || !room_to_reject(d) ? finish(d) : 0;
 }
 
-int delivery_result(struct delivery *d, const struct export_result *r, uint64_t now_ns, uint64_t random)
+int delivery_result(struct delivery *d, const struct export_result *r, uint64_t now_ns,
+		    uint64_t random)
 {
 	switch (r->verdict) {
 	case EXPORT_STORED:

@@ -18,6 +18,6 @@ const struct exporter *const exporters[EXPORT_MAX_] = {
 #define EXPORTER(name) +1
 static_assert(0
 #include "export/exporters.def"
-		      == EXPORT_MAX_,
+		  == EXPORT_MAX_,
 	      "export type without a row");
 #undef EXPORTER

@@ -1,7 +1,8 @@
 /* user/export/https.c - protobuf over HTTPS with mutual TLS, by libcurl driven from the loop.
- * Owns one curl handle (so connections are kept alive), one copy of the batch in flight and at most ANSWER_MAX of the answer.
- * Files are read when it opens; afterwards it needs sockets and what the name resolver reads. Upstream is not trusted: no
- * redirect, no proxy, no other protocol, capped header and body.
+ * Owns one curl handle (so connections are kept alive), one copy of the batch in flight and at most
+ * ANSWER_MAX of the answer. Files are read when it opens; afterwards it needs sockets and what the
+ * name resolver reads. Upstream is not trusted: no redirect, no proxy, no other protocol, capped
+ * header and body.
  */
 #include <curl/curl.h>
 #include <errno.h>
@@ -22,21 +23,21 @@
 #include "base/own.h"
 #include "export/export.h"
 
-#define MEDIA_TYPE "application/x-protobuf"
-#define BATCH_MAX (1 << 20)
-#define ANSWER_MAX (64 << 10)
-#define ANSWER_HEAD_MAX (64 << 10)
+#define MEDIA_TYPE	   "application/x-protobuf"
+#define BATCH_MAX	   (1 << 20)
+#define ANSWER_MAX	   (64 << 10)
+#define ANSWER_HEAD_MAX	   (64 << 10)
 #define CONNECT_TIMEOUT_MS 10000L
 #define ATTEMPT_TIMEOUT_MS 30000L
-#define IDLE_CONNECTION_S 110L
-#define PEM_MAX (1 << 20)
-#define QUOTE_MAX 120 /* bytes of an error answer shown to people */
+#define IDLE_CONNECTION_S  110L
+#define PEM_MAX		   (1 << 20)
+#define QUOTE_MAX	   120 /* bytes of an error answer shown to people */
 
 /* The authorities the host trusts, when the configuration names none. */
 static const char *const host_authorities[] = {
 	"/etc/ssl/certs/ca-certificates.crt", /* Debian */
-	"/etc/pki/tls/certs/ca-bundle.crt", /* Fedora */
-	"/etc/ssl/cert.pem", /* Alpine */
+	"/etc/pki/tls/certs/ca-bundle.crt",   /* Fedora */
+	"/etc/ssl/cert.pem",		      /* Alpine */
 };
 
 /* What a status means; others of 400 and more are refusals. */
@@ -44,9 +45,9 @@ static const struct {
 	long status;
 	enum export_verdict verdict;
 } statuses[] = {
-	{ 200, EXPORT_STORED },
-	{ 400, EXPORT_POISON }, { 413, EXPORT_POISON },
-	{ 429, EXPORT_RETRY },	{ 502, EXPORT_RETRY }, { 503, EXPORT_RETRY }, { 504, EXPORT_RETRY },
+	{ 200, EXPORT_STORED }, { 400, EXPORT_POISON }, { 413, EXPORT_POISON },
+	{ 429, EXPORT_RETRY },	{ 502, EXPORT_RETRY },	{ 503, EXPORT_RETRY },
+	{ 504, EXPORT_RETRY },
 };
 
 struct https {
@@ -113,7 +114,8 @@ static void judge_answer(struct https *h)
 		r.ack = ack;
 		if (!ack) {
 			r.verdict = EXPORT_RETRY;
-			snprintf(r.why, sizeof(r.why), "upstream's answer is not an acknowledgement");
+			snprintf(r.why, sizeof(r.why),
+				 "upstream's answer is not an acknowledgement");
 		}
 	} else {
 		quote_answer(h, status, r.why);
@@ -131,9 +133,11 @@ static void judge_failure(struct https *h, CURLcode code)
 	struct export_result r = { .verdict = EXPORT_RETRY };
 
 	if (code == CURLE_WRITE_ERROR)
-		snprintf(r.why, sizeof(r.why), "upstream's answer is larger than %d KiB", ANSWER_MAX >> 10);
+		snprintf(r.why, sizeof(r.why), "upstream's answer is larger than %d KiB",
+			 ANSWER_MAX >> 10);
 	else
-		snprintf(r.why, sizeof(r.why), "%s", *h->error ? h->error : curl_easy_strerror(code));
+		snprintf(r.why, sizeof(r.why), "%s",
+			 *h->error ? h->error : curl_easy_strerror(code));
 	report(h, &r);
 }
 
@@ -178,7 +182,8 @@ static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *ctx, void 
 {
 	struct https *h = ctx;
 	struct sock *s = sock;
-	uint32_t events = (what & CURL_POLL_IN ? EPOLLIN : 0u) | (what & CURL_POLL_OUT ? EPOLLOUT : 0u);
+	uint32_t events =
+	    (what & CURL_POLL_IN ? EPOLLIN : 0u) | (what & CURL_POLL_OUT ? EPOLLOUT : 0u);
 
 	(void)easy;
 	if (what == CURL_POLL_REMOVE) {
@@ -279,7 +284,8 @@ static void https_cancel(void *x)
 
 /* --- opening */
 
-/* Reads a whole PEM file; a descriptor of another process's making may stand anywhere, so by position. */
+/* Reads a whole PEM file; a descriptor of another process's making may stand anywhere, so by
+ * position. */
 static int read_pem(int fd, struct buf *ret)
 {
 	uint8_t piece[4096];
@@ -319,12 +325,14 @@ static int read_credentials(struct https *h)
 		int err = files[i].fd >= 0 ? read_pem(files[i].fd, files[i].to) : 0;
 
 		if (err) {
-			log_error("https export: cannot read the %s: %s", files[i].what, strerror(-err));
+			log_error("https export: cannot read the %s: %s", files[i].what,
+				  strerror(-err));
 			return err == -ENOMEM ? err : -EINVAL;
 		}
 	}
 	if (h->env.ca < 0 && read_host_authorities(&h->ca)) {
-		log_error("https export: no ca is configured and this host has no list of authorities");
+		log_error(
+		    "https export: no ca is configured and this host has no list of authorities");
 		return -EINVAL;
 	}
 	return 0;

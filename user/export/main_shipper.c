@@ -1,6 +1,7 @@
 /* user/export/main_shipper.c - earshot-shipper, the role that talks to upstream.
- * Takes one batch at a time from the keeper, has an exporter deliver it and answers with upstream's Ack. Holds nothing that the
- * keeper does not have in its outbox: when in trouble it ends, and its successor gets the batch again.
+ * Takes one batch at a time from the keeper, has an exporter deliver it and answers with upstream's
+ * Ack. Holds nothing that the keeper does not have in its outbox: when in trouble it ends, and its
+ * successor gets the batch again.
  */
 #include <errno.h>
 #include <openssl/ssl.h>
@@ -16,7 +17,7 @@
 #include "proc/req.h"
 #include "proc/sandbox.h"
 
-#define TICK_NS NS_PER_SEC /* heartbeat; retries are due to the tick */
+#define TICK_NS	      NS_PER_SEC       /* heartbeat; retries are due to the tick */
 #define STOP_GRACE_NS (5 * NS_PER_SEC) /* for the attempt under way when told to stop */
 
 struct shipper {
@@ -96,7 +97,8 @@ static void go_on(struct shipper *s)
 {
 	int err;
 
-	if (s->sending || s->stop_by_ns || !delivery_busy(s->delivery) || delivery_due_ns(s->delivery) > mono_ns())
+	if (s->sending || s->stop_by_ns || !delivery_busy(s->delivery) ||
+	    delivery_due_ns(s->delivery) > mono_ns())
 		return;
 	err = delivery_next(s->delivery, &s->piece);
 	if (!err)
