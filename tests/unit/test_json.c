@@ -116,6 +116,26 @@ static void test_error_is_kept(void **state)
 	assert_int_equal(json_end(j), 0);
 }
 
+static void count_damaged(void *ctx, const struct json_event *e)
+{
+	*(unsigned *)ctx += e->damaged;
+}
+
+/* A loss that cannot be counted is a loss all the same. */
+static void test_uncounted_gap(void **state)
+{
+	auto_free(json) struct json *j = NULL;
+	unsigned n = 0;
+
+	(void)state;
+	assert_int_equal(json_new(&j, 8, count_damaged, &n), 0);
+	assert_int_equal(json_feed(j, SPAN_LIT("[\"a\",\"b")), 0);
+	assert_int_equal(n, 0);
+	json_gap(j, 0);
+	assert_int_equal(json_feed(j, SPAN_LIT("c\"]")), 0);
+	assert_int_equal(n, 2); /* the string's rest, the array's end */
+}
+
 static void test_arguments(void **state)
 {
 	struct json *j = NULL;
@@ -266,11 +286,12 @@ static void test_hash(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_goldens),	    cmocka_unit_test(test_no_memory),
-		cmocka_unit_test(test_verdicts),    cmocka_unit_test(test_error_is_kept),
-		cmocka_unit_test(test_arguments),   cmocka_unit_test(test_very_deep),
-		cmocka_unit_test(test_long_number), cmocka_unit_test(test_long_path),
-		cmocka_unit_test(test_long_string), cmocka_unit_test(test_hash),
+		cmocka_unit_test(test_goldens),	      cmocka_unit_test(test_no_memory),
+		cmocka_unit_test(test_verdicts),      cmocka_unit_test(test_error_is_kept),
+		cmocka_unit_test(test_arguments),     cmocka_unit_test(test_very_deep),
+		cmocka_unit_test(test_long_number),   cmocka_unit_test(test_long_path),
+		cmocka_unit_test(test_long_string),   cmocka_unit_test(test_hash),
+		cmocka_unit_test(test_uncounted_gap),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

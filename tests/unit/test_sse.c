@@ -100,8 +100,21 @@ static void test_again(void **state)
 		assert_int_equal(seen.n, 2 * i);
 		assert_int_equal(seen.damaged, i);
 	}
-	sse_gap(s, 0); /* nothing was lost */
-	assert_int_equal(seen.n, 6);
+}
+
+/* A loss that cannot be counted is a loss all the same. */
+static void test_uncounted_gap(void **state)
+{
+	auto_free(sse) struct sse *s = NULL;
+	struct seen seen = { 0 };
+
+	(void)state;
+	assert_int_equal(sse_new(&s, 100, see, &seen), 0);
+	assert_int_equal(sse_feed(s, SPAN_LIT("data: cut")), 0);
+	sse_gap(s, 0);
+	assert_int_equal(sse_feed(s, SPAN_LIT(" here\ndata: a\n\ndata: whole\n\n")), 0);
+	assert_int_equal(seen.n, 3);
+	assert_int_equal(seen.damaged, 2);
 }
 
 int main(void)
@@ -109,7 +122,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_goldens),	   cmocka_unit_test(test_no_memory),
 		cmocka_unit_test(test_long_lines), cmocka_unit_test(test_endless_event),
-		cmocka_unit_test(test_again),
+		cmocka_unit_test(test_again),	   cmocka_unit_test(test_uncounted_gap),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -59,8 +59,9 @@ void json_free(struct json **j);
  * detectors when a lenient server takes it. Outside of any container the rest is ignored.
  */
 int json_feed(struct json *j, struct span in);
-/* n bytes were lost here: an open string goes on, damaged; a number is dropped; containers stay
- * open; the reader resynchronises at the next structural byte that makes sense.
+/* n bytes were lost here (0: nobody knows how many): an open string goes on, damaged; a number is
+ * dropped; containers stay open; the reader resynchronises at the next structural byte that makes
+ * sense.
  */
 void json_gap(struct json *j, uint64_t n);
 /* End of input: an open string is ended damaged, open containers are closed damaged. 0, or -EBADMSG

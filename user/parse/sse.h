@@ -20,7 +20,8 @@ int sse_new(struct sse **ret, size_t max_event, sse_fn *fn, void *ctx);
 void sse_free(struct sse **s);
 /* Consumes all of in. Any split of the same bytes gives the same callbacks. 0, -ENOMEM. */
 int sse_feed(struct sse *s, struct span in);
-/* n bytes were lost here: the open event is given out damaged; the reader goes on at the next line.
+/* n bytes were lost here (0: nobody knows how many): the open event is given out damaged; the
+ * reader goes on at the next line.
  */
 void sse_gap(struct sse *s, uint64_t n);
 /* End of stream: unlike a browser, gives out an unfinished event (damaged when its last line was
