@@ -8,6 +8,7 @@ import json
 import os
 import queue
 import secrets
+import shutil
 import signal
 import socket
 import ssl
@@ -18,7 +19,7 @@ import urllib.error
 import urllib.request
 import warnings
 
-from harness import Process, check, equal, main, wait_for
+from harness import Process, Skip, check, equal, free_port, main, wait_for
 from world import Pki
 
 PROTOBUF = "application/x-protobuf"
@@ -302,6 +303,59 @@ def test_history_rewritten(w):
     d.tell("batch 8 1 2")
     equal(d.shipped(), (8, {}), "what follows is accepted")
     equal([r["rejected"] for r in c.printed()][5:], ["its hash does not prove its place in the chain", None, None], "printed")
+    d.stop()
+
+
+NGINX = """daemon off;
+error_log stderr warn;
+pid {dir}/nginx.pid;
+events {{ }}
+http {{
+  log_format protocol "$server_protocol $status $ssl_client_verify";
+  access_log {dir}/access.log protocol;
+  client_body_temp_path {dir}/body; proxy_temp_path {dir}/proxy; fastcgi_temp_path {dir}/f; uwsgi_temp_path {dir}/u; scgi_temp_path {dir}/s;
+  server {{
+    listen 127.0.0.1:{port} ssl http2;
+    ssl_certificate {p.cert}; ssl_certificate_key {p.key};
+    ssl_client_certificate {p.ca}; ssl_verify_client on;
+    location / {{
+      proxy_pass {url};
+      proxy_ssl_certificate {p.client_cert}; proxy_ssl_certificate_key {p.client_key};
+    }}
+  }}
+}}
+"""
+
+
+def test_http2(w):
+    """HTTP/2 where upstream offers it: nginx before the collector."""
+    if not shutil.which("nginx"):
+        raise Skip("nginx is not installed")
+    c = Collector(w, "http2")
+    directory, port = w.dir / "http2-nginx", free_port()
+    directory.mkdir()
+    directory.chmod(0o777)
+    (directory / "nginx.conf").write_text(NGINX.format(dir=directory, port=port, p=pki(w), url=c.url))
+    nginx = w.own(Process("nginx", ["nginx", "-c", directory / "nginx.conf", "-e", "stderr"], w.dir / "http2-nginx.log"))
+
+    def listens():
+        check(nginx.running(), f"nginx ended: {nginx.output()}")
+        with socket.socket() as s:
+            return s.connect_ex(("127.0.0.1", port)) == 0
+
+    wait_for("nginx does not listen", listens)
+    d = Driver(w, f"https://127.0.0.1:{port}/v1/alerts")
+    for first in (1, 101, 201):
+        d.tell(f"batch {first} 100")
+        equal(d.shipped(), (first + 99, {}), "Ack")
+    equal(len(c.printed()), 300, "revisions at the collector")
+    equal((directory / "access.log").read_text().split("\n")[:-1], ["HTTP/2.0 200 SUCCESS"] * 3, "requests that nginx saw")
+    # A connection that went away between two batches is no trouble to speak of.
+    nginx.stop()
+    nginx = w.own(Process("nginx", nginx.popen.args, w.dir / "http2-nginx.log"))
+    wait_for("nginx does not listen again", listens)
+    d.tell("batch 301 1")
+    equal(d.shipped(), (301, {}), "Ack after nginx was started again")
     d.stop()
 
 

@@ -20,6 +20,7 @@
 
 #define RUN_DIR_DEFAULT "/run/earshot"
 #define LIMIT_MAX	10000
+#define TAIL_PAUSE_NS	(200 * NS_PER_MS) /* before it turns to a sensor again that hung up */
 #define WAIT_MAX_S	86400
 
 enum { EXIT_USAGE = 2, EXIT_NO_SENSOR = 3 };
@@ -573,6 +574,7 @@ static int run_tail(struct cli *c, char *const *args)
 {
 	Earshot__CtlRequest q = EARSHOT__CTL_REQUEST__INIT;
 	Earshot__TailQuery t = EARSHOT__TAIL_QUERY__INIT;
+	const struct timespec pause = { .tv_nsec = TAIL_PAUSE_NS };
 	int err;
 
 	(void)args;
@@ -581,9 +583,11 @@ static int run_tail(struct cli *c, char *const *args)
 	t.hunt = c->hunt;
 	q.verb_case = EARSHOT__CTL_REQUEST__VERB_TAIL;
 	q.tail = &t;
-	do
+	err = ask(c, &q, on_revision, NULL);
+	while (c->wait_s && err == -EPIPE) { /* its keeper was started again */
+		nanosleep(&pause, NULL);
 		err = ask(c, &q, on_revision, NULL);
-	while (c->wait_s && err == -EPIPE); /* its keeper was started again */
+	}
 	return answer(c, err);
 }
 
