@@ -308,7 +308,7 @@ static int from_stat(struct span s, struct proc_info *ret)
 static void user_name(const char *passwd, struct proc_info *ret)
 {
 	auto_file FILE *f = fopen(passwd, "re");
-	struct passwd entry, *found;
+	struct passwd entry = {}, *found;
 	char buf[4096];
 
 	while (f && !fgetpwent_r(f, &entry, buf, sizeof(buf), &found))
