@@ -64,6 +64,31 @@ static void test_turn_cap(void **state)
 	turn_clear(&t);
 }
 
+/* What all turns hold together is capped as well, and given back. */
+static void test_shared_cap(void **state)
+{
+	uint64_t left = 100 * sizeof(struct segment) + 10;
+	struct turn a = { .left = &left }, b = { .left = &left };
+	const uint64_t all = left;
+	size_t n = 0;
+
+	(void)state;
+	turn_text(&a, turn_segment(&a, SEG_USER, ORIGIN_USER, SIDE_REQUEST), SPAN_LIT("1234"));
+	while (turn_segment(&b, SEG_USER, ORIGIN_USER, SIDE_REQUEST))
+		n++;
+	assert_int_equal(n, 64);
+	turn_text(&b, &b.segments[0], SPAN_LIT("12345"));
+	assert_int_equal(b.inspected, 5);
+	left = 3;
+	turn_text(&a, &a.segments[0], SPAN_LIT("5678"));
+	assert_int_equal(a.inspected, 4);
+	assert_int_equal(a.uninspected, 4);
+	left = all - a.taken - b.taken;
+	turn_clear(&a);
+	turn_clear(&b);
+	assert_int_equal(left, all);
+}
+
 static void piece(char *field, size_t size, const char *text, bool first)
 {
 	struct json_event e = { .kind = JSON_STRING, .path = "", .text = span_str(text), .first = first };
@@ -157,6 +182,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_segments_cap), cmocka_unit_test(test_segment_cap), cmocka_unit_test(test_turn_cap),
+		cmocka_unit_test(test_shared_cap),
 		cmocka_unit_test(test_ids),	     cmocka_unit_test(test_trust),	 cmocka_unit_test(test_names),
 		cmocka_unit_test(test_nomem),
 	};

@@ -18,6 +18,7 @@ struct reader {
 	const struct reader_ops *ops;
 	void *ctx;
 	struct reader_stats stats;
+	uint64_t left; /* of TURNS_MAX */
 };
 
 /* exchange.user */
@@ -35,6 +36,7 @@ int reader_new(struct reader **ret, const struct reader_ops *ops, void *ctx)
 		return -ENOMEM;
 	r->ops = ops;
 	r->ctx = ctx;
+	r->left = TURNS_MAX;
 	*ret = r;
 	return 0;
 }
@@ -112,6 +114,7 @@ static int on_request(void *ctx, struct exchange *x)
 	reading = calloc(1, sizeof(*reading));
 	if (reading) {
 		reading->dialect = d;
+		reading->turn.left = &r->left;
 		turn_begin(&reading->turn, x, d);
 	}
 	if (!reading || d->open(&reading->state, &reading->turn)) {

@@ -6,12 +6,26 @@
 
 #define SEGMENTS_MIN 16
 
+static bool take(struct turn *t, uint64_t n)
+{
+	if (!t->left)
+		return true;
+	if (*t->left < n)
+		return false;
+	*t->left -= n;
+	t->taken += n;
+	return true;
+}
+
 /* Wiped, unlike with realloc(): segments hold ids and names. */
 static bool grow(struct turn *t)
 {
 	size_t room = t->segments_room ? t->segments_room * 2 : SEGMENTS_MIN;
-	struct segment *p = calloc(room, sizeof(*p));
+	struct segment *p;
 
+	if (!take(t, (room - t->segments_room) * sizeof(*p)))
+		return false;
+	p = calloc(room, sizeof(*p));
 	if (!p)
 		return false;
 	if (t->segments) {
@@ -57,7 +71,7 @@ void turn_text(struct turn *t, struct segment *s, struct span text)
 
 	if (s) {
 		fit = whole_chars(text, MIN(SEGMENT_MAX - s->text.len, TURN_TEXT_MAX - t->inspected));
-		if (buf_add(&s->text, fit))
+		if (!take(t, fit.len) || buf_add(&s->text, fit))
 			fit.len = 0;
 		if (fit.len < text.len) {
 			s->missing += text.len - fit.len;
@@ -105,6 +119,8 @@ void turn_clear(struct turn *t)
 	if (t->segments)
 		explicit_bzero(t->segments, t->n_segments * sizeof(*t->segments));
 	free(t->segments);
+	if (t->left)
+		*t->left += t->taken;
 	explicit_bzero(t, sizeof(*t));
 }
 

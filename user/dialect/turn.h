@@ -34,6 +34,7 @@ enum trust {
 #define SEGMENT_MAX (8 << 20) /* bytes of one segment kept; what is beyond is counted in missing */
 #define TURN_TEXT_MAX (64 << 20) /* of all segments of a turn */
 #define TURN_SEGMENTS_MAX 4096
+#define TURNS_MAX (512 << 20) /* bytes that all turns of a reader hold together */
 #define TURN_ID_MAX 128 /* bytes of a model name or an id */
 
 struct segment {
@@ -86,6 +87,8 @@ struct turn {
 	struct span user_agent, forwarded_for; /* borrowed from the exchange */
 	struct segment *segments;
 	size_t n_segments, segments_room;
+	uint64_t *left; /* of TURNS_MAX, shared by the turns of one reader; NULL: no such limit */
+	uint64_t taken; /* its own share */
 	uint64_t skipped[SKIP_MAX_]; /* bytes */
 	uint64_t input_tokens, output_tokens; /* as reported; 0 unknown */
 	char finish_reason[32]; /* of the first choice */

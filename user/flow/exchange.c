@@ -10,6 +10,7 @@
 
 #define BLOCK_MIN 1024
 #define FIELDS_MIN 16
+#define HEADS_MAX (256 << 20) /* bytes of the heads of all open exchanges */
 
 struct block {
 	struct block *next;
@@ -17,7 +18,7 @@ struct block {
 	_Alignas(16) uint8_t bytes[];
 };
 
-/* Memory that lives as long as the exchange and never moves; NULL when there is none. */
+/* Memory that lives as long as the exchange and never moves; NULL when there is none (the caller counts what is cut). */
 static void *arena(struct exch *e, size_t n)
 {
 	struct block *b = e->blocks;
@@ -26,11 +27,14 @@ static void *arena(struct exch *e, size_t n)
 	if (!b || at > b->room || n > b->room - at) {
 		size_t room = MAX(n, b ? b->room * 2 : BLOCK_MIN);
 
+		if (e->env->heads + room > HEADS_MAX)
+			return NULL;
 		b = calloc(1, sizeof(*b) + room);
 		if (!b) {
 			e->env->err = -ENOMEM;
 			return NULL;
 		}
+		e->env->heads += room;
 		b->room = room;
 		b->next = e->blocks;
 		e->blocks = b;
@@ -40,14 +44,15 @@ static void *arena(struct exch *e, size_t n)
 	return b->bytes + at;
 }
 
-static void blocks_free(struct block *b)
+static void blocks_free(struct exch *e)
 {
-	while (b) {
-		struct block *next = b->next;
+	while (e->blocks) {
+		struct block *b = e->blocks;
 
+		e->blocks = b->next;
+		e->env->heads -= b->room;
 		explicit_bzero(b, sizeof(*b) + b->room);
 		free(b);
-		b = next;
 	}
 }
 
@@ -446,7 +451,7 @@ void exch_free(struct exch **ep)
 		exch_message_end(e, s, HTTP1_CUT);
 	e->env->ops->end(e->env->ctx, &e->x);
 	e->env->undecided -= e->counted;
-	blocks_free(e->blocks);
+	blocks_free(e);
 	explicit_bzero(e, sizeof(*e));
 	free(e);
 }

@@ -18,6 +18,7 @@ struct flow_env {
 	struct flow_stats stats;
 	uint64_t now_ns;
 	uint64_t undecided; /* bytes of open exchanges */
+	uint64_t heads; /* bytes of all arenas, at most HEADS_MAX */
 	uint64_t numbers; /* exchanges numbered so far */
 	int err; /* -ENOMEM since the caller cleared it */
 };

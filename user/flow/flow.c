@@ -22,7 +22,7 @@ const struct flow_limits flow_defaults = {
 	.max_pipeline = 64,
 	.max_body = 64 << 20,
 	.max_ratio = 200,
-	.max_event = 4 << 20,
+	.max_event = 2 << 20,
 	.idle_ns = UINT64_C(900) * 1000000000,
 };
 
