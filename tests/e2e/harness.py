@@ -301,18 +301,25 @@ class Tail:
 # --- what is left behind
 
 
-def bpf_objects():
-    """Ids of every BPF program, map and link of this host, by kind."""
-    found = {}
-    for kind in ("prog", "map", "link"):
-        done = subprocess.run(["bpftool", "-j", kind, "show"], capture_output=True, timeout=30)
-        check(done.returncode == 0, f"bpftool {kind} show: {done.stderr.decode()}")
-        found[kind] = {row["id"] for row in json.loads(done.stdout or b"[]")}
+def bpf_objects(pids):
+    """BPF programs, maps and links that these processes hold, as (kind, id). Other sensors may run on this host."""
+    found = set()
+    for pid in pids:
+        for info in pathlib.Path(f"/proc/{pid}/fdinfo").iterdir():
+            with contextlib.suppress(OSError):
+                fields = dict(line.split(":\t", 1) for line in info.read_text().splitlines() if ":\t" in line)
+                found |= {(kind, int(fields[f"{kind}_id"])) for kind in ("prog", "map", "link") if f"{kind}_id" in fields}
     return found
 
 
-def bpf_difference(before, after):
-    return {kind: sorted(after[kind] - before[kind]) for kind in before if after[kind] - before[kind]}
+def bpf_left(objects):
+    """Which of them still exist."""
+    left = []
+    for kind, number in sorted(objects):
+        done = subprocess.run(["bpftool", "-j", kind, "show", "id", str(number)], capture_output=True, timeout=30)
+        if done.returncode == 0:
+            left.append((kind, number))
+    return left
 
 
 # --- the world of one test file

@@ -7,7 +7,7 @@ import shutil
 import signal
 import subprocess
 
-from harness import Process, Sensor, Skip, alive, bpf_difference, bpf_objects, check, equal, main, wait_for
+from harness import Process, Sensor, Skip, alive, bpf_left, bpf_objects, check, equal, main, wait_for
 from traffic import Traffic, hostile
 from world import Client, Pki, start_nginx
 
@@ -50,17 +50,17 @@ def sensor_uprobes():
 
 def leaves_nothing(w, number, name):
     pki, server = stage(w)
-    objects, events = bpf_objects(), sensor_uprobes()
+    events = sensor_uprobes()
     sensor = Sensor(w, name).start()
-    check(bpf_difference(objects, bpf_objects()), "a running sensor has BPF objects")
     traffic = Traffic(sensor)
     traffic.run(Client(w, "curl", pki), server, [traffic.job(hostile(name)[0])])
     processes = sensor.processes()
-    check(len(processes) >= 4, f"too few processes: {processes}")
+    check(len(processes) >= 3, f"too few processes: {processes}")
+    objects = bpf_objects(processes)
+    equal({kind for kind, _ in objects}, {"prog", "map", "link"}, "kinds of BPF objects of a running sensor")
     equal(sensor.stop(number), 0, "exit code")
     equal([p for p in processes if alive(p)], [], "processes still there")
-    wait_for(lambda: f"BPF objects stay: {bpf_difference(objects, bpf_objects())}",
-             lambda: not bpf_difference(objects, bpf_objects()), 5, 0.1)
+    wait_for(lambda: f"BPF objects stay: {bpf_left(objects)}", lambda: not bpf_left(objects), 5, 0.1)
     equal(sensor_uprobes(), events, "uprobe events")
     left = os.listdir(sensor.run_dir) if sensor.run_dir.exists() else []
     equal(left, [], "files in run_dir")
@@ -221,10 +221,15 @@ def test_overlay(w):
         after = sensor.counters()
         return tuple(after(n) - before(n) for n in ("capture.calls", "capture.bytes", "capture.records"))
 
-    plain = measure(None)
+    # Counters are the host's: on a busy one somebody else's call may fall into a measurement, so it may be repeated. A call that
+    # counts twice does so every time.
+    plain = min(measure(None) for _ in range(3))
     check(plain[1] > 0, "nothing captured")
     for m in mounts:
-        equal(measure(m), plain, f"calls, bytes, records through {m.name}")
+        tries = []
+        while plain not in tries and len(tries) < 10:
+            tries.append(measure(m))
+        check(plain in tries, f"calls, bytes, records: {plain} through the system's libssl, but through {m.name} {tries}")
     equal(sensor.stop(), 0, "exit code")
 
 

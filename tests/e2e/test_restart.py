@@ -4,7 +4,7 @@ import os
 import signal
 import threading
 
-from harness import Sensor, alive, bpf_difference, bpf_objects, check, equal, main, wait_for
+from harness import Sensor, alive, bpf_left, bpf_objects, check, equal, main, wait_for
 from traffic import Traffic, hostile
 from world import Client, Pki, start_nginx, start_uvicorn
 
@@ -13,7 +13,6 @@ def stage(w):
     if not hasattr(w, "stage"):
         pki = Pki(w.dir / "pki")
         servers = start_nginx(w, pki), start_uvicorn(w, pki, "uvloop")
-        w.bpf_before = bpf_objects()
         sensor = Sensor(w).start()
         w.stage = pki, servers, sensor, Traffic(sensor)
         w.calls = 0
@@ -119,11 +118,11 @@ def test_kill_monitor(w):
     sensor.settle()
     before = fingerprint(sensor.alerts())
     processes = sensor.processes()
+    objects = bpf_objects(processes)
     os.kill(sensor.process.pid, signal.SIGKILL)
     sensor.process.wait()
     wait_for("roles outlive the monitor", lambda: not any(map(alive, processes)), 10)
-    wait_for(lambda: f"BPF objects stay: {bpf_difference(w.bpf_before, bpf_objects())}",
-             lambda: not bpf_difference(w.bpf_before, bpf_objects()), 10, 0.1)
+    wait_for(lambda: f"BPF objects stay: {bpf_left(objects)}", lambda: not bpf_left(objects), 10, 0.1)
     sensor.start()
     now = fingerprint(sensor.alerts())
     equal({i: now.get(i) for i in before}, before, "alerts after the new start")

@@ -304,6 +304,7 @@ static pid_t start_viewer(const struct monitor *m)
 {
 	char path[4096];
 	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 32);
+	sigset_t none;
 	pid_t pid;
 
 	if (n < 0)
@@ -317,6 +318,8 @@ static pid_t start_viewer(const struct monitor *m)
 		return pid < 0 ? 0 : pid;
 	setsid();
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	sigemptyset(&none); /* what the monitor reads from its signalfd would never end the viewer */
+	sigprocmask(SIG_SETMASK, &none, NULL);
 	execl(path, "earshot", "--run-dir", m->compiled.config->run_dir, "tail", "--wait", "30", (char *)NULL);
 	_exit(127);
 }
