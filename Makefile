@@ -55,6 +55,7 @@ all: deps ## build everything (installs what is missing, as root)
 	@$(SUBMAKE) programs
 .PHONY: programs
 programs: $(PROGRAM_BINS) $(COLLECTOR)
+	@:
 
 deps:
 	@tools/deps.sh build
