@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/file.h>
@@ -69,11 +68,11 @@ static int fingerprint_key(int dir, uint8_t key[MAC_KEY_LEN])
 	return 0;
 }
 
-static int control_socket(const char *run_dir, uid_t uid, gid_t gid, int *ret)
+static int control_socket(const char *run_dir, int *ret)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
-	const struct group *g = getgrnam("earshot");
 	auto_close int fd = -1;
+	int err = 0;
 
 	if (snprintf(a.sun_path, sizeof(a.sun_path), "%s/" CONTROL_NAME, run_dir) >= (int)sizeof(a.sun_path))
 		return -ENAMETOOLONG;
@@ -82,15 +81,11 @@ static int control_socket(const char *run_dir, uid_t uid, gid_t gid, int *ret)
 		return -errno;
 	unlink(a.sun_path); /* of a sensor that was killed: the directory's lock is ours */
 	umask(0117);
-	if (bind(fd, (struct sockaddr *)&a, sizeof(a)) < 0) {
-		int err = errno;
-
-		umask(022);
-		return -err;
-	}
+	if (bind(fd, (struct sockaddr *)&a, sizeof(a)) < 0 || listen(fd, CONTROL_BACKLOG) < 0)
+		err = -errno;
 	umask(022);
-	if (chown(a.sun_path, uid, g ? g->gr_gid : gid) < 0 || listen(fd, CONTROL_BACKLOG) < 0)
-		return -errno;
+	if (err)
+		return err;
 	*ret = steal_fd(&fd);
 	return 0;
 }
@@ -156,9 +151,6 @@ int host_open(struct host *ret, const struct config *c, uid_t monitor, gid_t mon
 	err = fingerprint_key(state, h->key);
 	if (err)
 		return fail(-err, why, why_size, "fingerprint key %s/key", c->state_dir);
-	err = control_socket(c->run_dir, monitor, monitor_group, &h->control_fd);
-	if (err)
-		return fail(-err, why, why_size, "control socket %s/" CONTROL_NAME, c->run_dir);
 	if (!c->n_exports)
 		return 0;
 	err = export_file(c->export[0].ca, "ca", &h->ca_fd, why, why_size);
@@ -167,6 +159,13 @@ int host_open(struct host *ret, const struct config *c, uid_t monitor, gid_t mon
 	if (!err)
 		err = export_file(c->export[0].key, "key", &h->key_fd, why, why_size);
 	return err;
+}
+
+int host_listen(struct host *h, const struct config *c, char *why, size_t why_size)
+{
+	int err = control_socket(c->run_dir, &h->control_fd);
+
+	return err ? fail(-err, why, why_size, "control socket %s/" CONTROL_NAME, c->run_dir) : 0;
 }
 
 void host_close(struct host *h)

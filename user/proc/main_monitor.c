@@ -393,6 +393,11 @@ static int run(struct monitor *m, const struct options *o)
 	err = caps_drop(uid, gid, true);
 	if (err)
 		return failed("privileges cannot be dropped", err);
+	err = host_listen(&m->host, c, why, sizeof(why));
+	if (err) {
+		log_error("%s", why);
+		return EXIT_FAILED;
+	}
 	err = capture_new(&m->capture, &capture_opts, why, sizeof(why));
 	if (err)
 		return unsupported(why);

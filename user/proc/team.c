@@ -53,6 +53,8 @@ struct team {
 	unsigned n_events;
 };
 
+static void publish(void *ctx, uint64_t now_ns);
+
 static int on_ready(struct peer *p, const struct req_msg *m)
 {
 	struct member *mb = p->ctx;
@@ -60,6 +62,7 @@ static int on_ready(struct peer *p, const struct req_msg *m)
 	(void)m;
 	mb->up = true;
 	log_debug("%s is ready, pid %d", roles[p->role].name, mb->child.pid);
+	publish(mb->team, 0); /* who asks the keeper for the status now shall see it */
 	if (p->role == ROLE_INSPECTOR)
 		mb->team->o.fresh(mb->team->o.ctx);
 	return 0;
