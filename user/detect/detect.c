@@ -17,7 +17,8 @@
 
 #define HITS_PER_PATTERN_MAX 1024 /* in one view */
 #define PATTERNS_MAX 4096
-#define MATCH_MAX 600 /* bytes of a match; what lies before is not part of its span */
+#define MATCH_MIN 32 /* bytes of a match tried first */
+#define MATCH_MAX 512 /* bytes of a match; what lies before is not part of its span */
 #define NARROWED_MAX 64 /* hits per segment whose beginning is found; a flood of them proves no more */
 #define UNNARROWED 40 /* bytes taken for the length of the others */
 
@@ -274,19 +275,32 @@ static int on_probe(unsigned id, unsigned long long from, unsigned long long to,
 	return p->found;
 }
 
-/* Finds where a match begins, its end being known: the latest place from which it still matches, by halving. */
+/* Does the pattern match up to end, when the text begins at from? */
+static bool matches_from(struct detect *d, unsigned id, struct span text, size_t from, size_t end)
+{
+	struct probe p = { .id = id, .to = end - from };
+
+	/* A character behind the end: patterns look at it. */
+	hs_scan(d->db, (const char *)text.p + from, (unsigned)(MIN(end + 1, text.len) - from), 0, d->scratch, on_probe, &p);
+	return p.found;
+}
+
+/* Finds where a match begins, its end being known: the latest place from which it still matches. */
 static size_t narrow(struct detect *d, unsigned id, struct span text, size_t end)
 {
-	size_t lo = end > MATCH_MAX ? end - MATCH_MAX : 0, hi = end;
+	size_t len = MATCH_MIN, lo, hi = end;
 
+	/* Most are short: double the length until it matches, then halve. */
+	for (;; len *= 2) {
+		lo = end - MIN(end, len);
+		if (!lo || len >= MATCH_MAX || matches_from(d, id, text, lo, end))
+			break;
+		hi = lo;
+	}
 	while (hi - lo > 1) {
 		size_t mid = lo + (hi - lo) / 2;
-		struct probe p = { .id = id, .to = end - mid };
 
-		/* A character behind the end: patterns look at it. */
-		hs_scan(d->db, (const char *)text.p + mid, (unsigned)(MIN(end + 1, text.len) - mid), 0, d->scratch, on_probe,
-			&p);
-		*(p.found ? &lo : &hi) = mid;
+		*(matches_from(d, id, text, mid, end) ? &lo : &hi) = mid;
 	}
 	return lo;
 }
