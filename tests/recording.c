@@ -12,7 +12,7 @@
 #include "nomem.h"
 
 #define FILE_MAX (1 << 20)
-#define LOSSES 40 /* places of a side where bytes are lost */
+#define LOSSES	 40 /* places of a side where bytes are lost */
 
 static const char *const suffixes[] = { ".req", ".res" };
 
@@ -32,7 +32,8 @@ static uint8_t *load(const char *path, const char *suffix, size_t *ret_len)
 	return p;
 }
 
-int recording_play(const struct recording *r, size_t piece, const struct loss *loss, struct evlog *log)
+int recording_play(const struct recording *r, size_t piece, const struct loss *loss,
+		   struct evlog *log)
 {
 	auto_free(wire) struct wire *w = NULL;
 	int err = wire_new(&w, WIRE_TURNS, log, NULL);
@@ -51,7 +52,8 @@ int recording_play(const struct recording *r, size_t piece, const struct loss *l
 			one = wire_send(w, 1, dir, span_sub(all, 0, loss->at), piece);
 			wire_lose(w, 1, dir, loss->n);
 			err = err ? err : one;
-			one = wire_send(w, 1, dir, span_sub(all, loss->at + loss->n, all.len), piece);
+			one =
+			    wire_send(w, 1, dir, span_sub(all, loss->at + loss->n, all.len), piece);
 		}
 		err = err ? err : one;
 	}
@@ -59,7 +61,8 @@ int recording_play(const struct recording *r, size_t piece, const struct loss *l
 	return err;
 }
 
-static void play(const struct recording *r, size_t piece, const struct loss *loss, struct evlog *log)
+static void play(const struct recording *r, size_t piece, const struct loss *loss,
+		 struct evlog *log)
 {
 	assert_int_equal(recording_play(r, piece, loss, log), 0);
 }
@@ -113,9 +116,10 @@ static void with_losses(const struct recording *r)
 
 				play(r, 0, &loss, &whole);
 				play(r, 5, &loss, &log);
-				if ((whole.p == NULL) != (log.p == NULL) || (log.p && strcmp(log.p, whole.p)))
-					fail_msg("%s, %zu bytes lost at %zu of side %d:\n%s\n%s", r->path, loss.n, at, side,
-						 whole.p, log.p);
+				if ((whole.p == NULL) != (log.p == NULL) ||
+				    (log.p && strcmp(log.p, whole.p)))
+					fail_msg("%s, %zu bytes lost at %zu of side %d:\n%s\n%s",
+						 r->path, loss.n, at, side, whole.p, log.p);
 			}
 }
 
@@ -137,7 +141,8 @@ static void each(const char *prefix, void (*fn)(const struct recording *r))
 	for (size_t i = 0; i < files.gl_pathc; i++) {
 		struct recording r = { 0 };
 
-		snprintf(r.path, sizeof(r.path), "%.*s", (int)strlen(files.gl_pathv[i]) - 4, files.gl_pathv[i]);
+		snprintf(r.path, sizeof(r.path), "%.*s", (int)strlen(files.gl_pathv[i]) - 4,
+			 files.gl_pathv[i]);
 		for (enum side side = 0; side < SIDE_MAX_; side++) {
 			r.bytes[side] = load(r.path, suffixes[side], &r.len[side]);
 			assert_non_null(r.bytes[side]);

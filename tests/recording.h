@@ -18,10 +18,12 @@ struct loss {
 };
 
 /* Plays one, whole (piece 0) or in pieces, without loss (NULL) or with. 0, -ENOMEM. */
-int recording_play(const struct recording *r, size_t piece, const struct loss *loss, struct evlog *log);
+int recording_play(const struct recording *r, size_t piece, const struct loss *loss,
+		   struct evlog *log);
 
-/* Of every recording whose name begins with prefix: the log is the golden one, also in pieces of every size; with gaps it is the same
- * however it is cut; it survives the nth allocation failing. Fails the test when there is none. UPDATE_GOLDENS=1 in the
- * environment writes the goldens instead.
+/* Of every recording whose name begins with prefix: the log is the golden one, also in pieces of
+ * every size; with gaps it is the same however it is cut; it survives the nth allocation failing.
+ * Fails the test when there is none. UPDATE_GOLDENS=1 in the environment writes the goldens
+ * instead.
  */
 void recordings_test(const char *prefix);

@@ -63,11 +63,13 @@ static int on_request(void *ctx, struct exchange *x)
 	struct wire *w = ctx;
 	struct seen *s;
 
-	CHECK(w->n_open < OPEN_MAX_ && x->conn && x->n_fields[SIDE_REQUEST] <= EXCHANGE_FIELDS_MAX && !x->user);
+	CHECK(w->n_open < OPEN_MAX_ && x->conn &&
+	      x->n_fields[SIDE_REQUEST] <= EXCHANGE_FIELDS_MAX && !x->user);
 	s = &w->open[w->n_open++];
 	*s = (struct seen){ .number = x->number };
 	if (w->what == WIRE_EXCHANGES) {
-		evlog_begin(w->log, "%" PRIu64 " request %s ", x->number, x->client ? "client" : "server");
+		evlog_begin(w->log, "%" PRIu64 " request %s ", x->number,
+			    x->client ? "client" : "server");
 		evlog_text(w->log, x->method);
 		evlog_text(w->log, SPAN_LIT(" "));
 		evlog_text(w->log, x->target);
@@ -90,7 +92,8 @@ static void on_response(void *ctx, struct exchange *x)
 	CHECK(s->wanted && !s->response && x->status >= 100 && x->status <= 999);
 	s->response = true;
 	if (w->what == WIRE_EXCHANGES) {
-		evlog_line(w->log, "%" PRIu64 " response %u%s", x->number, x->status, x->streamed ? " streamed" : "");
+		evlog_line(w->log, "%" PRIu64 " response %u%s", x->number, x->status,
+			   x->streamed ? " streamed" : "");
 		log_head(w, x, SIDE_RESPONSE);
 		return;
 	}
@@ -134,7 +137,8 @@ static void on_gap(void *ctx, struct exchange *x, enum side side, uint64_t n)
 		reader_flow_ops.gap(w->reader, x, side, n);
 }
 
-static void on_event(void *ctx, struct exchange *x, struct span type, struct span data, bool damaged)
+static void on_event(void *ctx, struct exchange *x, struct span type, struct span data,
+		     bool damaged)
 {
 	struct wire *w = ctx;
 
@@ -172,14 +176,16 @@ static void on_end(void *ctx, struct exchange *x)
 	CHECK(s->done[SIDE_REQUEST] || !s->wanted);
 	CHECK(x->end_ns >= x->begin_ns && x->request_end_ns >= x->begin_ns);
 	for (enum side side = 0; side < SIDE_MAX_; side++)
-		CHECK(s->sum[side].lost <= x->body[side].lost && x->body[side].open_ended == (x->end[side] != HTTP1_COMPLETE));
+		CHECK(s->sum[side].lost <= x->body[side].lost &&
+		      x->body[side].open_ended == (x->end[side] != HTTP1_COMPLETE));
 	if (w->what == WIRE_EXCHANGES) {
-		evlog_begin(w->log, "%" PRIu64 " end status=%u%s", x->number, x->status, x->ambiguous ? " ambiguous" : "");
+		evlog_begin(w->log, "%" PRIu64 " end status=%u%s", x->number, x->status,
+			    x->ambiguous ? " ambiguous" : "");
 		for (enum side side = 0; side < SIDE_MAX_; side++) {
 			char part[96];
 
-			snprintf(part, sizeof(part), " %s=%s,%" PRIu64 "+%" PRIu64, sides[side], ends[x->end[side]],
-				 x->body[side].seen, x->body[side].lost);
+			snprintf(part, sizeof(part), " %s=%s,%" PRIu64 "+%" PRIu64, sides[side],
+				 ends[x->end[side]], x->body[side].seen, x->body[side].lost);
 			evlog_text(w->log, span_str(part));
 		}
 		evlog_end(w->log);
@@ -237,7 +243,8 @@ static void check_turn(const struct turn *t)
 	for (size_t i = 0; i < t->n_segments; i++) {
 		const struct segment *s = &t->segments[i];
 
-		CHECK(s->role < SEG_MAX_ && s->origin < ORIGIN_MAX_ && s->side < SIDE_MAX_ && s->text.len <= SEGMENT_MAX);
+		CHECK(s->role < SEG_MAX_ && s->origin < ORIGIN_MAX_ && s->side < SIDE_MAX_ &&
+		      s->text.len <= SEGMENT_MAX);
 		CHECK(segment_trust(s) && !(segment_trust(s) & ~(unsigned)TRUST_ALL));
 		CHECK_ID(s->name);
 		CHECK_ID(s->call_id);
@@ -265,8 +272,8 @@ static void log_segments(struct evlog *l, const struct turn *t, enum side side)
 
 		if (s->side != side)
 			continue;
-		evlog_begin(l, "  %u %s %s%s", s->message, segment_role_name(s->role), origin_name(s->origin),
-			    s->damaged ? " damaged" : "");
+		evlog_begin(l, "  %u %s %s%s", s->message, segment_role_name(s->role),
+			    origin_name(s->origin), s->damaged ? " damaged" : "");
 		if (s->missing) {
 			char part[48];
 
@@ -294,7 +301,8 @@ static void on_turn_request(void *ctx, struct turn *t)
 
 	CHECK(!s->requests++);
 	check_turn(t);
-	evlog_line(w->log, "request %s %s%s", t->dialect, operation_name(t->operation), t->stream ? " stream" : "");
+	evlog_line(w->log, "request %s %s%s", t->dialect, operation_name(t->operation),
+		   t->stream ? " stream" : "");
 	log_value(w->log, "provider", span_str(t->provider));
 	log_value(w->log, "model", span_str(t->request_model));
 	log_value(w->log, "credential", t->credential);
@@ -319,8 +327,11 @@ static void on_turn_end(void *ctx, struct turn *t)
 
 	CHECK(seen_of(w, t->exchange)->requests == 1);
 	check_turn(t);
-	evlog_line(w->log, "end %s status=%u tokens=%" PRIu64 "/%" PRIu64 " inspected=%" PRIu64 " uninspected=%" PRIu64,
-		   outcome_name(t->outcome), t->exchange->status, t->input_tokens, t->output_tokens, t->inspected, t->uninspected);
+	evlog_line(w->log,
+		   "end %s status=%u tokens=%" PRIu64 "/%" PRIu64 " inspected=%" PRIu64
+		   " uninspected=%" PRIu64,
+		   outcome_name(t->outcome), t->exchange->status, t->input_tokens, t->output_tokens,
+		   t->inspected, t->uninspected);
 	log_value(w->log, "model", span_str(t->response_model));
 	log_value(w->log, "id", span_str(t->response_id));
 	log_value(w->log, "conversation", span_str(t->conversation));
@@ -353,7 +364,8 @@ void wire_free(struct wire **wp)
 	*wp = NULL;
 }
 
-int wire_new(struct wire **ret, enum wire_log what, struct evlog *log, const struct flow_limits *limits)
+int wire_new(struct wire **ret, enum wire_log what, struct evlog *log,
+	     const struct flow_limits *limits)
 {
 	/* Thousands of connections are not what tests need of every flow. */
 	struct flow_limits small = flow_defaults;
@@ -387,7 +399,12 @@ const struct reader_stats *wire_reader_stats(const struct wire *w)
 
 struct conn_info wire_conn(uint64_t conn)
 {
-	return (struct conn_info){ .id = conn, .tgid = 100, .start_ns = 5, .uid = 1000, .slot = (uint32_t)conn, .comm = "python3" };
+	return (struct conn_info){ .id = conn,
+				   .tgid = 100,
+				   .start_ns = 5,
+				   .uid = 1000,
+				   .slot = (uint32_t)conn,
+				   .comm = "python3" };
 }
 
 void wire_open(struct wire *w, uint64_t conn)
@@ -432,7 +449,8 @@ char *wire_call(const char *target, const char *json, const char *response, cons
 	char *ret;
 
 	CHECK(!wire_new(&w, WIRE_TURNS, &log, NULL));
-	CHECK(asprintf(&head, "POST %s HTTP/1.1\r\nHost: llm.test\r\nContent-Length: %zu\r\n\r\n", target, strlen(json)) > 0);
+	CHECK(asprintf(&head, "POST %s HTTP/1.1\r\nHost: llm.test\r\nContent-Length: %zu\r\n\r\n",
+		       target, strlen(json)) > 0);
 	wire_open(w, 1);
 	CHECK(!wire_send(w, 1, EV_WRITE, span_str(head), 0));
 	CHECK(!wire_send(w, 1, EV_WRITE, span_str(json), 0));

@@ -1,6 +1,7 @@
-/* tests/fuzz/fuzz_flow.c - hostile bytes on several connections, through flow and reader: the promises that wire.c checks hold, and any cut
- * of the same bytes gives the same turns.
- * The input is a run of steps: what to do (a byte), how much (two bytes, little endian), and for STEP_DATA the bytes.
+/* tests/fuzz/fuzz_flow.c - hostile bytes on several connections, through flow and reader: the
+ * promises that wire.c checks hold, and any cut of the same bytes gives the same turns. The input
+ * is a run of steps: what to do (a byte), how much (two bytes, little endian), and for STEP_DATA
+ * the bytes.
  */
 #include <stdlib.h>
 
@@ -8,7 +9,9 @@
 #include "wire.h"
 
 #define CONNS 3
-#define DECIDED 128 /* bytes after which flow knows what a connection speaks; before, where a record begins matters */
+#define DECIDED                                                                                    \
+	128 /* bytes after which flow knows what a connection speaks; before, where a record       \
+	       begins matters */
 
 enum { STEP_DATA, STEP_LOSE, STEP_CLOSE, STEP_MIDWAY, STEP_MAX_ };
 
@@ -56,7 +59,8 @@ static void run(struct span in, size_t piece, enum wire_log what, bool same, str
 		case STEP_MIDWAY:
 			if (same)
 				break;
-			if (flow_data(wire_flow(w), &info, dir, (uint64_t)n << 40, SPAN_LIT("HTTP/1.1 200\r\n\r\n"), now))
+			if (flow_data(wire_flow(w), &info, dir, (uint64_t)n << 40,
+				      SPAN_LIT("HTTP/1.1 200\r\n\r\n"), now))
 				abort();
 			flow_mutable(wire_flow(w), conn);
 			if (n & 1)

@@ -31,7 +31,8 @@ static int play(const struct step *steps, size_t piece, struct evlog *log)
 		return err;
 	wire_open(w, 1);
 	for (; steps->what; steps++) {
-		enum ev_dir dir = steps->what == OUT || steps->what == LOSE_OUT ? EV_WRITE : EV_READ;
+		enum ev_dir dir =
+		    steps->what == OUT || steps->what == LOSE_OUT ? EV_WRITE : EV_READ;
 		int one = 0;
 
 		if (steps->what == CLOSE)
@@ -39,7 +40,10 @@ static int play(const struct step *steps, size_t piece, struct evlog *log)
 		else if (!steps->bytes)
 			wire_lose(w, 1, dir, steps->n);
 		else
-			one = wire_send(w, 1, dir, span_of(steps->bytes, steps->n ? steps->n : strlen(steps->bytes)), piece);
+			one = wire_send(
+			    w, 1, dir,
+			    span_of(steps->bytes, steps->n ? steps->n : strlen(steps->bytes)),
+			    piece);
 		err = err ? err : one;
 	}
 	return err;
@@ -67,7 +71,8 @@ static void expect(const struct step *steps, const char *want)
 
 		assert_int_equal(play(steps, pieces[i], &log), 0);
 		if (strcmp(text_of(&log), want))
-			fail_msg("in pieces of %zu:\n%s\nwanted:\n%s", pieces[i], text_of(&log), want);
+			fail_msg("in pieces of %zu:\n%s\nwanted:\n%s", pieces[i], text_of(&log),
+				 want);
 	}
 	nomem_each(play_cut, (void *)(uintptr_t)steps);
 }
@@ -75,21 +80,27 @@ static void expect(const struct step *steps, const char *want)
 #define STEPS(...) ((const struct step[]){ __VA_ARGS__, { END } })
 
 #define GET "GET / HTTP/1.1\r\nHost: Example:80\r\n\r\n"
-#define GET_LOG(n) n " request client GET / host=example:80\n  host: Example:80\n" n " request end\n"
-#define OK2 "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"
+#define GET_LOG(n)                                                                                 \
+	n " request client GET / host=example:80\n  host: Example:80\n" n " request end\n"
+#define OK2		 "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"
 #define OK2_LOG(n, body) n " response 200\n  content-length: 2\n" n " response body " body "\n"
-#define END_LOG(n, status, sizes) n " end status=" status " request=complete,0+0 response=complete," sizes "\n"
+#define END_LOG(n, status, sizes)                                                                  \
+	n " end status=" status " request=complete,0+0 response=complete," sizes "\n"
 
 static void test_pair(void **state)
 {
 	(void)state;
-	expect(STEPS({ OUT, "POST /v1/x?q=1 HTTP/1.1\r\nHOST: a\r\nContent-Length: 5\r\n\r\nhello" }, { IN, OK2 "ok" }),
-	       "1 request client POST /v1/x?q=1 host=a\n  host: a\n  content-length: 5\n1 request body hello\n1 request end\n"
-	       OK2_LOG("1", "ok") "1 end status=200 request=complete,5+0 response=complete,2+0\n");
+	expect(
+	    STEPS({ OUT, "POST /v1/x?q=1 HTTP/1.1\r\nHOST: a\r\nContent-Length: 5\r\n\r\nhello" },
+		  { IN, OK2 "ok" }),
+	    "1 request client POST /v1/x?q=1 host=a\n  host: a\n  content-length: 5\n1 request "
+	    "body hello\n1 request end\n" OK2_LOG(
+		"1", "ok") "1 end status=200 request=complete,5+0 response=complete,2+0\n");
 	/* The captured process is the server: it reads requests. */
-	expect(STEPS({ IN, GET }, { OUT, OK2 "ok" }),
-	       "1 request server GET / host=example:80\n  host: Example:80\n1 request end\n" OK2_LOG("1", "ok")
-	       END_LOG("1", "200", "2+0"));
+	expect(
+	    STEPS({ IN, GET }, { OUT, OK2 "ok" }),
+	    "1 request server GET / host=example:80\n  host: Example:80\n1 request end\n" OK2_LOG(
+		"1", "ok") END_LOG("1", "200", "2+0"));
 	/* The authority of an absolute target goes before Host (RFC 9112 section 3.2.2). */
 	expect(STEPS({ OUT, "GET http://Real:81/p HTTP/1.1\r\nHost: other\r\n\r\n" }, { CLOSE }),
 	       "1 request client GET http://Real:81/p host=real:81\n  host: other\n1 request end\n"
@@ -100,31 +111,38 @@ static void test_pipeline(void **state)
 {
 	(void)state;
 	expect(STEPS({ OUT, GET GET GET }, { IN, OK2 "aa" OK2 "bb" OK2 "cc" }),
-	       GET_LOG("1") GET_LOG("2") GET_LOG("3") OK2_LOG("1", "aa") END_LOG("1", "200", "2+0") OK2_LOG("2", "bb")
-	       END_LOG("2", "200", "2+0") OK2_LOG("3", "cc") END_LOG("3", "200", "2+0"));
+	       GET_LOG("1") GET_LOG("2") GET_LOG("3") OK2_LOG("1", "aa") END_LOG("1", "200", "2+0")
+		   OK2_LOG("2", "bb") END_LOG("2", "200", "2+0") OK2_LOG("3", "cc")
+		       END_LOG("3", "200", "2+0"));
 }
 
 static void test_no_body(void **state)
 {
 	(void)state;
-	expect(STEPS({ OUT, "HEAD / HTTP/1.1\r\n\r\n" }, { IN, OK2 }, { OUT, GET }, { IN, "HTTP/1.1 304 Not Modified\r\n\r\n" }),
-	       "1 request client HEAD / host=\n1 request end\n1 response 200\n  content-length: 2\n" END_LOG("1", "200", "0+0")
-	       GET_LOG("2") "2 response 304\n" END_LOG("2", "304", "0+0"));
+	expect(STEPS({ OUT, "HEAD / HTTP/1.1\r\n\r\n" }, { IN, OK2 }, { OUT, GET },
+		     { IN, "HTTP/1.1 304 Not Modified\r\n\r\n" }),
+	       "1 request client HEAD / host=\n1 request end\n1 response 200\n  content-length: "
+	       "2\n" END_LOG("1", "200", "0+0")
+		   GET_LOG("2") "2 response 304\n" END_LOG("2", "304", "0+0"));
 	expect(STEPS({ OUT, "PUT / HTTP/1.1\r\nContent-Length: 1\r\nExpect: 100-continue\r\n\r\n" },
-		     { IN, "HTTP/1.1 100 Continue\r\n\r\n" }, { OUT, "x" }, { IN, "HTTP/1.1 204 No Content\r\n\r\n" }),
-	       "1 request client PUT / host=\n  content-length: 1\n  expect: 100-continue\n1 request body x\n1 request end\n"
+		     { IN, "HTTP/1.1 100 Continue\r\n\r\n" }, { OUT, "x" },
+		     { IN, "HTTP/1.1 204 No Content\r\n\r\n" }),
+	       "1 request client PUT / host=\n  content-length: 1\n  expect: 100-continue\n1 "
+	       "request body x\n1 request end\n"
 	       "1 response 204\n1 end status=204 request=complete,1+0 response=complete,0+0\n");
 }
 
 static void test_leaves_http(void **state)
 {
 	(void)state;
-	expect(STEPS({ OUT, "CONNECT h:443 HTTP/1.1\r\n\r\n" }, { IN, "HTTP/1.1 200 OK\r\n\r\n" }, { OUT, "\x16\x03\x01" GET },
-		     { IN, "\x16\x03\x03" OK2 }),
-	       "1 request client CONNECT h:443 host=h:443\n1 request end\n1 response 200\n" END_LOG("1", "200", "0+0"));
+	expect(STEPS({ OUT, "CONNECT h:443 HTTP/1.1\r\n\r\n" }, { IN, "HTTP/1.1 200 OK\r\n\r\n" },
+		     { OUT, "\x16\x03\x01" GET }, { IN, "\x16\x03\x03" OK2 }),
+	       "1 request client CONNECT h:443 host=h:443\n1 request end\n1 response 200\n" END_LOG(
+		   "1", "200", "0+0"));
 	expect(STEPS({ OUT, "GET /ws HTTP/1.1\r\nUpgrade: websocket\r\n\r\n" },
 		     { IN, "HTTP/1.1 101 Switching Protocols\r\n\r\n\x81\x05hello" }, { OUT, GET }),
-	       "1 request client GET /ws host=\n  upgrade: websocket\n1 request end\n1 response 101\n" END_LOG("1", "101", "0+0"));
+	       "1 request client GET /ws host=\n  upgrade: websocket\n1 request end\n1 response "
+	       "101\n" END_LOG("1", "101", "0+0"));
 }
 
 /* The server answers before the request is complete; the exchange lasts until both are over. */
@@ -132,11 +150,13 @@ static void test_early_response(void **state)
 {
 	(void)state;
 	expect(STEPS({ OUT, "POST / HTTP/1.1\r\nContent-Length: 4\r\n\r\nab" },
-		     { IN, "HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno" }, { OUT, "cd" GET }, { IN, OK2 "ok" }),
-	       "1 request client POST / host=\n  content-length: 4\n1 request body ab\n1 response 413\n  content-length: 2\n"
+		     { IN, "HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno" },
+		     { OUT, "cd" GET }, { IN, OK2 "ok" }),
+	       "1 request client POST / host=\n  content-length: 4\n1 request body ab\n1 response "
+	       "413\n  content-length: 2\n"
 	       "1 response body no\n1 request body cd\n1 request end\n"
-	       "1 end status=413 request=complete,4+0 response=complete,2+0\n" GET_LOG("2") OK2_LOG("2", "ok")
-	       END_LOG("2", "200", "2+0"));
+	       "1 end status=413 request=complete,4+0 response=complete,2+0\n" GET_LOG("2")
+		   OK2_LOG("2", "ok") END_LOG("2", "200", "2+0"));
 }
 
 static void test_unpaired(void **state)
@@ -150,7 +170,8 @@ static void test_unpaired(void **state)
 	assert_int_equal(wire_send(w, 1, EV_READ, SPAN_LIT(OK2 "ok"), 0), 0);
 	assert_int_equal(wire_send(w, 1, EV_WRITE, SPAN_LIT(GET), 0), 0);
 	assert_int_equal(wire_send(w, 1, EV_READ, SPAN_LIT(OK2 "ok"), 0), 0);
-	assert_string_equal(text_of(&log), GET_LOG("1") OK2_LOG("1", "ok") END_LOG("1", "200", "2+0"));
+	assert_string_equal(text_of(&log),
+			    GET_LOG("1") OK2_LOG("1", "ok") END_LOG("1", "200", "2+0"));
 	assert_int_equal(flow_stats(wire_flow(w))->unpaired, 1);
 	assert_int_equal(flow_stats(wire_flow(w))->exchanges, 1);
 }
@@ -163,16 +184,17 @@ static void test_gap_in_body(void **state)
 {
 	(void)state;
 	expect(STEPS({ OUT, GET }, { IN, OK100 "abc" }, { LOSE_IN, NULL, 90 }, { IN, "tuvwxyz" }),
-	       GET_LOG("1") "1 response 200\n  content-length: 100\n1 response body abc\n1 response gap 90\n"
-	       "1 response body tuvwxyz\n" END_LOG("1", "200", "10+90"));
+	       GET_LOG("1") "1 response 200\n  content-length: 100\n1 response body abc\n1 "
+			    "response gap 90\n"
+			    "1 response body tuvwxyz\n" END_LOG("1", "200", "10+90"));
 	/* The end itself is lost: known at the close. */
 	expect(STEPS({ OUT, GET }, { IN, OK100 "abc" }, { LOSE_IN, NULL, 97 }, { CLOSE }),
-	       GET_LOG("1") "1 response 200\n  content-length: 100\n1 response body abc\n1 response gap 97\n"
-	       END_LOG("1", "200", "3+97"));
+	       GET_LOG("1") "1 response 200\n  content-length: 100\n1 response body abc\n1 "
+			    "response gap 97\n" END_LOG("1", "200", "3+97"));
 	/* It never came. */
 	expect(STEPS({ OUT, GET }, { IN, OK100 "abc" }, { CLOSE }),
 	       GET_LOG("1") "1 response 200\n  content-length: 100\n1 response body abc\n"
-	       "1 end status=200 request=complete,0+0 response=cut,3+0\n");
+			    "1 end status=200 request=complete,0+0 response=cut,3+0\n");
 }
 
 /* A response is lost whole. The next one must not be taken for it. */
@@ -183,27 +205,31 @@ static void test_gap_over_response(void **state)
 	(void)state;
 	expect(STEPS({ OUT, GET }, { LOSE_IN, NULL, 300 }, { OUT, second }, { IN, OK2 "ok" }),
 	       GET_LOG("1") "2 request client GET /2 host=\n2 request end\n"
-	       "1 end status=0 request=complete,0+0 response=cut,0+0\n" OK2_LOG("2", "ok") END_LOG("2", "200", "2+0"));
+			    "1 end status=0 request=complete,0+0 response=cut,0+0\n" OK2_LOG(
+				"2", "ok") END_LOG("2", "200", "2+0"));
 }
 
 /* A request is lost whole: its response has no request. */
 static void test_gap_over_request(void **state)
 {
 	(void)state;
-	expect(STEPS({ OUT, GET }, { IN, OK2 "aa" }, { LOSE_OUT, NULL, 40 }, { IN, OK2 "bb" }, { OUT, GET }, { IN, OK2 "cc" }),
-	       GET_LOG("1") OK2_LOG("1", "aa") END_LOG("1", "200", "2+0") GET_LOG("2") OK2_LOG("2", "cc")
-	       END_LOG("2", "200", "2+0"));
+	expect(STEPS({ OUT, GET }, { IN, OK2 "aa" }, { LOSE_OUT, NULL, 40 }, { IN, OK2 "bb" },
+		     { OUT, GET }, { IN, OK2 "cc" }),
+	       GET_LOG("1") OK2_LOG("1", "aa") END_LOG("1", "200", "2+0") GET_LOG("2")
+		   OK2_LOG("2", "cc") END_LOG("2", "200", "2+0"));
 }
 
 /* The end of a request is lost, and seen to be when the server goes on to the next. */
 static void test_gap_over_request_end(void **state)
 {
 	(void)state;
-	expect(STEPS({ OUT, "POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\nab" }, { LOSE_OUT, NULL, 60 }, { IN, OK2 "aa" },
-		     { IN, OK2 "bb" }, { OUT, GET }, { IN, OK2 "cc" }),
-	       "1 request client POST / host=\n  content-length: 9\n1 request body ab\n" OK2_LOG("1", "aa")
-	       "1 request end\n1 end status=200 request=cut,2+0 response=complete,2+0\n" GET_LOG("2") OK2_LOG("2", "cc")
-	       END_LOG("2", "200", "2+0"));
+	expect(STEPS({ OUT, "POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\nab" },
+		     { LOSE_OUT, NULL, 60 }, { IN, OK2 "aa" }, { IN, OK2 "bb" }, { OUT, GET },
+		     { IN, OK2 "cc" }),
+	       "1 request client POST / host=\n  content-length: 9\n1 request body ab\n" OK2_LOG(
+		   "1", "aa") "1 request end\n1 end status=200 request=cut,2+0 "
+			      "response=complete,2+0\n" GET_LOG("2") OK2_LOG("2", "cc")
+				  END_LOG("2", "200", "2+0"));
 }
 
 static void test_positions(void **state)
@@ -225,18 +251,28 @@ static void test_positions(void **state)
 	assert_int_equal(flow_data(f, &info, EV_READ, 5014, SPAN_LIT("end\r\n" OK100), 3), 0);
 	assert_int_equal(st->gap_bytes, 0);
 	/* 10 bytes, then 4 of them again with 3 new ones, then 20 lost ones, then 6. */
-	assert_int_equal(flow_data(f, &info, EV_READ, 5019 + sizeof(OK100) - 1, SPAN_LIT("0123456789"), 4), 0);
-	assert_int_equal(flow_data(f, &info, EV_READ, 5019 + sizeof(OK100) - 1 + 6, SPAN_LIT("6789abc"), 5), 0);
-	assert_int_equal(flow_data(f, &info, EV_READ, 5019 + sizeof(OK100) - 1 + 33, SPAN_LIT("xyzxyz"), 6), 0);
+	assert_int_equal(
+	    flow_data(f, &info, EV_READ, 5019 + sizeof(OK100) - 1, SPAN_LIT("0123456789"), 4), 0);
+	assert_int_equal(
+	    flow_data(f, &info, EV_READ, 5019 + sizeof(OK100) - 1 + 6, SPAN_LIT("6789abc"), 5), 0);
+	assert_int_equal(
+	    flow_data(f, &info, EV_READ, 5019 + sizeof(OK100) - 1 + 33, SPAN_LIT("xyzxyz"), 6), 0);
 	assert_int_equal(st->duplicate_bytes, 4);
 	assert_int_equal(st->gaps, 1);
 	assert_int_equal(st->gap_bytes, 20);
 	assert_true(flow_undecided(f) > 0);
-	flow_close(f, 9, (const uint64_t[]){ [EV_READ] = 5019 + sizeof(OK100) - 1 + 100, [EV_WRITE] = 700 + sizeof(GET) - 1 }, 7);
+	flow_close(
+	    f, 9,
+	    (const uint64_t[]){
+		[EV_READ] = 5019 + sizeof(OK100) - 1 + 100, [EV_WRITE] = 700 + sizeof(GET) - 1 },
+	    7);
 	assert_int_equal(st->gap_bytes, 20 + 61);
 	assert_int_equal(flow_undecided(f), 0);
-	assert_string_equal(text_of(&log), GET_LOG("1") "1 response 200\n  content-length: 100\n1 response body 0123456789abc\n"
-			    "1 response gap 20\n1 response body xyzxyz\n1 response gap 61\n" END_LOG("1", "200", "19+81"));
+	assert_string_equal(
+	    text_of(&log),
+	    GET_LOG("1") "1 response 200\n  content-length: 100\n1 response body 0123456789abc\n"
+			 "1 response gap 20\n1 response body xyzxyz\n1 response gap 61\n" END_LOG(
+			     "1", "200", "19+81"));
 }
 
 /* The data ring may be ahead of the control ring. */
@@ -260,14 +296,18 @@ static void test_data_before_open(void **state)
 	assert_int_equal(flow_stats(wire_flow(w))->open_conns, 1);
 	flow_exit(wire_flow(w), 101, 5, 3);
 	assert_int_equal(flow_stats(wire_flow(w))->open_conns, 0);
-	assert_string_equal(text_of(&log), GET_LOG("1") "1 end status=0 request=complete,0+0 response=cut,0+0\n");
+	assert_string_equal(text_of(&log),
+			    GET_LOG("1") "1 end status=0 request=complete,0+0 response=cut,0+0\n");
 }
 
 /* --- content codings */
 
 static struct span pack(int window, const char *text, size_t len, uint8_t *out, size_t room)
 {
-	z_stream z = { .next_in = (uint8_t *)(uintptr_t)text, .avail_in = (unsigned)len, .next_out = out, .avail_out = (unsigned)room };
+	z_stream z = { .next_in = (uint8_t *)(uintptr_t)text,
+		       .avail_in = (unsigned)len,
+		       .next_out = out,
+		       .avail_out = (unsigned)room };
 
 	assert_int_equal(deflateInit2(&z, 9, Z_DEFLATED, window, 8, Z_DEFAULT_STRATEGY), Z_OK);
 	assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
@@ -275,7 +315,8 @@ static struct span pack(int window, const char *text, size_t len, uint8_t *out, 
 	return span_of(out, room - z.avail_out);
 }
 
-static void coded(const char *coding, struct span body, size_t lost, const char *want_body, const char *want_end, unsigned errors)
+static void coded(const char *coding, struct span body, size_t lost, const char *want_body,
+		  const char *want_end, unsigned errors)
 {
 	auto_free(evlog) struct evlog log = { 0 };
 	auto_free(wire) struct wire *w = NULL;
@@ -283,14 +324,17 @@ static void coded(const char *coding, struct span body, size_t lost, const char 
 
 	assert_int_equal(wire_new(&w, WIRE_EXCHANGES, &log, NULL), 0);
 	wire_open(w, 1);
-	snprintf(head, sizeof(head), "HTTP/1.1 200 OK\r\nContent-Encoding: %s\r\nContent-Length: %zu\r\n\r\n", coding, body.len);
+	snprintf(head, sizeof(head),
+		 "HTTP/1.1 200 OK\r\nContent-Encoding: %s\r\nContent-Length: %zu\r\n\r\n", coding,
+		 body.len);
 	assert_int_equal(wire_send(w, 1, EV_WRITE, SPAN_LIT("GET / HTTP/1.1\r\n\r\n"), 0), 0);
 	assert_int_equal(wire_send(w, 1, EV_READ, span_str(head), 0), 0);
 	assert_int_equal(wire_send(w, 1, EV_READ, span_sub(body, 0, body.len - lost - 1), 0), 0);
 	wire_lose(w, 1, EV_READ, lost);
 	assert_int_equal(wire_send(w, 1, EV_READ, span_sub(body, body.len - 1, 1), 0), 0);
 	snprintf(want, sizeof(want),
-		 "1 request client GET / host=\n1 request end\n1 response 200\n  content-encoding: %s\n  content-length: %zu\n"
+		 "1 request client GET / host=\n1 request end\n1 response 200\n  content-encoding: "
+		 "%s\n  content-length: %zu\n"
 		 "%s1 end status=200%s request=complete,0+0 response=complete,%zu+%zu\n",
 		 coding, body.len, want_body, want_end, body.len - lost, lost);
 	assert_string_equal(text_of(&log), want);
@@ -312,7 +356,8 @@ static void test_codings(void **state)
 	coded("gzip", gz, 24, "1 response body the\n1 response gap 0\n", "", 0);
 	coded("deflate", pack(15, text, sizeof(text) - 1, out, sizeof(out)), 0, decoded, "", 0);
 	coded("deflate", pack(-15, text, sizeof(text) - 1, out, sizeof(out)), 0, decoded, "", 0);
-	coded("gzip", SPAN_LIT("no gzip at all, but it says so"), 0, "1 response gap 0\n", " ambiguous", 1);
+	coded("gzip", SPAN_LIT("no gzip at all, but it says so"), 0, "1 response gap 0\n",
+	      " ambiguous", 1);
 	coded("br", SPAN_LIT("whatever"), 0, "1 response gap 0\n", " ambiguous", 1);
 	coded("gzip, gzip", gz, 0, "1 response gap 0\n", " ambiguous", 1);
 	coded("identity", SPAN_LIT("plain"), 0, "1 response body plain\n", "", 0);
@@ -330,7 +375,10 @@ static void test_bomb(void **state)
 	(void)state;
 	assert_int_equal(wire_new(&w, WIRE_TURNS, &log, NULL), 0);
 	wire_open(w, 1);
-	snprintf(head, sizeof(head), "POST /v1/chat/completions HTTP/1.1\r\nContent-Encoding: gzip\r\nContent-Length: %zu\r\n\r\n", gz.len);
+	snprintf(head, sizeof(head),
+		 "POST /v1/chat/completions HTTP/1.1\r\nContent-Encoding: gzip\r\nContent-Length: "
+		 "%zu\r\n\r\n",
+		 gz.len);
 	assert_int_equal(wire_send(w, 1, EV_WRITE, span_str(head), 0), 0);
 	assert_int_equal(wire_send(w, 1, EV_WRITE, gz, 4096), 0);
 	assert_int_equal(flow_stats(wire_flow(w))->decode_errors, 1);
@@ -341,16 +389,25 @@ static void test_bomb(void **state)
 static void test_events(void **state)
 {
 	(void)state;
-	expect(STEPS({ OUT, GET },
-		     { IN, "HTTP/1.1 200 OK\r\nContent-Type: Text/Event-Stream ; charset=utf-8\r\nTransfer-Encoding: chunked\r\n\r\n"
-			   "14\r\nevent: a\ndata: one\n\n\r\n" "c\r\ndata: two\n\nd\r\n" "8\r\nata: x\n\n\r\n" "0\r\n\r\n" }),
-	       GET_LOG("1") "1 response 200 streamed\n  content-type: Text/Event-Stream ; charset=utf-8\n"
-	       "  transfer-encoding: chunked\n1 event a one\n1 event  two\n1 event  x\n" END_LOG("1", "200", "40+0"));
+	expect(
+	    STEPS({ OUT, GET }, { IN, "HTTP/1.1 200 OK\r\nContent-Type: Text/Event-Stream ; "
+				      "charset=utf-8\r\nTransfer-Encoding: chunked\r\n\r\n"
+				      "14\r\nevent: a\ndata: one\n\n\r\n"
+				      "c\r\ndata: two\n\nd\r\n"
+				      "8\r\nata: x\n\n\r\n"
+				      "0\r\n\r\n" }),
+	    GET_LOG(
+		"1") "1 response 200 streamed\n  content-type: Text/Event-Stream ; charset=utf-8\n"
+		     "  transfer-encoding: chunked\n1 event a one\n1 event  two\n1 event  "
+		     "x\n" END_LOG("1", "200", "40+0"));
 	/* A stream that loses bytes goes on with its next event. */
-	expect(STEPS({ OUT, GET }, { IN, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: one\n\ndata: t" },
+	expect(STEPS({ OUT, GET },
+		     { IN, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: "
+			   "one\n\ndata: t" },
 		     { LOSE_IN, NULL, 12 }, { IN, "ree\n\ndata: four\n\n" }, { CLOSE }),
-	       GET_LOG("1") "1 response 200 streamed\n  content-type: text/event-stream\n1 event  one\n1 event damaged  t\n"
-	       "1 response gap 12\n1 event  four\n" END_LOG("1", "200", "35+12"));
+	       GET_LOG("1") "1 response 200 streamed\n  content-type: text/event-stream\n1 event  "
+			    "one\n1 event damaged  t\n"
+			    "1 response gap 12\n1 event  four\n" END_LOG("1", "200", "35+12"));
 }
 
 /* --- what is not for us */
@@ -364,7 +421,8 @@ static void test_not_http(void **state)
 	assert_int_equal(wire_new(&w, WIRE_EXCHANGES, &log, NULL), 0);
 	wire_open(w, 1);
 	assert_int_equal(flow_mutable(wire_flow(w), 1), 0);
-	assert_int_equal(wire_send(w, 1, EV_WRITE, SPAN_LIT("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), 1), 0);
+	assert_int_equal(wire_send(w, 1, EV_WRITE, SPAN_LIT("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), 1),
+			 0);
 	assert_int_equal(wire_send(w, 1, EV_WRITE, SPAN_LIT(GET), 0), 0);
 	assert_int_equal(flow_stats(wire_flow(w))->not_http, 1);
 	assert_int_equal(flow_mutable(wire_flow(w), 1), 1);
@@ -385,13 +443,15 @@ static void test_mutable(void **state)
 	assert_int_equal(wire_new(&w, WIRE_EXCHANGES, &log, NULL), 0);
 	wire_open(w, 1);
 	for (; n < 100 && !flow_mutable(wire_flow(w), 1); n++) {
-		assert_int_equal(wire_send(w, 1, EV_WRITE, SPAN_LIT("GET /unwanted HTTP/1.1\r\n\r\n"), 0), 0);
+		assert_int_equal(
+		    wire_send(w, 1, EV_WRITE, SPAN_LIT("GET /unwanted HTTP/1.1\r\n\r\n"), 0), 0);
 		assert_int_equal(wire_send(w, 1, EV_READ, SPAN_LIT(OK2 "ok"), 0), 0);
 	}
 	assert_true(n > 1 && n < 100);
 	/* Nothing but their beginnings and ends was given out. */
 	assert_null(strstr(text_of(&log), "body"));
-	assert_non_null(strstr(text_of(&log), "1 end status=200 request=complete,0+0 response=complete,2+0\n"));
+	assert_non_null(
+	    strstr(text_of(&log), "1 end status=200 request=complete,0+0 response=complete,2+0\n"));
 	assert_int_equal(wire_send(w, 1, EV_WRITE, SPAN_LIT(GET), 0), 0);
 	assert_int_equal(flow_mutable(wire_flow(w), 1), 0);
 	assert_int_equal(wire_send(w, 1, EV_READ, SPAN_LIT(OK2 "ok"), 0), 0);
@@ -428,7 +488,8 @@ static void test_table_full(void **state)
 	/* The second was idle longest. */
 	assert_int_equal(flow_stats(wire_flow(w))->evicted, 1);
 	assert_int_equal(wire_send(w, 1, EV_READ, SPAN_LIT(OK2 "ok"), 0), 0);
-	assert_string_equal(text_of(&log), GET_LOG("1") OK2_LOG("1", "ok") END_LOG("1", "200", "2+0"));
+	assert_string_equal(text_of(&log),
+			    GET_LOG("1") OK2_LOG("1", "ok") END_LOG("1", "200", "2+0"));
 	flow_tick(wire_flow(w), 1500);
 	assert_int_equal(flow_stats(wire_flow(w))->open_conns, 2);
 	flow_tick(wire_flow(w), 5000);
@@ -448,11 +509,14 @@ static void test_too_many_requests(void **state)
 	assert_int_equal(wire_new(&w, WIRE_EXCHANGES, &log, &l), 0);
 	wire_open(w, 1);
 	assert_int_equal(wire_send(w, 1, EV_WRITE, SPAN_LIT(GET GET GET GET), 0), 0);
-	assert_int_equal(wire_send(w, 1, EV_READ, SPAN_LIT(OK2 "aa" OK2 "bb" OK2 "cc" OK2 "dd"), 0), 0);
+	assert_int_equal(wire_send(w, 1, EV_READ, SPAN_LIT(OK2 "aa" OK2 "bb" OK2 "cc" OK2 "dd"), 0),
+			 0);
 	assert_int_equal(wire_send(w, 1, EV_WRITE, SPAN_LIT(GET), 0), 0);
 	assert_int_equal(wire_send(w, 1, EV_READ, SPAN_LIT(OK2 "ee"), 0), 0);
-	assert_string_equal(text_of(&log), GET_LOG("1") GET_LOG("2") OK2_LOG("1", "aa") END_LOG("1", "200", "2+0") OK2_LOG("2", "bb")
-			    END_LOG("2", "200", "2+0") GET_LOG("3") OK2_LOG("3", "ee") END_LOG("3", "200", "2+0"));
+	assert_string_equal(text_of(&log),
+			    GET_LOG("1") GET_LOG("2") OK2_LOG("1", "aa") END_LOG("1", "200", "2+0")
+				OK2_LOG("2", "bb") END_LOG("2", "200", "2+0") GET_LOG("3")
+				    OK2_LOG("3", "ee") END_LOG("3", "200", "2+0"));
 	assert_int_equal(flow_stats(wire_flow(w))->unpaired, 2);
 	assert_int_equal(flow_stats(wire_flow(w))->cut, 2);
 }
@@ -473,8 +537,12 @@ static void test_long_head(void **state)
 	memcpy(field + sizeof(field) - 6, ": v\r\n", 5);
 	for (int i = 0; i < 70; i++)
 		assert_int_equal(wire_send(w, 1, EV_READ, span_of(field, sizeof(field) - 1), 0), 0);
-	assert_int_equal(wire_send(w, 1, EV_READ,
-				   SPAN_LIT("Content-Type: text/event-stream\r\nContent-Length: 9\r\n\r\ndata: x\n\n"), 0), 0);
+	assert_int_equal(
+	    wire_send(
+		w, 1, EV_READ,
+		SPAN_LIT("Content-Type: text/event-stream\r\nContent-Length: 9\r\n\r\ndata: x\n\n"),
+		0),
+	    0);
 	assert_non_null(strstr(text_of(&log), "1 response 200 streamed\n"));
 	assert_non_null(strstr(text_of(&log), "1 event  x\n"));
 	assert_int_equal(flow_stats(wire_flow(w))->cut, 1);
@@ -491,9 +559,14 @@ static void test_body_cap(void **state)
 	l.max_body = 5;
 	assert_int_equal(wire_new(&w, WIRE_EXCHANGES, &log, &l), 0);
 	wire_open(w, 1);
-	assert_int_equal(wire_send(w, 1, EV_WRITE, SPAN_LIT("PUT / HTTP/1.1\r\nContent-Length: 8\r\n\r\n12345678"), 3), 0);
-	assert_string_equal(text_of(&log), "1 request client PUT / host=\n  content-length: 8\n1 request body 12345\n"
-			    "1 request gap 0\n1 request end\n");
+	assert_int_equal(wire_send(w, 1, EV_WRITE,
+				   SPAN_LIT("PUT / HTTP/1.1\r\nContent-Length: 8\r\n\r\n12345678"),
+				   3),
+			 0);
+	assert_string_equal(
+	    text_of(&log),
+	    "1 request client PUT / host=\n  content-length: 8\n1 request body 12345\n"
+	    "1 request gap 0\n1 request end\n");
 	assert_int_equal(flow_stats(wire_flow(w))->cut, 1);
 }
 
@@ -507,7 +580,10 @@ static void test_ambiguous(void **state)
 	assert_int_equal(wire_new(&w, WIRE_EXCHANGES, &log, NULL), 0);
 	wire_open(w, 1);
 	assert_int_equal(wire_send(w, 1, EV_WRITE,
-				   SPAN_LIT("POST / HTTP/1.1\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"), 0), 0);
+				   SPAN_LIT("POST / HTTP/1.1\r\nContent-Length: "
+					    "3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+				   0),
+			 0);
 	assert_int_equal(wire_send(w, 1, EV_READ, SPAN_LIT(OK2 "ok"), 0), 0);
 	assert_non_null(strstr(text_of(&log), "1 end status=200 ambiguous "));
 	assert_int_equal(flow_stats(wire_flow(w))->ambiguous, 1);
@@ -521,9 +597,16 @@ static void test_broken(void **state)
 	(void)state;
 	assert_int_equal(wire_new(&w, WIRE_EXCHANGES, &log, NULL), 0);
 	wire_open(w, 1);
-	assert_int_equal(wire_send(w, 1, EV_WRITE, SPAN_LIT("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"), 0), 0);
-	assert_int_equal(wire_send(w, 1, EV_READ, SPAN_LIT("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"), 0), 0);
-	assert_non_null(strstr(text_of(&log), "1 end status=400 request=broken,0+0 response=complete,0+0\n"));
+	assert_int_equal(
+	    wire_send(w, 1, EV_WRITE,
+		      SPAN_LIT("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"), 0),
+	    0);
+	assert_int_equal(
+	    wire_send(w, 1, EV_READ,
+		      SPAN_LIT("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"), 0),
+	    0);
+	assert_non_null(
+	    strstr(text_of(&log), "1 end status=400 request=broken,0+0 response=complete,0+0\n"));
 	assert_int_equal(flow_stats(wire_flow(w))->broken, 1);
 	assert_int_equal(wire_send(w, 1, EV_WRITE, SPAN_LIT(GET), 0), 0);
 	assert_int_equal(wire_send(w, 1, EV_READ, SPAN_LIT(OK2 "ok"), 0), 0);

@@ -10,9 +10,9 @@
 #include "base/own.h"
 #include "recording.h"
 
-#define CHAT "/v1/chat/completions"
+#define CHAT	"/v1/chat/completions"
 #define JSON_OK "200 OK\r\nContent-Type: application/json\r\n"
-#define SSE_OK "200 OK\r\nContent-Type: text/event-stream\r\n"
+#define SSE_OK	"200 OK\r\nContent-Type: text/event-stream\r\n"
 
 static void test_recordings(void **state)
 {
@@ -21,7 +21,8 @@ static void test_recordings(void **state)
 }
 
 /* The log of the call holds each of the lines, in this order. */
-static void call(const char *target, const char *json, const char *response, const char *body, const char *const *lines)
+static void call(const char *target, const char *json, const char *response, const char *body,
+		 const char *const *lines)
 {
 	auto_mem char *log = wire_call(target, json, response, body);
 	const char *at = log;
@@ -41,13 +42,19 @@ static void test_any_order(void **state)
 {
 	(void)state;
 	call(CHAT,
-	     "{\"messages\":[{\"content\":\"sys\",\"role\":\"system\"},{\"content\":[{\"text\":\"a\",\"type\":\"text\"},\"b\"],\"role\":\"user\"},"
-	     "{\"tool_calls\":[{\"function\":{\"arguments\":\"{}\",\"name\":\"f\"},\"id\":\"c1\"}],\"role\":\"assistant\"},"
-	     "{\"content\":\"out\",\"tool_call_id\":\"c1\",\"role\":\"tool\"},{\"content\":\"whose?\"},{\"role\":\"robot\",\"content\":\"?\"}],"
+	     "{\"messages\":[{\"content\":\"sys\",\"role\":\"system\"},{\"content\":[{\"text\":"
+	     "\"a\",\"type\":\"text\"},\"b\"],\"role\":\"user\"},"
+	     "{\"tool_calls\":[{\"function\":{\"arguments\":\"{}\",\"name\":\"f\"},\"id\":\"c1\"}],"
+	     "\"role\":\"assistant\"},"
+	     "{\"content\":\"out\",\"tool_call_id\":\"c1\",\"role\":\"tool\"},{\"content\":\"whose?"
+	     "\"},{\"role\":\"robot\",\"content\":\"?\"}],"
 	     "\"model\":\"m\"}",
 	     JSON_OK, "{\"choices\":[{\"message\":{\"content\":\"yes\"},\"index\":0}]}",
-	     LINES("  model m\n", "  0 system operator: sys\n  1 user user: a\n  1 user user: b\n  2 tool-call model name=f call=c1: {}\n"
-		   "  3 tool-result tool name=f call=c1: out\n  4 user unknown: whose?\n  5 user unknown: ?\n",
+	     LINES("  model m\n",
+		   "  0 system operator: sys\n  1 user user: a\n  1 user user: b\n  2 tool-call "
+		   "model name=f call=c1: {}\n"
+		   "  3 tool-result tool name=f call=c1: out\n  4 user unknown: whose?\n  5 user "
+		   "unknown: ?\n",
 		   "end answered status=200", "  0 assistant model: yes\n"));
 }
 
@@ -55,10 +62,15 @@ static void test_old_functions(void **state)
 {
 	(void)state;
 	call("/chat/completions",
-	     "{\"functions\":[{\"name\":\"f\",\"description\":\"d\"}],\"messages\":[{\"role\":\"assistant\",\"content\":null,"
-	     "\"function_call\":{\"name\":\"f\",\"arguments\":\"{1}\"}},{\"role\":\"function\",\"name\":\"f\",\"content\":\"r\"}]}",
-	     JSON_OK, "{\"choices\":[{\"message\":{\"function_call\":{\"name\":\"g\",\"arguments\":\"{2}\"}}}]}",
-	     LINES("  0 tool-definition unknown name=f: d\n  1 tool-call model name=f: {1}\n  2 tool-result tool name=f: r\n",
+	     "{\"functions\":[{\"name\":\"f\",\"description\":\"d\"}],\"messages\":[{\"role\":"
+	     "\"assistant\",\"content\":null,"
+	     "\"function_call\":{\"name\":\"f\",\"arguments\":\"{1}\"}},{\"role\":\"function\","
+	     "\"name\":\"f\",\"content\":\"r\"}]}",
+	     JSON_OK,
+	     "{\"choices\":[{\"message\":{\"function_call\":{\"name\":\"g\",\"arguments\":\"{2}\"}}"
+	     "}]}",
+	     LINES("  0 tool-definition unknown name=f: d\n  1 tool-call model name=f: {1}\n  2 "
+		   "tool-result tool name=f: r\n",
 		   "end tool-executed", "  0 tool-call model name=g: {2}\n"));
 }
 
@@ -69,37 +81,58 @@ static void test_stream(void **state)
 	(void)state;
 	/* Two choices, interleaved. */
 	call(CHAT, "{\"n\":2,\"stream\":true}", SSE_OK,
-	     CHUNK("0", "\"content\":\"a\"") CHUNK("1", "\"content\":\"x\"") CHUNK("0", "\"content\":\"b\"")
-	     CHUNK("1", "\"content\":\"y\",\"reasoning\":\"hm\"") "data: [DONE]\n\n",
-	     LINES("request openai-chat chat stream\n", "end answered", "  0 assistant model: ab\n  1 assistant model: xy\n  1 reasoning model: hm\n"));
+	     CHUNK("0", "\"content\":\"a\"") CHUNK("1", "\"content\":\"x\"")
+		 CHUNK("0", "\"content\":\"b\"")
+		     CHUNK("1", "\"content\":\"y\",\"reasoning\":\"hm\"") "data: [DONE]\n\n",
+	     LINES("request openai-chat chat stream\n", "end answered",
+		   "  0 assistant model: ab\n  1 assistant model: xy\n  1 reasoning model: hm\n"));
 	/* Calls without numbers, or all of one number. */
-	call(CHAT, "{}", SSE_OK,
-	     CHUNK("0", "\"tool_calls\":[{\"index\":0,\"id\":\"c1\",\"function\":{\"name\":\"f\",\"arguments\":\"1\"}}]")
-	     CHUNK("0", "\"tool_calls\":[{\"id\":\"c2\",\"function\":{\"name\":\"g\",\"arguments\":\"2\"}}]")
-	     CHUNK("0", "\"tool_calls\":[{\"function\":{\"arguments\":\"3\"}}]"),
-	     LINES("end tool-executed", "  0 tool-call model name=f call=c1: 1\n  0 tool-call model name=g call=c2: 23\n"));
+	call(
+	    CHAT, "{}", SSE_OK,
+	    CHUNK("0", "\"tool_calls\":[{\"index\":0,\"id\":\"c1\",\"function\":{\"name\":\"f\","
+		       "\"arguments\":\"1\"}}]")
+		CHUNK("0", "\"tool_calls\":[{\"id\":\"c2\",\"function\":{\"name\":\"g\","
+			   "\"arguments\":\"2\"}}]")
+		    CHUNK("0", "\"tool_calls\":[{\"function\":{\"arguments\":\"3\"}}]"),
+	    LINES(
+		"end tool-executed",
+		"  0 tool-call model name=f call=c1: 1\n  0 tool-call model name=g call=c2: 23\n"));
 	/* Junk between events is counted and does not end the stream. */
-	call(CHAT, "{}", SSE_OK, CHUNK("0", "\"content\":\"a\"") "data: <oops>\n\n" ": ping\n\n" CHUNK("0", "\"content\":\"b\""),
+	call(CHAT, "{}", SSE_OK,
+	     CHUNK("0", "\"content\":\"a\"") "data: <oops>\n\n"
+					     ": ping\n\n" CHUNK("0", "\"content\":\"b\""),
 	     LINES("  not-json 1\n", "  0 assistant model: ab\n"));
 	/* An error in the middle. */
-	call(CHAT, "{}", SSE_OK, CHUNK("0", "\"content\":\"a\"") "data: {\"error\":{\"message\":\"m\",\"type\":\"server_error\",\"code\":null}}\n\n",
+	call(CHAT, "{}", SSE_OK,
+	     CHUNK("0", "\"content\":\"a\"") "data: "
+					     "{\"error\":{\"message\":\"m\",\"type\":\"server_"
+					     "error\",\"code\":null}}\n\n",
 	     LINES("end error", "  error server_error\n", "  0 assistant model: a\n"));
 }
 
 static void test_outcomes(void **state)
 {
 	(void)state;
-	call(CHAT, "{}", "500 Oops\r\n", "<html>bad gateway</html>", LINES("end error status=500", "  not-json 1\n"));
-	call(CHAT, "{}", "400 Bad Request\r\n", "{\"error\":\"model not found\"}", LINES("end error status=400"));
+	call(CHAT, "{}", "500 Oops\r\n", "<html>bad gateway</html>",
+	     LINES("end error status=500", "  not-json 1\n"));
+	call(CHAT, "{}", "400 Bad Request\r\n", "{\"error\":\"model not found\"}",
+	     LINES("end error status=400"));
 	call(CHAT, "{}", "400 Bad Request\r\n",
-	     "{\"error\":{\"code\":null,\"innererror\":{\"code\":\"ResponsibleAIPolicyViolation\",\"content_filter_results\":"
+	     "{\"error\":{\"code\":null,\"innererror\":{\"code\":\"ResponsibleAIPolicyViolation\","
+	     "\"content_filter_results\":"
 	     "{\"indirect_attack\":{\"detected\":true,\"filtered\":true}}}}}",
 	     LINES("end blocked", "  filter-blocked indirect-attack\n"));
-	call(CHAT, "{}", JSON_OK, "{\"choices\":[{\"message\":{\"content\":\"Here is a poem: I'm sorry, but I can't\"}}]}", LINES("end answered"));
-	call(CHAT, "{}", JSON_OK, "{\"choices\":[{\"message\":{\"content\":\"\\nI cannot assist with this.\"}}]}", LINES("end refused"));
+	call(CHAT, "{}", JSON_OK,
+	     "{\"choices\":[{\"message\":{\"content\":\"Here is a poem: I'm sorry, but I "
+	     "can't\"}}]}",
+	     LINES("end answered"));
+	call(CHAT, "{}", JSON_OK,
+	     "{\"choices\":[{\"message\":{\"content\":\"\\nI cannot assist with this.\"}}]}",
+	     LINES("end refused"));
 	/* A call that was made outweighs words. */
 	call(CHAT, "{}", JSON_OK,
-	     "{\"choices\":[{\"message\":{\"content\":\"I can't help with that.\",\"tool_calls\":[{\"id\":\"c\",\"function\":{\"name\":\"f\"}}]}}]}",
+	     "{\"choices\":[{\"message\":{\"content\":\"I can't help with "
+	     "that.\",\"tool_calls\":[{\"id\":\"c\",\"function\":{\"name\":\"f\"}}]}}]}",
 	     LINES("end tool-executed"));
 	/* Nothing came back. */
 	call(CHAT, "{}", JSON_OK, "", LINES("end unknown status=200"));
@@ -130,7 +163,8 @@ static void test_paths(void **state)
 		{ "/openai/v1/chat/completions?x=/y", "m" },
 		{ "/V1//chat/%63ompletions/", "m" },
 		{ "http://h/v1/chat/completions", "m" },
-		{ "/openai/deployments/prod-4o/chat/completions?api-version=2024-10-21", "prod-4o" },
+		{ "/openai/deployments/prod-4o/chat/completions?api-version=2024-10-21",
+		  "prod-4o" },
 		{ "/v1/chat/completions/123", NULL },
 		{ "/xchat/completions", NULL },
 		{ "/", NULL },
@@ -156,7 +190,8 @@ static void test_long_ids(void **state)
 	(void)state;
 	for (int i = 0; i < 100; i++)
 		strcat(json, "\xc3\xa4");
-	strcat(json, "\",\"user\":\"a\\u0000b\",\"messages\":[{\"role\":\"user\",\"content\":\"a\\u0000b\"}]}");
+	strcat(json, "\",\"user\":\"a\\u0000b\",\"messages\":[{\"role\":\"user\",\"content\":"
+		     "\"a\\u0000b\"}]}");
 	log = wire_call(CHAT, json, JSON_OK, "{}");
 	assert_non_null(strstr(log, "  end-user a?b\n"));
 	assert_non_null(strstr(log, "  0 user user: a\\x00b\n"));
@@ -184,10 +219,14 @@ static void test_too_many_messages(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_recordings),   cmocka_unit_test(test_any_order),
-		cmocka_unit_test(test_old_functions), cmocka_unit_test(test_stream),
-		cmocka_unit_test(test_outcomes),     cmocka_unit_test(test_cut_request),
-		cmocka_unit_test(test_paths),	     cmocka_unit_test(test_long_ids),
+		cmocka_unit_test(test_recordings),
+		cmocka_unit_test(test_any_order),
+		cmocka_unit_test(test_old_functions),
+		cmocka_unit_test(test_stream),
+		cmocka_unit_test(test_outcomes),
+		cmocka_unit_test(test_cut_request),
+		cmocka_unit_test(test_paths),
+		cmocka_unit_test(test_long_ids),
 		cmocka_unit_test(test_too_many_messages),
 	};
 

@@ -19,7 +19,8 @@ static void test_dialects(void **state)
 
 		assert_non_null(d->name);
 		assert_non_null(d->summary);
-		assert_true(d->match && d->open && d->on_body && d->on_gap && d->on_event && d->on_request_end && d->on_end && d->close);
+		assert_true(d->match && d->open && d->on_body && d->on_gap && d->on_event &&
+			    d->on_request_end && d->on_end && d->close);
 		for (size_t k = 0; k < i; k++)
 			assert_string_not_equal(d->name, dialects[k]->name);
 	}
@@ -62,7 +63,9 @@ static void head(const char *fields, const char *want)
 	auto_mem char *request = NULL;
 
 	assert_int_equal(wire_new(&w, WIRE_TURNS, &log, NULL), 0);
-	assert_true(asprintf(&request, "POST /v1/chat/completions HTTP/1.1\r\n%sContent-Length: 0\r\n\r\n", fields) > 0);
+	assert_true(asprintf(&request,
+			     "POST /v1/chat/completions HTTP/1.1\r\n%sContent-Length: 0\r\n\r\n",
+			     fields) > 0);
 	wire_open(w, 1);
 	assert_int_equal(wire_send(w, 1, EV_WRITE, span_str(request), 0), 0);
 	if (strncmp(log.p, want, strlen(want)))
@@ -73,17 +76,21 @@ static void test_head(void **state)
 {
 	(void)state;
 	head("Authorization: Bearer sk-1\r\n", "request openai-chat chat\n  credential sk-1\n");
-	head("authorization: bearer sk-2\r\nAPI-Key: k\r\n", "request openai-chat chat\n  credential sk-2\n");
-	head("API-Key: k3\r\nUser-Agent: curl/8\r\n", "request openai-chat chat\n  credential k3\n  user-agent curl/8\n");
+	head("authorization: bearer sk-2\r\nAPI-Key: k\r\n",
+	     "request openai-chat chat\n  credential sk-2\n");
+	head("API-Key: k3\r\nUser-Agent: curl/8\r\n",
+	     "request openai-chat chat\n  credential k3\n  user-agent curl/8\n");
 	head("x-api-key: k4\r\n", "request openai-chat chat\n  credential k4\n");
-	head("X-Forwarded-For: 10.1.2.3\r\nForwarded: for=9\r\n", "request openai-chat chat\n  forwarded-for 10.1.2.3\n");
+	head("X-Forwarded-For: 10.1.2.3\r\nForwarded: for=9\r\n",
+	     "request openai-chat chat\n  forwarded-for 10.1.2.3\n");
 	head("Forwarded: for=9\r\n", "request openai-chat chat\n  forwarded-for for=9\n");
 	head("", "request openai-chat chat\n");
 }
 
 static void test_unknown(void **state)
 {
-	static const char exchange[] = "GET / HTTP/1.1\r\n\r\n", answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+	static const char exchange[] = "GET / HTTP/1.1\r\n\r\n",
+			  answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 	auto_free(evlog) struct evlog log = { 0 };
 	auto_free(wire) struct wire *w = NULL;
 
@@ -106,12 +113,21 @@ static void test_early_answer(void **state)
 	(void)state;
 	assert_int_equal(wire_new(&w, WIRE_TURNS, &log, NULL), 0);
 	wire_open(w, 1);
-	assert_int_equal(wire_send(w, 1, EV_WRITE, SPAN_LIT("POST /v1/chat/completions HTTP/1.1\r\nContent-Length: 14\r\n\r\n{\"mod"), 0), 0);
+	assert_int_equal(
+	    wire_send(
+		w, 1, EV_WRITE,
+		SPAN_LIT("POST /v1/chat/completions HTTP/1.1\r\nContent-Length: 14\r\n\r\n{\"mod"),
+		0),
+	    0);
 	assert_int_equal(wire_send(w, 1, EV_READ,
-				   SPAN_LIT("HTTP/1.1 401 No\r\nContent-Length: 33\r\n\r\n{\"error\":{\"code\":\"no_key\",\"a\":1}}"), 0), 0);
+				   SPAN_LIT("HTTP/1.1 401 No\r\nContent-Length: "
+					    "33\r\n\r\n{\"error\":{\"code\":\"no_key\",\"a\":1}}"),
+				   0),
+			 0);
 	assert_null(log.p);
 	assert_int_equal(wire_send(w, 1, EV_WRITE, SPAN_LIT("el\":\"m1\"}"), 0), 0);
-	assert_string_equal(log.p, "request openai-chat chat\n  model m1\nend error status=401 tokens=0/0 inspected=0 uninspected=0\n"
+	assert_string_equal(log.p, "request openai-chat chat\n  model m1\nend error status=401 "
+				   "tokens=0/0 inspected=0 uninspected=0\n"
 				   "  error no_key\n");
 	assert_int_equal(wire_reader_stats(w)->turns, 1);
 	assert_int_equal(wire_reader_stats(w)->json_broken, 0);
@@ -125,8 +141,15 @@ static void test_counts(void **state)
 	(void)state;
 	assert_int_equal(wire_new(&w, WIRE_TURNS, &log, NULL), 0);
 	wire_open(w, 1);
-	assert_int_equal(wire_send(w, 1, EV_WRITE, SPAN_LIT("POST /v1/chat/completions HTTP/1.1\r\nContent-Length: 8\r\n\r\n<html>!!"), 0), 0);
-	assert_int_equal(wire_send(w, 1, EV_READ, SPAN_LIT("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"), 0), 0);
+	assert_int_equal(
+	    wire_send(
+		w, 1, EV_WRITE,
+		SPAN_LIT("POST /v1/chat/completions HTTP/1.1\r\nContent-Length: 8\r\n\r\n<html>!!"),
+		0),
+	    0);
+	assert_int_equal(
+	    wire_send(w, 1, EV_READ, SPAN_LIT("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"), 0),
+	    0);
 	assert_int_equal(wire_reader_stats(w)->json_broken, 1);
 	assert_int_equal(wire_reader_stats(w)->text_cut, 0);
 	assert_int_equal(wire_reader_stats(w)->failed, 0);
@@ -135,8 +158,9 @@ static void test_counts(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_dialects), cmocka_unit_test(test_providers),    cmocka_unit_test(test_head),
-		cmocka_unit_test(test_unknown),	 cmocka_unit_test(test_early_answer), cmocka_unit_test(test_counts),
+		cmocka_unit_test(test_dialects),     cmocka_unit_test(test_providers),
+		cmocka_unit_test(test_head),	     cmocka_unit_test(test_unknown),
+		cmocka_unit_test(test_early_answer), cmocka_unit_test(test_counts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -55,7 +55,8 @@ static void test_turn_cap(void **state)
 	(void)state;
 	memset(big, 'a', SEGMENT_MAX);
 	for (int i = 0; i < TURN_TEXT_MAX / SEGMENT_MAX + 1; i++)
-		turn_text(&t, turn_segment(&t, SEG_USER, ORIGIN_USER, SIDE_REQUEST), span_of(big, SEGMENT_MAX));
+		turn_text(&t, turn_segment(&t, SEG_USER, ORIGIN_USER, SIDE_REQUEST),
+			  span_of(big, SEGMENT_MAX));
 	assert_int_equal(t.inspected, TURN_TEXT_MAX);
 	assert_int_equal(t.uninspected, SEGMENT_MAX);
 	turn_skip(&t, SKIP_AUDIO, 7);
@@ -91,7 +92,9 @@ static void test_shared_cap(void **state)
 
 static void piece(char *field, size_t size, const char *text, bool first)
 {
-	struct json_event e = { .kind = JSON_STRING, .path = "", .text = span_str(text), .first = first };
+	struct json_event e = {
+		.kind = JSON_STRING, .path = "", .text = span_str(text), .first = first
+	};
 
 	turn_id_piece(field, size, &e);
 }
@@ -133,7 +136,8 @@ static void test_trust(void **state)
 	for (enum origin o = 0; o < ORIGIN_MAX_; o++)
 		for (enum segment_role r = 0; r < SEG_MAX_; r++) {
 			s = (struct segment){ .role = r, .origin = o };
-			assert_true(segment_trust(&s) && !(segment_trust(&s) & (segment_trust(&s) - 1)));
+			assert_true(segment_trust(&s) &&
+				    !(segment_trust(&s) & (segment_trust(&s) - 1)));
 		}
 }
 
@@ -181,10 +185,10 @@ static void test_nomem(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_segments_cap), cmocka_unit_test(test_segment_cap), cmocka_unit_test(test_turn_cap),
-		cmocka_unit_test(test_shared_cap),
-		cmocka_unit_test(test_ids),	     cmocka_unit_test(test_trust),	 cmocka_unit_test(test_names),
-		cmocka_unit_test(test_nomem),
+		cmocka_unit_test(test_segments_cap), cmocka_unit_test(test_segment_cap),
+		cmocka_unit_test(test_turn_cap),     cmocka_unit_test(test_shared_cap),
+		cmocka_unit_test(test_ids),	     cmocka_unit_test(test_trust),
+		cmocka_unit_test(test_names),	     cmocka_unit_test(test_nomem),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

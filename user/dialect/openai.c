@@ -1,4 +1,5 @@
-/* user/dialect/openai.c - JSON of OpenAI's APIs into a turn: the handlers behind the dialects' tables. */
+/* user/dialect/openai.c - JSON of OpenAI's APIs into a turn: the handlers behind the dialects'
+ * tables. */
 #include "dialect/openai.h"
 
 #include <errno.h>
@@ -7,8 +8,8 @@
 #include "dialect/provider.h"
 
 #define JSON_DEPTH_MAX 128
-#define LOOKBACK 256 /* segments that are searched, newest first, for the one an event continues */
-#define PART_MAX 0xffffff
+#define LOOKBACK       256 /* segments searched, newest first, for the one an event continues */
+#define PART_MAX       0xffffff
 
 /* --- which exchanges */
 
@@ -29,7 +30,8 @@ struct span openai_path(char buf[OPENAI_PATH_MAX], const struct exchange *x)
 	for (size_t i = 0; i < path.len; i++) {
 		uint8_t c = path.p[i];
 
-		if (c == '%' && i + 2 < path.len && hex(path.p[i + 1]) >= 0 && hex(path.p[i + 2]) >= 0) {
+		if (c == '%' && i + 2 < path.len && hex(path.p[i + 1]) >= 0 &&
+		    hex(path.p[i + 2]) >= 0) {
 			c = (uint8_t)(hex(path.p[i + 1]) << 4 | hex(path.p[i + 2]));
 			i += 2;
 		}
@@ -95,7 +97,8 @@ static enum openai_field field_of(const struct segment *seg)
 struct segment *openai_another(struct dialect_state *s, enum openai_field field, uint32_t part)
 {
 	struct openai_port *port = s->now;
-	struct segment *seg = turn_segment(s->t, fields[field].role, fields[field].origin, s->now->side);
+	struct segment *seg =
+	    turn_segment(s->t, fields[field].role, fields[field].origin, s->now->side);
 
 	if (!seg)
 		return NULL;
@@ -128,7 +131,8 @@ static struct segment *find(struct dialect_state *s, enum openai_field field, ui
 		if (!i && !s->now->has_last)
 			continue;
 		seg = &t->segments[at];
-		if (seg->side == s->now->side && seg->message == s->now->item.message && seg->source == source) {
+		if (seg->side == s->now->side && seg->message == s->now->item.message &&
+		    seg->source == source) {
 			s->now->last = at;
 			return seg;
 		}
@@ -174,7 +178,8 @@ static void name_result(struct turn *t, size_t at)
 	struct segment *seg = &t->segments[at];
 
 	for (size_t i = at; i-- > 0 && !seg->name[0];)
-		if (t->segments[i].role == SEG_TOOL_CALL && !strcmp(t->segments[i].call_id, seg->call_id))
+		if (t->segments[i].role == SEG_TOOL_CALL &&
+		    !strcmp(t->segments[i].call_id, seg->call_id))
 			memcpy(seg->name, t->segments[i].name, sizeof(seg->name));
 }
 
@@ -230,7 +235,8 @@ static void item_end(struct dialect_state *s)
 			memcpy(seg->call_id, item->call_id, sizeof(seg->call_id));
 		if (!seg->name[0])
 			memcpy(seg->name, item->name, sizeof(seg->name));
-		/* A tool of the provider's own is named by the type of its call, which holds the result as well. */
+		/* A tool of the provider's own is named by the type of its call, which holds the
+		 * result as well. */
 		if (!seg->name[0] && openai_ends_with(span_str(item->type), "_call"))
 			turn_id(seg->name, sizeof(seg->name), span_str(item->type));
 		if (seg->role == SEG_TOOL_RESULT && !seg->name[0] && seg->call_id[0])
@@ -250,7 +256,8 @@ void openai_item_edge(void *ctx, const struct shape *at, const struct json_event
 		return;
 	item_end(s);
 	s->now->item = (struct openai_item){ .open = true, .first = s->t->n_segments };
-	/* A response's items are numbered by where they stand, for a stream tells of each more than once. */
+	/* A response's items are numbered by where they stand, for a stream tells of each more than
+	 * once. */
 	if (s->now->side == SIDE_REQUEST)
 		s->now->item.message = s->now->n_items++;
 	else
@@ -293,8 +300,10 @@ void openai_call_id(void *ctx, const struct shape *at, const struct json_event *
 	turn_id_piece(s->now->item.call_id, sizeof(s->now->item.call_id), e);
 }
 
-/* A value that stands whole where the stream may have told it piece by piece. Returns NULL and sets skipping when it did. */
-static struct segment *whole(struct dialect_state *s, enum openai_field field, uint32_t part, const struct json_event *e)
+/* A value that stands whole where the stream may have told it piece by piece. Returns NULL and sets
+ * skipping when it did. */
+static struct segment *whole(struct dialect_state *s, enum openai_field field, uint32_t part,
+			     const struct json_event *e)
 {
 	struct segment *seg = find(s, field, part);
 
@@ -333,7 +342,7 @@ void openai_text(void *ctx, const struct shape *at, const struct json_event *e, 
 	seg = again ? whole(s, arg, part_of(at, e), e) : openai_segment(s, arg, part_of(at, e));
 	if (s->now->skipping)
 		return;
-	/* A second value for one field: a key that stands twice, or one of a tool's descriptions. */
+	/* A second value for one field: a key stands twice, or a tool has many descriptions. */
 	if (e->first && seg && seg->text.len && s->now->side == SIDE_REQUEST)
 		turn_text(s->t, seg, SPAN_LIT("\n"));
 	openai_add(s, seg, e);
@@ -342,7 +351,8 @@ void openai_text(void *ctx, const struct shape *at, const struct json_event *e, 
 void openai_text_name(void *ctx, const struct shape *at, const struct json_event *e, unsigned arg)
 {
 	struct dialect_state *s = ctx;
-	struct segment *seg = e->kind == JSON_STRING ? openai_segment(s, arg, part_of(at, e)) : NULL;
+	struct segment *seg =
+	    e->kind == JSON_STRING ? openai_segment(s, arg, part_of(at, e)) : NULL;
 
 	if (seg)
 		turn_id_piece(seg->name, sizeof(seg->name), e);
@@ -386,7 +396,8 @@ void openai_tokens(void *ctx, const struct shape *at, const struct json_event *e
 	(void)at;
 	if (e->kind != JSON_NUMBER)
 		return;
-	for (size_t i = 0; i < e->text.len && i < 18 && e->text.p[i] >= '0' && e->text.p[i] <= '9'; i++)
+	for (size_t i = 0; i < e->text.len && i < 18 && e->text.p[i] >= '0' && e->text.p[i] <= '9';
+	     i++)
 		n = n * 10 + (e->text.p[i] - '0');
 	memcpy((char *)s->t + arg, &n, sizeof(n));
 }
@@ -511,7 +522,8 @@ void openai_filter(void *ctx, const struct shape *at, const struct json_event *e
 	}
 }
 
-void openai_filter_block(void *ctx, const struct shape *at, const struct json_event *e, unsigned arg)
+void openai_filter_block(void *ctx, const struct shape *at, const struct json_event *e,
+			 unsigned arg)
 {
 	struct dialect_state *s = ctx;
 
@@ -530,7 +542,8 @@ static void on_json(void *ctx, const struct json_event *e)
 	shapes_run(port->shapes, port->of, e);
 }
 
-int openai_open(struct dialect_state **ret, struct turn *t, struct shapes *request, struct shapes *response, struct shapes *envelope)
+int openai_open(struct dialect_state **ret, struct turn *t, struct shapes *request,
+		struct shapes *response, struct shapes *envelope)
 {
 	struct dialect_state *s = calloc(1, sizeof(*s));
 
@@ -579,7 +592,7 @@ void openai_gap(struct dialect_state *s, enum side side, uint64_t n)
 {
 	struct openai_port *port = &s->ports[side];
 
-	/* What is missing belongs to the text being read, as far as can be told; or to what comes. */
+	/* It belongs to the text being read, as far as can be told; or to what comes. */
 	if (port->has_last) {
 		s->t->segments[port->last].damaged = true;
 		s->t->segments[port->last].missing += n;
@@ -608,7 +621,8 @@ static void read_event(struct dialect_state *s, struct shapes *shapes, struct sp
 /* The last event of a stream of the Responses API. */
 static bool is_last(const char *type)
 {
-	static const char *const last[] = { "response.completed", "response.incomplete", "response.failed" };
+	static const char *const last[] = { "response.completed", "response.incomplete",
+					    "response.failed" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(last); i++)
 		if (!strcmp(type, last[i]))
@@ -659,30 +673,21 @@ void openai_request_end(struct dialect_state *s)
 	port_end(s, SIDE_REQUEST, c->seen || c->lost);
 }
 
-/* The model says no in words of its own. Few and at the very beginning only: a wrong "refused" would lower severities. */
+/* The model says no in words of its own. Few and at the very beginning only: a wrong "refused"
+ * would lower severities. */
 static bool refuses(struct span text)
 {
 	static const char *const phrases[] = {
-		"i'm sorry, but i can't",
-		"i'm sorry, but i cannot",
-		"i'm sorry, i can't",
-		"i'm sorry, i cannot",
-		"i am sorry, but i can't",
-		"i am sorry, but i cannot",
-		"sorry, but i can't",
-		"sorry, i can't",
-		"i apologize, but i can't",
-		"i apologize, but i cannot",
-		"i can't assist with",
-		"i cannot assist with",
-		"i can't help with",
-		"i cannot help with",
-		"i can't comply",
-		"i cannot comply",
-		"i won't help with",
-		"i'm unable to assist",
-		"i'm unable to help",
-		"i'm not able to help with",
+		"i'm sorry, but i can't",   "i'm sorry, but i cannot",
+		"i'm sorry, i can't",	    "i'm sorry, i cannot",
+		"i am sorry, but i can't",  "i am sorry, but i cannot",
+		"sorry, but i can't",	    "sorry, i can't",
+		"i apologize, but i can't", "i apologize, but i cannot",
+		"i can't assist with",	    "i cannot assist with",
+		"i can't help with",	    "i cannot help with",
+		"i can't comply",	    "i cannot comply",
+		"i won't help with",	    "i'm unable to assist",
+		"i'm unable to help",	    "i'm not able to help with",
 		"i must decline",
 	};
 	static const struct span curly = { (const uint8_t *)"\xe2\x80\x99", 3 };

@@ -1,5 +1,5 @@
-/* user/dialect/openai_chat.c - chat completions, whole and streamed, of OpenAI, Azure and everyone who speaks their shape:
- * vLLM, Ollama, llama.cpp, gateways.
+/* user/dialect/openai_chat.c - chat completions, whole and streamed, of OpenAI, Azure and everyone
+ * who speaks their shape: vLLM, Ollama, llama.cpp, gateways.
  */
 #include "base/own.h"
 #include "dialect/openai.h"
@@ -23,7 +23,8 @@ static void on_choice(void *ctx, const struct shape *at, const struct json_event
 }
 
 /* A chunk of a stream holds one choice, or a few: its place there does not tell which. */
-static void on_choice_index(void *ctx, const struct shape *at, const struct json_event *e, unsigned arg)
+static void on_choice_index(void *ctx, const struct shape *at, const struct json_event *e,
+			    unsigned arg)
 {
 	struct dialect_state *s = ctx;
 
@@ -42,7 +43,8 @@ static void on_call(void *ctx, const struct shape *at, const struct json_event *
 		s->now->call = e->index[at->n_index];
 }
 
-static void on_call_index(void *ctx, const struct shape *at, const struct json_event *e, unsigned arg)
+static void on_call_index(void *ctx, const struct shape *at, const struct json_event *e,
+			  unsigned arg)
 {
 	struct dialect_state *s = ctx;
 
@@ -69,10 +71,12 @@ static void on_call_id(void *ctx, const struct shape *at, const struct json_even
 		memcpy(seg->call_id, s->now->id, sizeof(seg->call_id));
 }
 
-static void on_call_name(void *ctx, const struct shape *at, const struct json_event *e, unsigned arg)
+static void on_call_name(void *ctx, const struct shape *at, const struct json_event *e,
+			 unsigned arg)
 {
 	struct dialect_state *s = ctx;
-	struct segment *seg = e->kind == JSON_STRING ? openai_segment(s, FIELD_CALL, s->now->call) : NULL;
+	struct segment *seg =
+	    e->kind == JSON_STRING ? openai_segment(s, FIELD_CALL, s->now->call) : NULL;
 
 	(void)at;
 	(void)arg;
@@ -80,7 +84,8 @@ static void on_call_name(void *ctx, const struct shape *at, const struct json_ev
 		turn_id_piece(seg->name, sizeof(seg->name), e);
 }
 
-static void on_call_text(void *ctx, const struct shape *at, const struct json_event *e, unsigned arg)
+static void on_call_text(void *ctx, const struct shape *at, const struct json_event *e,
+			 unsigned arg)
 {
 	struct dialect_state *s = ctx;
 

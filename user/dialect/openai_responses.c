@@ -1,6 +1,6 @@
 /* user/dialect/openai_responses.c - the Responses API, whole and as a stream of typed events.
- * A stream tells most texts three times: in deltas, when an item is done, when the response is completed. The first is kept, and
- * of the others what deltas did not give or what a gap took away.
+ * A stream tells most texts three times: in deltas, when an item is done, when the response is
+ * completed. The first is kept, and of the others what deltas did not give or what a gap took away.
  */
 #include "base/own.h"
 #include "dialect/openai.h"
@@ -12,7 +12,8 @@ static int match(const struct exchange *x)
 	return openai_match(x, ends);
 }
 
-static void on_event_type(void *ctx, const struct shape *at, const struct json_event *e, unsigned arg)
+static void on_event_type(void *ctx, const struct shape *at, const struct json_event *e,
+			  unsigned arg)
 {
 	struct dialect_state *s = ctx;
 
@@ -22,7 +23,8 @@ static void on_event_type(void *ctx, const struct shape *at, const struct json_e
 }
 
 /* arg: offset of the number in struct dialect_state */
-static void on_event_number(void *ctx, const struct shape *at, const struct json_event *e, unsigned arg)
+static void on_event_number(void *ctx, const struct shape *at, const struct json_event *e,
+			    unsigned arg)
 {
 	struct dialect_state *s = ctx;
 
@@ -47,9 +49,12 @@ static void on_delta(void *ctx, const struct shape *at, const struct json_event 
 		enum segment_role role;
 		size_t part; /* offset of the number in struct dialect_state, 0: none */
 	} rows[] = {
-		{ "response.output_text.delta", FIELD_CONTENT, SEG_ASSISTANT, offsetof(struct dialect_state, event.content) },
-		{ "response.refusal.delta", FIELD_REFUSAL, SEG_ASSISTANT, offsetof(struct dialect_state, event.content) },
-		{ "response.reasoning_text.delta", FIELD_CONTENT, SEG_REASONING, offsetof(struct dialect_state, event.content) },
+		{ "response.output_text.delta", FIELD_CONTENT, SEG_ASSISTANT,
+		  offsetof(struct dialect_state, event.content) },
+		{ "response.refusal.delta", FIELD_REFUSAL, SEG_ASSISTANT,
+		  offsetof(struct dialect_state, event.content) },
+		{ "response.reasoning_text.delta", FIELD_CONTENT, SEG_REASONING,
+		  offsetof(struct dialect_state, event.content) },
 		{ "response.reasoning_summary_text.delta", FIELD_REASONING, SEG_REASONING,
 		  offsetof(struct dialect_state, event.summary) },
 		{ "response.function_call_arguments.delta", FIELD_CALL, SEG_TOOL_CALL },
@@ -97,7 +102,8 @@ static void on_reason(void *ctx, const struct shape *at, const struct json_event
 }
 
 /* The stream's own error event: {"type":"error","code":...}. */
-static void on_event_code(void *ctx, const struct shape *at, const struct json_event *e, unsigned arg)
+static void on_event_code(void *ctx, const struct shape *at, const struct json_event *e,
+			  unsigned arg)
 {
 	struct dialect_state *s = ctx;
 
@@ -201,7 +207,8 @@ static const struct shape response_list[] = {
 
 static int open(struct dialect_state **ret, struct turn *t)
 {
-	static struct shapes request = SHAPES(request_list), response = SHAPES(response_list), envelope = SHAPES(envelope_list);
+	static struct shapes request = SHAPES(request_list), response = SHAPES(response_list),
+			     envelope = SHAPES(envelope_list);
 	int err = openai_open(ret, t, &request, &response, &envelope);
 
 	if (!err)

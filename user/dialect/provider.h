@@ -3,5 +3,6 @@
 
 #include "flow/flow.h"
 
-/* A known provider's name, or the host without its port ("" when there is none). Returns whether it is a known one. */
+/* A known provider's name, or the host without its port ("" when there is none). Returns whether it
+ * is a known one. */
 bool provider_of(const struct exchange *x, char *ret_name, size_t size);

@@ -1,5 +1,5 @@
-/* user/dialect/reader.c - hands each exchange to the dialect that recognises it, and the finished turn on.
- * Owns the turn and its dialect's state from the request's head to the exchange's end.
+/* user/dialect/reader.c - hands each exchange to the dialect that recognises it, and the finished
+ * turn on. Owns the turn and its dialect's state from the request's head to the exchange's end.
  */
 #include <errno.h>
 
@@ -148,7 +148,8 @@ static void on_gap(void *ctx, struct exchange *x, enum side side, uint64_t n)
 	g->dialect->on_gap(g->state, side, n);
 }
 
-static void on_event(void *ctx, struct exchange *x, struct span type, struct span data, bool damaged)
+static void on_event(void *ctx, struct exchange *x, struct span type, struct span data,
+		     bool damaged)
 {
 	struct reading *g = x->user;
 

@@ -23,7 +23,8 @@ static void add_wild(struct shapes *s, struct shape_ref ref)
 	w->any = star[1] == '*';
 	w->tail = star + 1 + w->any;
 	w->tail_len = strlen(w->tail);
-	n = snprintf(w->head, sizeof(w->head), "%s%.*s", ref.shape->prefix, (int)(star - ref.row->path), ref.row->path);
+	n = snprintf(w->head, sizeof(w->head), "%s%.*s", ref.shape->prefix,
+		     (int)(star - ref.row->path), ref.row->path);
 	assert(n >= 0 && (size_t)n < sizeof(w->head));
 	w->head_len = (size_t)n;
 }
@@ -63,9 +64,11 @@ static bool wild_match(const struct shape_wild *w, const char *path, size_t len)
 	size_t between = len - w->head_len - w->tail_len;
 
 	/* The first and the last byte tell most of them apart. */
-	if (len <= w->head_len + w->tail_len || path[0] != w->head[0] || path[len - 1] != w->tail[w->tail_len - 1])
+	if (len <= w->head_len + w->tail_len || path[0] != w->head[0] ||
+	    path[len - 1] != w->tail[w->tail_len - 1])
 		return false;
-	if (memcmp(path + len - w->tail_len, w->tail, w->tail_len) || memcmp(path, w->head, w->head_len))
+	if (memcmp(path + len - w->tail_len, w->tail, w->tail_len) ||
+	    memcmp(path, w->head, w->head_len))
 		return false;
 	return w->any || strcspn(path + w->head_len, ".[") >= between;
 }
@@ -74,7 +77,8 @@ static const struct shape_ref *find(struct shapes *s, const struct json_event *e
 {
 	size_t len;
 
-	for (size_t i = e->path_hash % SHAPES_SLOTS; s->slots[i].shape; i = (i + 1) % SHAPES_SLOTS) {
+	for (size_t i = e->path_hash % SHAPES_SLOTS; s->slots[i].shape;
+	     i = (i + 1) % SHAPES_SLOTS) {
 		const struct shape_ref *ref = &s->slots[i];
 		size_t prefix = strlen(ref->shape->prefix);
 

@@ -1,5 +1,6 @@
 /* user/dialect/shape.h - which values of a JSON document mean what: tables of paths, found by hash.
- * A shape is a table of rows below one prefix, so that an object that stands in several places is described once.
+ * A shape is a table of rows below one prefix, so that an object that stands in several places is
+ * described once.
  */
 #pragma once
 
@@ -9,7 +10,8 @@
 struct shape;
 
 struct shape_row {
-	/* Path below the prefix. One star in it stands for one key, two for any number: "results.*.filtered". */
+	/* Path below the prefix. One star in it stands for one key, two for any number:
+	 * "results.*.filtered". */
 	const char *path;
 	void (*on)(void *ctx, const struct shape *at, const struct json_event *e, unsigned arg);
 	unsigned arg;
@@ -19,13 +21,17 @@ struct shape {
 	const char *prefix; /* "messages[]." */
 	const struct shape_row *rows;
 	size_t n_rows;
-	unsigned n_index; /* arrays in the prefix: where in json_event.index the shape's own begin */
+	unsigned n_index; /* arrays in the prefix: its own begin there in json_event.index */
 };
 
-#define SHAPE(prefix_, rows_, n_index_) { .prefix = (prefix_), .rows = (rows_), .n_rows = ARRAY_SIZE(rows_), .n_index = (n_index_) }
+/* clang-format off */
+#define SHAPE(prefix_, rows_, n_index_) \
+	{ .prefix = (prefix_), .rows = (rows_), .n_rows = ARRAY_SIZE(rows_), .n_index = (n_index_) }
+#define SHAPES(list_) { .list = (list_), .n = ARRAY_SIZE(list_) }
+/* clang-format on */
 
-#define SHAPES_SLOTS 512 /* power of two, at least twice the rows */
-#define SHAPES_WILD 48
+#define SHAPES_SLOTS   512 /* power of two, at least twice the rows */
+#define SHAPES_WILD    48
 #define SHAPE_HEAD_MAX 64
 
 struct shape_ref {
@@ -43,8 +49,8 @@ struct shape_wild {
 	bool any; /* any number of keys between */
 };
 
-/* Shapes that make up one document. The index is filled at first use and never changes again: static per dialect, for the
- * one thread that a process has.
+/* Shapes that make up one document. The index is filled at first use and never changes again:
+ * static per dialect, for the one thread that a process has.
  */
 struct shapes {
 	const struct shape *list;
@@ -54,8 +60,6 @@ struct shapes {
 	struct shape_wild wild[SHAPES_WILD];
 	struct shape_ref slots[SHAPES_SLOTS];
 };
-
-#define SHAPES(list_) { .list = (list_), .n = ARRAY_SIZE(list_) }
 
 /* Calls the row that stands for e's path, if there is one. */
 void shapes_run(struct shapes *s, void *ctx, const struct json_event *e);

@@ -38,7 +38,8 @@ static bool grow(struct turn *t)
 	return true;
 }
 
-struct segment *turn_segment(struct turn *t, enum segment_role role, enum origin origin, enum side side)
+struct segment *turn_segment(struct turn *t, enum segment_role role, enum origin origin,
+			     enum side side)
 {
 	struct segment *s;
 
@@ -70,7 +71,8 @@ void turn_text(struct turn *t, struct segment *s, struct span text)
 	struct span fit = { 0 };
 
 	if (s) {
-		fit = whole_chars(text, MIN(SEGMENT_MAX - s->text.len, TURN_TEXT_MAX - t->inspected));
+		fit =
+		    whole_chars(text, MIN(SEGMENT_MAX - s->text.len, TURN_TEXT_MAX - t->inspected));
 		if (!take(t, fit.len) || buf_add(&s->text, fit))
 			fit.len = 0;
 		if (fit.len < text.len) {
@@ -98,7 +100,8 @@ void turn_id_piece(char *field, size_t size, const struct json_event *e)
 		return;
 	if (e->first)
 		field[0] = field[size - 1] = 0;
-	/* The last byte, when it is not the end of the string, says that a character did not fit: nothing follows. */
+	/* The last byte, when it is not the end of the string, says that a character did not fit:
+	 * nothing follows. */
 	len = strlen(field);
 	if (field[size - 1])
 		return;
@@ -127,13 +130,12 @@ void turn_clear(struct turn *t)
 enum trust segment_trust(const struct segment *s)
 {
 	static const enum trust by_origin[ORIGIN_MAX_] = {
-		[ORIGIN_OPERATOR] = TRUST_OPERATOR,
-		[ORIGIN_USER] = TRUST_USER,
-		[ORIGIN_MODEL] = TRUST_MODEL,
-		[ORIGIN_TOOL] = TRUST_RETRIEVED,
+		[ORIGIN_OPERATOR] = TRUST_OPERATOR,   [ORIGIN_USER] = TRUST_USER,
+		[ORIGIN_MODEL] = TRUST_MODEL,	      [ORIGIN_TOOL] = TRUST_RETRIEVED,
 		[ORIGIN_RETRIEVED] = TRUST_RETRIEVED,
 	};
-	/* Who wrote it is not known. An application hands on tool definitions that remote servers wrote. */
+	/* Who wrote it is not known. An application hands on tool definitions that remote servers
+	 * wrote. */
 	static const enum trust by_role[SEG_MAX_] = {
 		[SEG_SYSTEM] = TRUST_OPERATOR,
 		[SEG_DEVELOPER] = TRUST_OPERATOR,
@@ -169,8 +171,9 @@ const char *segment_role_name(enum segment_role r)
 const char *origin_name(enum origin o)
 {
 	static const char *const names[ORIGIN_MAX_] = {
-		[ORIGIN_OPERATOR] = "operator", [ORIGIN_USER] = "user",		  [ORIGIN_MODEL] = "model",
-		[ORIGIN_TOOL] = "tool",		[ORIGIN_RETRIEVED] = "retrieved", [ORIGIN_UNKNOWN] = "unknown",
+		[ORIGIN_OPERATOR] = "operator",	  [ORIGIN_USER] = "user",
+		[ORIGIN_MODEL] = "model",	  [ORIGIN_TOOL] = "tool",
+		[ORIGIN_RETRIEVED] = "retrieved", [ORIGIN_UNKNOWN] = "unknown",
 	};
 
 	return names[o];
@@ -179,8 +182,9 @@ const char *origin_name(enum origin o)
 const char *operation_name(enum operation o)
 {
 	static const char *const names[OP_MAX_] = {
-		[OP_UNKNOWN] = "unknown",   [OP_CHAT] = "chat",		  [OP_COMPLETION] = "completion",
-		[OP_RESPONSE] = "response", [OP_EMBEDDING] = "embedding", [OP_MODELS] = "models",
+		[OP_UNKNOWN] = "unknown",	[OP_CHAT] = "chat",
+		[OP_COMPLETION] = "completion", [OP_RESPONSE] = "response",
+		[OP_EMBEDDING] = "embedding",	[OP_MODELS] = "models",
 	};
 
 	return names[o];
@@ -189,8 +193,12 @@ const char *operation_name(enum operation o)
 const char *outcome_name(enum outcome o)
 {
 	static const char *const names[OUTCOME_MAX_] = {
-		[OUTCOME_UNKNOWN] = "unknown", [OUTCOME_ANSWERED] = "answered",		  [OUTCOME_REFUSED] = "refused",
-		[OUTCOME_BLOCKED] = "blocked", [OUTCOME_TOOL_EXECUTED] = "tool-executed", [OUTCOME_ERROR] = "error",
+		[OUTCOME_UNKNOWN] = "unknown",
+		[OUTCOME_ANSWERED] = "answered",
+		[OUTCOME_REFUSED] = "refused",
+		[OUTCOME_BLOCKED] = "blocked",
+		[OUTCOME_TOOL_EXECUTED] = "tool-executed",
+		[OUTCOME_ERROR] = "error",
 	};
 
 	return names[o];

@@ -1,5 +1,6 @@
 /* user/flow/exchange.c - one exchange being built: heads kept, bodies decoded and handed on.
- * Owns an arena for both heads, at most EXCHANGE_HEAD_MAX bytes each (API keys: wiped on free), and the decoders of its bodies.
+ * Owns an arena for both heads, at most EXCHANGE_HEAD_MAX bytes each (API keys: wiped on free), and
+ * the decoders of its bodies.
  */
 #include "flow/exchange.h"
 
@@ -8,9 +9,9 @@
 
 #include "base/own.h"
 
-#define BLOCK_MIN 1024
+#define BLOCK_MIN  1024
 #define FIELDS_MIN 16
-#define HEADS_MAX (256 << 20) /* bytes of the heads of all open exchanges */
+#define HEADS_MAX  (256 << 20) /* bytes of the heads of all open exchanges */
 
 struct block {
 	struct block *next;
@@ -18,7 +19,8 @@ struct block {
 	_Alignas(16) uint8_t bytes[];
 };
 
-/* Memory that lives as long as the exchange and never moves; NULL when there is none (the caller counts what is cut). */
+/* Memory that lives as long as the exchange and never moves; NULL when there is none (the caller
+ * counts what is cut). */
 static void *arena(struct exch *e, size_t n)
 {
 	struct block *b = e->blocks;
@@ -70,7 +72,8 @@ static void cut(struct message *m)
 	m->cut = true;
 }
 
-/* A copy of s in the arena, within what the head may still take; shorter or empty when that is less. */
+/* A copy of s in the arena, within what the head may still take; shorter or empty when that is
+ * less. */
 static struct span keep(struct message *m, struct span s, bool lower)
 {
 	uint8_t *p;
@@ -113,7 +116,8 @@ int exch_new(struct exch **ret, struct flow_env *env, const struct conn_info *co
 	return 0;
 }
 
-/* Where a run of scheme, "://" and authority ends in an absolute-form target (RFC 9112 section 3.2.2); 0 in any other form. */
+/* Where a run of scheme, "://" and authority ends in an absolute-form target (RFC 9112
+ * section 3.2.2); 0 in any other form. */
 static size_t absolute_end(struct span target, size_t *ret_authority)
 {
 	size_t i = 0;
@@ -195,7 +199,8 @@ static void on_coding(struct message *m, struct span value)
 
 		if (!token.len || span_eq_nocase(token, SPAN_LIT("identity")))
 			continue;
-		/* More than one in a row is rare enough to be left alone: nothing of such a body is given out. */
+		/* More than one in a row is rare enough to be left alone: nothing of such a body is
+		 * given out. */
 		m->coding = INFLATE_CODING_MAX_;
 		if (m->codings++)
 			continue;
@@ -208,7 +213,8 @@ static void on_coding(struct message *m, struct span value)
 static void on_type(struct message *m, struct span value)
 {
 	if (m->side == SIDE_RESPONSE)
-		m->of->x.streamed = span_eq_nocase(next_token(&value, ';'), SPAN_LIT("text/event-stream"));
+		m->of->x.streamed =
+		    span_eq_nocase(next_token(&value, ';'), SPAN_LIT("text/event-stream"));
 }
 
 static void on_host(struct message *m, struct span value)
@@ -217,8 +223,8 @@ static void on_host(struct message *m, struct span value)
 		m->of->x.host = keep(m, value, true);
 }
 
-/* Fields that decide how the exchange is read. They count even when the head is too long to keep them: else a long head would
- * hide a body.
+/* Fields that decide how the exchange is read. They count even when the head is too long to keep
+ * them: else a long head would hide a body.
  */
 static const struct {
 	const char *name;

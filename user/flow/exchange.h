@@ -1,6 +1,6 @@
 /* user/flow/exchange.h - inside user/flow: an exchange being built, whatever protocol carries it.
- * A protocol (h1.c; HTTP/2 and WebSocket are to come beside it) tells what it reads; this gives it to the flow_ops, with the
- * content coding removed and event streams taken apart, and counts.
+ * A protocol (h1.c; HTTP/2 and WebSocket are to come beside it) tells what it reads; this gives it
+ * to the flow_ops, with the content coding removed and event streams taken apart, and counts.
  */
 #pragma once
 
@@ -18,15 +18,15 @@ struct flow_env {
 	struct flow_stats stats;
 	uint64_t now_ns;
 	uint64_t undecided; /* bytes of open exchanges */
-	uint64_t heads; /* bytes of all arenas, at most HEADS_MAX */
-	uint64_t numbers; /* exchanges numbered so far */
-	int err; /* -ENOMEM since the caller cleared it */
+	uint64_t heads;	    /* bytes of all arenas, at most HEADS_MAX */
+	uint64_t numbers;   /* exchanges numbered so far */
+	int err;	    /* -ENOMEM since the caller cleared it */
 };
 
 enum body_state {
 	BODY_PLAIN, /* given out as it comes */
 	BODY_CODED, /* through inflate */
-	BODY_DEAF, /* not given out any more: coding unknown or broken, a cap, no memory */
+	BODY_DEAF,  /* not given out any more: coding unknown or broken, a cap, no memory */
 };
 
 struct exch;
@@ -52,8 +52,8 @@ struct exch {
 	struct block *blocks; /* arena of both heads */
 	struct message m[SIDE_MAX_];
 	uint64_t counted; /* its share of env->undecided */
-	bool announced; /* request was called */
-	bool ignored; /* of no interest: only end is called */
+	bool announced;	  /* request was called */
+	bool ignored;	  /* of no interest: only end is called */
 };
 
 /* -ENOMEM. */

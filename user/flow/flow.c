@@ -1,5 +1,6 @@
-/* user/flow/flow.c - the connection table: positions, gaps, which protocol, when a connection is over.
- * Owns the connections, at most max_conns, found by id and by process, and ordered by when they last had bytes.
+/* user/flow/flow.c - the connection table: positions, gaps, which protocol, when a connection is
+ * over. Owns the connections, at most max_conns, found by id and by process, and ordered by when
+ * they last had bytes.
  */
 #include "flow/flow.h"
 
@@ -12,10 +13,10 @@
 #include "flow/exchange.h"
 #include "flow/h1.h"
 
-#define PROBE_MAX 128 /* bytes held while it is not clear what they begin */
-#define SCAN_MAX (16 << 20) /* bytes of a connection joined in its middle that are searched for a beginning */
-#define MUTE_AFTER 8 /* exchanges that nobody wanted before a connection may be muted */
-#define TABLE_MIN 64
+#define PROBE_MAX  128	      /* bytes held while it is not clear what they begin */
+#define SCAN_MAX   (16 << 20) /* bytes of one joined in its middle that are searched */
+#define MUTE_AFTER 8	      /* exchanges that nobody wanted before a connection may be muted */
+#define TABLE_MIN  64
 
 const struct flow_limits flow_defaults = {
 	.max_conns = 131072,
@@ -29,13 +30,15 @@ const struct flow_limits flow_defaults = {
 enum conn_state {
 	CONN_NEW, /* not clear yet what it speaks */
 	CONN_H1,
-	CONN_OTHER, /* nothing we read, or no more: bytes are only counted. HTTP/2 and WebSocket will leave from here */
+	/* Nothing we read, or no more: bytes are only counted. HTTP/2 and WebSocket will leave from
+	   here. */
+	CONN_OTHER,
 };
 
 struct half {
 	uint64_t first, pos; /* where it was joined; next expected byte */
-	bool known; /* pos is; else the next record sets it */
-	bool midway; /* its beginning was not seen: look for a start line */
+	bool known;	     /* pos is; else the next record sets it */
+	bool midway;	     /* its beginning was not seen: look for a start line */
 	struct buf probe;
 };
 
@@ -77,7 +80,7 @@ static struct conn *find(const struct flow *f, uint64_t id)
 {
 	struct conn *c;
 
-	LIST_FOREACH(c, id_bucket(f, id), by_id)
+	LIST_FOREACH (c, id_bucket(f, id), by_id)
 		if (c->info.id == id)
 			return c;
 	return NULL;
@@ -106,7 +109,8 @@ static void half_join(struct half *half, uint64_t pos)
 }
 
 /* pos NULL: the next record of each direction tells. */
-static int conn_new(struct flow *f, struct conn **ret, const struct conn_info *info, const uint64_t *pos)
+static int conn_new(struct flow *f, struct conn **ret, const struct conn_info *info,
+		    const uint64_t *pos)
 {
 	struct conn *c = calloc(1, sizeof(*c));
 
@@ -132,13 +136,14 @@ static int conn_new(struct flow *f, struct conn **ret, const struct conn_info *i
 	return 0;
 }
 
-int flow_new(struct flow **ret, const struct flow_limits *limits, const struct flow_ops *ops, void *ctx)
+int flow_new(struct flow **ret, const struct flow_limits *limits, const struct flow_ops *ops,
+	     void *ctx)
 {
 	auto_free(flow) struct flow *f = NULL;
 	size_t n = TABLE_MIN;
 
-	if (!limits->max_conns || !limits->max_pipeline || !limits->max_body || !limits->max_ratio || !limits->max_event ||
-	    !limits->idle_ns)
+	if (!limits->max_conns || !limits->max_pipeline || !limits->max_body ||
+	    !limits->max_ratio || !limits->max_event || !limits->idle_ns)
 		return -EINVAL;
 	f = calloc(1, sizeof(*f));
 	if (!f)
@@ -241,7 +246,8 @@ static int probe(struct flow *f, struct conn *c, enum ev_dir dir, struct span in
 	}
 	buf_clear(&half->probe);
 	c->scanned += held + in.len;
-	/* A connection joined in its middle may yet come to a message's beginning; records mostly begin where messages do. */
+	/* A connection joined in its middle may yet come to a message's beginning; records mostly
+	 * begin where messages do. */
 	if (half->midway && c->scanned < SCAN_MAX)
 		return 0;
 	f->env.stats.not_http++;
@@ -279,14 +285,16 @@ static void touch(struct flow *f, struct conn *c)
 	TAILQ_INSERT_TAIL(&f->ages, c, by_age);
 }
 
-int flow_open(struct flow *f, const struct conn_info *info, const uint64_t pos[EV_DIR_MAX_], uint64_t now_ns)
+int flow_open(struct flow *f, const struct conn_info *info, const uint64_t pos[EV_DIR_MAX_],
+	      uint64_t now_ns)
 {
 	struct conn *c = find(f, info->id);
 
 	f->env.now_ns = now_ns;
 	if (!c)
 		return conn_new(f, &c, info, pos);
-	/* Its data came first: data and control have a ring each. What lies before that data is missing. */
+	/* Its data came first: data and control have a ring each. What lies before that data is
+	 * missing. */
 	for (enum ev_dir d = 0; d < EV_DIR_MAX_; d++) {
 		struct half *half = &c->halves[d];
 
@@ -310,7 +318,8 @@ void flow_sock(struct flow *f, uint64_t conn, const struct ev_sock *sock)
 		c->info.sock = *sock;
 }
 
-int flow_data(struct flow *f, const struct conn_info *info, enum ev_dir dir, uint64_t pos, struct span data, uint64_t now_ns)
+int flow_data(struct flow *f, const struct conn_info *info, enum ev_dir dir, uint64_t pos,
+	      struct span data, uint64_t now_ns)
 {
 	struct conn *c = find(f, info->id);
 	struct half *half;
@@ -384,7 +393,8 @@ void flow_tick(struct flow *f, uint64_t now_ns)
 	struct conn *c;
 
 	f->env.now_ns = now_ns;
-	while ((c = TAILQ_FIRST(&f->ages)) && now_ns > c->active_ns && now_ns - c->active_ns >= f->env.limits.idle_ns)
+	while ((c = TAILQ_FIRST(&f->ages)) && now_ns > c->active_ns &&
+	       now_ns - c->active_ns >= f->env.limits.idle_ns)
 		conn_free(f, c);
 	take_err(f);
 }

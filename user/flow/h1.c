@@ -1,5 +1,6 @@
-/* user/flow/h1.c - HTTP/1.1 on one connection: which response answers which request (RFC 9112 section 9.3).
- * Owns a parser for each side and the queue of requests that wait, capped by max_pipeline.
+/* user/flow/h1.c - HTTP/1.1 on one connection: which response answers which request (RFC 9112
+ * section 9.3). Owns a parser for each side and the queue of requests that wait, capped by
+ * max_pipeline.
  */
 #include "flow/h1.h"
 
@@ -14,8 +15,8 @@ struct stream {
 	struct h1 *of;
 	enum side side;
 	struct http1 *parser;
-	struct exch *now; /* whose message is being read; NULL between messages and for one that is skipped */
-	bool inside; /* a message is open in the parser */
+	struct exch *now;  /* whose message is read; NULL between messages and for skipped ones */
+	bool inside;	   /* a message is open in the parser */
 	uint64_t gap_seen; /* bytes of the current gap that the parser placed inside a body */
 };
 
@@ -24,12 +25,15 @@ struct h1 {
 	const struct conn_info *conn;
 	bool client;
 	struct stream streams[SIDE_MAX_];
-	struct queue queue; /* oldest first; each exchange from its request's start line to its end */
+	/* Oldest first; each exchange from its request's start line to its end. */
+	struct queue queue;
 	uint32_t n_queue;
-	uint32_t n_skipped; /* requests behind the queue that were not taken for want of room or memory */
+	uint32_t n_skipped;  /* requests behind the queue, not taken for want of room or memory */
 	uint64_t n_unwanted; /* exchanges that ended and were of no interest */
-	bool wanted; /* one was */
-	bool lost_place; /* responses may have passed without being recognised: a gap, or bytes that break the protocol */
+	bool wanted;	     /* one was */
+	/* Responses may have passed without being recognised: a gap, or bytes that break the
+	 * protocol. */
+	bool lost_place;
 	bool left; /* the connection does not speak HTTP/1 any more */
 };
 
@@ -50,8 +54,8 @@ static void request_head(struct h1 *h, const struct http1_head *head)
 	struct stream *s = &h->streams[SIDE_REQUEST];
 	struct exch *e;
 
-	/* Responses come in the order of their requests: once one request is skipped, so are all behind it until the queue is
-	 * empty.
+	/* Responses come in the order of their requests: once one request is skipped, so are all
+	 * behind it until the queue is empty.
 	 */
 	if (h->n_skipped || h->n_queue >= h->env->limits.max_pipeline) {
 		h->n_skipped++;
@@ -75,12 +79,14 @@ static struct exch *answered(struct h1 *h)
 {
 	struct exch *e = TAILQ_FIRST(&h->queue);
 
-	/* Answered already, but its request never ended: the end was lost, or else the server would not go on. */
+	/* Answered already, but its request never ended: the end was lost, or else the server would
+	 * not go on. */
 	if (e && e->m[SIDE_RESPONSE].done) {
 		finish(h, e);
 		e = TAILQ_FIRST(&h->queue);
 	}
-	/* Clients hardly ever pipeline: if several requests wait behind a gap, the responses of all but the last were in it. */
+	/* Clients hardly ever pipeline: if several requests wait behind a gap, the responses of all
+	 * but the last were in it. */
 	while (h->lost_place && e && TAILQ_NEXT(e, link)) {
 		finish(h, e);
 		e = TAILQ_FIRST(&h->queue);
@@ -170,7 +176,7 @@ static void on_end(void *ctx, enum http1_end how)
 	if (!e)
 		return;
 	exch_message_end(e, s->side, how);
-	/* A response may end before its request does; the exchange ends with the later of the two. */
+	/* A response may end before its request; the exchange ends with the later one. */
 	if (e->m[SIDE_REQUEST].done && e->m[SIDE_RESPONSE].done)
 		finish(s->of, e);
 }
@@ -199,7 +205,8 @@ int h1_new(struct h1 **ret, struct flow_env *env, const struct conn_info *conn, 
 
 		h->streams[s].of = h;
 		h->streams[s].side = s;
-		err = http1_new(&h->streams[s].parser, s == SIDE_REQUEST, &parser_ops, &h->streams[s]);
+		err = http1_new(&h->streams[s].parser, s == SIDE_REQUEST, &parser_ops,
+				&h->streams[s]);
 		if (err)
 			return err;
 	}
@@ -270,7 +277,7 @@ uint64_t h1_unwanted(const struct h1 *h)
 {
 	const struct exch *e;
 
-	TAILQ_FOREACH(e, &h->queue, link)
+	TAILQ_FOREACH (e, &h->queue, link)
 		if (!e->ignored)
 			return 0;
 	return h->wanted ? 0 : h->n_unwanted;

@@ -1,4 +1,5 @@
-/* user/flow/h1.h - inside user/flow: HTTP/1.1 on one connection, requests paired with their responses. */
+/* user/flow/h1.h - inside user/flow: HTTP/1.1 on one connection, requests paired with their
+ * responses. */
 #pragma once
 
 #include "flow/exchange.h"
