@@ -205,7 +205,7 @@ void redact(char *out, size_t size, struct span text, struct range hit, const st
 	for (size_t at = first; at < end; at += len) {
 		char piece[256] = "";
 		struct out one = { .p = piece, .size = sizeof(piece) };
-		bool word_start = at == first || !opaque_char(text.p[at - 1]) || !opaque_char(text.p[at]);
+		bool word_start = at == first || !isalnum(text.p[at - 1]) || !isalnum(text.p[at]);
 
 		len = step(&one, text, at, MIN(text.len, end + LOOK_AROUND), word_start, masks, n);
 		if (at + len > begin)

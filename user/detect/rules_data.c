@@ -168,7 +168,7 @@ const struct rule rules[] = {
 	  "There are two ways to answer: a normal one and a long one." },
 	/* --- show me your instructions */
 	{ "show-system-prompt", GROUP_EXTRACT, 0.92f, 0.7f,
-	  "\\b(?:reveal|disclose|leak|expose|dump|recite|print|repeat|output|display|reproduce|(?:show|tell|give|send|read|write) (?:me|us|out|down)|share|copy(?: and)? paste|summari[sz]e|translate|encode|quote|verbatim)\\b" S
+	  "\\b(?:reveal|disclose|leak|expose|dump|recite|print|repeat|output|display|reproduce|show|(?:tell|give|send|read|write) (?:me|us|out|down)|share|copy(?: and)? paste|summari[sz]e|translate|encode|quote|verbatim)\\b" S
 	  "(?:(?:me|us|to|back|out|with|a|copy|of|exactly|again|full|entire|contents?|text|about|please|verbatim|and|in|all)\\W+){0,5}"
 	  "(?:your|the) (?:(?:full|entire|exact|complete|own|current|actual|very|raw|original|initial)\\W+){0,3}"
 	  "(?:system|initial|original|hidden|secret|internal|pre-?|base|underlying|confidential|developer)" S "(?:system )?(?:prompts?|instructions?|messages?|directives?|configuration|guidelines)\\b",
