@@ -58,7 +58,7 @@ static const int common[] = {
 	SYS(rt_sigreturn), SYS(rt_sigprocmask), SYS(rt_sigaction), SYS(sigaltstack), SYS(restart_syscall), SYS(getpid),
 	SYS(gettid), SYS(tgkill), SYS(getrandom), SYS(rseq), SYS(sched_yield), SYS(exit), SYS(exit_group),
 #ifdef EARSHOT_SAN
-	SYS(readlink), SYS(openat), SYS(getrusage), SYS(getuid), SYS(prctl), SYS(sched_getaffinity), SYS(process_vm_readv), SYS(lseek),
+	SYS(getrusage), SYS(getuid), SYS(prctl), SYS(sched_getaffinity), SYS(process_vm_readv), SYS(lseek),
 #endif
 };
 
