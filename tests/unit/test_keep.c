@@ -160,13 +160,13 @@ static void test_one_attack_one_alert(void **state)
 	assert_int_equal(a.alert->pids, 2);
 	assert_int_equal(a.alert->outcome, EARSHOT__OUTCOME__OUTCOME_ANSWERED);
 	assert_int_equal(a.alert->first_seen_ns, w.now.wall_ns - 10 * SEC);
-	assert_int_equal(a.revision, 3); /* create, the other process, the outcome */
+	assert_int_equal(a.revision, 2); /* create, the outcome */
 	assert_true(a.dirty);
 	stored_alert_free(&a);
 	assert_int_equal(page_get(&w.page, CTR_ALERTS), 1);
 	assert_int_equal(page_get(&w.page, CTR_FINDINGS_STORED), 3);
 	assert_int_equal(page_get(&w.page, CTR_OBSERVATIONS), 1);
-	assert_int_equal(w.revised, 3);
+	assert_int_equal(w.revised, 2);
 }
 
 static void test_apart(void **state)
@@ -396,6 +396,12 @@ static void test_sensor(void **state)
 	assert_string_equal(a.alert->evidence[0]->why, "Ring 2 was full, 6 events, 200 bytes");
 	stored_alert_free(&a);
 	assert_int_equal(page_get(&w.page, CTR_KEEPER_BAD), 1);
+	keep_sensor(w.k, "sensor.upstream", "It said \x1b[31m\xff", 0, 0); /* hostile text */
+	w.now.wall_ns += SEC;
+	commit();
+	a = newest(false, 2);
+	assert_string_equal(a.alert->evidence[0]->why, "It said \\x1b[31m\\xff");
+	stored_alert_free(&a);
 	for (int i = 0; i < 100; i++)
 		keep_sensor(w.k, "sensor.restart", "again", 0, 0);
 	assert_false(keep_full(w.k));
@@ -508,6 +514,63 @@ static void test_forged_revision(void **state)
 	assert_int_equal(store_chain(keep_store(w.k))->sequence, 0);
 }
 
+/* A damaged row with a change that no revision holds does not come back for ever. */
+static void test_forged_alert(void **state)
+{
+	(void)state;
+	FIND(1);
+	FIND(2);
+	keep_free(&w.k);
+	assert_int_equal(system("sqlite3 test.db \"UPDATE alert SET body = x'00'\""), 0);
+	assert_int_equal(open_keep(), 0);
+	assert_int_equal(store_alerts(keep_store(w.k)), 1);
+	w.now.wall_ns += KEEP_REVISE_NS + 1;
+	commit();
+	assert_int_equal(page_get(&w.page, CTR_STORE_ERRORS), 1);
+	assert_int_equal(store_alerts(keep_store(w.k)), 0);
+	FIND(3);
+	assert_int_equal(store_alerts(keep_store(w.k)), 1);
+}
+
+/* Upstream is away for long: alerts stay whole, revisions wait for room, nothing is out of order. */
+static void test_full_outbox(void **state)
+{
+	struct stored_alert a;
+	Earshot__Batch *b;
+	uint64_t n = 0;
+	char key[16];
+
+	(void)state;
+	while (store_outbox(keep_store(w.k)) < STORE_OUTBOX_MAX) {
+		snprintf(key, sizeof(key), "%u", (unsigned)++n);
+		if (keep_full(w.k))
+			commit();
+		take(&(struct say){ .epoch = 1, .number = n, .kind = KIND, .evidence = "e", .key = key, .turns = "su" });
+	}
+	commit();
+	assert_int_equal(store_chain(keep_store(w.k))->sequence, STORE_OUTBOX_MAX);
+	w.now.wall_ns += SEC;
+	take(&(struct say){ .epoch = 1, .number = n + 1, .kind = "credential.leak", .evidence = "late", .turns = "late" });
+	commit();
+	assert_int_equal(keep_committed(w.k), n + 1);
+	assert_int_equal(store_chain(keep_store(w.k))->sequence, STORE_OUTBOX_MAX);
+	assert_int_equal(page_get(&w.page, CTR_ALERTS), STORE_OUTBOX_MAX);
+	/* As upstream takes some, the others follow. */
+	for (int i = 0; i < 30; i++) {
+		b = batch();
+		assert_int_equal(ack(b->revisions[b->n_revisions - 1]->sequence, 0), 1);
+		earshot__batch__free_unpacked(b, NULL);
+		assert_true(keep_commit(w.k, w.now, false) >= 0);
+	}
+	assert_int_equal(page_get(&w.page, CTR_ALERTS), n + 1);
+	assert_int_equal(store_chain(keep_store(w.k))->sequence, n + 1);
+	a = newest(false, 100);
+	assert_string_equal(a.alert->kind, "credential.leak");
+	assert_int_equal(a.revision, 1);
+	assert_false(a.dirty);
+	stored_alert_free(&a);
+}
+
 /* Killed anywhere: what was acknowledged is there, once, and the chain holds. */
 static void test_killed(void **state)
 {
@@ -564,7 +627,7 @@ int main(void)
 		T(test_one_attack_one_alert), T(test_apart), T(test_history_finds_its_alert), T(test_repeated),
 		T(test_counts_are_coalesced), T(test_window), T(test_modes), T(test_ships), T(test_batches),
 		T(test_no_upstream), T(test_sensor), T(test_dropped), T(test_hostile), T(test_full),
-		T(test_damaged_store), T(test_forged_revision), T(test_killed),
+		T(test_damaged_store), T(test_forged_revision), T(test_forged_alert), T(test_full_outbox), T(test_killed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

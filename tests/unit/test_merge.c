@@ -87,7 +87,7 @@ static void test_counts(void **state)
 	assert_int_equal(MERGE(4000, .evidence = "f"), MERGE_MATERIAL);
 	assert_int_equal(a->n_evidence, 2);
 	/* The server's side of the connection. */
-	assert_int_equal(MERGE(4000, .pid = 200), MERGE_MATERIAL);
+	assert_int_equal(MERGE(4000, .pid = 200), MERGE_COUNT);
 	assert_int_equal(MERGE(4000, .pid = 200), MERGE_COUNT);
 	assert_int_equal(a->pids, 2);
 	assert_int_equal(a->others[0]->pid, 200);

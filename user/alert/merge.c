@@ -107,7 +107,7 @@ static bool same_exchange(const Earshot__Context *a, const Earshot__Context *b)
 	return a->connection == b->connection && a->exchange == b->exchange && a->begin_mono_ns == b->begin_mono_ns;
 }
 
-/* 1 when p is new to the alert and kept, 0, -ENOMEM. */
+/* Keeps p when it is new to the alert and there is room. 0, -ENOMEM. */
 static int add_process(Earshot__Alert *a, const Earshot__Process *p)
 {
 	Earshot__Process *mine;
@@ -124,7 +124,7 @@ static int add_process(Earshot__Alert *a, const Earshot__Process *p)
 		return -ENOMEM;
 	}
 	a->pids = 1 + (uint32_t)a->n_others;
-	return 1;
+	return 0;
 }
 
 static bool same_evidence(const Earshot__Evidence *a, const Earshot__Evidence *b)
@@ -183,10 +183,8 @@ int merge_finding(Earshot__Alert *a, const Earshot__Finding *f, enum mode mode, 
 	if (err)
 		change = MERGE_MATERIAL;
 	err = add_process(a, f->context->process);
-	if (err < 0)
-		return err;
 	if (err)
-		change = MERGE_MATERIAL;
+		return err;
 	if (!f->history && raise_outcome(a, f->outcome))
 		change = MERGE_MATERIAL;
 	if ((Earshot__Mode)mode < a->mode) { /* the stronger evidence makes an alert of a hunt */

@@ -14,8 +14,8 @@
 /* What a merge changed. */
 enum merge {
 	MERGE_NOTHING,
-	MERGE_COUNT, /* count and times only */
-	MERGE_MATERIAL, /* severity, outcome, mode, evidence or who saw it */
+	MERGE_COUNT, /* counts, times, who else saw it, how much was captured */
+	MERGE_MATERIAL, /* severity, outcome, mode or evidence */
 };
 
 /* By what findings are the same attack: kind, caller and conversation; without conversation, the evidence instead. */

@@ -316,6 +316,8 @@ static pid_t start_viewer(const struct monitor *m)
 	pid = fork();
 	if (pid)
 		return pid < 0 ? 0 : pid;
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL); /* ours are blocked for the signalfd, and it must hear SIGTERM */
 	setsid();
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	sigemptyset(&none); /* what the monitor reads from its signalfd would never end the viewer */

@@ -8,6 +8,7 @@
 #include <sys/random.h>
 
 #include "alert/pack.h"
+#include "base/escape.h"
 #include "base/own.h"
 #include "behave/conversation.h"
 
@@ -173,9 +174,11 @@ void keep_sensor(struct keep *k, const char *kind, const char *why, uint64_t eve
 	Earshot__Context x = EARSHOT__CONTEXT__INIT;
 	uint8_t fingerprint[CHAIN_HASH_LEN];
 	char text[512];
-	int n = snprintf(text, 256, "%s", why);
+	int n;
 
-	n = MIN(n, 255);
+	/* It may name files or quote upstream. */
+	escape_str(text, 256, span_str(why));
+	n = (int)strlen(text);
 	if (events)
 		n += snprintf(text + n, sizeof(text) - (size_t)n, ", %llu events", (unsigned long long)events);
 	if (bytes)
@@ -230,8 +233,10 @@ static void clear_pending(Earshot__Body *b)
 		earshot__finding_id__free_unpacked(b->findings[--b->n_findings], NULL);
 }
 
-/* Writes what changed since the last revision; with a full outbox the alert stays dirty until there is room. */
-static int revise(struct keep *k, struct stored_alert *a)
+/* Writes what changed since the last revision; with a full outbox the alert stays dirty until there is room. Followers are told
+ * unless they would see no difference: nothing material, no finding.
+ */
+static int revise(struct keep *k, struct stored_alert *a, bool material)
 {
 	Earshot__Body b = EARSHOT__BODY__INIT;
 	enum store_ship ship = STORE_SHIP_NOT;
@@ -256,7 +261,10 @@ static int revise(struct keep *k, struct stored_alert *a)
 	if (!packed)
 		return -ENOMEM;
 	earshot__body__pack(&b, packed);
-	if ((err = store_revise(k->store, span_of(packed, len), ship)) || (err = note_revised(k, span_of(packed, len))))
+	err = store_revise(k->store, span_of(packed, len), ship);
+	if (!err && (material || b.n_findings))
+		err = note_revised(k, span_of(packed, len));
+	if (err)
 		return err;
 	if (!a->revision)
 		k->counts[CTR_ALERTS]++;
@@ -276,7 +284,7 @@ static int settle(struct keep *k, struct stored_alert *a, int change)
 	if (change < 0)
 		return change;
 	if (change == MERGE_MATERIAL)
-		err = revise(k, a);
+		err = revise(k, a, true);
 	else if (change == MERGE_COUNT)
 		a->dirty = true;
 	else
@@ -462,10 +470,17 @@ static int revise_dirty(struct keep *k, const int64_t *rows, size_t n)
 		struct stored_alert a;
 		int found = store_alert_get(k->store, rows[i], &a);
 
-		if (found == 1)
-			err = settle(k, &a, MERGE_MATERIAL);
-		else if (found && found != -EBADMSG)
+		if (found == 1) {
+			err = revise(k, &a, false);
+			if (!err)
+				err = store_alert_put(k->store, &a);
+		} else if (found == -EBADMSG) {
+			/* Its revisions still tell what it was. */
+			k->counts[CTR_STORE_ERRORS]++;
+			err = store_alert_drop(k->store, rows[i]);
+		} else {
 			err = found;
+		}
 		stored_alert_free(&a);
 	}
 	return err;

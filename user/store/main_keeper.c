@@ -14,6 +14,7 @@
 #include <sys/timerfd.h>
 
 #include "base/clock.h"
+#include "base/escape.h"
 #include "base/log.h"
 #include "base/own.h"
 #include "ctl/server.h"
@@ -27,6 +28,7 @@
 #define TICK_NS (NS_PER_SEC / 2)
 #define PRUNE_NS (60 * NS_PER_SEC)
 #define STALE_NS (5 * NS_PER_SEC) /* a role whose heartbeat is older has a problem */
+#define UPSTREAM_QUIET_NS (300 * NS_PER_SEC) /* revisions wait and upstream takes none: an alert */
 #define DRAIN_MAX 32 /* messages taken from the inspector before others are looked at */
 #define PROBLEMS_MAX 16
 #define PROBLEM_MAX 384
@@ -48,6 +50,8 @@ struct keeper {
 	struct roles_msg roles;
 	char upstream[256]; /* why the last attempt failed; "" it did not */
 	uint64_t upstream_ok_ns;
+	uint64_t waiting_since_ns; /* CLOCK_MONOTONIC; 0: nothing waits for upstream */
+	bool waiting_told;
 	int exit_code;
 };
 
@@ -203,10 +207,13 @@ static int on_shipped(struct peer *p, const struct req_msg *m)
 	k->batch_out = false;
 	progress = keep_ack(k->keep, ack);
 	earshot__ack__free_unpacked(ack, NULL);
-	if (progress <= 0)
+	if (progress <= 0) {
 		k->batch_after_ns = mono_ns() + RETRY_NS;
-	else
+	} else {
 		k->upstream_ok_ns = wall_ns();
+		k->waiting_since_ns = 0;
+		k->waiting_told = false;
+	}
 	offer_batch(k);
 	return 0;
 }
@@ -215,7 +222,7 @@ static int on_upstream(struct peer *p, const struct req_msg *m)
 {
 	struct keeper *k = p->ctx;
 
-	snprintf(k->upstream, sizeof(k->upstream), "%.*s", (int)m->len, (const char *)m->body);
+	escape_str(k->upstream, sizeof(k->upstream), span_of(m->body, m->len));
 	return 0;
 }
 
@@ -328,11 +335,29 @@ static void on_monitor(void *ctx, uint32_t events)
 	end(k, err == -EPIPE ? 0 : 1);
 }
 
+/* An outage is told once, however long it is. */
+static void watch_upstream(struct keeper *k, uint64_t now_ns)
+{
+	char why[320];
+
+	if (!k->role.config->n_exports || !store_outbox(keep_store(k->keep)) || k->waiting_told)
+		return;
+	if (!k->waiting_since_ns)
+		k->waiting_since_ns = now_ns;
+	if (now_ns - k->waiting_since_ns < UPSTREAM_QUIET_NS)
+		return;
+	snprintf(why, sizeof(why), "Upstream has acknowledged nothing for %llu minutes%s%s",
+		 (unsigned long long)(UPSTREAM_QUIET_NS / NS_PER_SEC / 60), k->upstream[0] ? ": " : "", k->upstream);
+	keep_sensor(k->keep, "sensor.upstream", why, 0, 0);
+	k->waiting_told = true;
+}
+
 static void on_tick(void *ctx, uint64_t now_ns)
 {
 	struct keeper *k = ctx;
 
 	__atomic_store_n(&k->role.page->heartbeat_ns, now_ns, __ATOMIC_RELAXED);
+	watch_upstream(k, now_ns);
 	if (!k->trouble)
 		commit(k, false);
 	if (now_ns - k->pruned_ns >= PRUNE_NS) {
@@ -482,8 +507,6 @@ static int set_up(struct keeper *k)
 
 		k->pages = p == MAP_FAILED ? NULL : p;
 	}
-	if (fchdir(r->fds[START_STATE]) < 0)
-		return -errno;
 	if ((err = loop_new(&k->loop)) || (err = sandbox_enter(ROLE_KEEPER, r->fds[START_STATE], &landlock)))
 		return err;
 	if (!landlock)

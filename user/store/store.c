@@ -51,6 +51,7 @@ enum query {
 	Q_ALERT_BY_KEY,
 	Q_ALERT_BY_ID,
 	Q_ALERT_PUT,
+	Q_ALERT_DROP,
 	Q_ALERT_KEY,
 	Q_ALERTS_DIRTY,
 	Q_ALERTS_FIND,
@@ -90,6 +91,7 @@ static const char *const sql[] = {
 	[Q_ALERT_BY_ID] = "SELECT " ALERT_COLUMNS " FROM alert WHERE hex(id) GLOB upper(?) || '*' LIMIT 2",
 	[Q_ALERT_PUT] = "INSERT OR REPLACE INTO alert (row, id, kind, mode, severity, status, last_ns, revision, revised_ns,"
 			" dirty, pending, body, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	[Q_ALERT_DROP] = "DELETE FROM alert WHERE row = ?",
 	[Q_ALERT_KEY] = "INSERT OR REPLACE INTO merge_key VALUES (?, ?)",
 	[Q_ALERTS_DIRTY] = "SELECT row FROM alert WHERE dirty AND revised_ns NOT BETWEEN ? AND ? ORDER BY revised_ns LIMIT ?",
 	[Q_ALERTS_FIND] = "SELECT row FROM alert WHERE last_ns >= ? AND severity >= ? AND mode <= ?"
@@ -559,6 +561,15 @@ int store_alert_put(struct store *s, struct stored_alert *a)
 		a->row = sqlite3_last_insert_rowid(s->db);
 		s->now.n_alerts++;
 	}
+	return err;
+}
+
+int store_alert_drop(struct store *s, int64_t row)
+{
+	int err = run(bind(s, Q_ALERT_DROP, "i", row));
+
+	if (!err)
+		s->now.n_alerts -= (uint64_t)sqlite3_changes64(s->db);
 	return err;
 }
 

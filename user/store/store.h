@@ -62,6 +62,7 @@ int store_alert_by_key(struct store *s, const uint8_t key[MERGE_KEY_LEN], uint64
 int store_alert_by_id(struct store *s, const char *hex, struct stored_alert *ret);
 /* Writes it, new or changed. */
 int store_alert_put(struct store *s, struct stored_alert *a);
+int store_alert_drop(struct store *s, int64_t row);
 /* key leads to it from now on. */
 int store_alert_key(struct store *s, const uint8_t key[MERGE_KEY_LEN], int64_t row);
 /* Rows that changed and were not revised between from_ns and now_ns; returns how many (at most max). */
