@@ -11,6 +11,7 @@
 
 #include "base/escape.h"
 #include "base/own.h"
+#include "nomem.h"
 #include "text/hidden.h"
 
 static struct viewer *viewer;
@@ -237,12 +238,31 @@ static void caps(void **state)
 	free(text);
 }
 
+static int all_rows(void *ctx)
+{
+	auto_free(viewer) struct viewer *v = NULL;
+	const struct views *vs;
+	int err = viewer_new(&v);
+
+	(void)ctx;
+	for (size_t i = 0; !err && i < ARRAY_SIZE(rows); i++)
+		err = views_make(v, span_str(rows[i].text), &vs);
+	return err;
+}
+
+static void memory_runs_out(void **state)
+{
+	(void)state;
+	assert_true(nomem_each(all_rows, NULL) > 4);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ascii_is_its_own_view), cmocka_unit_test(views_and_the_way_back),
 		cmocka_unit_test(not_decoded),		 cmocka_unit_test(every_range_leads_back),
 		cmocka_unit_test(broken_input),		 cmocka_unit_test(caps),
+		cmocka_unit_test(memory_runs_out),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -245,7 +245,7 @@ static int on_match(unsigned id, unsigned long long from, unsigned long long to,
 	}
 	if (h->n == h->room) {
 		size_t room = h->room ? 2 * h->room : 64;
-		struct hit *v = reallocarray(h->v, room, sizeof(*v));
+		struct hit *v = realloc(h->v, room * sizeof(*v));
 
 		if (!v) {
 			s->err = -ENOMEM;

@@ -87,7 +87,7 @@ static int add_run(struct view *w, size_t src, bool whole)
 		return -E2BIG;
 	if (w->n_runs == w->room) {
 		size_t room = w->room ? 2 * w->room : 64;
-		struct view_run *p = reallocarray(w->runs, room, sizeof(*p));
+		struct view_run *p = realloc(w->runs, room * sizeof(*p));
 
 		if (!p)
 			return -ENOMEM;
