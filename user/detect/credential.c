@@ -87,7 +87,8 @@ static size_t add(struct secret *list, size_t n, size_t max, const struct secret
 
 static const char *why(float score)
 {
-	return score >= CREDENTIAL_SURE	 ? "its checksum or fixed mark fits" :
+	return score >= CREDENTIAL_PROVEN ? "its checksum fits" :
+	       score >= CREDENTIAL_SURE	 ? "its shape and fixed marks fit" :
 	       score >= CREDENTIAL_ALERT ? "its shape and randomness fit" :
 					   "its shape fits, which alone proves little";
 }
@@ -123,7 +124,8 @@ static size_t mask(const struct detector_input *in, struct secret *ret, size_t m
 			continue;
 		s.score = c.row->check ? c.row->check(&c) : CREDENTIAL_LIKELY;
 		body = c.where.begin + token_literal(c.row->shape);
-		if (!s.score || credential_placeholder(span_sub(c.text, body, MIN(c.where.end - body, LOOKED_AT))))
+		if (!s.score || (s.score < CREDENTIAL_PROVEN &&
+				 credential_placeholder(span_sub(c.text, body, MIN(c.where.end - body, LOOKED_AT)))))
 			continue;
 		s.where = c.where;
 		s.why = why(s.score);

@@ -3,7 +3,8 @@
 
 #include "text/view.h"
 
-#define CREDENTIAL_SURE 0.99f /* a checksum or a fixed mark fits */
+#define CREDENTIAL_PROVEN 1.0f /* a checksum fits, which no placeholder's does */
+#define CREDENTIAL_SURE 0.99f /* a fixed mark or the structure behind the shape fits */
 #define CREDENTIAL_LIKELY 0.9f /* the shape fits, and chance does not make that */
 #define CREDENTIAL_UNSURE 0.4f /* fit to be hunted for only */
 #define CREDENTIAL_ALERT 0.75f /* from this score on */

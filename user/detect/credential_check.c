@@ -88,7 +88,7 @@ float check_crc32_base62(struct candidate *c)
 	for (unsigned i = 6; i--; crc /= 62)
 		if (body.p[payload + i] != (uint8_t)digits[crc % 62])
 			return CREDENTIAL_UNSURE;
-	return CREDENTIAL_SURE;
+	return CREDENTIAL_PROVEN;
 }
 
 /* The last seven characters are the CRC-32 of all before them, in base 36. */
@@ -101,7 +101,7 @@ float check_gitlab_routable(struct candidate *c)
 	for (unsigned i = 7; i--; crc /= 36)
 		if (t.p[t.len - 7 + i] != (uint8_t)digits[crc % 36])
 			return CREDENTIAL_UNSURE;
-	return CREDENTIAL_SURE;
+	return CREDENTIAL_PROVEN;
 }
 
 /* Base 32 behind the prefix holds the account, a number of twelve digits. An id alone opens nothing. */
