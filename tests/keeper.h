@@ -10,11 +10,12 @@
 
 struct say {
 	uint64_t epoch, number, exchange;
-	const char *kind; /* of a finding; NULL: an observation */
+	const char *kind;	     /* of a finding; NULL: an observation */
 	const char *type, *evidence; /* evidence: its text also makes the fingerprint */
-	const char *key, *end_user; /* credential: up to 16 characters stand for its fingerprint */
-	const char *turns; /* the request, one character a message; its prefixes are those of this text */
-	const char *after; /* observation: with the response */
+	const char *key, *end_user;  /* credential: up to 16 characters stand for its fingerprint */
+	const char
+	    *turns; /* the request, one character a message; its prefixes are those of this text */
+	const char *after;			  /* observation: with the response */
 	const char *previous, *response, *thread; /* the provider's ids */
 	enum outcome outcome;
 	enum mode mode;
@@ -36,7 +37,8 @@ static inline ProtobufCBinaryData say_hash(char room[16], const char *text, size
 	return (ProtobufCBinaryData){ 16, (uint8_t *)room };
 }
 
-static inline size_t say_prefixes(char room[PACK_PREFIXES_MAX][16], ProtobufCBinaryData *ret, const char *turns)
+static inline size_t say_prefixes(char room[PACK_PREFIXES_MAX][16], ProtobufCBinaryData *ret,
+				  const char *turns)
 {
 	size_t len = turns ? strlen(turns) : 0, n = MIN(len, (size_t)PACK_PREFIXES_MAX);
 

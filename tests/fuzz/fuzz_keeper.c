@@ -1,8 +1,7 @@
-/* tests/fuzz/fuzz_keeper.c - everything that others say to the keeper. The first byte says who speaks:
- *   f  an inspector: messages, each after its length in two bytes (big endian)
- *   c  a client of the control socket: one request
- *   a  upstream: an Ack
- * Whatever it was, the store commits, its chain holds, and every batch proves itself.
+/* tests/fuzz/fuzz_keeper.c - everything that others say to the keeper. The first byte says who
+ * speaks: f  an inspector: messages, each after its length in two bytes (big endian) c  a client of
+ * the control socket: one request a  upstream: an Ack Whatever it was, the store commits, its chain
+ * holds, and every batch proves itself.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -68,7 +67,10 @@ static void one_alert(struct keep *k)
 {
 	static struct said room;
 
-	must(!keep_take(k, say(&room, &(struct say){ .epoch = 1, .number = 1, .kind = "jailbreak.rules", .evidence = "e" })));
+	must(!keep_take(
+	    k,
+	    say(&room, &(struct say){
+			   .epoch = 1, .number = 1, .kind = "jailbreak.rules", .evidence = "e" })));
 	must(!keep_commit(k, now, false));
 }
 
@@ -121,7 +123,8 @@ static void client(struct keep *k, struct span in)
 	one_alert(k);
 	/* Bound to no name, the kernel gives one. */
 	must(!bind(listener, (struct sockaddr *)&a, sizeof(a.sun_family)) && !listen(listener, 1) &&
-	     !getsockname(listener, (struct sockaddr *)&a, &len) && !connect(fd, (struct sockaddr *)&a, len));
+	     !getsockname(listener, (struct sockaddr *)&a, &len) &&
+	     !connect(fd, (struct sockaddr *)&a, len));
 	must(!loop_new(&l) && !ctl_server_new(&s, l, listener, keep_store(k), &ops));
 	must(send(fd, in.p, in.len, MSG_NOSIGNAL) == (ssize_t)in.len);
 	must(!loop_every(l, 1, stop_soon, l) && !loop_run(l));
@@ -141,7 +144,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct page page;
 	static enum mode modes[KIND_MAX_];
-	const struct keep_opts o = { .path = ":memory:", .host = "host", .modes = modes, .ship = true, .page = &page };
+	const struct keep_opts o = {
+		.path = ":memory:", .host = "host", .modes = modes, .ship = true, .page = &page
+	};
 	struct span in = span_sub(span_of(data, size), 1, SIZE_MAX);
 	struct keep *k;
 

@@ -38,12 +38,13 @@ static const char *turn(const struct say *w, bool end)
 	if (end)
 		conversation_end(table, m->observation, id);
 	else
-		conversation_of(table, m->observation->context, m->observation->prefixes, m->observation->n_prefixes, id);
+		conversation_of(table, m->observation->context, m->observation->prefixes,
+				m->observation->n_prefixes, id);
 	earshot__to_keeper__free_unpacked(m, NULL);
 	return id;
 }
 
-#define TURN(...) turn(&(struct say){ .number = 1, .key = "k", __VA_ARGS__ }, true)
+#define TURN(...)    turn(&(struct say){ .number = 1, .key = "k", __VA_ARGS__ }, true)
 #define REQUEST(...) turn(&(struct say){ .number = 1, .key = "k", __VA_ARGS__ }, false)
 
 static void test_resent_history(void **state)

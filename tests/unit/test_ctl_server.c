@@ -1,4 +1,5 @@
-/* tests/unit/test_ctl_server.c - requests over a real socket: good, bad and slow. The server runs in a child, on a real store. */
+/* tests/unit/test_ctl_server.c - requests over a real socket: good, bad and slow. The server runs
+ * in a child, on a real store. */
 #include "ctl/server.h"
 
 #include <errno.h>
@@ -71,7 +72,10 @@ static void on_order(void *ctx, uint32_t events)
 	}
 	for (uint32_t i = 0; i < o.n; i++) {
 		char text[301];
-		struct say s = { .epoch = 1, .number = ++c.number, .kind = o.kind, .evidence = text,
+		struct say s = { .epoch = 1,
+				 .number = ++c.number,
+				 .kind = o.kind,
+				 .evidence = text,
 				 .mode = o.hunt ? MODE_HUNT : MODE_ALERT };
 
 		memset(text, 'x', sizeof(text));
@@ -90,7 +94,11 @@ static void on_order(void *ctx, uint32_t events)
 static int serve(int listener)
 {
 	const struct ctl_ops ops = { .status = status };
-	const struct keep_opts o = { .path = "test.db", .host = "host", .modes = c.modes, .page = &c.page, .revised = revised };
+	const struct keep_opts o = { .path = "test.db",
+				     .host = "host",
+				     .modes = c.modes,
+				     .page = &c.page,
+				     .revised = revised };
 
 	if (loop_new(&c.loop) || keep_open(&c.keep, &o, c.now) ||
 	    ctl_server_new(&c.server, c.loop, listener, keep_store(c.keep), &ops) ||
@@ -228,8 +236,11 @@ static void test_lists(void **state)
 	order(3, "credential.leak", false, false);
 	order(2, "recon.system-prompt", false, true);
 #define COUNT(begins, ...)                                                                         \
-	count_alerts(fd, &(Earshot__AlertsQuery){ PROTOBUF_C_MESSAGE_INIT(&earshot__alerts_query__descriptor), \
-						  .kind = "", __VA_ARGS__ }, begins)
+	count_alerts(                                                                              \
+	    fd,                                                                                    \
+	    &(Earshot__AlertsQuery){ PROTOBUF_C_MESSAGE_INIT(&earshot__alerts_query__descriptor),  \
+				     .kind = "", __VA_ARGS__ },                                    \
+	    begins)
 	assert_int_equal(COUNT(NULL, .limit = 0), CTL_ROWS_DEFAULT);
 	assert_int_equal(COUNT(NULL, .limit = 1000), 153);
 	assert_int_equal(COUNT(NULL, .limit = UINT32_MAX), 153);
@@ -323,7 +334,9 @@ static void test_slow_follower(void **state)
 	(void)state;
 	follow(slow, false);
 	order(n, "jailbreak.rules", true, false);
-	assert_int_equal(count_alerts(other, &(Earshot__AlertsQuery)EARSHOT__ALERTS_QUERY__INIT, NULL), CTL_ROWS_DEFAULT);
+	assert_int_equal(
+	    count_alerts(other, &(Earshot__AlertsQuery)EARSHOT__ALERTS_QUERY__INIT, NULL),
+	    CTL_ROWS_DEFAULT);
 	while (got + dropped < n) {
 		Earshot__CtlReply *r = reply(slow);
 
@@ -388,7 +401,8 @@ static void test_malformed(void **state)
 		assert_null(reply(fd));
 		close(fd);
 	}
-	assert_int_equal(count_alerts(good, &(Earshot__AlertsQuery)EARSHOT__ALERTS_QUERY__INIT, NULL), 0);
+	assert_int_equal(
+	    count_alerts(good, &(Earshot__AlertsQuery)EARSHOT__ALERTS_QUERY__INIT, NULL), 0);
 	close(good);
 }
 
@@ -402,7 +416,8 @@ static void test_unknown_verb(void **state)
 	r = reply(fd);
 	assert_string_equal(r->error, "unknown request");
 	done(r);
-	assert_int_equal(count_alerts(fd, &(Earshot__AlertsQuery)EARSHOT__ALERTS_QUERY__INIT, NULL), 0);
+	assert_int_equal(count_alerts(fd, &(Earshot__AlertsQuery)EARSHOT__ALERTS_QUERY__INIT, NULL),
+			 0);
 	close(fd);
 }
 
@@ -414,7 +429,9 @@ static void test_crowd(void **state)
 	(void)state;
 	for (int i = 0; i < CTL_CLIENTS_MAX; i++) {
 		fd[i] = dial();
-		assert_int_equal(count_alerts(fd[i], &(Earshot__AlertsQuery)EARSHOT__ALERTS_QUERY__INIT, NULL), 0);
+		assert_int_equal(
+		    count_alerts(fd[i], &(Earshot__AlertsQuery)EARSHOT__ALERTS_QUERY__INIT, NULL),
+		    0);
 	}
 	one_more = dial();
 	assert_null(reply(one_more));
@@ -422,7 +439,8 @@ static void test_crowd(void **state)
 	close(fd[3]);
 	usleep(50000);
 	fd[3] = dial();
-	assert_int_equal(count_alerts(fd[3], &(Earshot__AlertsQuery)EARSHOT__ALERTS_QUERY__INIT, NULL), 0);
+	assert_int_equal(
+	    count_alerts(fd[3], &(Earshot__AlertsQuery)EARSHOT__ALERTS_QUERY__INIT, NULL), 0);
 	for (int i = 0; i < CTL_CLIENTS_MAX; i++)
 		close(fd[i]);
 }

@@ -1,4 +1,5 @@
-/* tests/unit/test_keep.c - from an inspector's messages to alerts, revisions and batches, on a real store. */
+/* tests/unit/test_keep.c - from an inspector's messages to alerts, revisions and batches, on a real
+ * store. */
 #include "store/keep.h"
 
 #include <errno.h>
@@ -16,7 +17,7 @@
 #include "keeper.h"
 
 #define KIND "jailbreak.rules"
-#define SEC UINT64_C(1000000000)
+#define SEC  UINT64_C(1000000000)
 
 struct world {
 	struct keep *k;
@@ -41,8 +42,13 @@ static void revised(void *ctx, const Earshot__Body *body)
 
 static int open_keep(void)
 {
-	const struct keep_opts o = { .path = "test.db", .host = "host", .modes = w.modes, .ship = w.ship,
-				     .page = &w.page, .revised = revised, .ctx = &w };
+	const struct keep_opts o = { .path = "test.db",
+				     .host = "host",
+				     .modes = w.modes,
+				     .ship = w.ship,
+				     .page = &w.page,
+				     .revised = revised,
+				     .ctx = &w };
 
 	return keep_open(&w.k, &o, w.now);
 }
@@ -86,14 +92,24 @@ static void commit(void)
 /* A finding, and its commit. */
 #define FIND(n, ...)                                                                               \
 	do {                                                                                       \
-		take(&(struct say){ .epoch = 1, .number = (n), .exchange = (n), .kind = KIND,      \
-				    .evidence = "e", .key = "k", .turns = "su", __VA_ARGS__ });    \
+		take(&(struct say){ .epoch = 1,                                                    \
+				    .number = (n),                                                 \
+				    .exchange = (n),                                               \
+				    .kind = KIND,                                                  \
+				    .evidence = "e",                                               \
+				    .key = "k",                                                    \
+				    .turns = "su",                                                 \
+				    __VA_ARGS__ });                                                \
 		commit();                                                                          \
 	} while (0)
 #define OBSERVE(n, ...)                                                                            \
 	do {                                                                                       \
-		take(&(struct say){ .epoch = 1, .number = (n), .key = "k", .turns = "su",          \
-				    .after = "suA", __VA_ARGS__ });                                \
+		take(&(struct say){ .epoch = 1,                                                    \
+				    .number = (n),                                                 \
+				    .key = "k",                                                    \
+				    .turns = "su",                                                 \
+				    .after = "suA",                                                \
+				    __VA_ARGS__ });                                                \
 		commit();                                                                          \
 	} while (0)
 
@@ -154,7 +170,8 @@ static void test_one_attack_one_alert(void **state)
 	FIND(1, .begin_ns = 990 * SEC);
 	FIND(2, .pid = 200); /* the server's side */
 	OBSERVE(3, .exchange = 1, .outcome = OUTCOME_ANSWERED);
-	FIND(4, .turns = "suAv", .history = true, .outcome = OUTCOME_TOOL_EXECUTED); /* resent history */
+	FIND(4, .turns = "suAv", .history = true,
+	     .outcome = OUTCOME_TOOL_EXECUTED); /* resent history */
 	a = newest(false, 1);
 	assert_int_equal(a.alert->count, 3);
 	assert_int_equal(a.alert->pids, 2);
@@ -218,8 +235,10 @@ static void test_repeated(void **state)
 	FIND(1, .epoch = 2);
 	assert_int_equal(keep_committed(w.k), 1);
 	/* The one before had something in its socket still. */
-	take(&(struct say){ .epoch = 2, .number = 2, .kind = KIND, .evidence = "e", .key = "k", .turns = "su" });
-	take(&(struct say){ .epoch = 1, .number = 3, .kind = KIND, .evidence = "e", .key = "k", .turns = "su" });
+	take(&(struct say){
+	    .epoch = 2, .number = 2, .kind = KIND, .evidence = "e", .key = "k", .turns = "su" });
+	take(&(struct say){
+	    .epoch = 1, .number = 3, .kind = KIND, .evidence = "e", .key = "k", .turns = "su" });
 	commit();
 	assert_int_equal(keep_committed(w.k), 2);
 	/* A restarted keeper knows it all. */
@@ -509,7 +528,10 @@ static void test_forged_revision(void **state)
 	FIND(1);
 	FIND(2, .evidence = "f");
 	keep_free(&w.k);
-	assert_int_equal(system("sqlite3 test.db \"UPDATE revision SET body = body || x'00' WHERE sequence = 1\""), 0);
+	assert_int_equal(
+	    system(
+		"sqlite3 test.db \"UPDATE revision SET body = body || x'00' WHERE sequence = 1\""),
+	    0);
 	assert_int_equal(open_keep(), 0);
 	assert_int_equal(store_chain(keep_store(w.k))->sequence, 0);
 }
@@ -532,7 +554,8 @@ static void test_forged_alert(void **state)
 	assert_int_equal(store_alerts(keep_store(w.k)), 1);
 }
 
-/* Upstream is away for long: alerts stay whole, revisions wait for room, nothing is out of order. */
+/* Upstream is away for long: alerts stay whole, revisions wait for room, nothing is out of order.
+ */
 static void test_full_outbox(void **state)
 {
 	struct stored_alert a;
@@ -545,12 +568,21 @@ static void test_full_outbox(void **state)
 		snprintf(key, sizeof(key), "%u", (unsigned)++n);
 		if (keep_full(w.k))
 			commit();
-		take(&(struct say){ .epoch = 1, .number = n, .kind = KIND, .evidence = "e", .key = key, .turns = "su" });
+		take(&(struct say){ .epoch = 1,
+				    .number = n,
+				    .kind = KIND,
+				    .evidence = "e",
+				    .key = key,
+				    .turns = "su" });
 	}
 	commit();
 	assert_int_equal(store_chain(keep_store(w.k))->sequence, STORE_OUTBOX_MAX);
 	w.now.wall_ns += SEC;
-	take(&(struct say){ .epoch = 1, .number = n + 1, .kind = "credential.leak", .evidence = "late", .turns = "late" });
+	take(&(struct say){ .epoch = 1,
+			    .number = n + 1,
+			    .kind = "credential.leak",
+			    .evidence = "late",
+			    .turns = "late" });
 	commit();
 	assert_int_equal(keep_committed(w.k), n + 1);
 	assert_int_equal(store_chain(keep_store(w.k))->sequence, STORE_OUTBOX_MAX);
@@ -574,7 +606,8 @@ static void test_full_outbox(void **state)
 /* Killed anywhere: what was acknowledged is there, once, and the chain holds. */
 static void test_killed(void **state)
 {
-	volatile uint64_t *acked = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	volatile uint64_t *acked =
+	    mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	uint64_t before = 0;
 
 	(void)state;
@@ -588,14 +621,19 @@ static void test_killed(void **state)
 		if (!child) {
 			static struct said room;
 			/* Sends again what it cannot know to be committed. */
-			struct say s = { .epoch = 1, .kind = KIND, .evidence = "e", .key = "k", .turns = "su",
+			struct say s = { .epoch = 1,
+					 .kind = KIND,
+					 .evidence = "e",
+					 .key = "k",
+					 .turns = "su",
 					 .number = before > 3 ? before - 3 : 1 };
 
 			if (open_keep())
 				_exit(1);
 			for (;; s.number++) {
 				s.pid = 100 + (uint32_t)s.number % 3;
-				if (keep_take(w.k, say(&room, &s)) || keep_commit(w.k, w.now, s.number % 2) < 0)
+				if (keep_take(w.k, say(&room, &s)) ||
+				    keep_commit(w.k, w.now, s.number % 2) < 0)
 					_exit(2);
 				*acked = keep_committed(w.k);
 			}
@@ -624,10 +662,25 @@ static void test_killed(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_one_attack_one_alert), T(test_apart), T(test_history_finds_its_alert), T(test_repeated),
-		T(test_counts_are_coalesced), T(test_window), T(test_modes), T(test_ships), T(test_batches),
-		T(test_no_upstream), T(test_sensor), T(test_dropped), T(test_hostile), T(test_full),
-		T(test_damaged_store), T(test_forged_revision), T(test_forged_alert), T(test_full_outbox), T(test_killed),
+		T(test_one_attack_one_alert),
+		T(test_apart),
+		T(test_history_finds_its_alert),
+		T(test_repeated),
+		T(test_counts_are_coalesced),
+		T(test_window),
+		T(test_modes),
+		T(test_ships),
+		T(test_batches),
+		T(test_no_upstream),
+		T(test_sensor),
+		T(test_dropped),
+		T(test_hostile),
+		T(test_full),
+		T(test_damaged_store),
+		T(test_forged_revision),
+		T(test_forged_alert),
+		T(test_full_outbox),
+		T(test_killed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

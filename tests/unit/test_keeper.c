@@ -1,4 +1,5 @@
-/* tests/unit/test_keeper.c - a real earshot-keeper in its cage: the test is monitor, inspector, shipper and CLI at once. */
+/* tests/unit/test_keeper.c - a real earshot-keeper in its cage: the test is monitor, inspector,
+ * shipper and CLI at once. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -19,7 +20,7 @@
 #include "keeper.h"
 #include "proc/req.h"
 
-#define KIND "jailbreak.rules"
+#define KIND	"jailbreak.rules"
 #define WAIT_MS 5000
 
 static struct {
@@ -113,7 +114,7 @@ static int pair_with(struct peer *p)
 static void start(void)
 {
 	enum { N = 7 };
-	const uint32_t kinds_of_fd[N] = { START_CONFIG,	   START_PAGE,	  START_PAGES, START_STATE,
+	const uint32_t kinds_of_fd[N] = { START_CONFIG,	   START_PAGE,	  START_PAGES,	START_STATE,
 					  START_INSPECTOR, START_SHIPPER, START_CONTROL };
 	static struct page pages[ROLE_MAX_];
 	struct page empty = { 0 };
@@ -135,7 +136,8 @@ static void start(void)
 	w.pid = fork();
 	assert_true(w.pid >= 0);
 	if (!w.pid) {
-		if (dup2(theirs, ROLE_SOCKET) < 0 || fcntl(ROLE_SOCKET, F_SETFD, 0) < 0 || chdir(w.dir))
+		if (dup2(theirs, ROLE_SOCKET) < 0 || fcntl(ROLE_SOCKET, F_SETFD, 0) < 0 ||
+		    chdir(w.dir))
 			_exit(1);
 		/* The leak check of a sanitized build needs calls that the cage kills. */
 		setenv("ASAN_OPTIONS", "detect_leaks=0", 1);
@@ -222,8 +224,14 @@ static void send_say(const struct say *s)
 }
 
 #define FIND(n, ...)                                                                               \
-	send_say(&(struct say){ .epoch = 1, .number = (n), .exchange = (n), .kind = KIND,          \
-				.evidence = "e", .key = "k", .turns = "su", __VA_ARGS__ })
+	send_say(&(struct say){ .epoch = 1,                                                        \
+				.number = (n),                                                     \
+				.exchange = (n),                                                   \
+				.kind = KIND,                                                      \
+				.evidence = "e",                                                   \
+				.key = "k",                                                        \
+				.turns = "su",                                                     \
+				__VA_ARGS__ })
 
 static void ack(uint64_t through)
 {
@@ -233,7 +241,8 @@ static void ack(uint64_t through)
 	a.through = through;
 	earshot__batch__free_unpacked(w.batch, NULL);
 	w.batch = NULL;
-	assert_int_equal(req_send(w.shipper.fd, REQ_SHIPPED, raw, earshot__ack__pack(&a, raw), NULL, 0), 0);
+	assert_int_equal(
+	    req_send(w.shipper.fd, REQ_SHIPPED, raw, earshot__ack__pack(&a, raw), NULL, 0), 0);
 }
 
 static int connect_control(void)
@@ -346,7 +355,8 @@ static void test_upstream_trouble(void **state)
 
 static void test_sensor_event(void **state)
 {
-	const struct sensor_msg m = { .kind = "sensor.restart", .why = "inspector was killed by signal 9" };
+	const struct sensor_msg m = { .kind = "sensor.restart",
+				      .why = "inspector was killed by signal 9" };
 
 	(void)state;
 	assert_int_equal(req_send(w.monitor.fd, REQ_SENSOR, &m, sizeof(m), NULL, 0), 0);
@@ -354,7 +364,8 @@ static void test_sensor_event(void **state)
 	assert_int_equal(w.batch->n_revisions, 1);
 }
 
-/* Killed, started again: the inspector sends what was not acknowledged, and no finding is there twice or missing. */
+/* Killed, started again: the inspector sends what was not acknowledged, and no finding is there
+ * twice or missing. */
 static void test_killed(void **state)
 {
 	Earshot__CtlRequest q = EARSHOT__CTL_REQUEST__INIT;
@@ -469,8 +480,10 @@ static void test_tail(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_finding_to_upstream), T(test_upstream_trouble), T(test_sensor_event), T(test_killed),
-		T(test_stop_finishes),	     T(test_orphan_finishes),  T(test_bad_inspector), T(test_tail),
+		T(test_finding_to_upstream), T(test_upstream_trouble),
+		T(test_sensor_event),	     T(test_killed),
+		T(test_stop_finishes),	     T(test_orphan_finishes),
+		T(test_bad_inspector),	     T(test_tail),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

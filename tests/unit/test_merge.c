@@ -31,12 +31,14 @@ static int merge(Earshot__Alert **a, const struct say *w, uint64_t when)
 	else if (*a)
 		change = merge_finding(*a, m->finding, w->mode, when);
 	else
-		change = merge_new(a, (const uint8_t *)"0123456789abcdef", m->finding, w->mode, "c", "host", when);
+		change = merge_new(a, (const uint8_t *)"0123456789abcdef", m->finding, w->mode, "c",
+				   "host", when);
 	earshot__to_keeper__free_unpacked(m, NULL);
 	return change;
 }
 
-#define MERGE(when, ...) merge(&a, &(struct say){ .number = 1, .kind = KIND, .evidence = "e", __VA_ARGS__ }, when)
+#define MERGE(when, ...)                                                                           \
+	merge(&a, &(struct say){ .number = 1, .kind = KIND, .evidence = "e", __VA_ARGS__ }, when)
 #define OBSERVE(...) merge(&a, &(struct say){ .number = 1, __VA_ARGS__ }, 0)
 
 static Earshot__Severity severity(enum outcome o)
@@ -162,7 +164,8 @@ static void key_of(const struct say *w, const char *conversation, uint8_t ret[ME
 {
 	Earshot__ToKeeper *m = said(w);
 
-	merge_key(ret, m->finding->kind, m->finding->context, conversation, m->finding->evidence->fingerprint);
+	merge_key(ret, m->finding->kind, m->finding->context, conversation,
+		  m->finding->evidence->fingerprint);
 	earshot__to_keeper__free_unpacked(m, NULL);
 }
 
@@ -196,8 +199,9 @@ static void test_keys(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_new),     cmocka_unit_test(test_counts),  cmocka_unit_test(test_bounds),
-		cmocka_unit_test(test_outcomes), cmocka_unit_test(test_history), cmocka_unit_test(test_hunt_becomes_alert),
+		cmocka_unit_test(test_new),	cmocka_unit_test(test_counts),
+		cmocka_unit_test(test_bounds),	cmocka_unit_test(test_outcomes),
+		cmocka_unit_test(test_history), cmocka_unit_test(test_hunt_becomes_alert),
 		cmocka_unit_test(test_keys),
 	};
 

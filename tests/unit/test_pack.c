@@ -1,4 +1,5 @@
-/* tests/unit/test_pack.c - what the inspector packs is whole, clean, small enough, and passes the keeper's check. */
+/* tests/unit/test_pack.c - what the inspector packs is whole, clean, small enough, and passes the
+ * keeper's check. */
 #include "alert/pack.h"
 
 #include <arpa/inet.h>
@@ -33,35 +34,82 @@ static int set_up(void **state)
 	memset(&w, 0, sizeof(w));
 	if (mac_new(&w.mac, key))
 		return -1;
-	w.conn = (struct conn_info){ .id = 7, .tgid = 100, .ppid = 1, .uid = 1000, .start_ns = 55, .comm = "curl" };
-	w.conn.sock = (struct ev_sock){ .family = AF_INET, .local_port = 40000, .remote_port = 443,
-					.local = { 127, 0, 0, 1 }, .remote = { 10, 0, 0, 2 } };
-	w.exchange = (struct exchange){ .number = 9, .conn = &w.conn, .client = true, .status = 200,
+	w.conn = (struct conn_info){
+		.id = 7, .tgid = 100, .ppid = 1, .uid = 1000, .start_ns = 55, .comm = "curl"
+	};
+	w.conn.sock = (struct ev_sock){ .family = AF_INET,
+					.local_port = 40000,
+					.remote_port = 443,
+					.local = { 127, 0, 0, 1 },
+					.remote = { 10, 0, 0, 2 } };
+	w.exchange = (struct exchange){ .number = 9,
+					.conn = &w.conn,
+					.client = true,
+					.status = 200,
 					.target = SPAN_LIT("/v1/chat/completions?key=secret"),
-					.host = SPAN_LIT("api.example.com"), .begin_ns = 1000, .first_byte_ns = 1500, .end_ns = 3000 };
+					.host = SPAN_LIT("api.example.com"),
+					.begin_ns = 1000,
+					.first_byte_ns = 1500,
+					.end_ns = 3000 };
 	w.exchange.body[SIDE_REQUEST] = (struct coverage){ .seen = 100 };
-	w.exchange.body[SIDE_RESPONSE] = (struct coverage){ .seen = 50, .lost = 10, .open_ended = true };
+	w.exchange.body[SIDE_RESPONSE] =
+	    (struct coverage){ .seen = 50, .lost = 10, .open_ended = true };
 	w.segments[0] = (struct segment){ .role = SEG_TOOL_DEFINITION, .name = "search" };
 	w.segments[1] = (struct segment){ .role = SEG_USER };
 	w.segments[2] = (struct segment){ .role = SEG_TOOL_RESULT, .name = "search" };
-	w.segments[3] = (struct segment){ .role = SEG_TOOL_CALL, .side = SIDE_RESPONSE, .name = "send_mail" };
-	w.turn = (struct turn){ .exchange = &w.exchange, .dialect = "openai-chat", .provider = "openai", .operation = OP_CHAT,
-				.request_model = "gpt-x", .response_model = "gpt-x-1", .response_id = "chatcmpl-1",
-				.end_user = "alice", .credential = SPAN_LIT("sk-something"),
-				.user_agent = SPAN_LIT("curl/8"), .segments = w.segments, .n_segments = 4,
-				.skipped = { [SKIP_IMAGE] = 77 }, .input_tokens = 11, .output_tokens = 12,
-				.finish_reason = "stop", .outcome = OUTCOME_ANSWERED, .stream = true, .inspected = 30,
+	w.segments[3] =
+	    (struct segment){ .role = SEG_TOOL_CALL, .side = SIDE_RESPONSE, .name = "send_mail" };
+	w.turn = (struct turn){ .exchange = &w.exchange,
+				.dialect = "openai-chat",
+				.provider = "openai",
+				.operation = OP_CHAT,
+				.request_model = "gpt-x",
+				.response_model = "gpt-x-1",
+				.response_id = "chatcmpl-1",
+				.end_user = "alice",
+				.credential = SPAN_LIT("sk-something"),
+				.user_agent = SPAN_LIT("curl/8"),
+				.segments = w.segments,
+				.n_segments = 4,
+				.skipped = { [SKIP_IMAGE] = 77 },
+				.input_tokens = 11,
+				.output_tokens = 12,
+				.finish_reason = "stop",
+				.outcome = OUTCOME_ANSWERED,
+				.stream = true,
+				.inspected = 30,
 				.uninspected = 77 };
-	w.proc = (struct proc_info){ .tgid = 100, .uid = 1000, .flags = PROC_GPU, .comm = "curl", .user = "bob",
-				     .exe = "/usr/bin/curl", .cmdline = "curl https://api", .cgroup = "/user.slice",
-				     .container = "abc", .pod_name = "pod" };
-	w.finding = (struct finding){ .kind = kind_find("injection.rules"), .detector = "prompt-rules", .type = "ignore-previous",
-				      .mode = MODE_ALERT, .score = 0.75f, .segment = 2, .role = SEG_TOOL_RESULT,
-				      .origin = ORIGIN_TOOL, .begin = 5, .end = 25, .view = "base64", .why = "orders",
-				      .evidence = "ignore previous", .truncated = true };
+	w.proc = (struct proc_info){ .tgid = 100,
+				     .uid = 1000,
+				     .flags = PROC_GPU,
+				     .comm = "curl",
+				     .user = "bob",
+				     .exe = "/usr/bin/curl",
+				     .cmdline = "curl https://api",
+				     .cgroup = "/user.slice",
+				     .container = "abc",
+				     .pod_name = "pod" };
+	w.finding = (struct finding){ .kind = kind_find("injection.rules"),
+				      .detector = "prompt-rules",
+				      .type = "ignore-previous",
+				      .mode = MODE_ALERT,
+				      .score = 0.75f,
+				      .segment = 2,
+				      .role = SEG_TOOL_RESULT,
+				      .origin = ORIGIN_TOOL,
+				      .begin = 5,
+				      .end = 25,
+				      .view = "base64",
+				      .why = "orders",
+				      .evidence = "ignore previous",
+				      .truncated = true };
 	w.prefixes.n = 2;
 	w.prefixes.h[1].b[0] = 1;
-	w.source = (struct pack_source){ .turn = &w.turn, .proc = &w.proc, .mac = w.mac, .boot = boot, .epoch = 3,
+	w.source = (struct pack_source){ .turn = &w.turn,
+					 .proc = &w.proc,
+					 .mac = w.mac,
+					 .boot = boot,
+					 .epoch = 3,
 					 .evidence = EVIDENCE_REDACTED };
 	return 0;
 }
@@ -91,7 +139,8 @@ static Earshot__ToKeeper *finding(void)
 
 static Earshot__ToKeeper *observation(void)
 {
-	return checked(pack_observation(&w.source, 6, &w.prefixes, &w.prefixes, 2, w.out, sizeof(w.out)));
+	return checked(
+	    pack_observation(&w.source, 6, &w.prefixes, &w.prefixes, 2, w.out, sizeof(w.out)));
 }
 
 static void done(Earshot__ToKeeper *m)
@@ -225,9 +274,10 @@ static void test_paths(void **state)
 	static const struct {
 		const char *target, *path;
 	} rows[] = {
-		{ "/a/b#c", "/a/b" },	 { "https://h/v1/x?key=k", "/v1/x" }, { "https://h", "" },
-		{ "https://h?key=/k", "" }, { "*", "" },			     { "h:443", "" },
-		{ "", "" },		 { "/\xff\x01x", "/?\x01x" },
+		{ "/a/b#c", "/a/b" }, { "https://h/v1/x?key=k", "/v1/x" },
+		{ "https://h", "" },  { "https://h?key=/k", "" },
+		{ "*", "" },	      { "h:443", "" },
+		{ "", "" },	      { "/\xff\x01x", "/?\x01x" },
 	};
 
 	(void)state;
@@ -254,7 +304,8 @@ static void fill(void *field, size_t size, const char *pattern)
 /* Every field full to its last byte, of text that is no UTF-8 or is cut within a character. */
 static void test_largest(void **state)
 {
-	static const char *const patterns[] = { "\xff", "\xe2\x82", "\xf0\x9f\x98\x80", "a\xc3\xa9", "x" };
+	static const char *const patterns[] = { "\xff", "\xe2\x82", "\xf0\x9f\x98\x80", "a\xc3\xa9",
+						"x" };
 	static struct segment tools[200];
 	static char big[8192];
 
@@ -294,7 +345,8 @@ static void test_largest(void **state)
 			tools[j].name[0] = (char)('A' + j % 100);
 		}
 		big[0] = '/';
-		w.exchange.target = w.exchange.host = w.turn.user_agent = w.turn.forwarded_for = span_of(big, sizeof(big));
+		w.exchange.target = w.exchange.host = w.turn.user_agent = w.turn.forwarded_for =
+		    span_of(big, sizeof(big));
 		w.prefixes.n = PACK_PREFIXES_MAX;
 		w.turn.segments = tools;
 		w.turn.n_segments = ARRAY_SIZE(tools);
@@ -353,8 +405,9 @@ static void test_check_refuses(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_finding), T(test_observation), T(test_no_text), T(test_unknown_process), T(test_history),
-		T(test_paths),	 T(test_largest),     T(test_too_small), T(test_check_refuses),
+		T(test_finding),	 T(test_observation), T(test_no_text),
+		T(test_unknown_process), T(test_history),     T(test_paths),
+		T(test_largest),	 T(test_too_small),   T(test_check_refuses),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

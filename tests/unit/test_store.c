@@ -191,7 +191,9 @@ static void test_prune_revisions(void **state)
 	(void)state;
 	assert_int_equal(store_begin(s), 0);
 	for (int i = 0; i < STORE_REVISIONS_MAX + 100; i++)
-		assert_int_equal(store_revise(s, SPAN_LIT("body"), i == 10 ? STORE_SHIP_WHOLE : STORE_SHIP_NOT), 0);
+		assert_int_equal(
+		    store_revise(s, SPAN_LIT("body"), i == 10 ? STORE_SHIP_WHOLE : STORE_SHIP_NOT),
+		    0);
 	assert_int_equal(store_prune(s), 0);
 	assert_int_equal(store_commit(s), 0);
 	assert_int_equal(store_verify(s, UINT64_MAX), 0);
@@ -247,7 +249,10 @@ static size_t make_files(uint8_t **db)
 	assert_int_equal(store_begin(s), 0);
 	for (uint32_t i = 0; i < 60; i++) {
 		put(i, MODE_ALERT, i);
-		assert_int_equal(store_revise(s, SPAN_LIT("a body of some length, so that pages fill"), STORE_SHIP_WHOLE), 0);
+		assert_int_equal(store_revise(s,
+					      SPAN_LIT("a body of some length, so that pages fill"),
+					      STORE_SHIP_WHOLE),
+				 0);
 	}
 	assert_int_equal(store_commit(s), 0);
 	store_free(&s);
@@ -319,9 +324,10 @@ static void test_flipped(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_rollback),	 T(test_reopen),     T(test_body_cap),	    T(test_prune_alerts),
-		T(test_prune_revisions), T(test_one_writer), T(test_newer_version), T(test_forged_alert),
-		T(test_truncated),	 T(test_flipped),
+		T(test_rollback),      T(test_reopen),		T(test_body_cap),
+		T(test_prune_alerts),  T(test_prune_revisions), T(test_one_writer),
+		T(test_newer_version), T(test_forged_alert),	T(test_truncated),
+		T(test_flipped),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,7 +7,8 @@
 
 void chain_hash(struct span in, uint8_t ret[CHAIN_HASH_LEN])
 {
-	/* Fails only without memory or without the algorithm; a chain with an undefined hash would be worse than none. */
+	/* Fails only without memory or without the algorithm; a chain with an undefined hash would
+	 * be worse than none. */
 	if (!EVP_Digest(in.len ? (const void *)in.p : "", in.len, ret, NULL, EVP_sha256(), NULL))
 		abort();
 }
@@ -35,8 +36,9 @@ static bool well_formed(const Earshot__Revision *r)
 {
 	bool stub = !r->body.len;
 
-	return r->store.len == CHAIN_STORE_LEN && r->sequence && r->previous_hash.len == CHAIN_HASH_LEN &&
-	       r->hash.len == CHAIN_HASH_LEN && r->body_hash.len == (stub ? CHAIN_HASH_LEN : 0);
+	return r->store.len == CHAIN_STORE_LEN && r->sequence &&
+	       r->previous_hash.len == CHAIN_HASH_LEN && r->hash.len == CHAIN_HASH_LEN &&
+	       r->body_hash.len == (stub ? CHAIN_HASH_LEN : 0);
 }
 
 int chain_join(struct chain *c, const Earshot__Revision *r)
@@ -67,7 +69,8 @@ int chain_verify(struct chain *c, const Earshot__Revision *r)
 	else
 		memcpy(body_hash, r->body_hash.data, CHAIN_HASH_LEN);
 	chain_append(&next, body_hash);
-	if (memcmp(r->previous_hash.data, c->head, CHAIN_HASH_LEN) || memcmp(r->hash.data, next.head, CHAIN_HASH_LEN))
+	if (memcmp(r->previous_hash.data, c->head, CHAIN_HASH_LEN) ||
+	    memcmp(r->hash.data, next.head, CHAIN_HASH_LEN))
 		return -EILSEQ;
 	*c = next;
 	return 0;

@@ -1,19 +1,20 @@
-/* user/alert/chain.h - the hash chain of alert revisions: who holds its head can tell that none was changed, dropped or added.
- * hash = SHA-256(previous hash || sequence as 8 bytes big endian || SHA-256(body)); before sequence 1 stands SHA-256(store id).
- * A stub carries SHA-256(body) in place of the body and proves as well.
+/* user/alert/chain.h - the hash chain of alert revisions: who holds its head can tell that none was
+ * changed, dropped or added. hash = SHA-256(previous hash || sequence as 8 bytes big endian ||
+ * SHA-256(body)); before sequence 1 stands SHA-256(store id). A stub carries SHA-256(body) in place
+ * of the body and proves as well.
  */
 #pragma once
 
 #include "base/span.h"
 #include "proto/earshot.pb-c.h"
 
-#define CHAIN_HASH_LEN 32 /* SHA-256 */
+#define CHAIN_HASH_LEN	32 /* SHA-256 */
 #define CHAIN_STORE_LEN 16
 
 /* Where a chain stands. Plain data: the writer and each verifier keep one per store. */
 struct chain {
 	uint8_t store[CHAIN_STORE_LEN];
-	uint64_t sequence; /* of the last revision; 0: none yet */
+	uint64_t sequence;	      /* of the last revision; 0: none yet */
 	uint8_t head[CHAIN_HASH_LEN]; /* its hash */
 };
 

@@ -16,8 +16,8 @@ static const uint8_t outcome_rank[] = {
 };
 static_assert(ARRAY_SIZE(outcome_rank) == OUTCOME_MAX_, "outcome without a rank");
 
-void merge_key(uint8_t ret[MERGE_KEY_LEN], const char *kind, const Earshot__Context *x, const char *conversation,
-	      ProtobufCBinaryData fingerprint)
+void merge_key(uint8_t ret[MERGE_KEY_LEN], const char *kind, const Earshot__Context *x,
+	       const char *conversation, ProtobufCBinaryData fingerprint)
 {
 	uint8_t in[4 * CHAIN_HASH_LEN] = { 0 };
 	bool known = conversation && *conversation;
@@ -27,7 +27,8 @@ void merge_key(uint8_t ret[MERGE_KEY_LEN], const char *kind, const Earshot__Cont
 	if (known)
 		chain_hash(span_str(conversation), in + 2 * (size_t)CHAIN_HASH_LEN);
 	else
-		chain_hash(span_of(fingerprint.data, fingerprint.len), in + 3 * (size_t)CHAIN_HASH_LEN);
+		chain_hash(span_of(fingerprint.data, fingerprint.len),
+			   in + 3 * (size_t)CHAIN_HASH_LEN);
 	chain_hash(span_of(in, sizeof(in)), ret);
 }
 
@@ -104,7 +105,8 @@ static bool same_process(const Earshot__Process *a, const Earshot__Process *b)
 
 static bool same_exchange(const Earshot__Context *a, const Earshot__Context *b)
 {
-	return a->connection == b->connection && a->exchange == b->exchange && a->begin_mono_ns == b->begin_mono_ns;
+	return a->connection == b->connection && a->exchange == b->exchange &&
+	       a->begin_mono_ns == b->begin_mono_ns;
 }
 
 /* Keeps p when it is new to the alert and there is room. 0, -ENOMEM. */
@@ -112,7 +114,8 @@ static int add_process(Earshot__Alert *a, const Earshot__Process *p)
 {
 	Earshot__Process *mine;
 
-	if (!p || !a->context->process || same_process(a->context->process, p) || a->n_others == MERGE_OTHERS_MAX)
+	if (!p || !a->context->process || same_process(a->context->process, p) ||
+	    a->n_others == MERGE_OTHERS_MAX)
 		return 0;
 	for (size_t i = 0; i < a->n_others; i++)
 		if (same_process(a->others[i], p))
@@ -133,7 +136,8 @@ static bool same_evidence(const Earshot__Evidence *a, const Earshot__Evidence *b
 	       !memcmp(a->fingerprint.data, b->fingerprint.data, a->fingerprint.len);
 }
 
-/* Distinct evidence joins as the newest; of equal ones the surer, then the newer, is kept. 1 new, 0, -ENOMEM. */
+/* Distinct evidence joins as the newest; of equal ones the surer, then the newer, is kept. 1 new,
+ * 0, -ENOMEM. */
 static int add_evidence(Earshot__Alert *a, const Earshot__Evidence *e, uint64_t when_ns)
 {
 	Earshot__Evidence *mine;
@@ -202,7 +206,8 @@ int merge_observation(Earshot__Alert *a, const Earshot__Observation *o)
 	enum merge change = raise_outcome(a, o->outcome);
 
 	if (same_exchange(a->context, o->context)) {
-		/* The same exchange, now whole: status, answering model and completeness are known. */
+		/* The same exchange, now whole: status, answering model and completeness are known.
+		 */
 		Earshot__Context *whole = copy(o->context);
 
 		if (!whole)
@@ -214,8 +219,8 @@ int merge_observation(Earshot__Alert *a, const Earshot__Observation *o)
 	return change;
 }
 
-static int fill(Earshot__Alert *a, const uint8_t id[MERGE_ID_LEN], const Earshot__Finding *f, enum kind k,
-		const char *conversation, const char *host)
+static int fill(Earshot__Alert *a, const uint8_t id[MERGE_ID_LEN], const Earshot__Finding *f,
+		enum kind k, const char *conversation, const char *host)
 {
 	const struct kind_row *row = &kinds[k];
 	int err;
@@ -229,9 +234,10 @@ static int fill(Earshot__Alert *a, const uint8_t id[MERGE_ID_LEN], const Earshot
 	if (!a->context)
 		return -ENOMEM;
 	if ((err = set_bytes(&a->id, id, MERGE_ID_LEN)) || (err = set_text(&a->kind, f->kind)) ||
-	    (err = set_text(&a->title, row->title)) || (err = set_text(&a->description, row->description)) ||
-	    (err = set_text(&a->remediation, row->remediation)) || (err = set_text(&a->conversation, conversation)) ||
-	    (err = set_text(&a->host, host)) ||
+	    (err = set_text(&a->title, row->title)) ||
+	    (err = set_text(&a->description, row->description)) ||
+	    (err = set_text(&a->remediation, row->remediation)) ||
+	    (err = set_text(&a->conversation, conversation)) || (err = set_text(&a->host, host)) ||
 	    (err = set_words(&a->mapping->atlas, &a->mapping->n_atlas, row->atlas)) ||
 	    (err = set_words(&a->mapping->owasp, &a->mapping->n_owasp, row->owasp)) ||
 	    (err = set_words(&a->mapping->tactics, &a->mapping->n_tactics, row->tactics)))
@@ -241,8 +247,8 @@ static int fill(Earshot__Alert *a, const uint8_t id[MERGE_ID_LEN], const Earshot
 	return 0;
 }
 
-int merge_new(Earshot__Alert **ret, const uint8_t id[MERGE_ID_LEN], const Earshot__Finding *f, enum mode mode,
-	     const char *conversation, const char *host, uint64_t when_ns)
+int merge_new(Earshot__Alert **ret, const uint8_t id[MERGE_ID_LEN], const Earshot__Finding *f,
+	      enum mode mode, const char *conversation, const char *host, uint64_t when_ns)
 {
 	enum kind k = kind_find(f->kind);
 	Earshot__Alert *a;

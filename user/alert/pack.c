@@ -1,5 +1,6 @@
 /* user/alert/pack.c - findings and turns -> protobuf.
- * Strings are copied into one arena on the stack: made valid UTF-8, cut to their caps. Nothing is allocated.
+ * Strings are copied into one arena on the stack: made valid UTF-8, cut to their caps. Nothing is
+ * allocated.
  */
 #include "alert/pack.h"
 
@@ -11,24 +12,29 @@
 #include "base/escape.h"
 #include "base/own.h"
 
-#define HOST_MAX 256
+#define HOST_MAX      256
 #define PATH_MAX_KEPT 512
-#define AGENT_MAX 256
-#define TOOLS_MAX 32 /* names in an observation, each list */
-#define TOOL_MAX 64
+#define AGENT_MAX     256
+#define TOOLS_MAX     32 /* names in an observation, each list */
+#define TOOL_MAX      64
 
 /* The two sides of the schema count alike. */
-static_assert((int)OUTCOME_ERROR == (int)EARSHOT__OUTCOME__OUTCOME_ERROR && OUTCOME_MAX_ == OUTCOME_ERROR + 1, "outcomes");
+static_assert((int)OUTCOME_ERROR == (int)EARSHOT__OUTCOME__OUTCOME_ERROR &&
+		  OUTCOME_MAX_ == OUTCOME_ERROR + 1,
+	      "outcomes");
 static_assert((int)OUTCOME_BLOCKED == (int)EARSHOT__OUTCOME__OUTCOME_BLOCKED, "outcomes");
 static_assert((int)SEVERITY_CRITICAL == (int)EARSHOT__SEVERITY__SEVERITY_CRITICAL, "severities");
-static_assert((int)MODE_OFF == (int)EARSHOT__MODE__MODE_OFF && (int)MODE_HUNT == (int)EARSHOT__MODE__MODE_HUNT, "modes");
+static_assert((int)MODE_OFF == (int)EARSHOT__MODE__MODE_OFF &&
+		  (int)MODE_HUNT == (int)EARSHOT__MODE__MODE_HUNT,
+	      "modes");
 
 struct arena {
 	char room[16 << 10];
 	size_t used;
 };
 
-/* Never fails: what does not fit any more is cut. '?' stands for each byte that is no UTF-8, so nothing grows. */
+/* Never fails: what does not fit any more is cut. '?' stands for each byte that is no UTF-8, so
+ * nothing grows. */
 static char *keep(struct arena *a, struct span s, size_t cap)
 {
 	char *out = a->room + a->used;
@@ -67,7 +73,8 @@ static char *keep_address(struct arena *a, uint16_t family, const uint8_t addr[1
 {
 	char text[INET6_ADDRSTRLEN];
 
-	if ((family != AF_INET && family != AF_INET6) || !inet_ntop(family, addr, text, sizeof(text)))
+	if ((family != AF_INET && family != AF_INET6) ||
+	    !inet_ntop(family, addr, text, sizeof(text)))
 		return (char *)protobuf_c_empty_string;
 	return keep_str(a, text, sizeof(text));
 }
@@ -84,8 +91,10 @@ static struct span path_of(struct span target)
 	if (!target.len || target.p[0] == '/')
 		return target;
 	scheme = memmem(target.p, target.len, "://", 3);
-	slash = scheme ? memchr(scheme + 3, '/', target.len - (size_t)(scheme + 3 - target.p)) : NULL;
-	return slash ? span_sub(target, (size_t)(slash - target.p), target.len) : (struct span){ 0 };
+	slash =
+	    scheme ? memchr(scheme + 3, '/', target.len - (size_t)(scheme + 3 - target.p)) : NULL;
+	return slash ? span_sub(target, (size_t)(slash - target.p), target.len)
+		     : (struct span){ 0 };
 }
 
 struct context {
@@ -100,7 +109,8 @@ struct context {
 	struct hash128 credential;
 };
 
-static void fill_process(struct context *x, struct arena *a, const struct proc_info *p, const struct conn_info *conn)
+static void fill_process(struct context *x, struct arena *a, const struct proc_info *p,
+			 const struct conn_info *conn)
 {
 	earshot__process__init(&x->process);
 	x->c.process = &x->process;
@@ -177,7 +187,7 @@ static void fill(struct context *x, struct arena *a, const struct pack_source *s
 	if (t->credential.len) {
 		x->credential = mac_of(s->mac, "caller", t->credential);
 		x->caller.credential_fingerprint =
-			(ProtobufCBinaryData){ sizeof(x->credential.b), x->credential.b };
+		    (ProtobufCBinaryData){ sizeof(x->credential.b), x->credential.b };
 	}
 	x->caller.end_user = KEEP_FIELD(a, t->end_user);
 	x->caller.user_agent = keep(a, t->user_agent, AGENT_MAX);
@@ -188,8 +198,10 @@ static void fill(struct context *x, struct arena *a, const struct pack_source *s
 	for (int i = 0; i < SIDE_MAX_; i++) {
 		x->completeness.bytes_captured += e->body[i].seen;
 		x->completeness.bytes_passed += e->body[i].seen + e->body[i].lost;
-		/* Clients close a stream after its last event, with the transport's own end unread. */
-		x->completeness.end_unseen |= e->body[i].open_ended && !(i == SIDE_RESPONSE && t->ended);
+		/* Clients close a stream after its last event, with the transport's own end unread.
+		 */
+		x->completeness.end_unseen |=
+		    e->body[i].open_ended && !(i == SIDE_RESPONSE && t->ended);
 	}
 	x->completeness.content_inspected = t->inspected;
 	x->completeness.content_captured = t->inspected + t->uninspected;
@@ -239,7 +251,8 @@ static bool in_history(const struct turn *t, const struct finding *f)
 		const struct segment *s = &t->segments[i];
 
 		if (s->side == SIDE_REQUEST &&
-		    (s->role == SEG_ASSISTANT || s->role == SEG_TOOL_CALL || s->role == SEG_REASONING))
+		    (s->role == SEG_ASSISTANT || s->role == SEG_TOOL_CALL ||
+		     s->role == SEG_REASONING))
 			return true;
 	}
 	return false;
@@ -274,7 +287,8 @@ ssize_t pack_finding(const struct pack_source *s, uint64_t number, const struct 
 	e.why = KEEP_FIELD(&a, f->why);
 	if (s->evidence == EVIDENCE_REDACTED)
 		e.redacted = KEEP_FIELD(&a, f->evidence);
-	e.fingerprint = (ProtobufCBinaryData){ sizeof(f->fingerprint.b), (uint8_t *)f->fingerprint.b };
+	e.fingerprint =
+	    (ProtobufCBinaryData){ sizeof(f->fingerprint.b), (uint8_t *)f->fingerprint.b };
 	e.location = &l;
 	e.truncated = f->truncated;
 
@@ -314,10 +328,12 @@ static void add_name(struct names *l, struct arena *a, const struct segment *s)
 	l->v[l->n++] = kept;
 }
 
-static const char *const skipped_names[SKIP_MAX_] = { "image", "audio", "file", "token-ids", "encrypted" };
+static const char *const skipped_names[SKIP_MAX_] = { "image", "audio", "file", "token-ids",
+						      "encrypted" };
 
-ssize_t pack_observation(const struct pack_source *s, uint64_t number, const struct pack_prefixes *before,
-			 const struct pack_prefixes *after, uint32_t n_findings, uint8_t *out, size_t max)
+ssize_t pack_observation(const struct pack_source *s, uint64_t number,
+			 const struct pack_prefixes *before, const struct pack_prefixes *after,
+			 uint32_t n_findings, uint8_t *out, size_t max)
 {
 	Earshot__ToKeeper m = EARSHOT__TO_KEEPER__INIT;
 	Earshot__Observation o = EARSHOT__OBSERVATION__INIT;
@@ -396,7 +412,8 @@ static bool valid_utf8(const char *s)
 	return true;
 }
 
-/* Every string of a message and of those in it. Depth is bounded by the schema, which has no recursion. */
+/* Every string of a message and of those in it. Depth is bounded by the schema, which has no
+ * recursion. */
 static bool strings_ok(const ProtobufCMessage *m)
 {
 	for (unsigned i = 0; i < m->descriptor->n_fields; i++) {
@@ -416,7 +433,8 @@ static bool strings_ok(const ProtobufCMessage *m)
 		for (size_t j = 0; j < n; j++) {
 			if (!list[j])
 				continue;
-			if (f->type == PROTOBUF_C_TYPE_STRING ? !valid_utf8(list[j]) : !strings_ok(list[j]))
+			if (f->type == PROTOBUF_C_TYPE_STRING ? !valid_utf8(list[j])
+							      : !strings_ok(list[j]))
 				return false;
 		}
 	}
@@ -435,12 +453,14 @@ static bool hashes_ok(size_t n, const ProtobufCBinaryData *h)
 
 static bool id_ok(const Earshot__FindingId *id)
 {
-	return id && id->boot.len == 16 && id->number && id->number <= INT64_MAX && id->epoch <= INT64_MAX;
+	return id && id->boot.len == 16 && id->number && id->number <= INT64_MAX &&
+	       id->epoch <= INT64_MAX;
 }
 
 static bool context_ok(const Earshot__Context *c)
 {
-	return c && c->exchange <= INT64_MAX && earshot__context__get_packed_size(c) <= PACK_CONTEXT_MAX &&
+	return c && c->exchange <= INT64_MAX &&
+	       earshot__context__get_packed_size(c) <= PACK_CONTEXT_MAX &&
 	       (!c->process || earshot__process__get_packed_size(c->process) <= PACK_PROCESS_MAX) &&
 	       (!c->caller || c->caller->credential_fingerprint.len <= sizeof(struct hash128));
 }
@@ -450,16 +470,19 @@ static bool finding_ok(const Earshot__Finding *f)
 	const Earshot__Evidence *e = f->evidence;
 
 	return id_ok(f->id) && context_ok(f->context) && hashes_ok(f->n_prefixes, f->prefixes) &&
-	       kind_find(f->kind) != KIND_MAX_ && (unsigned)f->mode < MODE_MAX_ && (unsigned)f->outcome < OUTCOME_MAX_ &&
-	       e && isfinite(e->score) && e->score >= 0 && e->score <= 1 && e->fingerprint.len == sizeof(struct hash128) &&
+	       kind_find(f->kind) != KIND_MAX_ && (unsigned)f->mode < MODE_MAX_ &&
+	       (unsigned)f->outcome < OUTCOME_MAX_ && e && isfinite(e->score) && e->score >= 0 &&
+	       e->score <= 1 && e->fingerprint.len == sizeof(struct hash128) &&
 	       earshot__evidence__get_packed_size(e) <= PACK_EVIDENCE_MAX;
 }
 
 static bool observation_ok(const Earshot__Observation *o)
 {
 	return id_ok(o->id) && context_ok(o->context) && (unsigned)o->outcome < OUTCOME_MAX_ &&
-	       hashes_ok(o->n_prefixes, o->prefixes) && hashes_ok(o->n_prefixes_after, o->prefixes_after) &&
-	       o->n_tools_offered <= TOOLS_MAX && o->n_tools_called <= TOOLS_MAX && o->n_skipped <= SKIP_MAX_;
+	       hashes_ok(o->n_prefixes, o->prefixes) &&
+	       hashes_ok(o->n_prefixes_after, o->prefixes_after) &&
+	       o->n_tools_offered <= TOOLS_MAX && o->n_tools_called <= TOOLS_MAX &&
+	       o->n_skipped <= SKIP_MAX_;
 }
 
 int pack_check(const Earshot__ToKeeper *m)

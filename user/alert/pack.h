@@ -1,5 +1,6 @@
-/* user/alert/pack.h - struct finding and struct turn -> protobuf ToKeeper, as the inspector sends it to the keeper.
- * Every string comes out as valid UTF-8 without NUL, cut to its cap, so a message always fits. No text but redacted evidence.
+/* user/alert/pack.h - struct finding and struct turn -> protobuf ToKeeper, as the inspector sends
+ * it to the keeper. Every string comes out as valid UTF-8 without NUL, cut to its cap, so a message
+ * always fits. No text but redacted evidence.
  */
 #pragma once
 
@@ -12,17 +13,18 @@
 #include "flow/ident.h"
 #include "proto/earshot.pb-c.h"
 
-#define PACK_MAX (64 << 10) /* bytes of one message; room to give as max */
-#define PACK_PREFIXES_MAX 4 /* rolling hashes of one turn */
-#define PACK_CONTEXT_MAX (12 << 10) /* serialized Context */
-#define PACK_PROCESS_MAX (4 << 10) /* of which Process */
-#define PACK_EVIDENCE_MAX 1536 /* serialized Evidence */
+#define PACK_MAX	  (64 << 10) /* bytes of one message; room to give as max */
+#define PACK_PREFIXES_MAX 4	     /* rolling hashes of one turn */
+#define PACK_CONTEXT_MAX  (12 << 10) /* serialized Context */
+#define PACK_PROCESS_MAX  (4 << 10)  /* of which Process */
+#define PACK_EVIDENCE_MAX 1536	     /* serialized Evidence */
 
 /* Where findings and observations of one turn come from. All borrowed during the call. */
 struct pack_source {
 	const struct turn *turn;
-	const struct proc_info *proc; /* NULL: not known (yet); then what the connection tells is used */
-	struct mac *mac; /* for the credential's fingerprint */
+	const struct proc_info
+	    *proc;	     /* NULL: not known (yet); then what the connection tells is used */
+	struct mac *mac;     /* for the credential's fingerprint */
 	const uint8_t *boot; /* 16 bytes */
 	uint64_t epoch;
 	enum evidence_mode evidence;
@@ -37,10 +39,12 @@ struct pack_prefixes {
 ssize_t pack_finding(const struct pack_source *s, uint64_t number, const struct finding *f,
 		     const struct pack_prefixes *before, uint8_t *out, size_t max);
 /* before: of the request; after: with the response; n_findings: made of this turn. */
-ssize_t pack_observation(const struct pack_source *s, uint64_t number, const struct pack_prefixes *before,
-			 const struct pack_prefixes *after, uint32_t n_findings, uint8_t *out, size_t max);
+ssize_t pack_observation(const struct pack_source *s, uint64_t number,
+			 const struct pack_prefixes *before, const struct pack_prefixes *after,
+			 uint32_t n_findings, uint8_t *out, size_t max);
 /* n findings and observations could not be queued since the last such message. */
 ssize_t pack_dropped(uint64_t n, uint8_t *out, size_t max);
 
-/* The keeper's side: is this a message that the functions above could have made? Sizes, counts, enums, UTF-8. 0 or -EBADMSG. */
+/* The keeper's side: is this a message that the functions above could have made? Sizes, counts,
+ * enums, UTF-8. 0 or -EBADMSG. */
 int pack_check(const Earshot__ToKeeper *m);

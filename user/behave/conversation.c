@@ -1,6 +1,6 @@
 /* user/behave/conversation.c - conversation ids from provider ids and prefix hashes.
- * A set-associative table: an entry lives in the set its key names and replaces the longest unused one there. Keys are
- * SHA-256 of keyed hashes, so nobody can aim at a set.
+ * A set-associative table: an entry lives in the set its key names and replaces the longest unused
+ * one there. Keys are SHA-256 of keyed hashes, so nobody can aim at a set.
  */
 #include "behave/conversation.h"
 
@@ -15,10 +15,10 @@
 #define WAYS 8
 
 struct entry {
-	uint8_t key[16]; /* of a request or of a request with its response */
+	uint8_t key[16];       /* of a request or of a request with its response */
 	uint64_t conversation; /* 0: free */
-	uint64_t after; /* the response that followed this request, 0 none yet */
-	uint64_t next; /* the request that continued from here, 0 none yet */
+	uint64_t after;	       /* the response that followed this request, 0 none yet */
+	uint64_t next;	       /* the request that continued from here, 0 none yet */
 	uint64_t used;
 };
 
@@ -48,7 +48,8 @@ static void digest(uint8_t ret[32], const char *label, struct span a, struct spa
 	EVP_MD_CTX *m = EVP_MD_CTX_new();
 	uint64_t len = a.len;
 
-	if (!m || !EVP_DigestInit_ex(m, EVP_sha256(), NULL) || !EVP_DigestUpdate(m, label, strlen(label) + 1) ||
+	if (!m || !EVP_DigestInit_ex(m, EVP_sha256(), NULL) ||
+	    !EVP_DigestUpdate(m, label, strlen(label) + 1) ||
 	    !EVP_DigestUpdate(m, &len, sizeof(len)) || !EVP_DigestUpdate(m, a.p, a.len) ||
 	    !EVP_DigestUpdate(m, b.p, b.len) || !EVP_DigestFinal_ex(m, ret, NULL))
 		abort(); /* equal digests of unequal callers would join what must stay apart */
@@ -64,7 +65,9 @@ void conversation_caller(const Earshot__Context *x, uint8_t ret[32])
 {
 	const Earshot__Caller *c = x ? x->caller : NULL;
 
-	digest(ret, "caller", c ? span_of(c->credential_fingerprint.data, c->credential_fingerprint.len) : text(NULL),
+	digest(ret, "caller",
+	       c ? span_of(c->credential_fingerprint.data, c->credential_fingerprint.len)
+		 : text(NULL),
 	       text(c ? c->end_user : NULL));
 }
 
@@ -128,7 +131,8 @@ static struct key prefix_key(const struct scope *s, const ProtobufCBinaryData *p
 }
 
 /* The conversation by the longest earlier turn that this request begins with. */
-static uint64_t by_prefix(struct conversations *c, const struct scope *s, const ProtobufCBinaryData *prefixes, size_t n)
+static uint64_t by_prefix(struct conversations *c, const struct scope *s,
+			  const ProtobufCBinaryData *prefixes, size_t n)
 {
 	struct key whole = prefix_key(s, &prefixes[n - 1]);
 	uint64_t own = number_of(&whole), conversation = own;
@@ -176,8 +180,9 @@ static void show(uint64_t conversation, char ret[CONVERSATION_ID_SIZE])
 		snprintf(ret, CONVERSATION_ID_SIZE, "%016llx", (unsigned long long)conversation);
 }
 
-void conversation_of(struct conversations *c, const Earshot__Context *x, const ProtobufCBinaryData *prefixes,
-		     size_t n_prefixes, char ret[CONVERSATION_ID_SIZE])
+void conversation_of(struct conversations *c, const Earshot__Context *x,
+		     const ProtobufCBinaryData *prefixes, size_t n_prefixes,
+		     char ret[CONVERSATION_ID_SIZE])
 {
 	struct scope s;
 
@@ -185,7 +190,8 @@ void conversation_of(struct conversations *c, const Earshot__Context *x, const P
 	show(resolve(c, &s, x, prefixes, n_prefixes), ret);
 }
 
-void conversation_end(struct conversations *c, const Earshot__Observation *o, char ret[CONVERSATION_ID_SIZE])
+void conversation_end(struct conversations *c, const Earshot__Observation *o,
+		      char ret[CONVERSATION_ID_SIZE])
 {
 	struct span response = text(o->context->response_id);
 	uint64_t conversation;

@@ -18,13 +18,13 @@ struct out {
 
 struct client {
 	struct ctl_server *server;
-	int fd; /* -1: free */
+	int fd;			   /* -1: free */
 	struct out *first, **last; /* packed replies that wait for the socket */
-	size_t n_bytes; /* in them */
-	int64_t *rows; /* alerts still to be answered: rows[at..n_rows) */
+	size_t n_bytes;		   /* in them */
+	int64_t *rows;		   /* alerts still to be answered: rows[at..n_rows) */
 	size_t at, n_rows;
 	bool follows, follows_hunt;
-	bool ending; /* close when everything is out */
+	bool ending;	  /* close when everything is out */
 	uint64_t dropped; /* revisions since the last one queued */
 };
 
@@ -105,7 +105,8 @@ static void queue_last(struct client *c)
 	queue(c, &r);
 }
 
-/* Puts the next alert of a list into the output. A row that is gone or damaged by now is left out. */
+/* Puts the next alert of a list into the output. A row that is gone or damaged by now is left out.
+ */
 static void next_row(struct client *c)
 {
 	struct stored_alert a;
@@ -180,7 +181,8 @@ static void on_alerts(struct client *c, const Earshot__AlertsQuery *q)
 		.hunt = q->hunt,
 	};
 	int64_t *rows = malloc(CTL_ROWS_MAX * sizeof(*rows));
-	ssize_t n = rows ? store_alerts_find(c->server->store, &query, rows, CTL_ROWS_MAX) : -ENOMEM;
+	ssize_t n =
+	    rows ? store_alerts_find(c->server->store, &query, rows, CTL_ROWS_MAX) : -ENOMEM;
 
 	if (n <= 0) {
 		free(rows);
@@ -217,9 +219,9 @@ static void on_alert(struct client *c, const Earshot__AlertQuery *q)
 		r.alert = a.alert;
 		queue(c, &r);
 	} else {
-		queue_error(c, found == -EEXIST ? "several alerts begin so: give more digits" :
-			       found	    ? "the store cannot be read" :
-					      "no such alert");
+		queue_error(c, found == -EEXIST ? "several alerts begin so: give more digits"
+			       : found		? "the store cannot be read"
+						: "no such alert");
 	}
 	stored_alert_free(&a);
 }
@@ -300,7 +302,8 @@ static void on_listen(void *ctx, uint32_t events)
 	for (size_t i = 0; i < CTL_CLIENTS_MAX && !c; i++)
 		if (s->clients[i].fd < 0)
 			c = &s->clients[i];
-	if (!c || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) < 0 || loop_add(s->loop, fd, EPOLLIN, on_client, c)) {
+	if (!c || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) < 0 ||
+	    loop_add(s->loop, fd, EPOLLIN, on_client, c)) {
 		close(fd);
 		return;
 	}
@@ -308,7 +311,8 @@ static void on_listen(void *ctx, uint32_t events)
 	*c = (struct client){ .server = s, .fd = fd };
 }
 
-int ctl_server_new(struct ctl_server **ret, struct loop *l, int fd, struct store *store, const struct ctl_ops *ops)
+int ctl_server_new(struct ctl_server **ret, struct loop *l, int fd, struct store *store,
+		   const struct ctl_ops *ops)
 {
 	auto_free(ctl_server) struct ctl_server *s = calloc(1, sizeof(*s));
 	int err;
@@ -346,7 +350,8 @@ void ctl_server_publish(struct ctl_server *s, const Earshot__Body *body)
 		struct client *c = &s->clients[i];
 		Earshot__CtlReply r = EARSHOT__CTL_REPLY__INIT;
 
-		if (c->fd < 0 || !c->follows || (body->alert->mode != EARSHOT__MODE__MODE_ALERT && !c->follows_hunt))
+		if (c->fd < 0 || !c->follows ||
+		    (body->alert->mode != EARSHOT__MODE__MODE_ALERT && !c->follows_hunt))
 			continue;
 		r.dropped = c->dropped;
 		r.body_case = EARSHOT__CTL_REPLY__BODY_REVISION;

@@ -1,19 +1,20 @@
-/* user/ctl/server.h - the control socket: SOCK_SEQPACKET, one CtlRequest a message, answered by CtlReply messages.
- * Who could connect may read (the socket is 0660 root:earshot). Owns its clients; each has bounded output: a long answer is
- * made as the client reads, and what a tail cannot take is dropped and counted to it. Broken requests end the connection.
+/* user/ctl/server.h - the control socket: SOCK_SEQPACKET, one CtlRequest a message, answered by
+ * CtlReply messages. Who could connect may read (the socket is 0660 root:earshot). Owns its
+ * clients; each has bounded output: a long answer is made as the client reads, and what a tail
+ * cannot take is dropped and counted to it. Broken requests end the connection.
  */
 #pragma once
 
 #include "proc/loop.h"
 #include "store/store.h"
 
-#define CTL_CLIENTS_MAX 16
-#define CTL_MESSAGE_MAX (64 << 10)
-#define CTL_REQUEST_MAX 4096
-#define CTL_ROWS_MAX 1000 /* alerts in one answer */
+#define CTL_CLIENTS_MAX	 16
+#define CTL_MESSAGE_MAX	 (64 << 10)
+#define CTL_REQUEST_MAX	 4096
+#define CTL_ROWS_MAX	 1000 /* alerts in one answer */
 #define CTL_ROWS_DEFAULT 100
-#define CTL_OUT_MAX (1 << 20) /* bytes waiting for one client */
-#define CTL_ID_MIN 4 /* hex digits that name an alert */
+#define CTL_OUT_MAX	 (1 << 20) /* bytes waiting for one client */
+#define CTL_ID_MIN	 4	   /* hex digits that name an alert */
 
 struct ctl_server;
 
@@ -25,7 +26,8 @@ struct ctl_ops {
 };
 
 /* fd: bound and listening, not owned. -errno. */
-int ctl_server_new(struct ctl_server **ret, struct loop *l, int fd, struct store *store, const struct ctl_ops *ops);
+int ctl_server_new(struct ctl_server **ret, struct loop *l, int fd, struct store *store,
+		   const struct ctl_ops *ops);
 void ctl_server_free(struct ctl_server **s);
 /* To everyone who follows. */
 void ctl_server_publish(struct ctl_server *s, const Earshot__Body *body);

@@ -12,14 +12,17 @@
 #include "base/own.h"
 #include "behave/conversation.h"
 
-#define PENDING_MAX 32 /* finding ids that one revision names */
+#define PENDING_MAX	32  /* finding ids that one revision names */
 #define TURN_ALERTS_MAX 256 /* alerts of one turn that its end revises */
-#define DIRTY_MAX 256 /* alerts revised in one transaction because their count changed */
-#define REASON_MAX 256 /* bytes kept of upstream's reason to reject */
+#define DIRTY_MAX	256 /* alerts revised in one transaction because their count changed */
+#define REASON_MAX	256 /* bytes kept of upstream's reason to reject */
 
-/* Whatever passed pack_check(), a revision fits: 6 KiB for the kind's texts, finding ids and the small fields. */
-static_assert(MERGE_EVIDENCE_MAX * PACK_EVIDENCE_MAX + PACK_CONTEXT_MAX + MERGE_OTHERS_MAX * PACK_PROCESS_MAX + (6 << 10) <=
-		      STORE_BODY_MAX, "revision too large");
+/* Whatever passed pack_check(), a revision fits: 6 KiB for the kind's texts, finding ids and the
+ * small fields. */
+static_assert(MERGE_EVIDENCE_MAX * PACK_EVIDENCE_MAX + PACK_CONTEXT_MAX +
+		      MERGE_OTHERS_MAX * PACK_PROCESS_MAX + (6 << 10) <=
+		  STORE_BODY_MAX,
+	      "revision too large");
 
 struct keep {
 	struct keep_opts o;
@@ -32,7 +35,8 @@ struct keep {
 		uint8_t boot[16];
 		uint64_t epoch;
 		uint64_t committed;
-	} sender; /* whom keep_committed() is for: an earlier process may have messages in the queue still */
+	} sender; /* whom keep_committed() is for: an earlier process may have messages in the queue
+		     still */
 	uint64_t sent; /* last sequence of the batch that is out */
 
 	/* of the transaction under way */
@@ -51,10 +55,12 @@ int keep_open(struct keep **ret, const struct keep_opts *o, struct keep_time now
 	if (!k)
 		return -ENOMEM;
 	k->o = *o;
-	if ((err = conversations_new(&k->conversations)) || (err = store_open(&k->store, o->path, now.wall_ns, aside)))
+	if ((err = conversations_new(&k->conversations)) ||
+	    (err = store_open(&k->store, o->path, now.wall_ns, aside)))
 		return err;
 	if (aside[0]) {
-		snprintf(why, sizeof(why), "The store was damaged; it is kept as %s and a new one begun", aside);
+		snprintf(why, sizeof(why),
+			 "The store was damaged; it is kept as %s and a new one begun", aside);
 		keep_sensor(k, "sensor.store", why, 0, 0);
 	}
 	*ret = steal(k);
@@ -107,12 +113,14 @@ bool keep_waiting(const struct keep *k)
 
 static const Earshot__FindingId *id_of(const Earshot__ToKeeper *m)
 {
-	return m->body_case == EARSHOT__TO_KEEPER__BODY_FINDING ? m->finding->id : m->observation->id;
+	return m->body_case == EARSHOT__TO_KEEPER__BODY_FINDING ? m->finding->id
+								: m->observation->id;
 }
 
 static bool same_sender(const struct keep *k, const Earshot__FindingId *id)
 {
-	return k->sender.known && id->epoch == k->sender.epoch && !memcmp(id->boot.data, k->sender.boot, sizeof(k->sender.boot));
+	return k->sender.known && id->epoch == k->sender.epoch &&
+	       !memcmp(id->boot.data, k->sender.boot, sizeof(k->sender.boot));
 }
 
 void keep_new_sender(struct keep *k)
@@ -140,8 +148,10 @@ int keep_take(struct keep *k, struct span msg)
 		return err;
 	}
 	if (m->body_case == EARSHOT__TO_KEEPER__BODY_DROPPED_FINDINGS) {
-		keep_sensor(k, "sensor.loss", "The inspector dropped findings or observations: the keeper was too slow",
-			    m->dropped_findings, 0);
+		keep_sensor(
+		    k, "sensor.loss",
+		    "The inspector dropped findings or observations: the keeper was too slow",
+		    m->dropped_findings, 0);
 		earshot__to_keeper__free_unpacked(m, NULL);
 		return 0;
 	}
@@ -180,9 +190,11 @@ void keep_sensor(struct keep *k, const char *kind, const char *why, uint64_t eve
 	escape_str(text, 256, span_str(why));
 	n = (int)strlen(text);
 	if (events)
-		n += snprintf(text + n, sizeof(text) - (size_t)n, ", %llu events", (unsigned long long)events);
+		n += snprintf(text + n, sizeof(text) - (size_t)n, ", %llu events",
+			      (unsigned long long)events);
 	if (bytes)
-		snprintf(text + n, sizeof(text) - (size_t)n, ", %llu bytes", (unsigned long long)bytes);
+		snprintf(text + n, sizeof(text) - (size_t)n, ", %llu bytes",
+			 (unsigned long long)bytes);
 	fingerprint_of(why, fingerprint);
 	e.detector = "sensor";
 	e.type = (char *)kind;
@@ -200,7 +212,8 @@ void keep_sensor(struct keep *k, const char *kind, const char *why, uint64_t eve
 		Earshot__ToKeeper *own = NULL;
 
 		if (raw)
-			own = earshot__to_keeper__unpack(NULL, earshot__to_keeper__pack(&m, raw), raw);
+			own = earshot__to_keeper__unpack(NULL, earshot__to_keeper__pack(&m, raw),
+							 raw);
 		if (own) {
 			k->queue[k->n_queue++] = own;
 			k->n_own++;
@@ -233,8 +246,8 @@ static void clear_pending(Earshot__Body *b)
 		earshot__finding_id__free_unpacked(b->findings[--b->n_findings], NULL);
 }
 
-/* Writes what changed since the last revision; with a full outbox the alert stays dirty until there is room. Followers are told
- * unless they would see no difference: nothing material, no finding.
+/* Writes what changed since the last revision; with a full outbox the alert stays dirty until there
+ * is room. Followers are told unless they would see no difference: nothing material, no finding.
  */
 static int revise(struct keep *k, struct stored_alert *a, bool material)
 {
@@ -248,7 +261,8 @@ static int revise(struct keep *k, struct stored_alert *a, bool material)
 	if (k->o.ship) {
 		if (store_outbox(k->store) >= STORE_OUTBOX_MAX)
 			return 0;
-		ship = a->alert->mode == EARSHOT__MODE__MODE_ALERT ? STORE_SHIP_WHOLE : STORE_SHIP_STUB;
+		ship = a->alert->mode == EARSHOT__MODE__MODE_ALERT ? STORE_SHIP_WHOLE
+								   : STORE_SHIP_STUB;
 	}
 	b.action = a->revision ? EARSHOT__BODY__ACTION__UPDATE : EARSHOT__BODY__ACTION__CREATE;
 	b.revision = a->revision + 1;
@@ -303,15 +317,17 @@ static int note_pending(struct stored_alert *a, const Earshot__FindingId *id)
 	grown = realloc(a->pending->findings, (a->pending->n_findings + 1) * sizeof(*grown));
 	if (grown)
 		a->pending->findings = grown;
-	mine = raw && grown ? earshot__finding_id__unpack(NULL, earshot__finding_id__pack(id, raw), raw) : NULL;
+	mine = raw && grown
+		   ? earshot__finding_id__unpack(NULL, earshot__finding_id__pack(id, raw), raw)
+		   : NULL;
 	if (!mine)
 		return -ENOMEM;
 	grown[a->pending->n_findings++] = mine;
 	return 0;
 }
 
-static int new_alert(struct keep *k, struct stored_alert *ret, const Earshot__Finding *f, enum mode mode,
-		     const char *conversation, uint64_t when_ns)
+static int new_alert(struct keep *k, struct stored_alert *ret, const Earshot__Finding *f,
+		     enum mode mode, const char *conversation, uint64_t when_ns)
 {
 	uint8_t id[MERGE_ID_LEN];
 
@@ -364,7 +380,8 @@ static int apply_finding(struct keep *k, const Earshot__Finding *f, int64_t epoc
 	merge_key(key, f->kind, f->context, conversation, f->evidence->fingerprint);
 	merge_key(evidence_key, f->kind, f->context, NULL, f->evidence->fingerprint);
 	found = look_up(k, key, &a);
-	/* An old text in a conversation that branched off, or that the keeper forgot, has its alert already. */
+	/* An old text in a conversation that branched off, or that the keeper forgot, has its alert
+	 * already. */
 	if (!found && f->history)
 		by_evidence = (found = look_up(k, evidence_key, &a)) > 0;
 	if (found < 0)
@@ -429,7 +446,8 @@ static int end_epoch(struct keep *k, const struct epoch *e, uint64_t *ret_commit
 	return store_epoch_commit(k->store, e->row, e->committed);
 }
 
-/* Applies the queue; numbers ascend within an epoch, so what is not past its committed number was here before. */
+/* Applies the queue; numbers ascend within an epoch, so what is not past its committed number was
+ * here before. */
 static int apply_queue(struct keep *k, uint64_t *ret_committed)
 {
 	struct epoch e = { 0 };
@@ -439,11 +457,12 @@ static int apply_queue(struct keep *k, uint64_t *ret_committed)
 		const Earshot__ToKeeper *m = k->queue[i];
 		const Earshot__FindingId *id = id_of(m);
 
-		if (id && (!e.id || id->epoch != e.id->epoch || memcmp(id->boot.data, e.id->boot.data, 16))) {
+		if (id && (!e.id || id->epoch != e.id->epoch ||
+			   memcmp(id->boot.data, e.id->boot.data, 16))) {
 			err = end_epoch(k, &e, ret_committed);
 			if (!err)
-				err = store_epoch(k->store, span_of(id->boot.data, id->boot.len), id->epoch, &e.row,
-						  &e.committed);
+				err = store_epoch(k->store, span_of(id->boot.data, id->boot.len),
+						  id->epoch, &e.row, &e.committed);
 			if (err)
 				break;
 			e.id = id;
@@ -510,7 +529,8 @@ static int transact(struct keep *k, const int64_t *dirty, size_t n_dirty)
 int keep_commit(struct keep *k, struct keep_time now, bool all)
 {
 	int64_t rows[DIRTY_MAX];
-	uint64_t from = all || now.wall_ns < KEEP_REVISE_NS ? now.wall_ns + 1 : now.wall_ns - KEEP_REVISE_NS;
+	uint64_t from =
+	    all || now.wall_ns < KEEP_REVISE_NS ? now.wall_ns + 1 : now.wall_ns - KEEP_REVISE_NS;
 	ssize_t n = 0;
 	int err;
 

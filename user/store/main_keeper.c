@@ -1,6 +1,7 @@
 /* user/store/main_keeper.c - earshot-keeper, the role that owns the store.
- * Takes findings and observations from the inspector, commits them in groups and only then acknowledges them; hands revisions to
- * the shipper; answers the control socket. Sees redacted findings, never captured text.
+ * Takes findings and observations from the inspector, commits them in groups and only then
+ * acknowledges them; hands revisions to the shipper; answers the control socket. Sees redacted
+ * findings, never captured text.
  */
 #include <errno.h>
 #include <sqlite3.h>
@@ -23,15 +24,18 @@
 #include "store/keep.h"
 
 #define STORE_PATH "earshot.db" /* in the state directory, which is the working directory */
-#define COMMIT_DELAY_NS (25 * NS_PER_MS) /* how long the first message of a group waits for others */
-#define RETRY_NS NS_PER_SEC /* after the store refused a commit, or upstream took nothing of a batch */
-#define TICK_NS (NS_PER_SEC / 2)
-#define PRUNE_NS (60 * NS_PER_SEC)
-#define STALE_NS (5 * NS_PER_SEC) /* a role whose heartbeat is older has a problem */
-#define UPSTREAM_QUIET_NS (300 * NS_PER_SEC) /* revisions wait and upstream takes none: an alert */
-#define DRAIN_MAX 32 /* messages taken from the inspector before others are looked at */
+#define COMMIT_DELAY_NS                                                                            \
+	(25 * NS_PER_MS) /* how long the first message of a group waits for others */
+#define RETRY_NS                                                                                   \
+	NS_PER_SEC /* after the store refused a commit, or upstream took nothing of a batch */
+#define TICK_NS		  (NS_PER_SEC / 2)
+#define PRUNE_NS	  (60 * NS_PER_SEC)
+#define STALE_NS	  (5 * NS_PER_SEC)   /* a role whose heartbeat is older has a problem */
+#define UPSTREAM_QUIET_NS (300 * NS_PER_SEC) /* revisions wait and upstream takes none: an alert   \
+					      */
+#define DRAIN_MAX    32 /* messages taken from the inspector before others are looked at */
 #define PROBLEMS_MAX 16
-#define PROBLEM_MAX 384
+#define PROBLEM_MAX  384
 
 struct keeper {
 	struct role_ctx role;
@@ -40,10 +44,10 @@ struct keeper {
 	struct keep *keep;
 	struct ctl_server *ctl;
 	const struct page *pages; /* ROLE_MAX_ of them, or NULL */
-	int timer; /* one shot: the group's commit is due */
-	bool due; /* it is set */
-	int trouble; /* of the last commit, -errno */
-	uint64_t acknowledged; /* last number sent with REQ_KEPT */
+	int timer;		  /* one shot: the group's commit is due */
+	bool due;		  /* it is set */
+	int trouble;		  /* of the last commit, -errno */
+	uint64_t acknowledged;	  /* last number sent with REQ_KEPT */
 	bool batch_out;
 	uint64_t batch_after_ns;
 	uint64_t pruned_ns, started_ns;
@@ -91,7 +95,8 @@ static void offer_batch(struct keeper *k)
 	size_t len;
 	int err;
 
-	if (k->shipper.fd < 0 || k->batch_out || mono_ns() < k->batch_after_ns || !store_outbox(keep_store(k->keep)))
+	if (k->shipper.fd < 0 || k->batch_out || mono_ns() < k->batch_after_ns ||
+	    !store_outbox(keep_store(k->keep)))
 		return;
 	err = keep_batch(k->keep, &batch, &len);
 	if (err == 1)
@@ -121,7 +126,9 @@ static void pace_inspector(struct keeper *k)
 	if (k->inspector.fd < 0)
 		return;
 	if (keep_full(k->keep))
-		loop_del(k->loop, k->inspector.fd); /* not an empty mask: a hang-up would be reported all the same */
+		loop_del(k->loop,
+			 k->inspector
+			     .fd); /* not an empty mask: a hang-up would be reported all the same */
 	else
 		loop_add(k->loop, k->inspector.fd, EPOLLIN, on_inspector, k);
 }
@@ -188,7 +195,8 @@ static void on_inspector(void *ctx, uint32_t events)
 	}
 	if (err != -EPIPE) {
 		page_add(k->role.page, CTR_KEEPER_BAD, 1);
-		log_error("bad message from the inspector: %s; its socket is closed", strerror(-err));
+		log_error("bad message from the inspector: %s; its socket is closed",
+			  strerror(-err));
 	}
 	drop_peer(k, &k->inspector);
 }
@@ -317,8 +325,10 @@ static const struct req_row reqs[REQ_MAX_] = {
 	[REQ_SHIPPED] = { ROLE_SHIPPER, 0, REQ_BODY_MAX, on_shipped },
 	[REQ_UPSTREAM] = { ROLE_SHIPPER, 0, 1024, on_upstream },
 	[REQ_PEER] = { ROLE_MONITOR, sizeof(uint32_t), sizeof(uint32_t), on_peer },
-	[REQ_SENSOR] = { ROLE_MONITOR, sizeof(struct sensor_msg), sizeof(struct sensor_msg), on_sensor },
-	[REQ_ROLES] = { ROLE_MONITOR, sizeof(struct roles_msg), sizeof(struct roles_msg), on_roles },
+	[REQ_SENSOR] = { ROLE_MONITOR, sizeof(struct sensor_msg), sizeof(struct sensor_msg),
+			 on_sensor },
+	[REQ_ROLES] = { ROLE_MONITOR, sizeof(struct roles_msg), sizeof(struct roles_msg),
+			on_roles },
 	[REQ_STOP] = { ROLE_MONITOR, 0, 0, on_stop },
 };
 
@@ -347,7 +357,8 @@ static void watch_upstream(struct keeper *k, uint64_t now_ns)
 	if (now_ns - k->waiting_since_ns < UPSTREAM_QUIET_NS)
 		return;
 	snprintf(why, sizeof(why), "Upstream has acknowledged nothing for %llu minutes%s%s",
-		 (unsigned long long)(UPSTREAM_QUIET_NS / NS_PER_SEC / 60), k->upstream[0] ? ": " : "", k->upstream);
+		 (unsigned long long)(UPSTREAM_QUIET_NS / NS_PER_SEC / 60),
+		 k->upstream[0] ? ": " : "", k->upstream);
 	keep_sensor(k->keep, "sensor.upstream", why, 0, 0);
 	k->waiting_told = true;
 }
@@ -394,7 +405,8 @@ static void find_problems(const struct keeper *k, struct problems *p)
 	uint64_t t = mono_ns();
 
 	for (int i = 0; i < ROLE_MAX_; i++) {
-		uint64_t beat = k->pages ? __atomic_load_n(&k->pages[i].heartbeat_ns, __ATOMIC_RELAXED) : 0;
+		uint64_t beat =
+		    k->pages ? __atomic_load_n(&k->pages[i].heartbeat_ns, __ATOMIC_RELAXED) : 0;
 
 		if (k->roles.role[i].started_ns && !k->roles.role[i].up)
 			problem(p, "%s is down", roles[i].name);
@@ -407,7 +419,8 @@ static void find_problems(const struct keeper *k, struct problems *p)
 	if (k->upstream[0])
 		problem(p, "upstream: %s", k->upstream);
 	if (k->role.config->n_exports && store_outbox(keep_store(k->keep)) >= STORE_OUTBOX_MAX)
-		problem(p, "the outbox is full: alerts wait to be revised until upstream takes some");
+		problem(p,
+			"the outbox is full: alerts wait to be revised until upstream takes some");
 }
 
 static uint64_t counter_sum(const struct keeper *k, enum counter c)
@@ -449,7 +462,9 @@ static void status(void *ctx, ctl_answer_fn *answer, void *to)
 	find_problems(k, &problems);
 	s.version = EARSHOT_VERSION;
 	s.host = k->role.start.host;
-	s.started_ns = k->roles.role[ROLE_MONITOR].started_ns ? k->roles.role[ROLE_MONITOR].started_ns : k->started_ns;
+	s.started_ns = k->roles.role[ROLE_MONITOR].started_ns
+			   ? k->roles.role[ROLE_MONITOR].started_ns
+			   : k->started_ns;
 	s.roles = role_list;
 	s.capture_method = k->roles.method;
 	s.n_counters = CTR_MAX_;
@@ -475,7 +490,8 @@ static void revised(void *ctx, const Earshot__Body *body)
 
 /* --- begin and end */
 
-/* What would open files later, while files can be opened: algorithms of libcrypto, SQLite's random numbers. */
+/* What would open files later, while files can be opened: algorithms of libcrypto, SQLite's random
+ * numbers. */
 static void warm_up(void)
 {
 	uint8_t hash[CHAIN_HASH_LEN];
@@ -503,14 +519,17 @@ static int set_up(struct keeper *k)
 	int err;
 
 	if (r->fds[START_PAGES] >= 0) {
-		void *p = mmap(NULL, ROLE_MAX_ * sizeof(struct page), PROT_READ, MAP_SHARED, r->fds[START_PAGES], 0);
+		void *p = mmap(NULL, ROLE_MAX_ * sizeof(struct page), PROT_READ, MAP_SHARED,
+			       r->fds[START_PAGES], 0);
 
 		k->pages = p == MAP_FAILED ? NULL : p;
 	}
-	if ((err = loop_new(&k->loop)) || (err = sandbox_enter(ROLE_KEEPER, r->fds[START_STATE], &landlock)))
+	if ((err = loop_new(&k->loop)) ||
+	    (err = sandbox_enter(ROLE_KEEPER, r->fds[START_STATE], &landlock)))
 		return err;
 	if (!landlock)
-		log_warn("this kernel has no Landlock: the keeper is confined by seccomp and its uid only");
+		log_warn("this kernel has no Landlock: the keeper is confined by seccomp and its "
+			 "uid only");
 	err = keep_open(&k->keep, &opts, now());
 	if (err) {
 		log_error("cannot open %s/store/%s: %s", r->config->state_dir, STORE_PATH,
@@ -522,11 +541,13 @@ static int set_up(struct keeper *k)
 	    (err = loop_every(k->loop, TICK_NS, on_tick, k)))
 		return err;
 	if (r->fds[START_CONTROL] >= 0) {
-		err = ctl_server_new(&k->ctl, k->loop, r->fds[START_CONTROL], keep_store(k->keep), &ctl);
+		err = ctl_server_new(&k->ctl, k->loop, r->fds[START_CONTROL], keep_store(k->keep),
+				     &ctl);
 		if (err)
 			return err;
 	}
-	if (r->fds[START_INSPECTOR] >= 0 && (err = take_peer(k, ROLE_INSPECTOR, r->fds[START_INSPECTOR])))
+	if (r->fds[START_INSPECTOR] >= 0 &&
+	    (err = take_peer(k, ROLE_INSPECTOR, r->fds[START_INSPECTOR])))
 		return err;
 	if (r->fds[START_SHIPPER] >= 0 && (err = take_peer(k, ROLE_SHIPPER, r->fds[START_SHIPPER])))
 		return err;
@@ -535,7 +556,8 @@ static int set_up(struct keeper *k)
 	return 0;
 }
 
-/* Takes what is in the inspector's socket still, writes every revision that waits, says what is committed. */
+/* Takes what is in the inspector's socket still, writes every revision that waits, says what is
+ * committed. */
 static void finish(struct keeper *k)
 {
 	drain_inspector(k);
@@ -549,7 +571,8 @@ int main(void)
 
 	umask(077);
 	role_begin(ROLE_KEEPER, &k.role);
-	k.monitor = (struct peer){ .fd = ROLE_SOCKET, .role = ROLE_MONITOR, .table = reqs, .ctx = &k };
+	k.monitor =
+	    (struct peer){ .fd = ROLE_SOCKET, .role = ROLE_MONITOR, .table = reqs, .ctx = &k };
 	k.inspector = (struct peer){ .fd = -1, .role = ROLE_INSPECTOR, .table = reqs, .ctx = &k };
 	k.shipper = (struct peer){ .fd = -1, .role = ROLE_SHIPPER, .table = reqs, .ctx = &k };
 	k.started_ns = wall_ns();

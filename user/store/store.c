@@ -14,25 +14,28 @@
 
 #define SCHEMA_VERSION 1
 #define VERIFY_AT_OPEN 1000 /* newest revisions proved at every start */
-#define EPOCHS_MAX 256
+#define EPOCHS_MAX     256
 
 static const char schema[] =
-	"CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;"
-	"CREATE TABLE epoch (row INTEGER PRIMARY KEY, boot BLOB NOT NULL, epoch INTEGER NOT NULL,"
-	" committed INTEGER NOT NULL, UNIQUE (boot, epoch));"
-	"CREATE TABLE alert (row INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, kind TEXT NOT NULL, mode INTEGER NOT NULL,"
-	" severity INTEGER NOT NULL, status INTEGER NOT NULL, last_ns INTEGER NOT NULL, revision INTEGER NOT NULL,"
-	" revised_ns INTEGER NOT NULL, dirty INTEGER NOT NULL, pending BLOB NOT NULL, body BLOB NOT NULL, hash BLOB NOT NULL);"
-	"CREATE INDEX alert_time ON alert (last_ns, mode, severity, status, kind);"
-	"CREATE INDEX alert_dirty ON alert (revised_ns) WHERE dirty;"
-	"CREATE TABLE merge_key (key BLOB PRIMARY KEY, alert INTEGER NOT NULL) WITHOUT ROWID;"
-	"CREATE INDEX merge_key_alert ON merge_key (alert);"
-	"CREATE TABLE turn (row INTEGER PRIMARY KEY, epoch INTEGER NOT NULL, exchange INTEGER NOT NULL, alert INTEGER NOT NULL,"
-	" UNIQUE (epoch, exchange, alert));"
-	"CREATE TABLE revision (sequence INTEGER PRIMARY KEY, previous BLOB NOT NULL, hash BLOB NOT NULL,"
-	" body_hash BLOB NOT NULL, body BLOB NOT NULL);"
-	"CREATE TABLE outbox (sequence INTEGER PRIMARY KEY, stub INTEGER NOT NULL);"
-	"CREATE TABLE rejected (sequence INTEGER PRIMARY KEY, reason TEXT NOT NULL);";
+    "CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE epoch (row INTEGER PRIMARY KEY, boot BLOB NOT NULL, epoch INTEGER NOT NULL,"
+    " committed INTEGER NOT NULL, UNIQUE (boot, epoch));"
+    /* AUTOINCREMENT: a key or turn of an alert that is gone must not lead to a later one. */
+    "CREATE TABLE alert (row INTEGER PRIMARY KEY AUTOINCREMENT, id BLOB NOT NULL UNIQUE,"
+    " kind TEXT NOT NULL, mode INTEGER NOT NULL, severity INTEGER NOT NULL, status INTEGER NOT "
+    "NULL,"
+    " last_ns INTEGER NOT NULL, revision INTEGER NOT NULL, revised_ns INTEGER NOT NULL,"
+    " dirty INTEGER NOT NULL, pending BLOB NOT NULL, body BLOB NOT NULL, hash BLOB NOT NULL);"
+    "CREATE INDEX alert_time ON alert (last_ns, mode, severity, status, kind);"
+    "CREATE INDEX alert_dirty ON alert (revised_ns) WHERE dirty;"
+    "CREATE TABLE merge_key (key BLOB PRIMARY KEY, alert INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE INDEX merge_key_alert ON merge_key (alert);"
+    "CREATE TABLE turn (row INTEGER PRIMARY KEY, epoch INTEGER NOT NULL,"
+    " exchange INTEGER NOT NULL, alert INTEGER NOT NULL, UNIQUE (epoch, exchange, alert));"
+    "CREATE TABLE revision (sequence INTEGER PRIMARY KEY, previous BLOB NOT NULL,"
+    " hash BLOB NOT NULL, body_hash BLOB NOT NULL, body BLOB NOT NULL);"
+    "CREATE TABLE outbox (sequence INTEGER PRIMARY KEY, stub INTEGER NOT NULL);"
+    "CREATE TABLE rejected (sequence INTEGER PRIMARY KEY, reason TEXT NOT NULL);";
 
 #define ALERT_COLUMNS "row, revision, revised_ns, dirty, pending, body, hash"
 
@@ -87,35 +90,46 @@ static const char *const sql[] = {
 	[Q_EPOCH_PRUNE] = "DELETE FROM epoch WHERE row <= (SELECT max(row) FROM epoch) - ?",
 	[Q_EPOCH_COMMIT] = "UPDATE epoch SET committed = ? WHERE row = ?",
 	[Q_ALERT_GET] = "SELECT " ALERT_COLUMNS " FROM alert WHERE row = ?",
-	[Q_ALERT_BY_KEY] = "SELECT " ALERT_COLUMNS " FROM alert WHERE row = (SELECT alert FROM merge_key WHERE key = ?) AND last_ns >= ?",
-	[Q_ALERT_BY_ID] = "SELECT " ALERT_COLUMNS " FROM alert WHERE hex(id) GLOB upper(?) || '*' LIMIT 2",
-	[Q_ALERT_PUT] = "INSERT OR REPLACE INTO alert (row, id, kind, mode, severity, status, last_ns, revision, revised_ns,"
-			" dirty, pending, body, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	[Q_ALERT_BY_KEY] =
+	    "SELECT " ALERT_COLUMNS
+	    " FROM alert WHERE row = (SELECT alert FROM merge_key WHERE key = ?) AND last_ns >= ?",
+	[Q_ALERT_BY_ID] =
+	    "SELECT " ALERT_COLUMNS " FROM alert WHERE hex(id) GLOB upper(?) || '*' LIMIT 2",
+	[Q_ALERT_PUT] = "INSERT OR REPLACE INTO alert (row, id, kind, mode, severity, status, "
+			"last_ns, revision,"
+			" revised_ns, dirty, pending, body, hash)"
+			" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 	[Q_ALERT_DROP] = "DELETE FROM alert WHERE row = ?",
 	[Q_ALERT_KEY] = "INSERT OR REPLACE INTO merge_key VALUES (?, ?)",
-	[Q_ALERTS_DIRTY] = "SELECT row FROM alert WHERE dirty AND revised_ns NOT BETWEEN ? AND ? ORDER BY revised_ns LIMIT ?",
+	[Q_ALERTS_DIRTY] = "SELECT row FROM alert WHERE dirty AND revised_ns NOT BETWEEN ? AND ?"
+			   " ORDER BY revised_ns LIMIT ?",
 	[Q_ALERTS_FIND] = "SELECT row FROM alert WHERE last_ns >= ? AND severity >= ? AND mode <= ?"
-			  " AND (?4 = '' OR kind = ?4 OR (substr(?4, -1) = '.' AND substr(kind, 1, length(?4)) = ?4))"
+			  " AND (?4 = '' OR kind = ?4"
+			  " OR (substr(?4, -1) = '.' AND substr(kind, 1, length(?4)) = ?4))"
 			  " ORDER BY last_ns DESC, row DESC LIMIT ?5",
 	[Q_ALERTS_OPEN] = "SELECT count(*) FROM alert WHERE mode = 0 AND status != ?",
 	[Q_TURN_ADD] = "INSERT OR IGNORE INTO turn (epoch, exchange, alert) VALUES (?, ?, ?)",
 	[Q_TURN_ALERTS] = "SELECT alert FROM turn WHERE epoch = ? AND exchange = ? LIMIT ?",
 	[Q_TURN_END] = "DELETE FROM turn WHERE epoch = ? AND exchange = ?",
 	[Q_REVISION_ADD] = "INSERT INTO revision VALUES (?, ?, ?, ?, ?)",
-	[Q_REVISIONS] = "SELECT sequence, previous, hash, body_hash, body FROM revision WHERE sequence > ? ORDER BY sequence",
+	[Q_REVISIONS] = "SELECT sequence, previous, hash, body_hash, body FROM revision"
+			" WHERE sequence > ? ORDER BY sequence",
 	[Q_OUTBOX_ADD] = "INSERT INTO outbox VALUES (?, ?)",
-	[Q_OUTBOX_NEXT] = "SELECT sequence, previous, hash, body_hash, body, stub FROM outbox JOIN revision USING (sequence)"
-			  " ORDER BY sequence",
+	[Q_OUTBOX_NEXT] = "SELECT sequence, previous, hash, body_hash, body, stub"
+			  " FROM outbox JOIN revision USING (sequence) ORDER BY sequence",
 	[Q_OUTBOX_SHIPPED] = "DELETE FROM outbox WHERE sequence <= ?",
 	[Q_OUTBOX_DROP] = "DELETE FROM outbox WHERE sequence = ?",
 	[Q_REJECTED_ADD] = "INSERT OR REPLACE INTO rejected VALUES (?, ?)",
-	[Q_PRUNE_ALERTS] = "DELETE FROM alert WHERE row IN (SELECT row FROM alert ORDER BY mode DESC, last_ns LIMIT ?)",
+	[Q_PRUNE_ALERTS] = "DELETE FROM alert WHERE row IN"
+			   " (SELECT row FROM alert ORDER BY mode DESC, last_ns LIMIT ?)",
 	[Q_PRUNE_KEYS] = "DELETE FROM merge_key WHERE alert NOT IN (SELECT row FROM alert)",
 	[Q_PRUNE_TURNS] = "DELETE FROM turn WHERE alert NOT IN (SELECT row FROM alert)",
 	[Q_PRUNE_OLD_TURNS] = "DELETE FROM turn WHERE row <= (SELECT max(row) FROM turn) - ?",
-	[Q_PRUNE_REVISIONS] = "DELETE FROM revision WHERE sequence <= ?"
-			      " AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.sequence = revision.sequence)",
-	[Q_PRUNE_REJECTED] = "DELETE FROM rejected WHERE sequence NOT IN (SELECT sequence FROM rejected ORDER BY sequence DESC LIMIT ?)",
+	[Q_PRUNE_REVISIONS] =
+	    "DELETE FROM revision WHERE sequence <= ?"
+	    " AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.sequence = revision.sequence)",
+	[Q_PRUNE_REJECTED] = "DELETE FROM rejected WHERE sequence NOT IN"
+			     " (SELECT sequence FROM rejected ORDER BY sequence DESC LIMIT ?)",
 };
 static_assert(ARRAY_SIZE(sql) == Q_MAX_, "query without text");
 
@@ -147,7 +161,7 @@ static int error_of(int rc)
 		return -EBUSY;
 	case SQLITE_CORRUPT:
 	case SQLITE_NOTADB:
-	case SQLITE_ERROR: /* a table is missing or different */
+	case SQLITE_ERROR:	/* a table is missing or different */
 	case SQLITE_CONSTRAINT: /* what must be new is there */
 		return -EBADMSG;
 	default:
@@ -176,7 +190,8 @@ static sqlite3_stmt *bind(struct store *s, enum query q, const char *format, ...
 		default:
 			b = va_arg(args, struct span);
 			/* An empty blob must not become NULL. */
-			sqlite3_bind_blob64(st, i, b.p ? (const void *)b.p : "", b.len, SQLITE_STATIC);
+			sqlite3_bind_blob64(st, i, b.p ? (const void *)b.p : "", b.len,
+					    SQLITE_STATIC);
 		}
 	}
 	va_end(args);
@@ -258,7 +273,8 @@ static int exec(struct store *s, const char *text)
 static int prepare(struct store *s)
 {
 	for (int i = 0; i < Q_MAX_; i++) {
-		int rc = sqlite3_prepare_v3(s->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT, &s->st[i], NULL);
+		int rc = sqlite3_prepare_v3(s->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT, &s->st[i],
+					    NULL);
 
 		if (rc != SQLITE_OK)
 			return error_of(rc);
@@ -292,8 +308,9 @@ static int create(struct store *s)
 		return -errno;
 	snprintf(version, sizeof(version), "PRAGMA user_version = %d", SCHEMA_VERSION);
 	chain_begin(&s->now.chain, id);
-	if ((err = exec(s, "BEGIN IMMEDIATE")) || (err = exec(s, schema)) || (err = exec(s, version)) ||
-	    (err = prepare(s)) || (err = meta_put(s, "chain", &s->now.chain, sizeof(s->now.chain))))
+	if ((err = exec(s, "BEGIN IMMEDIATE")) || (err = exec(s, schema)) ||
+	    (err = exec(s, version)) || (err = prepare(s)) ||
+	    (err = meta_put(s, "chain", &s->now.chain, sizeof(s->now.chain))))
 		return err;
 	return exec(s, "COMMIT");
 }
@@ -328,18 +345,20 @@ static int open_file(struct store **ret, const char *path)
 
 	if (!s)
 		return -ENOMEM;
-	err = error_of(sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL));
+	err = error_of(sqlite3_open_v2(
+	    path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL));
 	if (err)
 		return err;
-	/* The file may be hostile by now: no code of its schema runs, no page lies about its cells. Exclusive locking keeps
-	 * the log's index in memory instead of a shared file. */
+	/* The file may be hostile by now: no code of its schema runs, no page lies about its cells.
+	 * Exclusive locking keeps the log's index in memory instead of a shared file. */
 	sqlite3_db_config(s->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	sqlite3_db_config(s->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
 	sqlite3_db_config(s->db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
 	sqlite3_db_config(s->db, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);
 	sqlite3_limit(s->db, SQLITE_LIMIT_LENGTH, 1 << 20);
 	snprintf(setup, sizeof(setup),
-		 "PRAGMA locking_mode = EXCLUSIVE; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY;"
+		 "PRAGMA locking_mode = EXCLUSIVE; PRAGMA cell_size_check = ON; PRAGMA temp_store "
+		 "= MEMORY;"
 		 "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA mmap_size = 0;"
 		 "PRAGMA journal_size_limit = 4194304; PRAGMA max_page_count = %lld;",
 		 STORE_BYTES_MAX / 4096);
@@ -443,7 +462,8 @@ uint64_t store_outbox(const struct store *s)
 
 /* --- epochs */
 
-int store_epoch(struct store *s, struct span boot, uint64_t epoch, int64_t *ret_row, uint64_t *ret_committed)
+int store_epoch(struct store *s, struct span boot, uint64_t epoch, int64_t *ret_row,
+		uint64_t *ret_committed)
 {
 	sqlite3_stmt *st = bind(s, Q_EPOCH_GET, "bi", boot, (int64_t)epoch);
 	int found = next(st), err;
@@ -515,9 +535,11 @@ int store_alert_get(struct store *s, int64_t row, struct stored_alert *ret)
 	return one_alert(bind(s, Q_ALERT_GET, "i", row), ret);
 }
 
-int store_alert_by_key(struct store *s, const uint8_t key[MERGE_KEY_LEN], uint64_t since_ns, struct stored_alert *ret)
+int store_alert_by_key(struct store *s, const uint8_t key[MERGE_KEY_LEN], uint64_t since_ns,
+		       struct stored_alert *ret)
 {
-	return one_alert(bind(s, Q_ALERT_BY_KEY, "bi", span_of(key, MERGE_KEY_LEN), (int64_t)since_ns), ret);
+	return one_alert(
+	    bind(s, Q_ALERT_BY_KEY, "bi", span_of(key, MERGE_KEY_LEN), (int64_t)since_ns), ret);
 }
 
 int store_alert_by_id(struct store *s, const char *hex, struct stored_alert *ret)
@@ -539,7 +561,8 @@ int store_alert_by_id(struct store *s, const char *hex, struct stored_alert *ret
 int store_alert_put(struct store *s, struct stored_alert *a)
 {
 	const Earshot__Alert *b = a->alert;
-	size_t len = earshot__alert__get_packed_size(b), pending_len = earshot__body__get_packed_size(a->pending);
+	size_t len = earshot__alert__get_packed_size(b),
+	       pending_len = earshot__body__get_packed_size(a->pending);
 	auto_mem uint8_t *body = malloc(len + pending_len);
 	uint8_t hash[CHAIN_HASH_LEN], *pending = body + len;
 	sqlite3_stmt *st;
@@ -550,9 +573,10 @@ int store_alert_put(struct store *s, struct stored_alert *a)
 	earshot__alert__pack(b, body);
 	earshot__body__pack(a->pending, pending);
 	chain_hash(span_of(body, len), hash);
-	st = bind(s, Q_ALERT_PUT, "ibsiiiiiiibbb", a->row, span_of(b->id.data, b->id.len), b->kind, (int64_t)b->mode,
-		  (int64_t)b->severity, (int64_t)b->status, (int64_t)b->last_seen_ns, (int64_t)a->revision,
-		  (int64_t)a->revised_ns, (int64_t)a->dirty, span_of(pending, pending_len), span_of(body, len),
+	st = bind(s, Q_ALERT_PUT, "ibsiiiiiiibbb", a->row, span_of(b->id.data, b->id.len), b->kind,
+		  (int64_t)b->mode, (int64_t)b->severity, (int64_t)b->status,
+		  (int64_t)b->last_seen_ns, (int64_t)a->revision, (int64_t)a->revised_ns,
+		  (int64_t)a->dirty, span_of(pending, pending_len), span_of(body, len),
 		  span_of(hash, sizeof(hash)));
 	if (!a->row)
 		sqlite3_bind_null(st, 1);
@@ -578,15 +602,19 @@ int store_alert_key(struct store *s, const uint8_t key[MERGE_KEY_LEN], int64_t r
 	return run(bind(s, Q_ALERT_KEY, "bi", span_of(key, MERGE_KEY_LEN), row));
 }
 
-ssize_t store_alerts_dirty(struct store *s, uint64_t from_ns, uint64_t now_ns, int64_t *rows, size_t max)
+ssize_t store_alerts_dirty(struct store *s, uint64_t from_ns, uint64_t now_ns, int64_t *rows,
+			   size_t max)
 {
-	return rows_of(bind(s, Q_ALERTS_DIRTY, "iii", (int64_t)from_ns, (int64_t)now_ns, (int64_t)max), rows, max);
+	return rows_of(
+	    bind(s, Q_ALERTS_DIRTY, "iii", (int64_t)from_ns, (int64_t)now_ns, (int64_t)max), rows,
+	    max);
 }
 
 ssize_t store_alerts_find(struct store *s, const struct store_query *q, int64_t *rows, size_t max)
 {
-	return rows_of(bind(s, Q_ALERTS_FIND, "iiisi", (int64_t)q->since_ns, (int64_t)q->min_severity,
-			    (int64_t)(q->hunt ? MODE_HUNT : MODE_ALERT), q->kind, (int64_t)MIN((size_t)q->limit, max)),
+	return rows_of(bind(s, Q_ALERTS_FIND, "iiisi", (int64_t)q->since_ns,
+			    (int64_t)q->min_severity, (int64_t)(q->hunt ? MODE_HUNT : MODE_ALERT),
+			    q->kind, (int64_t)MIN((size_t)q->limit, max)),
 		       rows, max);
 }
 
@@ -607,9 +635,11 @@ int store_turn_add(struct store *s, int64_t epoch, uint64_t exchange, int64_t al
 	return run(bind(s, Q_TURN_ADD, "iii", epoch, (int64_t)exchange, alert));
 }
 
-ssize_t store_turn_alerts(struct store *s, int64_t epoch, uint64_t exchange, int64_t *rows, size_t max)
+ssize_t store_turn_alerts(struct store *s, int64_t epoch, uint64_t exchange, int64_t *rows,
+			  size_t max)
 {
-	return rows_of(bind(s, Q_TURN_ALERTS, "iii", epoch, (int64_t)exchange, (int64_t)max), rows, max);
+	return rows_of(bind(s, Q_TURN_ALERTS, "iii", epoch, (int64_t)exchange, (int64_t)max), rows,
+		       max);
 }
 
 int store_turn_end(struct store *s, int64_t epoch, uint64_t exchange)
@@ -630,12 +660,14 @@ int store_revise(struct store *s, struct span body, enum store_ship ship)
 	memcpy(previous, c->head, sizeof(previous));
 	chain_hash(body, body_hash);
 	chain_append(c, body_hash);
-	err = run(bind(s, Q_REVISION_ADD, "ibbbb", (int64_t)c->sequence, span_of(previous, sizeof(previous)),
-		       span_of(c->head, sizeof(c->head)), span_of(body_hash, sizeof(body_hash)), body));
+	err = run(bind(s, Q_REVISION_ADD, "ibbbb", (int64_t)c->sequence,
+		       span_of(previous, sizeof(previous)), span_of(c->head, sizeof(c->head)),
+		       span_of(body_hash, sizeof(body_hash)), body));
 	if (err || ship == STORE_SHIP_NOT)
 		return err;
 	s->now.n_outbox++;
-	return run(bind(s, Q_OUTBOX_ADD, "ii", (int64_t)c->sequence, (int64_t)(ship == STORE_SHIP_STUB)));
+	return run(
+	    bind(s, Q_OUTBOX_ADD, "ii", (int64_t)c->sequence, (int64_t)(ship == STORE_SHIP_STUB)));
 }
 
 static int copy_bytes(ProtobufCBinaryData *ret, struct span s)
@@ -682,7 +714,8 @@ ssize_t store_batch(struct store *s, Earshot__Batch *b, size_t max)
 		if (!r)
 			break;
 		size += earshot__revision__get_packed_size(r) + FRAME;
-		grown = size <= max ? realloc(b->revisions, (b->n_revisions + 1) * sizeof(*grown)) : NULL;
+		grown = size <= max ? realloc(b->revisions, (b->n_revisions + 1) * sizeof(*grown))
+				    : NULL;
 		if (!grown) {
 			earshot__revision__free_unpacked(r, NULL);
 			more = size <= max ? -ENOMEM : 0;
@@ -726,7 +759,8 @@ int store_prune(struct store *s)
 	int err = 0;
 
 	if (store_crowded(s)) {
-		err = run(bind(s, Q_PRUNE_ALERTS, "i", (int64_t)(s->now.n_alerts - STORE_ALERTS_MAX)));
+		err = run(
+		    bind(s, Q_PRUNE_ALERTS, "i", (int64_t)(s->now.n_alerts - STORE_ALERTS_MAX)));
 		if (!err)
 			s->now.n_alerts -= (uint64_t)sqlite3_changes64(s->db);
 		if (!err)
@@ -757,7 +791,8 @@ int store_verify(struct store *s, uint64_t last_n)
 			err = -ENOMEM;
 			break;
 		}
-		/* What is left of an older part of the chain (it waits in the outbox) stands alone. */
+		/* What is left of an older part of the chain (it waits in the outbox) stands alone.
+		 */
 		if (r->sequence != c.sequence + 1 || !c.sequence)
 			err = chain_join(&c, r);
 		if (!err)
