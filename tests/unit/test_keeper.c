@@ -447,6 +447,31 @@ static void test_bad_inspector(void **state)
 	AWAIT(w.kept == 1);
 }
 
+/* A file that is none: set aside in the cage, said so, and work goes on. */
+static void test_damaged_store(void **state)
+{
+	char command[160];
+	Earshot__CtlReply *r;
+
+	(void)state;
+	w.deaf = true;
+	FIND(1);
+	AWAIT(w.kept == 1);
+	assert_int_equal(stop(), 0);
+	snprintf(command, sizeof(command),
+		 "dd if=/dev/urandom of=%s/earshot.db bs=4096 count=3 conv=notrunc 2>/dev/null",
+		 w.dir);
+	assert_int_equal(system(command), 0);
+	start();
+	FIND(2);
+	AWAIT(w.kept == 2);
+	r = get_status();
+	assert_int_equal(r->status->alerts_open, 2);
+	earshot__ctl_reply__free_unpacked(r, NULL);
+	snprintf(command, sizeof(command), "test -e %s/earshot.db.corrupt-*Z", w.dir);
+	assert_int_equal(system(command), 0);
+}
+
 static void test_tail(void **state)
 {
 	Earshot__CtlRequest q = EARSHOT__CTL_REQUEST__INIT;
@@ -484,6 +509,7 @@ int main(void)
 		T(test_sensor_event),	     T(test_killed),
 		T(test_stop_finishes),	     T(test_orphan_finishes),
 		T(test_bad_inspector),	     T(test_tail),
+		T(test_damaged_store),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
