@@ -56,7 +56,7 @@ c_code() {
 	git ls-files 'user/*.c' 'tools/*.c' | xargs cppcheck --quiet --error-exitcode=1 --inline-suppr -j 2 \
 		--enable=warning,performance,portability --std=c11 --library=posix -D__GNUC__ -D_GNU_SOURCE -D__x86_64__ -D__linux__ \
 		'-DLIBBPF_OPTS(type,name,...)=struct type name = {}' \
-		-I. -Iuser -Ibuild/gen --suppress=missingInclude --suppress=missingIncludeSystem --suppress=normalCheckLevelMaxBranches \
+		-I. -Iuser --suppress=missingInclude --suppress=missingIncludeSystem --suppress=normalCheckLevelMaxBranches \
 		--suppress=uninitvar:user/text/view.c --suppress=memleak --suppress=resourceLeak --suppress=getpwnamCalled --suppress=getgrnamCalled --suppress=getpwuidCalled --suppress=readdirCalled
 }
 
