@@ -119,7 +119,7 @@ struct scope {
 
 static struct key key_of(const struct scope *s, const char *label, struct span value)
 {
-	struct key k;
+	struct key k = { 0 };
 
 	digest(k.b, label, span_of(s->caller, sizeof(s->caller)), value);
 	return k;

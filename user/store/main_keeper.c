@@ -499,7 +499,7 @@ static void warm_up(void)
 	chain_hash(SPAN_LIT(""), hash);
 	sqlite3_initialize();
 	sqlite3_randomness(sizeof(hash), hash);
-	strerror(EIO);
+	(void)strerror(EIO);
 }
 
 static int set_up(struct keeper *k)

@@ -564,12 +564,13 @@ int store_alert_put(struct store *s, struct stored_alert *a)
 	size_t len = earshot__alert__get_packed_size(b),
 	       pending_len = earshot__body__get_packed_size(a->pending);
 	auto_mem uint8_t *body = malloc(len + pending_len);
-	uint8_t hash[CHAIN_HASH_LEN], *pending = body + len;
+	uint8_t hash[CHAIN_HASH_LEN], *pending;
 	sqlite3_stmt *st;
 	int err;
 
 	if (!body)
 		return -ENOMEM;
+	pending = body + len;
 	earshot__alert__pack(b, body);
 	earshot__body__pack(a->pending, pending);
 	chain_hash(span_of(body, len), hash);
