@@ -24,9 +24,6 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 assert ssl.OPENSSL_VERSION
 
-ROLES = ("inspector", "keeper", "shipper")
-
-
 class Skip(Exception):
     pass
 

@@ -7,7 +7,7 @@ import socket
 import ssl
 import threading
 
-from harness import ROLES, Sensor, check, equal, main, wait_for
+from harness import Sensor, check, equal, main, wait_for
 from traffic import JAILBREAK, Call, Traffic, hostile
 from world import MODEL, Client, Pki, start_nginx
 
@@ -109,7 +109,7 @@ def unharmed(w, what, moved=()):
     sensor.settle()
     status = sensor.status()
     check(status["healthy"], f"{what}: not healthy: {status.get('problems')}")
-    equal({r: sensor.role(r)["pid"] for r in ROLES}, w.pids, f"{what}: pids of the roles")
+    equal({r["name"]: r["pid"] for r in status["roles"]}, w.pids, f"{what}: pids of the roles")
     after = sensor.counters()
     for name in moved:
         check(after(name) > w.before(name), f"{what}: {name} did not move from {w.before(name)}")
@@ -119,7 +119,7 @@ def unharmed(w, what, moved=()):
 def remember(w):
     _, _, sensor, _, raw = stage(w)
     w.before = sensor.counters()
-    w.pids = {r: sensor.role(r)["pid"] for r in ROLES}
+    w.pids = {r["name"]: r["pid"] for r in sensor.status()["roles"]}
     return sensor, raw
 
 
