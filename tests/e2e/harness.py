@@ -245,19 +245,19 @@ class Sensor:
     def alerts(self, hunt=False):
         return json.loads(self.cli("alerts", "-o", "json", "-n", "10000", *(["--hunt"] if hunt else [])).stdout)
 
-    def settle(self, seconds=15):
-        """Waits until every byte that passed was judged and every finding is stored, and nothing new came in between."""
+    def settle(self, seconds=15, still=0.6):
+        """Waits until nothing has been captured, judged or stored for a while. Counters are published four times a second."""
         names = ("capture.bytes", "flow.bytes", "detect.findings", "keep.findings", "keep.observations")
-        last = [None, 0]
+        last = [None, 0.0]
 
-        def still():
+        def at_rest():
             c = self.counters()
             now = [c(n) for n in names]
-            last[1] = last[1] + 1 if now == last[0] else 0
-            last[0] = now
-            return last[1] >= 6
+            if now != last[0]:
+                last[:] = [now, time.monotonic()]
+            return time.monotonic() - last[1] > still
 
-        wait_for(lambda: f"the sensor does not come to rest: {last}", still, seconds, 0.05)
+        wait_for(lambda: f"the sensor does not come to rest: {last}", at_rest, seconds, 0.05)
 
     def tail(self):
         return Tail(self)
