@@ -1,7 +1,6 @@
 /* user/detect/credential_check.c - what tells a credential from something that is shaped like one. */
 #include <ctype.h>
 #include <math.h>
-#include <strings.h>
 #include <zlib.h>
 
 #include "base/own.h"
@@ -17,16 +16,6 @@
 static struct span token_of(const struct candidate *c)
 {
 	return span_sub(c->text, c->where.begin, c->where.end - c->where.begin);
-}
-
-static bool contains(struct span s, const char *word)
-{
-	size_t len = strlen(word);
-
-	for (size_t i = 0; i + len <= s.len; i++)
-		if (!strncasecmp((const char *)s.p + i, word, len))
-			return true;
-	return false;
 }
 
 static struct span around(const struct candidate *c)
@@ -57,7 +46,7 @@ bool credential_placeholder(struct span s)
 	size_t steps = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
-		if (contains(s, words[i]))
+		if (ascii_contains(s, words[i]))
 			return true;
 	for (size_t i = 1; i < s.len; i++)
 		steps += s.p[i] == s.p[i - 1] || s.p[i] == s.p[i - 1] + 1;
@@ -133,10 +122,10 @@ float check_aws_secret(struct candidate *c)
 /* Keys of web pages are public by design and look the same. */
 float check_google_key(struct candidate *c)
 {
-	static const char *const web[] = { "firebase", "maps.google", "authDomain", "youtube" };
+	static const char *const web[] = { "firebase", "maps.google", "authdomain", "youtube" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(web); i++)
-		if (contains(around(c), web[i]))
+		if (ascii_contains(around(c), web[i]))
 			return CREDENTIAL_UNSURE;
 	return CREDENTIAL_LIKELY;
 }
@@ -190,7 +179,7 @@ float check_jwt(struct candidate *c)
 	const uint8_t *dot = memchr(t.p, '.', t.len);
 
 	for (size_t i = 0; i < ARRAY_SIZE(famous); i++)
-		if (contains(t, famous[i]))
+		if (ascii_contains(t, famous[i]))
 			return 0;
 	header = span_sub(t, 0, (size_t)(dot - t.p));
 	for (size_t i = 0; i < ARRAY_SIZE(alg); i++)

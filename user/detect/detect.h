@@ -81,7 +81,7 @@ void detect_locate(const struct detector_input *in, struct finding *f, unsigned 
 
 extern const struct detector *const detectors[]; /* NULL-terminated */
 
-#define DETECT_DATA_VERSION 3 /* changes with any pattern, table or threshold: cached facts of another version do not count */
+#define DETECT_DATA_VERSION 4 /* changes with any pattern, table or threshold: cached facts of another version do not count */
 
 struct detect_opts {
 	uint8_t key[MAC_KEY_LEN]; /* for fingerprints, the segment cache and prefixes */

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <strings.h>
 
 #include "base/own.h"
 #include "detect/detect.h"
@@ -47,16 +46,6 @@ static enum kind kind_of(const struct rule *r, enum trust trust)
 	return k ? k : trust == TRUST_RETRIEVED ? KIND_INJECTION_RULES : KIND_JAILBREAK_RULES;
 }
 
-static bool contains(struct span s, const char *word)
-{
-	size_t len = strlen(word);
-
-	for (size_t i = 0; i + len <= s.len; i++)
-		if (!strncasecmp((const char *)s.p + i, word, len))
-			return true;
-	return false;
-}
-
 /* Does a quotation begin at at? A string of JSON in a tool result is not one: there, everything is in quotes. */
 static bool opens_quote(struct span text, size_t at, enum trust trust)
 {
@@ -80,7 +69,7 @@ static bool mentioned(struct span text, struct range hit, enum trust trust)
 	struct span after = span_sub(text, hit.end, CLOSE_BYTES);
 
 	for (size_t i = 0; i < ARRAY_SIZE(cues); i++)
-		if (contains(span_sub(text, from, hit.begin - from), cues[i]))
+		if (ascii_contains(span_sub(text, from, hit.begin - from), cues[i]))
 			return true;
 	for (size_t at = near; at < hit.begin; at++)
 		if (opens_quote(text, at, trust) && memchr(after.p, text.p[at], after.len))

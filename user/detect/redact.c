@@ -117,7 +117,7 @@ static size_t named_value(struct span s, size_t *ret_at)
 	bool assigned = false;
 
 	for (size_t k = 0; k < ARRAY_SIZE(names) && !i; k++)
-		if (s.len > strlen(names[k]) && !strncasecmp((const char *)s.p, names[k], strlen(names[k])))
+		if ((s.p[0] | 0x20) == names[k][0] && s.len > strlen(names[k]) && !strncasecmp((const char *)s.p, names[k], strlen(names[k])))
 			i = strlen(names[k]);
 	if (!i)
 		return 0;

@@ -2,8 +2,10 @@
  * Owns a table of the basic plane, made once; what lies above it is looked up in utf8proc when it comes.
  */
 #include <assert.h>
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <strings.h>
 #include <utf8proc.h>
 
 #include "base/escape.h"
@@ -176,6 +178,17 @@ size_t ascii_len(struct span s)
 	while (i < s.len && s.p[i] < 0x80)
 		i++;
 	return i;
+}
+
+bool ascii_contains(struct span s, const char *word)
+{
+	size_t len = strlen(word);
+
+	for (size_t i = 0; i + len <= s.len; i++)
+		if ((s.p[i] == (uint8_t)word[0] || s.p[i] == (uint8_t)toupper(word[0])) &&
+		    !strncasecmp((const char *)s.p + i, word, len))
+			return true;
+	return false;
 }
 
 /* Writes what the character at [at, at + len) becomes. */

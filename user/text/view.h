@@ -74,3 +74,5 @@ int base64_view(struct span text, struct view *w); /* base64 and base64url that 
 
 /* Length of the leading ASCII part of s. */
 size_t ascii_len(struct span s);
+/* Does s hold the word, which is in small letters, in any case? */
+bool ascii_contains(struct span s, const char *word);
