@@ -48,6 +48,7 @@ struct inspector {
 	} ended[ENDED_MAX];
 	size_t n_ended;
 	uint64_t now_ns;
+	uint64_t base[CTR_MAX_]; /* what the inspectors before this one counted */
 	uint64_t bad_records;
 	uint64_t drops_told; /* of sendq_dropped() */
 	bool stop;
@@ -118,10 +119,11 @@ static struct pack_source source_of(struct inspector *in, const struct turn *t)
 	};
 }
 
+/* Sent at once: what the keeper's socket holds outlives this process. */
 static void queue(struct inspector *in, const uint8_t *msg, ssize_t len)
 {
-	if (len > 0)
-		sendq_add(in->sendq, span_of(msg, (size_t)len));
+	if (len > 0 && !sendq_add(in->sendq, span_of(msg, (size_t)len)) && in->keeper.fd >= 0)
+		sendq_flush(in->sendq, in->keeper.fd);
 }
 
 struct emit_ctx {
@@ -210,6 +212,7 @@ static void on_data(void *ctx, struct span record)
 	}
 	if (h->conn == in->role.start.skip_conn) {
 		/* The last inspector died on it. */
+		page_add(in->role.page, CTR_LOST_CRASH, h->len);
 		if (h->slot < in->role.start.max_conns)
 			__atomic_store_n(&in->slots[h->slot], EV_SLOT(h->conn, EV_MUTE), __ATOMIC_RELAXED);
 		return;
@@ -378,7 +381,7 @@ static void publish(struct inspector *in)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-		page_set(p, rows[i].counter, rows[i].value);
+		page_set(p, rows[i].counter, in->base[rows[i].counter] + rows[i].value);
 	__atomic_store_n(&p->undecided, flow_undecided(in->flow), __ATOMIC_RELAXED);
 	__atomic_store_n(&p->heartbeat_ns, in->now_ns, __ATOMIC_RELAXED);
 }
@@ -495,6 +498,8 @@ static int set_up(struct inspector *in)
 		err = flow_new(&in->flow, &flow_defaults, &reader_flow_ops, in->reader);
 	if (!err)
 		err = sendq_new(&in->sendq);
+	memcpy(in->base, r->page->counter, sizeof(in->base));
+	in->base[CTR_FLOW_OPEN] = 0; /* a gauge */
 	munmap((void *)patterns, (size_t)st.st_size);
 	explicit_bzero(&opts, sizeof(opts));
 	explicit_bzero(in->role.start.key, sizeof(in->role.start.key));
