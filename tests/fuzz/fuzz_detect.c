@@ -8,6 +8,9 @@
 #include "detect/detect.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+int LLVMFuzzerInitialize(int *argc, char ***argv);
+
+static struct detect *detect; /* compiling is slow: one for all inputs */
 
 struct seen {
 	size_t n, text_len;
@@ -27,36 +30,37 @@ static void look(void *ctx, const struct finding *f)
 	s->n++;
 }
 
-static struct detect *make(void)
+/* Called by the fuzzer before its clock for one input runs; by replay, not at all. */
+int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	struct detect_opts o;
-	struct detect *d = NULL;
 	uint8_t *db;
 	size_t len;
 	char why[256];
 
+	(void)argc;
+	(void)argv;
 	detect_default_opts(&o);
-	if (detect_compile(&db, &len, why, sizeof(why)) || detect_new(&d, &o, span_of(db, len)))
+	if (detect_compile(&db, &len, why, sizeof(why)) || detect_new(&detect, &o, span_of(db, len)))
 		abort();
 	free(db);
-	return d;
+	return 0;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-	static struct detect *d; /* compiling is slow: one for all inputs */
 	struct segment s = { .role = SEG_USER, .origin = ORIGIN_UNKNOWN };
 	struct turn t = { .segments = &s, .n_segments = 1 };
 	struct seen first = { 0 }, again = { 0 };
 
-	if (!d)
-		d = make();
+	if (!detect)
+		LLVMFuzzerInitialize(NULL, NULL);
 	if (!len)
 		return 0;
 	s.role = data[0] % SEG_MAX_;
 	s.text = (struct buf){ .p = (uint8_t *)data + 1, .len = len - 1 };
 	first.text_len = again.text_len = len - 1;
-	if (detect_turn(d, &t, DETECT_REQUEST, look, &first) || detect_turn(d, &t, DETECT_REQUEST, look, &again))
+	if (detect_turn(detect, &t, DETECT_REQUEST, look, &first) || detect_turn(detect, &t, DETECT_REQUEST, look, &again))
 		abort();
 	assert(first.n == again.n && first.digest == again.digest);
 	return 0;
