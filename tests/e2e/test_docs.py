@@ -98,6 +98,13 @@ def test_example(w):
     equal(done.returncode, 0, f"exit code of --check-config: {done.stderr}")
 
 
+def test_reference(w):
+    """docs/reference.md is what the tables print."""
+    done = subprocess.run([w.program("earshot-docs")], capture_output=True, text=True, timeout=10)
+    equal(done.returncode, 0, "exit code of earshot-docs")
+    check(done.stdout == (ROOT / "docs/reference.md").read_text(), "docs/reference.md is old: make docs")
+
+
 def test_pages_render(w):
     """Every page renders without a warning."""
     if not shutil.which("man"):

@@ -272,6 +272,8 @@ static void schedule(struct team *t, struct member *mb, enum role role)
 	}
 	mb->restart_ns = now + (NS_PER_SEC << MIN(mb->recent, 5u));
 	log_warn("%s keeps ending, next start in %u s", roles[role].name, 1u << MIN(mb->recent, 5u));
+	team_event(t, "sensor.crash-loop", mb->recent, 0, "the %s ended %u times, next start in %u s", roles[role].name,
+		   mb->recent, 1u << MIN(mb->recent, 5u));
 }
 
 static void on_death(void *ctx, uint32_t events)
