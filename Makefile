@@ -175,6 +175,7 @@ bench: ## capture and detection benchmarks, as ratios in one run
 
 fuzz: ## fuzz each parser for FUZZ_SECONDS (60) with libFuzzer
 	@tools/deps.sh build test
+	@tools/deps.sh fuzz
 	@tests/fuzz/run $(B)
 
 fmt: ## format C sources with clang-format

@@ -1,15 +1,17 @@
 #!/bin/sh
-# tools/deps.sh [build|test|bench|lint]... - install what is missing with apt; silent and quick when nothing is.
+# tools/deps.sh [build|test|bench|fuzz|lint]... - install what is missing with apt; silent and quick when nothing is.
 # Debian 12 takes libbpf and bpftool from bookworm-backports, on the mirror the host already uses.
 # shellcheck disable=SC2034 # the groups are read by name
 set -eu
 
 build="gcc make pkg-config clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev libssl-dev
 	libprotobuf-c-dev protobuf-c-compiler protobuf-compiler libvectorscan-dev libsqlite3-dev
-	libcurl4-openssl-dev libyaml-dev libutf8proc-dev libseccomp-dev libcap-ng-dev libcap-dev libxxhash-dev ca-certificates"
-test="libcmocka-dev libclang-rt-14-dev curl openssl nginx-light nodejs npm python3 python3-venv sqlite3 iproute2 iptables procps util-linux mount kmod
+	libcurl4-openssl-dev libyaml-dev libutf8proc-dev libseccomp-dev libcap-ng-dev libxxhash-dev ca-certificates"
+test="libcmocka-dev curl openssl nginx-light nodejs npm python3 python3-venv sqlite3 iproute2 iptables procps util-linux mount kmod
 	python3-yaml systemd"
 bench="wrk bpftrace python3"
+# The runtime of the clang that is there: install the build group first.
+fuzz="libclang-rt-$(clang -dumpversion 2>/dev/null | cut -d. -f1)-dev"
 lint="clang-format clang-tidy cppcheck shellcheck mandoc"
 
 have() {
@@ -25,7 +27,7 @@ have() {
 want=""
 for group in "${@:-build}"; do
 	eval "packages=\${$group-}"
-	[ -n "$packages" ] || { echo "deps.sh: unknown group '$group' (build, test, bench, lint)" >&2; exit 2; }
+	[ -n "$packages" ] || { echo "deps.sh: unknown group '$group' (build, test, bench, fuzz, lint)" >&2; exit 2; }
 	for p in $packages; do have "$p" || want="$want $p"; done
 done
 
@@ -51,6 +53,8 @@ fi
 
 pinned=""
 for p in $want; do
+	# Ubuntu 24.04 ships it with the tools of each kernel.
+	[ "$p" = bpftool ] && [ "${ID-}" = ubuntu ] && p="linux-tools-common linux-tools-$(uname -r)"
 	for r in $release; do
 		[ "${r%%/*}" = "$p" ] && { p=$r; [ "$p" = libbpf-dev/bookworm-backports ] && p="$p libbpf1/bookworm-backports"; break; }
 	done
