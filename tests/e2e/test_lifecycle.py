@@ -218,6 +218,7 @@ def test_overlay(w):
         done = subprocess.run(["curl", "-sS", "--cacert", pki.ca, "-H", "Authorization: Bearer x", server.url + "/v1/models"],
                               env=env, capture_output=True, timeout=20)
         check(done.returncode == 0 and b'"list"' in done.stdout, f"curl: {done.stderr.decode()}")
+        wait_for("the call is not counted", lambda: sensor.counters()("capture.bytes") > before("capture.bytes"), 10)
         sensor.settle()
         after = sensor.counters()
         return tuple(after(n) - before(n) for n in ("capture.calls", "capture.bytes", "capture.records"))
@@ -225,7 +226,6 @@ def test_overlay(w):
     # Counters are the host's: on a busy one somebody else's call may fall into a measurement, so it may be repeated. A call that
     # counts twice does so every time.
     plain = min(measure(None) for _ in range(3))
-    check(plain[1] > 0, "nothing captured")
     for m in mounts:
         tries = []
         while plain not in tries and len(tries) < 10:
