@@ -354,6 +354,20 @@ static int failed(const char *what, int err)
 	return EXIT_FAILED;
 }
 
+/* -1: go on; else the exit code. */
+static int check_rights(void)
+{
+	const char *missing = caps_missing();
+	char why[128];
+
+	if (!missing)
+		return -1;
+	if (geteuid() != 0)
+		return unsupported("earshotd must be started as root (it gives most of root up at once)");
+	snprintf(why, sizeof(why), "%s is missing; earshotd needs what `earshotd --print-caps` lists", missing);
+	return unsupported(why);
+}
+
 static int run(struct monitor *m, const struct options *o)
 {
 	const struct config *c = m->compiled.config;
@@ -368,18 +382,10 @@ static int run(struct monitor *m, const struct options *o)
 	struct prober_opts prober_opts = { .proc = on_proc, .ctx = m };
 	uid_t uid, keeper_uid;
 	gid_t gid, keeper_gid;
-	const char *missing;
 	char why[512] = "";
 	int err;
 
 	log_init("earshotd", c->log_level);
-	missing = caps_missing();
-	if (missing && geteuid() != 0)
-		return unsupported("earshotd must be started as root (it gives most of root up at once)");
-	if (missing) {
-		snprintf(why, sizeof(why), "%s is missing; earshotd needs what `earshotd --print-caps` lists", missing);
-		return unsupported(why);
-	}
 	setrlimit(RLIMIT_CORE, &no_core);
 	setrlimit(RLIMIT_NOFILE, &files);
 	prctl(PR_SET_DUMPABLE, 0);
@@ -486,7 +492,10 @@ int main(int argc, char **argv)
 		log_error("%s", why);
 		return EXIT_FAILED;
 	}
-	code = load_config(&m, &o);
+	/* Before the configuration: compiling its patterns takes seconds. */
+	code = o.check ? -1 : check_rights();
+	if (code < 0)
+		code = load_config(&m, &o);
 	if (code >= 0)
 		return code;
 	if (o.check)
