@@ -11,6 +11,7 @@
 
 #include "base/buf.h"
 #include "base/own.h"
+#include "capture/capture.h"
 #include "config/config.h"
 
 static void test_empty_is_defaults(void **state)
@@ -38,7 +39,7 @@ static void test_empty_is_defaults(void **state)
 static void test_every_key(void **state)
 {
 	static const char yaml[] = "state_dir: /s\nrun_dir: \"/r\"\nhost: gpu-7\nlog_level: debug\n"
-				   "capture:\n  ring_size: 1 MiB\n  max_connections: 100\n  max_call_size: 65536\n"
+				   "capture:\n  method: perf\n  ring_size: 1 MiB\n  max_connections: 100\n  max_call_size: 65536\n"
 				   "detect:\n  cache_size: 2MiB\n  kinds:\n    sensor.loss: hunt\n    sensor.restart: off\n"
 				   "evidence:\n  mode: none\n"
 				   "export:\n  - type: https\n    url: https://up.example/v1\n    ca: /ca\n    cert: /c\n    key: /k\n";
@@ -52,6 +53,7 @@ static void test_every_key(void **state)
 	assert_string_equal(c.run_dir, "/r");
 	assert_string_equal(c.host, "gpu-7");
 	assert_int_equal(c.log_level, LOG_LEVEL_DEBUG);
+	assert_int_equal(c.capture.method, 1 + CAPTURE_PERF);
 	assert_int_equal(c.capture.ring_bytes, 1 << 20);
 	assert_int_equal(c.capture.max_connections, 100);
 	assert_int_equal(c.capture.max_call_bytes, 65536);
@@ -64,6 +66,20 @@ static void test_every_key(void **state)
 	assert_string_equal(c.export[0].ca, "/ca");
 	assert_string_equal(c.export[0].cert, "/c");
 	assert_string_equal(c.export[0].key, "/k");
+}
+
+/* The names stand in config.c for itself, so that the compiler needs no libbpf. */
+static void test_methods(void **state)
+{
+	struct config c;
+	char yaml[64], errors[CONFIG_ERRORS_MAX];
+
+	(void)state;
+	for (int m = 0; m < CAPTURE_METHOD_MAX_; m++) {
+		snprintf(yaml, sizeof(yaml), "capture: {method: %s}\n", capture_method_names[m]);
+		assert_int_equal(config_parse(&c, span_str(yaml), "f", errors), 0);
+		assert_int_equal(c.capture.method, 1 + m);
+	}
 }
 
 static void test_mistakes(void **state)
@@ -138,6 +154,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_empty_is_defaults),
 		cmocka_unit_test(test_every_key),
+		cmocka_unit_test(test_methods),
 		cmocka_unit_test(test_mistakes),
 		cmocka_unit_test(test_bombs),
 	};

@@ -5,7 +5,9 @@
 #include "capture/link.h"
 
 #include <bpf/bpf.h>
+#include <cap-ng.h>
 #include <errno.h>
+#include <linux/capability.h>
 #include <linux/perf_event.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -93,6 +95,30 @@ static int sysfs_number(const char *path, const char *prefix)
 	return v >= 0 && v <= INT32_MAX && *end == '\n' ? (int)v : -EBADMSG;
 }
 
+/* Opening a perf uprobe takes CAP_SYS_ADMIN since the kernel's answer to CVE-2025-38466. Who holds it in reserve (permitted,
+ * not effective) wears it for that one call: true when it was put on and is to be taken off.
+ */
+static bool wear_admin(void)
+{
+	return !capng_get_caps_process() && capng_have_capability(CAPNG_PERMITTED, CAP_SYS_ADMIN) &&
+	       !capng_have_capability(CAPNG_EFFECTIVE, CAP_SYS_ADMIN) &&
+	       !capng_update(CAPNG_ADD, CAPNG_EFFECTIVE, CAP_SYS_ADMIN) && !capng_apply(CAPNG_SELECT_CAPS);
+}
+
+static int open_perf(struct perf_event_attr *a)
+{
+	bool worn = wear_admin();
+	/* Of every process: pid -1 needs a CPU, which uprobes do not heed. */
+	int fd = (int)syscall(SYS_perf_event_open, a, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
+	int err = fd < 0 ? -errno : 0;
+
+	if (worn && (capng_update(CAPNG_DROP, CAPNG_EFFECTIVE, CAP_SYS_ADMIN) || capng_apply(CAPNG_SELECT_CAPS)) && !err) {
+		close(fd);
+		return -EPERM;
+	}
+	return err ? err : fd;
+}
+
 static int add_perf(struct links *l, enum leg leg, int prog_fd, const char *path,
 		    const struct place *place)
 {
@@ -108,10 +134,9 @@ static int add_perf(struct links *l, enum leg leg, int prog_fd, const char *path
 	a.config = leg == LEG_RETURN ? UINT64_C(1) << bit : 0;
 	a.uprobe_path = (__u64)(uintptr_t)path;
 	a.probe_offset = place->offset;
-	/* Of every process: pid -1 needs a CPU, which uprobes do not heed. */
-	perf = (int)syscall(SYS_perf_event_open, &a, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
+	perf = open_perf(&a);
 	if (perf < 0)
-		return -errno;
+		return perf;
 	err = keep(l, perf);
 	if (err)
 		return err;

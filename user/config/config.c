@@ -266,10 +266,13 @@ static_assert(ARRAY_SIZE(log_levels) == LOG_LEVEL_MAX_ + 1, "log level without a
 static const char *const evidence_modes[] = { "redacted", "none", NULL };
 static_assert(ARRAY_SIZE(evidence_modes) == EVIDENCE_MAX_ + 1, "evidence mode without a name");
 
+static const char *const methods[] = { "auto", "uprobe.session", "uprobe_multi", "perf", NULL };
+
 #define FIELD(f) offsetof(struct config, f)
 #define STRING(f) offsetof(struct config, f), 0, sizeof(((struct config *)0)->f)
 
 static const struct key capture_keys[] = {
+	{ "method", set_enum, FIELD(capture.method), 0, 0, methods },
 	{ "ring_size", set_ring, FIELD(capture.ring_bytes), 256 << 10, 1 << 30, NULL },
 	{ "max_connections", set_u32, FIELD(capture.max_connections), 64, 1 << 20, NULL },
 	{ "max_call_size", set_u64, FIELD(capture.max_call_bytes), 16 << 10, 1 << 30, NULL },

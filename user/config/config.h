@@ -35,6 +35,7 @@ struct config {
 	char host[256]; /* "": the host's name */
 	enum log_level log_level;
 	struct {
+		int method; /* 0: the best that the kernel has; else 1 + enum capture_method */
 		uint64_t ring_bytes; /* data ring, a power of two */
 		uint32_t max_connections;
 		uint64_t max_call_bytes; /* of one SSL_read or SSL_write */

@@ -376,7 +376,7 @@ static int run(struct monitor *m, const struct options *o)
 		.ring_bytes = c->capture.ring_bytes,
 		.max_conns = c->capture.max_connections,
 		.max_call_bytes = c->capture.max_call_bytes,
-		.method = -1,
+		.method = c->capture.method - 1,
 	};
 	struct team_opts team_opts = { .who = on_who, .fresh = on_fresh, .ctx = m };
 	struct prober_opts prober_opts = { .proc = on_proc, .ctx = m };
