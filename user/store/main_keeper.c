@@ -404,8 +404,6 @@ static void find_problems(const struct keeper *k, struct problems *p)
 {
 	uint64_t t = mono_ns();
 
-	if (!k->roles.role[ROLE_MONITOR].started_ns)
-		problem(p, "starting: the monitor has not told who runs");
 	for (int i = 0; i < ROLE_MAX_; i++) {
 		uint64_t beat =
 		    k->pages ? __atomic_load_n(&k->pages[i].heartbeat_ns, __ATOMIC_RELAXED) : 0;
