@@ -180,7 +180,7 @@ fuzz: ## fuzz each parser for FUZZ_SECONDS (60) with libFuzzer
 
 fmt: ## format C sources with clang-format
 	@tools/deps.sh lint
-	clang-format -i $(wildcard bpf/*.[ch] user/*/*.[ch] tests/*/*.[ch] tools/*/*.[ch])
+	$(Q)clang-format -i $(wildcard bpf/*.[ch] user/*/*.[ch] tests/*/*.[ch] tools/*/*.[ch])
 
 lint: ## cppcheck, shellcheck, include directions, man pages
 	@tools/deps.sh build lint

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0) */
-/* bpf/event.h - the only contract between kernel and user space. Fixed widths, explicit padding, both sides include it.
- * Two rings per inspector: data (EV_DATA) and control (the rest), so that payload overload cannot drop an open or a close.
- * Memory-mapped arrays beside them: conns (written by BPF, read-only to user space) and slots (policy, written by the inspector).
- * A connection's open is submitted before its first data. So a consumer that takes the data ring's ring_mark() first, then
- * empties the control ring, then consumes data up to the mark never meets data before its open (unless EV_LOSS_CONTROL
- * counted it: then conns has it). A close may come before the last data: its pos[] tells.
+/* bpf/event.h - the only contract between kernel and user space. Fixed widths, explicit padding,
+ * both sides include it. Two rings per inspector: data (EV_DATA) and control (the rest), so that
+ * payload overload cannot drop an open or a close. Memory-mapped arrays beside them: conns (written
+ * by BPF, read-only to user space) and slots (policy, written by the inspector). A connection's
+ * open is submitted before its first data. So a consumer that takes the data ring's ring_mark()
+ * first, then empties the control ring, then consumes data up to the mark never meets data before
+ * its open (unless EV_LOSS_CONTROL counted it: then conns has it). A close may come before the last
+ * data: its pos[] tells.
  */
 #pragma once
 
@@ -12,7 +14,8 @@
 #include <linux/types.h>
 #endif
 
-/* A process, and one program that it executed: a reused pid has another start, and after execve(2) no SSL* is what it was. */
+/* A process, and one program that it executed: a reused pid has another start, and after execve(2)
+ * no SSL* is what it was. */
 struct ev_proc {
 	__u64 start_ns; /* start_boottime of the thread group leader */
 	__u32 tgid;
@@ -21,17 +24,20 @@ struct ev_proc {
 
 enum ev_kind {
 	EV_DATA = 1, /* struct ev_hdr, then len bytes of plaintext */
-	EV_OPEN, /* struct ev_conn: a connection seen for the first time */
-	EV_SOCK, /* struct ev_conn: its socket became known or changed */
-	EV_CLOSE, /* struct ev_conn: SSL_free, SSL_clear or a reused pointer; pos[] are the final positions */
-	EV_EXIT, /* struct ev_exit: a process that had connections executed another program, or its last thread is gone */
+	EV_OPEN,     /* struct ev_conn: a connection seen for the first time */
+	EV_SOCK,     /* struct ev_conn: its socket became known or changed */
+	EV_CLOSE,    /* struct ev_conn: SSL_free, SSL_clear or a reused pointer; pos[] are the final
+			positions */
+	EV_EXIT, /* struct ev_exit: a process that had connections executed another program, or its
+		    last thread is gone */
 	EV_KIND_MAX_,
 };
 
 enum ev_dir { EV_READ, EV_WRITE, EV_DIR_MAX_ };
 
-/* ev_hdr.flags: the direction, and in the upper byte the turn: how often the direction changed so far, modulo 256. */
-#define EV_F_WRITE 1 /* direction is EV_WRITE */
+/* ev_hdr.flags: the direction, and in the upper byte the turn: how often the direction changed so
+ * far, modulo 256. */
+#define EV_F_WRITE     1 /* direction is EV_WRITE */
 #define EV_TURN(flags) ((flags) >> 8 & 0xff)
 
 struct ev_hdr {
@@ -39,30 +45,32 @@ struct ev_hdr {
 	__u16 flags;
 	__u32 len; /* bytes that follow this header and are valid (a record's room may be larger) */
 	__u64 ts_ns; /* CLOCK_MONOTONIC; never used for order */
-	__u64 conn; /* unique while the sensor runs, never reused, never 0 */
-	__u64 pos; /* byte position in this direction's stream of the first byte */
-	__u32 slot; /* index into conns and slots */
+	__u64 conn;  /* unique while the sensor runs, never reused, never 0 */
+	__u64 pos;   /* byte position in this direction's stream of the first byte */
+	__u32 slot;  /* index into conns and slots */
 	__u32 tgid;
 };
 _Static_assert(sizeof(struct ev_hdr) == 40, "wire layout");
 
-/* Why bytes or events were not captured. One per-CPU counter of events and one of bytes for each. */
+/* Why bytes or events were not captured. One per-CPU counter of events and one of bytes for each.
+ */
 enum ev_loss {
-	EV_LOSS_RING, /* data ring full */
-	EV_LOSS_FAULT, /* the buffer could not be read */
-	EV_LOSS_CALL, /* beyond the limit for one call */
-	EV_LOSS_MUTED, /* policy of the connection */
-	EV_LOSS_CONNS, /* connection table full */
-	EV_LOSS_CONTROL, /* control ring full: an open, socket or close event */
-	EV_LOSS_NESTED, /* calls not followed: too many in flight on one thread, or task storage refused. Bytes are unknown, so
-		       * the connection is closed, and its next bytes open a new one */
+	EV_LOSS_RING,	  /* data ring full */
+	EV_LOSS_FAULT,	  /* the buffer could not be read */
+	EV_LOSS_CALL,	  /* beyond the limit for one call */
+	EV_LOSS_MUTED,	  /* policy of the connection */
+	EV_LOSS_CONNS,	  /* connection table full */
+	EV_LOSS_CONTROL,  /* control ring full: an open, socket or close event */
+	EV_LOSS_NESTED,	  /* calls not followed: too many in flight on one thread, or task storage
+			   * refused. Bytes are unknown, so   the connection is closed, and its next
+			   * bytes open a new one */
 	EV_LOSS_SENDFILE, /* SSL_sendfile: no plaintext in user memory */
 	EV_LOSS_MAX_,
 };
 
 struct ev_stats {
-	__u64 calls; /* successful reads and writes seen */
-	__u64 bytes; /* bytes they carried */
+	__u64 calls;   /* successful reads and writes seen */
+	__u64 bytes;   /* bytes they carried */
 	__u64 records; /* data records submitted */
 	__u64 opened;
 	__u64 closed;
@@ -71,7 +79,8 @@ struct ev_stats {
 };
 
 struct ev_sock {
-	__u16 family; /* AF_INET, AF_INET6 (never a mapped IPv4 address); 0: unknown, and the rest is 0 */
+	__u16 family; /* AF_INET, AF_INET6 (never a mapped IPv4 address); 0: unknown, and the rest
+			 is 0 */
 	__u16 local_port, remote_port; /* host order */
 	__u16 pad;
 	__u8 local[16], remote[16]; /* network order; IPv4 in the first 4 */
@@ -82,18 +91,18 @@ struct ev_sock {
  */
 struct ev_conn {
 	__u64 id;
-	__u64 ssl; /* the SSL* of the process */
+	__u64 ssl;	/* the SSL* of the process */
 	__u64 start_ns; /* start_boottime of the thread group leader: with tgid, the process */
-	__u64 cgroup; /* bpf_get_current_cgroup_id() */
-	__u64 pos[EV_DIR_MAX_]; /* bytes that passed so far */
+	__u64 cgroup;	/* bpf_get_current_cgroup_id() */
+	__u64 pos[EV_DIR_MAX_];	 /* bytes that passed so far */
 	__u64 lost[EV_DIR_MAX_]; /* of which not captured */
 	__u32 tgid, ppid;
 	__u32 uid, slot;
 	struct ev_sock sock;
 	__u8 comm[16]; /* of the thread group leader */
-	__u32 turn; /* how often the direction changed */
-	__u8 dir; /* enum ev_dir of the latest bytes */
-	__u8 votes; /* how firmly sock is believed */
+	__u32 turn;    /* how often the direction changed */
+	__u8 dir;      /* enum ev_dir of the latest bytes */
+	__u8 votes;    /* how firmly sock is believed */
 	__u16 pad;
 	__u32 exec; /* of struct ev_proc */
 	__u32 pad2;
@@ -110,33 +119,39 @@ struct ev_exit {
 	__u64 start_ns;
 };
 
-/* slots: one word per connection, written by the inspector, read by BPF. The upper 32 bits are the low 32 bits of the
- * connection's id: BPF ignores a word meant for an earlier user of the slot. Muted bytes still advance positions.
+/* slots: one word per connection, written by the inspector, read by BPF. The upper 32 bits are the
+ * low 32 bits of the connection's id: BPF ignores a word meant for an earlier user of the slot.
+ * Muted bytes still advance positions.
  */
 enum ev_policy {
 	EV_WATCH,
 	EV_MUTE_TURN, /* skip until the direction turns */
-	EV_MUTE, /* skip */
+	EV_MUTE,      /* skip */
 };
 #define EV_SLOT(conn_id, policy) ((__u64)(__u32)(conn_id) << 32 | (policy))
-/* Mutes the turn that the record with these flags belongs to: without effect when the direction turned meanwhile. */
+/* Mutes the turn that the record with these flags belongs to: without effect when the direction
+ * turned meanwhile. */
 #define EV_SLOT_TURN(conn_id, flags) EV_SLOT(conn_id, EV_TURN(flags) << 8 | EV_MUTE_TURN)
 
 /* One element, mapped read-write by both sides: how a sleeping consumer is woken. */
 struct ev_wake {
-	__u32 asleep; /* set by the inspector before it epolls, cleared by the record that wakes it */
+	__u32
+	    asleep; /* set by the inspector before it epolls, cleared by the record that wakes it */
 	__u32 pad;
 };
 
-/* What a probe site's arguments and result mean: the attach cookie of each site (bpf_get_attach_cookie). */
+/* What a probe site's arguments and result mean: the attach cookie of each site
+ * (bpf_get_attach_cookie). */
 enum ev_site {
 	EV_SITE_READ = 1, /* int f(SSL *, void *, int): bytes, or <= 0 */
 	EV_SITE_WRITE,
-	EV_SITE_READ_EX, /* int f(SSL *, void *, size_t, size_t *done): 1, or <= 0; also ssl_read_internal */
-	EV_SITE_WRITE_EX, /* also ssl_write_internal before OpenSSL 3.3 */
-	EV_SITE_WRITE_EX2, /* int f(SSL *, const void *, size_t, uint64_t flags, size_t *done): also the internal of 3.3+ */
-	EV_SITE_FREE, /* void f(SSL *): the connection ends */
-	EV_SITE_CLEAR, /* int f(SSL *): the object is reused */
-	EV_SITE_SENDFILE, /* SSL_sendfile(SSL *, fd, offset, size, flags): bytes */
+	EV_SITE_READ_EX,   /* int f(SSL *, void *, size_t, size_t *done): 1, or <= 0; also
+			      ssl_read_internal */
+	EV_SITE_WRITE_EX,  /* also ssl_write_internal before OpenSSL 3.3 */
+	EV_SITE_WRITE_EX2, /* int f(SSL *, const void *, size_t, uint64_t flags, size_t *done): also
+			      the internal of 3.3+ */
+	EV_SITE_FREE,	   /* void f(SSL *): the connection ends */
+	EV_SITE_CLEAR,	   /* int f(SSL *): the object is reused */
+	EV_SITE_SENDFILE,  /* SSL_sendfile(SSL *, fd, offset, size, flags): bytes */
 	EV_SITE_MAX_,
 };

@@ -1,5 +1,5 @@
-/* tests/fuzz/fuzz_detect.c - any text in any role: every finding points into it, is whole, and comes out of the cache as it went in.
- * The first byte of the input is the role, the rest the text.
+/* tests/fuzz/fuzz_detect.c - any text in any role: every finding points into it, is whole, and
+ * comes out of the cache as it went in. The first byte of the input is the role, the rest the text.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -41,7 +41,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	(void)argc;
 	(void)argv;
 	detect_default_opts(&o);
-	if (detect_compile(&db, &len, why, sizeof(why)) || detect_new(&detect, &o, span_of(db, len)))
+	if (detect_compile(&db, &len, why, sizeof(why)) ||
+	    detect_new(&detect, &o, span_of(db, len)))
 		abort();
 	free(db);
 	return 0;
@@ -60,7 +61,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	s.role = data[0] % SEG_MAX_;
 	s.text = (struct buf){ .p = (uint8_t *)data + 1, .len = len - 1 };
 	first.text_len = again.text_len = len - 1;
-	if (detect_turn(detect, &t, DETECT_REQUEST, look, &first) || detect_turn(detect, &t, DETECT_REQUEST, look, &again))
+	if (detect_turn(detect, &t, DETECT_REQUEST, look, &first) ||
+	    detect_turn(detect, &t, DETECT_REQUEST, look, &again))
 		abort();
 	assert(first.n == again.n && first.digest == again.digest);
 	return 0;

@@ -16,13 +16,15 @@
 
 static void test_empty_is_defaults(void **state)
 {
-	static const char *const documents[] = { "", "\n# nothing\n", "---\n", "capture:\ndetect:\n", "{}" };
+	static const char *const documents[] = { "", "\n# nothing\n", "---\n",
+						 "capture:\ndetect:\n", "{}" };
 	struct config want, got;
 	char errors[CONFIG_ERRORS_MAX];
 
 	(void)state;
 	config_defaults(&want);
-	assert_int_equal(config_parse(&got, (struct span){ NULL, 0 }, "f", errors), 0); /* no file */
+	assert_int_equal(config_parse(&got, (struct span){ NULL, 0 }, "f", errors),
+			 0); /* no file */
 	for (size_t i = 0; i < ARRAY_SIZE(documents); i++) {
 		memset(&got, 0xa5, sizeof(got));
 		if (config_parse(&got, span_str(documents[i]), "f", errors))
@@ -39,10 +41,13 @@ static void test_empty_is_defaults(void **state)
 static void test_every_key(void **state)
 {
 	static const char yaml[] = "state_dir: /s\nrun_dir: \"/r\"\nhost: gpu-7\nlog_level: debug\n"
-				   "capture:\n  method: perf\n  ring_size: 1 MiB\n  max_connections: 100\n  max_call_size: 65536\n"
-				   "detect:\n  cache_size: 2MiB\n  kinds:\n    sensor.loss: hunt\n    sensor.restart: off\n"
+				   "capture:\n  method: perf\n  ring_size: 1 MiB\n  "
+				   "max_connections: 100\n  max_call_size: 65536\n"
+				   "detect:\n  cache_size: 2MiB\n  kinds:\n    sensor.loss: hunt\n "
+				   "   sensor.restart: off\n"
 				   "evidence:\n  mode: none\n"
-				   "export:\n  - type: https\n    url: https://up.example/v1\n    ca: /ca\n    cert: /c\n    key: /k\n";
+				   "export:\n  - type: https\n    url: https://up.example/v1\n    "
+				   "ca: /ca\n    cert: /c\n    key: /k\n";
 	struct config c;
 	char errors[CONFIG_ERRORS_MAX];
 
@@ -95,19 +100,27 @@ static void test_mistakes(void **state)
 		{ "capture:\n  ring_size: 3 MiB\n", "f:2:14: ring_size: not a power of two\n" },
 		{ "capture:\n  ring_size: many\n", "f:2:14: ring_size: 'many' is not a number\n" },
 		{ "capture:\n  ring_size: -1\n", "f:2:14: ring_size: '-1' is not a number\n" },
-		{ "capture:\n  ring_size: 1 MB\n", "f:2:14: ring_size: '1 MB' has an unknown unit (KiB, MiB, GiB)\n" },
-		{ "capture:\n  max_connections: 1\n", "f:2:20: max_connections: 1 is out of range, 64 to 1048576\n" },
-		{ "capture:\n  ring_size: 99999999999999999999\n", "f:2:14: ring_size: '99999999999999999999' is not a number\n" },
-		{ "log_level: loud\n", "f:1:12: log_level: 'loud' is none of: error, warning, info, debug\n" },
-		{ "detect:\n  kinds:\n    no.such: hunt\n", "f:3:5: kinds: 'no.such' is no kind of alert\n" },
-		{ "detect:\n  kinds:\n    sensor.loss: loud\n", "f:3:18: sensor.loss: 'loud' is none of: alert, hunt, off\n" },
+		{ "capture:\n  ring_size: 1 MB\n",
+		  "f:2:14: ring_size: '1 MB' has an unknown unit (KiB, MiB, GiB)\n" },
+		{ "capture:\n  max_connections: 1\n",
+		  "f:2:20: max_connections: 1 is out of range, 64 to 1048576\n" },
+		{ "capture:\n  ring_size: 99999999999999999999\n",
+		  "f:2:14: ring_size: '99999999999999999999' is not a number\n" },
+		{ "log_level: loud\n",
+		  "f:1:12: log_level: 'loud' is none of: error, warning, info, debug\n" },
+		{ "detect:\n  kinds:\n    no.such: hunt\n",
+		  "f:3:5: kinds: 'no.such' is no kind of alert\n" },
+		{ "detect:\n  kinds:\n    sensor.loss: loud\n",
+		  "f:3:18: sensor.loss: 'loud' is none of: alert, hunt, off\n" },
 		{ "run_dir: /a\nrun_dir: /b\n", "f:2:1: 'run_dir' is given twice\n" },
 		{ "export: {}\n", "f:1:9: export: expected a list, found a mapping\n" },
 		{ "export:\n  - url: https://x\n", "f:2:5: export: type is missing\n" },
 		{ "export:\n  - type: https\n", "f:2:5: export: url is missing\n" },
 		{ "export:\n  - type: https\n    url: http://x\n",
-		  "f:3:10: url: 'http://x' does not begin with https://\nf:2:5: export: url is missing\n" },
-		{ "export:\n  - type: https\n    url: https://x\n    cert: /c\n", "f:2:5: export: cert and key go together\n" },
+		  "f:3:10: url: 'http://x' does not begin with https://\nf:2:5: export: url is "
+		  "missing\n" },
+		{ "export:\n  - type: https\n    url: https://x\n    cert: /c\n",
+		  "f:2:5: export: cert and key go together\n" },
 		{ "a: b\n---\nc: d\n", "f:1:1: unknown key 'a'\nf:3:1: a second document\n" },
 		{ "a: [\n", "f:2:1: did not find expected node content\n" },
 		{ "- a\n", "f:1:1: the document: expected a mapping, found a list\n" },
@@ -129,8 +142,9 @@ static void test_mistakes(void **state)
 /* Nested aliases and anchors that hold themselves end soon. */
 static void test_bombs(void **state)
 {
-	static const char bomb[] = "a: &a [x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b]\n"
-				   "d: &d [*c,*c,*c,*c,*c,*c]\ncapture: &e {ring_size: *d}\n";
+	static const char bomb[] =
+	    "a: &a [x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b]\n"
+	    "d: &d [*c,*c,*c,*c,*c,*c]\ncapture: &e {ring_size: *d}\n";
 	static const char loop[] = "capture: &c\n  ring_size: *c\n";
 	struct config c;
 	char errors[CONFIG_ERRORS_MAX];

@@ -18,14 +18,22 @@ static void shapes(void **state)
 		const char *shape, *text;
 		size_t len;
 	} rows[] = {
-		{ "abc", "abcd", 3 },		     { "abc", "abd", 0 },
-		{ "a{2,4}", "aaaaaa", 4 },	     { "a{2,4}", "ab", 0 },
-		{ "[a-c]{2}x", "abx", 3 },	     { "[a-c]{1,5}c", "abccb", 4 },
-		{ "[A-Za-z_-]{3}", "a-_!", 3 },	     { "a\\.b", "a.b", 3 },
-		{ "a\\.b", "axb", 0 },		     { "a(?:b|cd)e", "acde", 4 },
-		{ "a(?:b|cd)e", "abe", 3 },	     { "a(?:b|cd)e", "ae", 0 },
-		{ "a(?:b|cd)?e", "ae", 2 },	     { "(?:ab|a)c", "ac", 2 },
-		{ "(?:a|ab)(?:c|bcd)d", "abcdd", 5 }, { "x?y", "y", 1 },
+		{ "abc", "abcd", 3 },
+		{ "abc", "abd", 0 },
+		{ "a{2,4}", "aaaaaa", 4 },
+		{ "a{2,4}", "ab", 0 },
+		{ "[a-c]{2}x", "abx", 3 },
+		{ "[a-c]{1,5}c", "abccb", 4 },
+		{ "[A-Za-z_-]{3}", "a-_!", 3 },
+		{ "a\\.b", "a.b", 3 },
+		{ "a\\.b", "axb", 0 },
+		{ "a(?:b|cd)e", "acde", 4 },
+		{ "a(?:b|cd)e", "abe", 3 },
+		{ "a(?:b|cd)e", "ae", 0 },
+		{ "a(?:b|cd)?e", "ae", 2 },
+		{ "(?:ab|a)c", "ac", 2 },
+		{ "(?:a|ab)(?:c|bcd)d", "abcdd", 5 },
+		{ "x?y", "y", 1 },
 		{ "[0-9]{2}-(?:[0-9]{3}-)?[a-z]{2}", "12-345-xy", 9 },
 		{ "[0-9]{2}-(?:[0-9]{3}-)?[a-z]{2}", "12-xy", 5 },
 		{ "[0-9]{2}-(?:[0-9]{3}-)?[a-z]{2}", "12-34-xy", 0 },
@@ -51,7 +59,8 @@ static void work_is_capped(void **state)
 
 	(void)state;
 	memset(text, 'a', n);
-	assert_int_equal(token_match("[a]{1,900}[a]{1,900}[a]{1,900}[a]{1,900}b", span_of(text, n)), 0);
+	assert_int_equal(token_match("[a]{1,900}[a]{1,900}[a]{1,900}[a]{1,900}b", span_of(text, n)),
+			 0);
 	free(text);
 }
 
@@ -76,7 +85,8 @@ static void made_tokens_pass(void **state)
 			if (row->check)
 				assert_true(row->check(&c) > 0);
 			assert_int_equal(c.where.end, len);
-			assert_false(credential_placeholder(span_sub(c.text, token_literal(row->shape), 200)));
+			assert_false(credential_placeholder(
+			    span_sub(c.text, token_literal(row->shape), 200)));
 		}
 }
 
@@ -110,9 +120,15 @@ static void checksums(void **state)
 
 static void placeholders(void **state)
 {
-	static const char *const fake[] = { "xxxxxxxxxxxxxxxxxxxxxxxxxxxx", "YOUR_API_KEY_GOES_HERE",	  "abcdefghijklmnopqrstuvwxyz",
-					    "0123456789012345678901234567", "IOSFODNN7EXAMPLE",		  "aaaaaaaabbbbbbbbccccccccdddd",
-					    "................................", "********************", "REDACTED0987654321abc" };
+	static const char *const fake[] = { "xxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+					    "YOUR_API_KEY_GOES_HERE",
+					    "abcdefghijklmnopqrstuvwxyz",
+					    "0123456789012345678901234567",
+					    "IOSFODNN7EXAMPLE",
+					    "aaaaaaaabbbbbbbbccccccccdddd",
+					    "................................",
+					    "********************",
+					    "REDACTED0987654321abc" };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(fake); i++)
@@ -127,7 +143,8 @@ static void rows_are_whole(void **state)
 	for (size_t i = 0; i < n_credentials; i++) {
 		const struct credential *r = &credentials[i];
 
-		assert_true(*r->type && strlen(r->type) < 48 && *r->name && *r->anchor && *r->shape);
+		assert_true(*r->type && strlen(r->type) < 48 && *r->name && *r->anchor &&
+			    *r->shape);
 		/* An anchor that begins the token must be what the shape begins with. */
 		if (!r->keyed && !r->reach)
 			assert_true(token_literal(r->shape) >= strlen(r->anchor) &&
@@ -138,8 +155,9 @@ static void rows_are_whole(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(rows_are_whole), cmocka_unit_test(shapes),    cmocka_unit_test(work_is_capped),
-		cmocka_unit_test(made_tokens_pass), cmocka_unit_test(checksums), cmocka_unit_test(placeholders),
+		cmocka_unit_test(rows_are_whole), cmocka_unit_test(shapes),
+		cmocka_unit_test(work_is_capped), cmocka_unit_test(made_tokens_pass),
+		cmocka_unit_test(checksums),	  cmocka_unit_test(placeholders),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

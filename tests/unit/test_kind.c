@@ -11,8 +11,9 @@
 
 #include "base/own.h"
 
-static const char *const families[] = { "jailbreak", "injection", "recon", "credential", "data",  "url",
-					"access",    "wallet",	  "tool",  "poison",	 "model", "canary",
+static const char *const families[] = { "jailbreak", "injection", "recon",   "credential",
+					"data",	     "url",	  "access",  "wallet",
+					"tool",	     "poison",	  "model",   "canary",
 					"taint",     "filter",	  "posture", "sensor" };
 
 static bool known_family(const char *name)
@@ -56,8 +57,10 @@ static void rows_are_whole(void **state)
 		assert_int_equal(kind_find(r->name), k); /* unique, too */
 		assert_true(r->mode < MODE_MAX_);
 		assert_true(strlen(r->title) > 10 && r->title[strlen(r->title) - 1] != '.');
-		assert_true(strlen(r->description) > 40 && r->description[strlen(r->description) - 1] == '.');
-		assert_true(strlen(r->remediation) > 40 && r->remediation[strlen(r->remediation) - 1] == '.');
+		assert_true(strlen(r->description) > 40 &&
+			    r->description[strlen(r->description) - 1] == '.');
+		assert_true(strlen(r->remediation) > 40 &&
+			    r->remediation[strlen(r->remediation) - 1] == '.');
 		for (enum outcome o = 0; o < OUTCOME_MAX_; o++) {
 			assert_true(r->severity[o] < SEVERITY_MAX_);
 			/* What was stopped is never worse than what was not. */

@@ -58,12 +58,15 @@ static void test_stream(void **state)
 		  "\"f\",\"arguments\":\"\"},\"output_index\":1,"
 		  "\"type\":\"response.output_item.added\"") DELTA("0", "a")
 		EVENT("\"delta\":\"{1\",\"output_index\":1,\"type\":\"response.function_call_"
-		      "arguments.delta\"") DELTA("0", "b")
-		    EVENT("\"delta\":\"}\",\"output_index\":1,\"type\":\"response.function_call_"
-			  "arguments.delta\"") EVENT(
-			"\"type\":\"response.output_text.done\",\"output_index\":0,\"text\":\"ab\"")
-			EVENT("\"type\":\"response.output_item.done\",\"output_index\":0,"
-			      "\"item\":" MESSAGE("ab")) EVENT(
+		      "arguments.delta\"") DELTA("0",
+						 "b") EVENT("\"delta\":\"}\",\"output_index\":1,"
+							    "\"type\":\"response.function_call_"
+							    "arguments.delta\"")
+		    EVENT(
+			"\"type\":\"response.output_text.done\",\"output_index\":0,\"text\":"
+			"\"ab\"") EVENT("\"type\":\"response.output_item.done\",\"output_index\":0,"
+					"\"item\":" MESSAGE("ab"))
+			EVENT(
 			    "\"type\":\"response.completed\",\"response\":{\"id\":\"r1\",\"model\":"
 			    "\"m1\",\"status\":\"completed\",\"output\":[" MESSAGE(
 				"ab") ",{\"type\":\"function_call\",\"call_id\":\"c1\",\"name\":"

@@ -31,7 +31,8 @@ static void view_end(struct view *w)
 static int setup(void **state)
 {
 	auto_mem char **text = calloc(n_rules, sizeof(*text));
-	auto_mem unsigned *flags = calloc(n_rules, sizeof(*flags)), *ids = calloc(n_rules, sizeof(*ids));
+	auto_mem unsigned *flags = calloc(n_rules, sizeof(*flags)),
+			  *ids = calloc(n_rules, sizeof(*ids));
 	hs_compile_error_t *error;
 	hs_error_t err;
 
@@ -46,9 +47,11 @@ static int setup(void **state)
 		flags[i] = HS_FLAG_CASELESS | HS_FLAG_DOTALL;
 		ids[i] = i;
 	}
-	err = hs_compile_multi((const char *const *)text, flags, ids, (unsigned)n_rules, HS_MODE_BLOCK, NULL, &db, &error);
+	err = hs_compile_multi((const char *const *)text, flags, ids, (unsigned)n_rules,
+			       HS_MODE_BLOCK, NULL, &db, &error);
 	if (err != HS_SUCCESS)
-		fprintf(stderr, "%s: %s\n", error->expression >= 0 ? rules[error->expression].id : "", error->message);
+		fprintf(stderr, "%s: %s\n",
+			error->expression >= 0 ? rules[error->expression].id : "", error->message);
 	for (unsigned i = 0; i < n_rules; i++)
 		free(text[i]);
 	return err == HS_SUCCESS && hs_alloc_scratch(db, &scratch) == HS_SUCCESS ? 0 : -1;
@@ -68,7 +71,8 @@ struct wanted {
 	bool found;
 };
 
-static int on_match(unsigned id, unsigned long long from, unsigned long long to, unsigned flags, void *ctx)
+static int on_match(unsigned id, unsigned long long from, unsigned long long to, unsigned flags,
+		    void *ctx)
 {
 	struct wanted *w = ctx;
 
@@ -85,7 +89,9 @@ static bool matches(unsigned rule, const char *text)
 	struct view w;
 
 	fold_to(&w, text);
-	assert_int_equal(hs_scan(db, (char *)w.bytes.p, (unsigned)w.bytes.len, 0, scratch, on_match, &want), HS_SUCCESS);
+	assert_int_equal(
+	    hs_scan(db, (char *)w.bytes.p, (unsigned)w.bytes.len, 0, scratch, on_match, &want),
+	    HS_SUCCESS);
 	view_end(&w);
 	return want.found;
 }
@@ -97,9 +103,11 @@ static void every_rule(void **state)
 	(void)state;
 	for (unsigned i = 0; i < n_rules; i++) {
 		if (!matches(i, rules[i].hit))
-			wrong += fprintf(stderr, "%s does not match: %s\n", rules[i].id, rules[i].hit) > 0;
+			wrong += fprintf(stderr, "%s does not match: %s\n", rules[i].id,
+					 rules[i].hit) > 0;
 		if (matches(i, rules[i].miss))
-			wrong += fprintf(stderr, "%s matches: %s\n", rules[i].id, rules[i].miss) > 0;
+			wrong +=
+			    fprintf(stderr, "%s matches: %s\n", rules[i].id, rules[i].miss) > 0;
 	}
 	assert_int_equal(wrong, 0);
 }
@@ -110,7 +118,8 @@ static void rows_are_whole(void **state)
 	for (unsigned i = 0; i < n_rules; i++) {
 		const struct rule *r = &rules[i];
 
-		assert_true(*r->id && strlen(r->id) < sizeof(((struct finding *)0)->type) && r->group < GROUP_MAX_);
+		assert_true(*r->id && strlen(r->id) < sizeof(((struct finding *)0)->type) &&
+			    r->group < GROUP_MAX_);
 		assert_true(r->user >= 0 && r->user <= 1 && r->retrieved >= 0 && r->retrieved <= 1);
 		assert_true(r->user + r->retrieved > 0 && strlen(r->why) > 10);
 		for (unsigned k = 0; k < i; k++)

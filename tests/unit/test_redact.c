@@ -1,4 +1,5 @@
-/* tests/unit/test_redact.c - evidence shows the hit, and nothing that must not be shown, wherever it is cut. */
+/* tests/unit/test_redact.c - evidence shows the hit, and nothing that must not be shown, wherever
+ * it is cut. */
 #include "detect/redact.h"
 
 #include <setjmp.h>
@@ -18,8 +19,8 @@ static const char *show(const char *text, const char *hit, const struct mask *m,
 	const char *at = strstr(text, hit);
 
 	assert_non_null(at);
-	redact(out, sizeof(out), span_str(text), (struct range){ (size_t)(at - text), (size_t)(at - text) + strlen(hit) },
-	       m, n);
+	redact(out, sizeof(out), span_str(text),
+	       (struct range){ (size_t)(at - text), (size_t)(at - text) + strlen(hit) }, m, n);
 	return out;
 }
 
@@ -34,7 +35,8 @@ static void what_looks_sensitive(void **state)
 		{ "call +49-30-1234567 ok", "call", "call +[digits:13] ok" },
 		{ "in 2024 and 12:30", "in", "in 2024 and 12:30" },
 		{ "key Zm9vYmFyMTIzNDU2Nzg5MGFi end", "key", "key [opaque:24] end" },
-		{ "see /usr/share/doc/libvectorscan-dev1 ok", "see", "see /usr/share/doc/libvectorscan-dev1 ok" },
+		{ "see /usr/share/doc/libvectorscan-dev1 ok", "see",
+		  "see /usr/share/doc/libvectorscan-dev1 ok" },
 		{ "password: hunter2, ok", "ok", "password: [value:7], ok" },
 		{ "DB_PASSWORD=hunter2 ok", "ok", "DB_PASSWORD=[value:7] ok" },
 		{ "\"api_key\": \"abcd1234\"", "api", "\"api_key\": \"[value:8]\"" },
@@ -56,10 +58,12 @@ static void masks(void **state)
 	(void)state;
 	assert_string_equal(show(text, "use", m, 2), "use [some-token:tok_…9876] or [other:10] …");
 	/* A hit inside of a mask shows no more. */
-	assert_string_equal(show(text, "ghij", m, 2), "use [some-token:tok_…9876] or [other:10] now");
+	assert_string_equal(show(text, "ghij", m, 2),
+			    "use [some-token:tok_…9876] or [other:10] now");
 }
 
-/* A value that reaches into the window from outside, or out of it, is hidden as a whole, wherever the hit is. */
+/* A value that reaches into the window from outside, or out of it, is hidden as a whole, wherever
+ * the hit is. */
 static void no_part_leaks(void **state)
 {
 	static const char secret[] = "aB3dE5fG7hJ9kL1mN3pQ5rS7tU9vW1xY3zA5bC7dE9fG1hJ3kL5m";
@@ -73,7 +77,8 @@ static void no_part_leaks(void **state)
 		memset(text, ' ', sizeof(text));
 		memcpy(text + at, secret, strlen(secret));
 		for (unsigned given = 0; given < 2; given++) {
-			redact(out, sizeof(out), span_of(text, sizeof(text)), (struct range){ 350, 360 }, &m, given);
+			redact(out, sizeof(out), span_of(text, sizeof(text)),
+			       (struct range){ 350, 360 }, &m, given);
 			for (size_t i = 0; i + 5 <= strlen(secret); i++)
 				assert_null(memmem(out, strlen(out), secret + i, 5));
 		}

@@ -49,7 +49,8 @@ static int set_up(void **state)
 	static struct fixture f;
 	int pair[2];
 
-	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), 0);
+	assert_int_equal(
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), 0);
 	f = (struct fixture){ .theirs = pair[0],
 			      .seen = { .kept_fd = -1 },
 			      .peer = { pair[1], ROLE_INSPECTOR, table, &f.seen } };
@@ -74,9 +75,15 @@ static void test_sizes(void **state)
 		size_t len;
 		int expect;
 	} rows[] = {
-		{ REQ_KEEP, 16, 1 },	     { REQ_KEEP, 1024, 1 },	  { REQ_KEEP, 15, -EBADMSG },
-		{ REQ_KEEP, 1025, -EBADMSG }, { REQ_KEEP, 0, -EBADMSG },  { REQ_SHIPPED, 4, -EBADMSG /* wrong sender */ },
-		{ REQ_STOP, 0, -EBADMSG /* no row */ }, { REQ_MAX_, 16, -EBADMSG }, { (enum req)0xffffffffu, 16, -EBADMSG },
+		{ REQ_KEEP, 16, 1 },
+		{ REQ_KEEP, 1024, 1 },
+		{ REQ_KEEP, 15, -EBADMSG },
+		{ REQ_KEEP, 1025, -EBADMSG },
+		{ REQ_KEEP, 0, -EBADMSG },
+		{ REQ_SHIPPED, 4, -EBADMSG /* wrong sender */ },
+		{ REQ_STOP, 0, -EBADMSG /* no row */ },
+		{ REQ_MAX_, 16, -EBADMSG },
+		{ (enum req)0xffffffffu, 16, -EBADMSG },
 	};
 	static const uint8_t body[2048];
 	struct fixture *f = *state;

@@ -1,4 +1,5 @@
-/* tests/unit/test_sandbox.c - planted attempts in every cage: each must end the process, and the work of the role must not. */
+/* tests/unit/test_sandbox.c - planted attempts in every cage: each must end the process, and the
+ * work of the role must not. */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -8,8 +9,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/ptrace.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -75,7 +76,8 @@ static long try_kill(void)
 
 static long try_code(void)
 {
-	return syscall(SYS_mmap, NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	return syscall(SYS_mmap, NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 }
 
 static long try_perf(void)
@@ -89,10 +91,12 @@ static long try_setuid(void)
 }
 
 #define ALL_CAGED                                                                                  \
-	(1u << ROLE_COMPILER | 1u << ROLE_SURVEYOR | 1u << ROLE_INSPECTOR | 1u << ROLE_KEEPER | 1u << ROLE_SHIPPER)
+	(1u << ROLE_COMPILER | 1u << ROLE_SURVEYOR | 1u << ROLE_INSPECTOR | 1u << ROLE_KEEPER |    \
+	 1u << ROLE_SHIPPER)
 #define NO_FILES (1u << ROLE_COMPILER | 1u << ROLE_SURVEYOR | 1u << ROLE_INSPECTOR)
 
-/* What ends the process (SIGSYS) in the cages of `dies`; in those of `denied` the call fails and the process lives. */
+/* What ends the process (SIGSYS) in the cages of `dies`; in those of `denied` the call fails and
+ * the process lives. */
 static const struct {
 	const char *name;
 	long (*call)(void);
@@ -125,8 +129,11 @@ static int in_cage(enum role role, long (*call)(void))
 		const struct rlimit none = { 0, 0 };
 
 		setrlimit(RLIMIT_CORE, &none);
-		/* The keeper's directory is given as a descriptor: here one that holds nothing of interest. */
-		if (sandbox_enter(role, role == ROLE_KEEPER ? open("/proc/self", O_PATH | O_DIRECTORY) : -1, NULL))
+		/* The keeper's directory is given as a descriptor: here one that holds nothing of
+		 * interest. */
+		if (sandbox_enter(
+			role, role == ROLE_KEEPER ? open("/proc/self", O_PATH | O_DIRECTORY) : -1,
+			NULL))
 			_exit(NO_CAGE);
 		_exit(call() < 0 ? DENIED : LIVED);
 	}
@@ -146,9 +153,11 @@ static void test_planted_attempts_die(void **state)
 			status = in_cage(role, attempts[i].call);
 			if (attempts[i].dies & 1u << role) {
 				if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGSYS)
-					fail_msg("%s in the %s: status %x, expected SIGSYS", attempts[i].name, roles[role].name, status);
+					fail_msg("%s in the %s: status %x, expected SIGSYS",
+						 attempts[i].name, roles[role].name, status);
 			} else if (!WIFEXITED(status) || (WEXITSTATUS(status) != DENIED)) {
-				fail_msg("%s in the %s: status %x, expected refusal", attempts[i].name, roles[role].name, status);
+				fail_msg("%s in the %s: status %x, expected refusal",
+					 attempts[i].name, roles[role].name, status);
 			}
 		}
 	}
@@ -180,7 +189,8 @@ static void test_ordinary_work_lives(void **state)
 static long keep_a_file(void)
 {
 	int fd = openat(AT_FDCWD, "earshot-test", O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	bool ok = fd >= 0 && write(fd, "x", 1) == 1 && fsync(fd) == 0 && unlink("earshot-test") == 0;
+	bool ok =
+	    fd >= 0 && write(fd, "x", 1) == 1 && fsync(fd) == 0 && unlink("earshot-test") == 0;
 
 	return ok ? 0 : -1;
 }

@@ -43,9 +43,10 @@ static const struct views *make(const char *text)
 static int find(const struct views *vs, const char *what, struct range *ret_r)
 {
 	for (unsigned i = 0; i < vs->n; i++) {
-		const uint8_t *p = vs->view[i].superseded ?
-					   NULL :
-					   memmem(vs->view[i].text.p, vs->view[i].text.len, what, strlen(what));
+		const uint8_t *p =
+		    vs->view[i].superseded
+			? NULL
+			: memmem(vs->view[i].text.p, vs->view[i].text.len, what, strlen(what));
 
 		if (p) {
 			ret_r->begin = (size_t)(p - vs->view[i].text.p);
@@ -84,7 +85,8 @@ static const struct {
 	{ "ﬁle and oﬀ", "ile", "ﬁle", "folded" },
 	/* marks */
 	{ "réglez les paramètres", "regle", "régle", "folded" },
-	{ "i\xcc\xb6g\xcc\xb6n\xcc\xb6ore this", "ignore", "i\xcc\xb6g\xcc\xb6n\xcc\xb6ore", "folded" },
+	{ "i\xcc\xb6g\xcc\xb6n\xcc\xb6ore this", "ignore", "i\xcc\xb6g\xcc\xb6n\xcc\xb6ore",
+	  "folded" },
 	/* look-alikes, in a word that mixes scripts and in one that is nothing else */
 	{ "pls ignоre thаt", "ignore", "ignоre", "folded" },
 	{ "the ѕуѕ thing", "sys", "ѕуѕ", "folded" },
@@ -160,7 +162,8 @@ static void not_decoded(void **state)
 		assert_int_equal(find(make(none[i].text), none[i].absent, &r), -1);
 }
 
-/* Every range of every view leads back to a range inside the text, in order and in whole characters. */
+/* Every range of every view leads back to a range inside the text, in order and in whole
+ * characters. */
 static void every_range_leads_back(void **state)
 {
 	(void)state;
@@ -171,10 +174,12 @@ static void every_range_leads_back(void **state)
 		for (unsigned v = 0; v < vs->n; v++)
 			for (size_t b = 0; b < vs->view[v].text.len; b++)
 				for (size_t e = b + 1; e <= vs->view[v].text.len; e++) {
-					struct range up = views_range(vs, v, (struct range){ b, e }, 0);
+					struct range up =
+					    views_range(vs, v, (struct range){ b, e }, 0);
 
 					assert_true(up.begin < up.end && up.end <= n);
-					assert_true(((uint8_t)rows[i].text[up.begin] & 0xc0) != 0x80 || !v);
+					assert_true(
+					    ((uint8_t)rows[i].text[up.begin] & 0xc0) != 0x80 || !v);
 				}
 	}
 }
@@ -199,15 +204,17 @@ static void broken_input(void **state)
 		const struct views *vs;
 
 		for (size_t i = 0; i < sizeof(text); i++) {
-			static const char bits[][5] = { "\xf0\x9f", "\xf3\xa0\x81", "\xa0", "\xef\xb8\x8f", "\xe2\x80\x8b",
-							"ab", "\xd0\xb0", "QUJD", "\xff" };
+			static const char bits[][5] = { "\xf0\x9f",	"\xf3\xa0\x81", "\xa0",
+							"\xef\xb8\x8f", "\xe2\x80\x8b", "ab",
+							"\xd0\xb0",	"QUJD",		"\xff" };
 			seed = seed * 1103515245 + 12345;
 			strncpy(text + i, bits[(seed >> 16) % ARRAY_SIZE(bits)], sizeof(text) - i);
 			i += strlen(bits[(seed >> 16) % ARRAY_SIZE(bits)]) - 1;
 		}
 		assert_int_equal(views_make(viewer, span_of(text, sizeof(text)), &vs), 0);
 		for (unsigned v = 1; v < vs->n; v++) {
-			struct range all = views_range(vs, v, (struct range){ 0, vs->view[v].text.len }, 0);
+			struct range all =
+			    views_range(vs, v, (struct range){ 0, vs->view[v].text.len }, 0);
 
 			assert_true(all.begin <= all.end && all.end <= sizeof(text));
 		}
@@ -221,7 +228,8 @@ static void caps(void **state)
 	const struct views *vs;
 
 	(void)state;
-	/* One character that becomes eighteen: the cap on bytes ends the view, and the original is still searched. */
+	/* One character that becomes eighteen: the cap on bytes ends the view, and the original is
+	 * still searched. */
 	for (size_t i = 0; i + 3 <= n; i += 3)
 		memcpy(text + i, "\xef\xb7\xba", 3);
 	assert_int_equal(views_make(viewer, span_of(text, n / 3 * 3), &vs), 0);

@@ -1,4 +1,5 @@
-/* tools/docs/docs.c - prints docs/reference.md from the tables: alert kinds, detectors, dialects, counters, kernel features. */
+/* tools/docs/docs.c - prints docs/reference.md from the tables: alert kinds, detectors, dialects,
+ * counters, kernel features. */
 #include <stdio.h>
 
 #include "capture/capture.h"
@@ -9,7 +10,8 @@
 static void print_kinds(void)
 {
 	puts("## Alert kinds\n\n"
-	     "Severity depends on what became of the request: unknown, answered, refused, blocked, tool executed, error.\n\n"
+	     "Severity depends on what became of the request: unknown, answered, refused, blocked, "
+	     "tool executed, error.\n\n"
 	     "| kind | mode | severity | title | ATLAS | OWASP |\n|---|---|---|---|---|---|");
 	for (int k = 0; k < KIND_MAX_; k++) {
 		printf("| `%s` | %s | ", kinds[k].name, mode_name(kinds[k].mode));
@@ -18,12 +20,14 @@ static void print_kinds(void)
 		printf(" | %s | %s | %s |\n", kinds[k].title, kinds[k].atlas, kinds[k].owasp);
 	}
 	for (int k = 0; k < KIND_MAX_; k++)
-		printf("\n**`%s`**: %s *What to do:* %s\n", kinds[k].name, kinds[k].description, kinds[k].remediation);
+		printf("\n**`%s`**: %s *What to do:* %s\n", kinds[k].name, kinds[k].description,
+		       kinds[k].remediation);
 }
 
 int main(void)
 {
-	puts("<!-- Printed by `make docs` from the tables in the source; do not edit. -->\n# Reference\n");
+	puts("<!-- Printed by `make docs` from the tables in the source; do not edit. -->\n# "
+	     "Reference\n");
 	print_kinds();
 	puts("\n## Detectors\n\n| detector | what it finds |\n|---|---|");
 	for (size_t i = 0; detectors[i]; i++)
@@ -31,12 +35,13 @@ int main(void)
 	puts("\n## AI APIs\n\n| dialect | what it is |\n|---|---|");
 	for (size_t i = 0; dialects[i]; i++)
 		printf("| `%s` | %s |\n", dialects[i]->name, dialects[i]->summary);
-	puts("\n## Counters\n\n`earshot status -o json` shows all of them.\n\n| counter | meaning |\n|---|---|");
+	puts("\n## Counters\n\n`earshot status -o json` shows all of them.\n\n| counter | meaning "
+	     "|\n|---|---|");
 	for (int c = 0; c < CTR_MAX_; c++)
 		printf("| `%s` | %s |\n", counters[c].name, counters[c].help);
 	puts("\n## Kernel features\n\n| feature | since | gives | needed |\n|---|---|---|---|");
 	for (int f = 0; f < FEAT_MAX_; f++)
-		printf("| %s | %s | %s | %s |\n", features[f].name, features[f].since, features[f].gives,
-		       features[f].required ? "yes" : "no");
+		printf("| %s | %s | %s | %s |\n", features[f].name, features[f].since,
+		       features[f].gives, features[f].required ? "yes" : "no");
 	return ferror(stdout) ? 1 : 0;
 }

@@ -1,11 +1,12 @@
-/* user/base/clock.h - clocks, for the top level of processes. Rooms below the top take time as an argument. */
+/* user/base/clock.h - clocks, for the top level of processes. Rooms below the top take time as an
+ * argument. */
 #pragma once
 
 #include <stdint.h>
 #include <time.h>
 
 #define NS_PER_SEC UINT64_C(1000000000)
-#define NS_PER_MS UINT64_C(1000000)
+#define NS_PER_MS  UINT64_C(1000000)
 
 static inline uint64_t clock_ns(clockid_t id)
 {

@@ -49,10 +49,12 @@ void log_line(enum log_level level, const char *fmt, ...)
 		return;
 	escape_str(safe, sizeof(safe), span_str(raw));
 	if (state.journal)
-		n = snprintf(line, sizeof(line), "<%d>%s: %s\n", levels[level].priority, state.who, safe);
+		n = snprintf(line, sizeof(line), "<%d>%s: %s\n", levels[level].priority, state.who,
+			     safe);
 	else
-		n = snprintf(line, sizeof(line), "%s%s: %s: %s%s\n", state.colour ? levels[level].colour : "",
-			     state.who, levels[level].name, safe,
+		n = snprintf(line, sizeof(line), "%s%s: %s: %s%s\n",
+			     state.colour ? levels[level].colour : "", state.who,
+			     levels[level].name, safe,
 			     state.colour && *levels[level].colour ? "\033[0m" : "");
 	/* One write, so that lines of several processes do not interleave. */
 	if (n > 0 && write(STDERR_FILENO, line, (size_t)n) < 0)

@@ -1,5 +1,6 @@
 /* user/base/own.h - ownership: automatic release, steal(), descriptors, arrays.
- * auto_free(x) runs x_free(&p) when the variable leaves scope; every x_free() takes NULL and half-built objects.
+ * auto_free(x) runs x_free(&p) when the variable leaves scope; every x_free() takes NULL and
+ * half-built objects.
  */
 #pragma once
 
@@ -11,13 +12,13 @@
 #include <unistd.h>
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
-#define MIN(a, b) ((a) < (b) ? (a) : (b))
-#define MAX(a, b) ((a) > (b) ? (a) : (b))
+#define MIN(a, b)     ((a) < (b) ? (a) : (b))
+#define MAX(a, b)     ((a) > (b) ? (a) : (b))
 
 #define auto_free(type) __attribute__((cleanup(type##_free)))
-#define auto_mem __attribute__((cleanup(own_mem)))
-#define auto_close __attribute__((cleanup(own_close)))
-#define auto_file __attribute__((cleanup(own_file)))
+#define auto_mem	__attribute__((cleanup(own_mem)))
+#define auto_close	__attribute__((cleanup(own_close)))
+#define auto_file	__attribute__((cleanup(own_file)))
 
 /* Returns the pointer and clears the variable, so that its cleanup does nothing. */
 #define steal(p)                                                                                   \

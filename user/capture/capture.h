@@ -1,4 +1,5 @@
-/* user/capture/capture.h - loads the BPF programs, learns what the kernel can do, attaches to surveyed files, counts. In the monitor.
+/* user/capture/capture.h - loads the BPF programs, learns what the kernel can do, attaches to
+ * surveyed files, counts. In the monitor.
  */
 #pragma once
 
@@ -10,10 +11,18 @@
 #include "capture/discover.h"
 #include "capture/survey.h"
 
-enum feature { FEAT_BTF, FEAT_RINGBUF, FEAT_UPROBE_MULTI, FEAT_UPROBE_SESSION, FEAT_SOCK_LENGTH, FEAT_RETURN_PROBES, FEAT_MAX_ };
+enum feature {
+	FEAT_BTF,
+	FEAT_RINGBUF,
+	FEAT_UPROBE_MULTI,
+	FEAT_UPROBE_SESSION,
+	FEAT_SOCK_LENGTH,
+	FEAT_RETURN_PROBES,
+	FEAT_MAX_
+};
 
 struct feature_row {
-	const char *name; /* "uprobe-multi" */
+	const char *name;  /* "uprobe-multi" */
 	const char *since; /* kernel release that has it, for messages only: features are probed */
 	const char *gives; /* what it is for, in words */
 	bool required;
@@ -21,22 +30,25 @@ struct feature_row {
 extern const struct feature_row features[FEAT_MAX_];
 
 struct capture_opts {
-	uint64_t ring_bytes; /* data ring, power of two, at least 256 KiB */
-	uint32_t max_conns; /* one process may have half of them */
+	uint64_t ring_bytes;	 /* data ring, power of two, at least 256 KiB */
+	uint32_t max_conns;	 /* one process may have half of them */
 	uint64_t max_call_bytes; /* of one SSL call; the rest is counted */
-	int method; /* -1: the best; else an enum capture_method to force, for tests */
+	int method;		 /* -1: the best; else an enum capture_method to force, for tests */
 };
 
 enum capture_method { CAPTURE_SESSION, CAPTURE_MULTI, CAPTURE_PERF, CAPTURE_METHOD_MAX_ };
-extern const char *const capture_method_names[CAPTURE_METHOD_MAX_]; /* "uprobe.session", "uprobe_multi", "perf" */
+extern const char
+    *const capture_method_names[CAPTURE_METHOD_MAX_]; /* "uprobe.session", "uprobe_multi", "perf" */
 
 struct capture;
 
-/* Probes features, loads. -EPERM, -EOPNOTSUPP: one sentence in why that names what is missing. Includes the check that a
- * seccomp-confined process survives a return probe (kernel 6.11 added a system call for it).
- * Capabilities: CAP_BPF and CAP_PERFMON, for loading; attaching needs none beyond an open descriptor. CAPTURE_PERF alone
- * needs CAP_SYS_ADMIN too, here and in capture_attach(). capture_collect() reads /proc/PID/stat, which with hidepid takes
- * CAP_SYS_PTRACE. Prints through libbpf_set_print(): set that first to say where the verifier's complaints go. */
+/* Probes features, loads. -EPERM, -EOPNOTSUPP: one sentence in why that names what is missing.
+ * Includes the check that a seccomp-confined process survives a return probe (kernel 6.11 added a
+ * system call for it). Capabilities: CAP_BPF and CAP_PERFMON, for loading; attaching needs none
+ * beyond an open descriptor. CAPTURE_PERF alone needs CAP_SYS_ADMIN too, here and in
+ * capture_attach(). capture_collect() reads /proc/PID/stat, which with hidepid takes
+ * CAP_SYS_PTRACE. Prints through libbpf_set_print(): set that first to say where the verifier's
+ * complaints go. */
 int capture_new(struct capture **ret, const struct capture_opts *o, char *why, size_t why_size);
 void capture_free(struct capture **c); /* detaches everything */
 enum capture_method capture_method(const struct capture *c);
@@ -50,12 +62,15 @@ struct capture_fds {
 };
 void capture_fds(const struct capture *c, struct capture_fds *ret);
 
-/* Never capture this process (the sensor's own), from before its first call; undone by capture_include(). */
+/* Never capture this process (the sensor's own), from before its first call; undone by
+ * capture_include(). */
 int capture_exclude(struct capture *c, pid_t tgid);
 int capture_include(struct capture *c, pid_t tgid);
 
-/* Probes the sites of a surveyed file; file_fd is the descriptor that the surveyor read (borrowed). -EEXIST: attached already. */
-int capture_attach(struct capture *c, const struct inode_key *key, int file_fd, const struct survey *s);
+/* Probes the sites of a surveyed file; file_fd is the descriptor that the surveyor read (borrowed).
+ * -EEXIST: attached already. */
+int capture_attach(struct capture *c, const struct inode_key *key, int file_fd,
+		   const struct survey *s);
 void capture_detach(struct capture *c, const struct inode_key *key);
 unsigned capture_attached(const struct capture *c); /* files */
 

@@ -95,14 +95,16 @@ static int sysfs_number(const char *path, const char *prefix)
 	return v >= 0 && v <= INT32_MAX && *end == '\n' ? (int)v : -EBADMSG;
 }
 
-/* Opening a perf uprobe takes CAP_SYS_ADMIN since the kernel's answer to CVE-2025-38466. Who holds it in reserve (permitted,
- * not effective) wears it for that one call: true when it was put on and is to be taken off.
+/* Opening a perf uprobe takes CAP_SYS_ADMIN since the kernel's answer to CVE-2025-38466. Who holds
+ * it in reserve (permitted, not effective) wears it for that one call: true when it was put on and
+ * is to be taken off.
  */
 static bool wear_admin(void)
 {
 	return !capng_get_caps_process() && capng_have_capability(CAPNG_PERMITTED, CAP_SYS_ADMIN) &&
 	       !capng_have_capability(CAPNG_EFFECTIVE, CAP_SYS_ADMIN) &&
-	       !capng_update(CAPNG_ADD, CAPNG_EFFECTIVE, CAP_SYS_ADMIN) && !capng_apply(CAPNG_SELECT_CAPS);
+	       !capng_update(CAPNG_ADD, CAPNG_EFFECTIVE, CAP_SYS_ADMIN) &&
+	       !capng_apply(CAPNG_SELECT_CAPS);
 }
 
 static int open_perf(struct perf_event_attr *a)
@@ -112,7 +114,10 @@ static int open_perf(struct perf_event_attr *a)
 	int fd = (int)syscall(SYS_perf_event_open, a, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
 	int err = fd < 0 ? -errno : 0;
 
-	if (worn && (capng_update(CAPNG_DROP, CAPNG_EFFECTIVE, CAP_SYS_ADMIN) || capng_apply(CAPNG_SELECT_CAPS)) && !err) {
+	if (worn &&
+	    (capng_update(CAPNG_DROP, CAPNG_EFFECTIVE, CAP_SYS_ADMIN) ||
+	     capng_apply(CAPNG_SELECT_CAPS)) &&
+	    !err) {
 		close(fd);
 		return -EPERM;
 	}

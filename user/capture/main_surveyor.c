@@ -1,4 +1,5 @@
-/* user/capture/main_surveyor.c - the surveyor role: reads one ELF file, answers, exits. Waits warm for the file. */
+/* user/capture/main_surveyor.c - the surveyor role: reads one ELF file, answers, exits. Waits warm
+ * for the file. */
 #include <stdlib.h>
 
 #include "base/log.h"

@@ -1,5 +1,6 @@
 /* user/config/config.c - YAML to struct config, by a table of keys. Runs in the sandboxed compiler.
- * Every error is reported with its place, not only the first; the result is written when there was none.
+ * Every error is reported with its place, not only the first; the result is written when there was
+ * none.
  */
 #include "config/config.h"
 
@@ -28,13 +29,13 @@ typedef void set_fn(struct reading *r, yaml_node_t *node, const struct key *key,
 struct key {
 	const char *name; /* NULL ends a table */
 	set_fn *set;
-	size_t offset; /* of the field, in the struct that the table describes */
+	size_t offset;	   /* of the field, in the struct that the table describes */
 	uint64_t min, max; /* numbers; strings: max is the field's size */
-	const void *arg; /* a sub-table, or the names of an enum */
+	const void *arg;   /* a sub-table, or the names of an enum */
 };
 
 __attribute__((format(printf, 3, 4))) static void complain(struct reading *r, const yaml_mark_t *at,
-							     const char *fmt, ...)
+							   const char *fmt, ...)
 {
 	char raw[512], safe[1024];
 	size_t left = CONFIG_ERRORS_MAX - r->at;
@@ -45,7 +46,8 @@ __attribute__((format(printf, 3, 4))) static void complain(struct reading *r, co
 	vsnprintf(raw, sizeof(raw), fmt, args);
 	va_end(args);
 	escape_str(safe, sizeof(safe), span_str(raw));
-	n = snprintf(r->errors + r->at, left, "%s:%zu:%zu: %s\n", r->file, at->line + 1, at->column + 1, safe);
+	n = snprintf(r->errors + r->at, left, "%s:%zu:%zu: %s\n", r->file, at->line + 1,
+		     at->column + 1, safe);
 	if (n > 0 && (size_t)n < left)
 		r->at += (size_t)n;
 	else
@@ -59,7 +61,8 @@ static bool expect(struct reading *r, yaml_node_t *n, const char *name, yaml_nod
 {
 	if (n->type == type)
 		return true;
-	complain(r, &n->start_mark, "%s: expected %s, found %s", name, node_kinds[type], node_kinds[n->type]);
+	complain(r, &n->start_mark, "%s: expected %s, found %s", name, node_kinds[type],
+		 node_kinds[n->type]);
 	return false;
 }
 
@@ -82,7 +85,8 @@ static void set_string(struct reading *r, yaml_node_t *n, const struct key *k, v
 	if (!s)
 		return;
 	if (strlen(s) >= k->max)
-		complain(r, &n->start_mark, "%s: longer than %" PRIu64 " bytes", k->name, k->max - 1);
+		complain(r, &n->start_mark, "%s: longer than %" PRIu64 " bytes", k->name,
+			 k->max - 1);
 	else
 		snprintf(field, k->max, "%s", s);
 }
@@ -131,8 +135,10 @@ static bool number(struct reading *r, yaml_node_t *n, const struct key *k, uint6
 	for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
 		if (strcmp(end, units[i].unit) != 0)
 			continue;
-		if (v > UINT64_MAX >> units[i].shift || v << units[i].shift < k->min || v << units[i].shift > k->max) {
-			complain(r, &n->start_mark, "%s: %s is out of range, %" PRIu64 " to %" PRIu64, k->name, s,
+		if (v > UINT64_MAX >> units[i].shift || v << units[i].shift < k->min ||
+		    v << units[i].shift > k->max) {
+			complain(r, &n->start_mark,
+				 "%s: %s is out of range, %" PRIu64 " to %" PRIu64, k->name, s,
 				 k->min, k->max);
 			return false;
 		}
@@ -188,7 +194,8 @@ static void set_enum(struct reading *r, yaml_node_t *n, const struct key *k, voi
 	complain(r, &n->start_mark, "%s: '%s' is none of: %s", k->name, s, all);
 }
 
-static void read_table(struct reading *r, yaml_node_t *n, const char *name, const struct key *table, void *base);
+static void read_table(struct reading *r, yaml_node_t *n, const char *name, const struct key *table,
+		       void *base);
 
 static void set_table(struct reading *r, yaml_node_t *n, const struct key *k, void *field)
 {
@@ -203,7 +210,8 @@ static void set_kinds(struct reading *r, yaml_node_t *n, const struct key *k, vo
 
 	if (!expect(r, n, k->name, YAML_MAPPING_NODE))
 		return;
-	for (yaml_node_pair_t *p = n->data.mapping.pairs.start; p < n->data.mapping.pairs.top; p++) {
+	for (yaml_node_pair_t *p = n->data.mapping.pairs.start; p < n->data.mapping.pairs.top;
+	     p++) {
 		yaml_node_t *kn = yaml_document_get_node(r->doc, p->key);
 		const char *name = scalar(r, kn, k->name);
 		enum kind kind = name ? kind_find(name) : KIND_MAX_;
@@ -239,7 +247,8 @@ static void set_exports(struct reading *r, yaml_node_t *n, const struct key *k, 
 	if (!expect(r, n, k->name, YAML_SEQUENCE_NODE))
 		return;
 	c->n_exports = 0;
-	for (yaml_node_item_t *i = n->data.sequence.items.start; i < n->data.sequence.items.top; i++) {
+	for (yaml_node_item_t *i = n->data.sequence.items.start; i < n->data.sequence.items.top;
+	     i++) {
 		yaml_node_t *item = yaml_document_get_node(r->doc, *i);
 		struct config_export *e = &c->export[c->n_exports];
 
@@ -268,7 +277,7 @@ static_assert(ARRAY_SIZE(evidence_modes) == EVIDENCE_MAX_ + 1, "evidence mode wi
 
 static const char *const methods[] = { "auto", "uprobe.session", "uprobe_multi", "perf", NULL };
 
-#define FIELD(f) offsetof(struct config, f)
+#define FIELD(f)  offsetof(struct config, f)
 #define STRING(f) offsetof(struct config, f), 0, sizeof(((struct config *)0)->f)
 
 static const struct key capture_keys[] = {
@@ -302,16 +311,19 @@ static const struct key top_keys[] = {
 	{ NULL, NULL, 0, 0, 0, NULL },
 };
 
-static void read_table(struct reading *r, yaml_node_t *n, const char *name, const struct key *table, void *base)
+static void read_table(struct reading *r, yaml_node_t *n, const char *name, const struct key *table,
+		       void *base)
 {
 	uint64_t seen = 0;
 
 	/* `capture:` with nothing behind it is an empty mapping to its writer. */
-	if (n->type == YAML_SCALAR_NODE && !n->data.scalar.length && n->data.scalar.style == YAML_PLAIN_SCALAR_STYLE)
+	if (n->type == YAML_SCALAR_NODE && !n->data.scalar.length &&
+	    n->data.scalar.style == YAML_PLAIN_SCALAR_STYLE)
 		return;
 	if (!expect(r, n, *name ? name : "the document", YAML_MAPPING_NODE))
 		return;
-	for (yaml_node_pair_t *p = n->data.mapping.pairs.start; p < n->data.mapping.pairs.top; p++) {
+	for (yaml_node_pair_t *p = n->data.mapping.pairs.start; p < n->data.mapping.pairs.top;
+	     p++) {
 		yaml_node_t *kn = yaml_document_get_node(r->doc, p->key);
 		const char *key = scalar(r, kn, name);
 		const struct key *k = table;
@@ -321,11 +333,13 @@ static void read_table(struct reading *r, yaml_node_t *n, const char *name, cons
 		while (k->name && strcmp(k->name, key) != 0)
 			k++;
 		if (!k->name)
-			complain(r, &kn->start_mark, "unknown key '%s'%s%s", key, *name ? " in " : "", name);
+			complain(r, &kn->start_mark, "unknown key '%s'%s%s", key,
+				 *name ? " in " : "", name);
 		else if (seen & 1ULL << (k - table))
 			complain(r, &kn->start_mark, "'%s' is given twice", key);
 		else
-			k->set(r, yaml_document_get_node(r->doc, p->value), k, (char *)base + k->offset);
+			k->set(r, yaml_document_get_node(r->doc, p->value), k,
+			       (char *)base + k->offset);
 		if (k->name)
 			seen |= 1ULL << (k - table);
 	}
@@ -337,7 +351,9 @@ void config_defaults(struct config *c)
 		.state_dir = "/var/lib/earshot",
 		.run_dir = "/run/earshot",
 		.log_level = LOG_LEVEL_INFO,
-		.capture = { .ring_bytes = 16 << 20, .max_connections = 65536, .max_call_bytes = 64 << 20 },
+		.capture = { .ring_bytes = 16 << 20,
+			     .max_connections = 65536,
+			     .max_call_bytes = 64 << 20 },
 		.detect = { .cache_bytes = 8 << 20 },
 		.evidence = EVIDENCE_REDACTED,
 	};
@@ -345,7 +361,8 @@ void config_defaults(struct config *c)
 		c->detect.modes[i] = kinds[i].mode;
 }
 
-int config_parse(struct config *ret, struct span yaml, const char *file, char errors[CONFIG_ERRORS_MAX])
+int config_parse(struct config *ret, struct span yaml, const char *file,
+		 char errors[CONFIG_ERRORS_MAX])
 {
 	struct reading r = { .file = file, .errors = errors };
 	yaml_parser_t parser;
@@ -359,7 +376,8 @@ int config_parse(struct config *ret, struct span yaml, const char *file, char er
 		return -ENOMEM;
 	yaml_parser_set_input_string(&parser, yaml.len ? yaml.p : (const uint8_t *)"", yaml.len);
 	if (!yaml_parser_load(&parser, &doc)) {
-		complain(&r, &parser.problem_mark, "%s", parser.problem ? parser.problem : "not YAML");
+		complain(&r, &parser.problem_mark, "%s",
+			 parser.problem ? parser.problem : "not YAML");
 		yaml_parser_delete(&parser);
 		return -EINVAL;
 	}
@@ -368,7 +386,8 @@ int config_parse(struct config *ret, struct span yaml, const char *file, char er
 	if (root) {
 		read_table(&r, root, "", top_keys, &c);
 		if (!yaml_parser_load(&parser, &rest)) {
-			complain(&r, &parser.problem_mark, "%s", parser.problem ? parser.problem : "not YAML");
+			complain(&r, &parser.problem_mark, "%s",
+				 parser.problem ? parser.problem : "not YAML");
 		} else {
 			yaml_node_t *second = yaml_document_get_root_node(&rest);
 

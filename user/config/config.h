@@ -1,5 +1,5 @@
-/* user/config/config.h - the configuration, as plain data: made from YAML by a sandboxed compiler, sealed in a memfd,
- * mapped read-only by every role. Keys and meaning: docs/man/earshot.yaml.5.
+/* user/config/config.h - the configuration, as plain data: made from YAML by a sandboxed compiler,
+ * sealed in a memfd, mapped read-only by every role. Keys and meaning: docs/man/earshot.yaml.5.
  */
 #pragma once
 
@@ -11,13 +11,13 @@
 #include "base/span.h"
 #include "detect/kind.h"
 
-#define CONFIG_PATH_MAX 256
-#define CONFIG_EXPORTS_MAX 1 /* one upstream: the store keeps one outbox */
-#define CONFIG_ERRORS_MAX 4096 /* bytes of error text */
+#define CONFIG_PATH_MAX	   256
+#define CONFIG_EXPORTS_MAX 1	/* one upstream: the store keeps one outbox */
+#define CONFIG_ERRORS_MAX  4096 /* bytes of error text */
 
 enum evidence_mode {
 	EVIDENCE_REDACTED, /* the span with every sensitive value masked */
-	EVIDENCE_NONE, /* no text at all */
+	EVIDENCE_NONE,	   /* no text at all */
 	EVIDENCE_MAX_,
 };
 
@@ -26,7 +26,8 @@ enum export_type { EXPORT_HTTPS, EXPORT_MAX_ };
 struct config_export {
 	enum export_type type;
 	char url[512];
-	char ca[CONFIG_PATH_MAX], cert[CONFIG_PATH_MAX], key[CONFIG_PATH_MAX]; /* PEM files; cert and key "" without client certificate */
+	char ca[CONFIG_PATH_MAX], cert[CONFIG_PATH_MAX],
+	    key[CONFIG_PATH_MAX]; /* PEM files; cert and key "" without client certificate */
 };
 
 struct config {
@@ -51,7 +52,8 @@ struct config {
 
 /* The built-in settings. */
 void config_defaults(struct config *c);
-/* Reads YAML over the defaults. Unknown keys, wrong types, values out of range: -EINVAL, with one line
- * "FILE:LINE:COLUMN: what" per error in errors. An empty document is the defaults.
+/* Reads YAML over the defaults. Unknown keys, wrong types, values out of range: -EINVAL, with one
+ * line "FILE:LINE:COLUMN: what" per error in errors. An empty document is the defaults.
  */
-int config_parse(struct config *ret, struct span yaml, const char *file, char errors[CONFIG_ERRORS_MAX]);
+int config_parse(struct config *ret, struct span yaml, const char *file,
+		 char errors[CONFIG_ERRORS_MAX]);

@@ -1,5 +1,6 @@
 /* user/config/main_compiler.c - the compiler role: configuration and patterns into sealed memory.
- * Gets the configuration file as a descriptor (none: the defaults), answers with text of errors, or with two memfds, and exits.
+ * Gets the configuration file as a descriptor (none: the defaults), answers with text of errors, or
+ * with two memfds, and exits.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,5 @@
-/* user/detect/credential_check.c - what tells a credential from something that is shaped like one. */
+/* user/detect/credential_check.c - what tells a credential from something that is shaped like one.
+ */
 #include <ctype.h>
 #include <math.h>
 #include <zlib.h>
@@ -8,10 +9,11 @@
 #include "detect/token.h"
 
 #define AWS_PAIR_ENTROPY 4.3
-#define ENTROPY_MIN 3.0 /* random hex of 20 and more characters has 3.4 and more, random base62 more than 4 */
+#define ENTROPY_MIN                                                                                \
+	3.0 /* random hex of 20 and more characters has 3.4 and more, random base62 more than 4 */
 #define PEM_BODY_MIN 64 /* base64 characters; a header alone is quoted in prose all the time */
-#define PEM_MAX (16 << 10)
-#define AROUND 200 /* bytes searched for context */
+#define PEM_MAX	     (16 << 10)
+#define AROUND	     200 /* bytes searched for context */
 
 static struct span token_of(const struct candidate *c)
 {
@@ -40,9 +42,11 @@ double credential_entropy(struct span s)
 
 bool credential_placeholder(struct span s)
 {
-	static const char *const words[] = { "xxxx",	"example", "placeholder", "redacted", "dummy",	  "sample",
-					     "your",	"insert",  "changeme",	  "fake",     "abcdefgh", "12345678",
-					     "00000000", "....",	   "****",	  "mykey",    "replace",  "secretkey" };
+	static const char *const words[] = { "xxxx",	 "example",  "placeholder", "redacted",
+					     "dummy",	 "sample",   "your",	    "insert",
+					     "changeme", "fake",     "abcdefgh",    "12345678",
+					     "00000000", "....",     "****",	    "mykey",
+					     "replace",	 "secretkey" };
 	size_t steps = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
@@ -65,10 +69,12 @@ float check_for_tests(struct candidate *c)
 	return CREDENTIAL_UNSURE;
 }
 
-/* GitHub, npm: the last six characters are the CRC-32 of those between prefix and them, in base 62. */
+/* GitHub, npm: the last six characters are the CRC-32 of those between prefix and them, in base 62.
+ */
 float check_crc32_base62(struct candidate *c)
 {
-	static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+	static const char digits[] =
+	    "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 	size_t prefix = token_literal(c->row->shape);
 	struct span body = span_sub(token_of(c), prefix, SIZE_MAX);
 	size_t payload = body.len - 6;
@@ -93,7 +99,8 @@ float check_gitlab_routable(struct candidate *c)
 	return CREDENTIAL_PROVEN;
 }
 
-/* Base 32 behind the prefix holds the account, a number of twelve digits. An id alone opens nothing. */
+/* Base 32 behind the prefix holds the account, a number of twelve digits. An id alone opens
+ * nothing. */
 float check_aws_id(struct candidate *c)
 {
 	struct span body = span_sub(token_of(c), 4, SIZE_MAX);
@@ -116,7 +123,9 @@ float check_aws_secret(struct candidate *c)
 		lower |= islower(t.p[i]) != 0;
 		digit |= isdigit(t.p[i]) != 0;
 	}
-	return upper && lower && digit && credential_entropy(t) >= AWS_PAIR_ENTROPY ? CREDENTIAL_LIKELY : 0;
+	return upper && lower && digit && credential_entropy(t) >= AWS_PAIR_ENTROPY
+		   ? CREDENTIAL_LIKELY
+		   : 0;
 }
 
 /* Keys of web pages are public by design and look the same. */
@@ -130,7 +139,8 @@ float check_google_key(struct candidate *c)
 	return CREDENTIAL_LIKELY;
 }
 
-/* Letters only, so that identifiers fit the shape; those change between capitals and small letters seldom. */
+/* Letters only, so that identifiers fit the shape; those change between capitals and small letters
+ * seldom. */
 float check_mixed_letters(struct candidate *c)
 {
 	struct span body = span_sub(token_of(c), token_literal(c->row->shape), SIZE_MAX);
@@ -169,10 +179,13 @@ float check_pem(struct candidate *c)
 	return CREDENTIAL_SURE;
 }
 
-/* Base64url of the header holds "alg". Sessions expire and samples abound: to be hunted for only. */
+/* Base64url of the header holds "alg". Sessions expire and samples abound: to be hunted for only.
+ */
 float check_jwt(struct candidate *c)
 {
-	static const char *const famous[] = { "eyJzdWIiOiIxMjM0NTY3ODkwIi" }; /* {"sub":"1234567890" */
+	static const char *const famous[] = {
+		"eyJzdWIiOiIxMjM0NTY3ODkwIi"
+	}; /* {"sub":"1234567890" */
 	/* "alg" as it comes out at each of the three places of a group */
 	static const char *const alg[] = { "ImFsZyI", "JhbGci", "iYWxnI" };
 	struct span t = token_of(c), header;

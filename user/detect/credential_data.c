@@ -1,9 +1,10 @@
-/* user/detect/credential_data.c - the credential types, one row each. Shapes as their issuers document them. */
+/* user/detect/credential_data.c - the credential types, one row each. Shapes as their issuers
+ * document them. */
 #include "base/own.h"
 #include "detect/credential.h"
 
 #define BASE62 "[A-Za-z0-9]"
-#define URL64 "[A-Za-z0-9_-]"
+#define URL64  "[A-Za-z0-9_-]"
 
 const struct credential credentials[] = {
 	{ .type = "openai-project-key",
@@ -140,7 +141,8 @@ const struct credential credentials[] = {
 	  .name = "private key in PEM form",
 	  .anchor = "PRIVATE KEY-----",
 	  .reach = 30,
-	  .shape = "-----BEGIN (?:RSA |EC |DSA |OPENSSH |ENCRYPTED |SSH2 ENCRYPTED )?PRIVATE KEY-----",
+	  .shape =
+	      "-----BEGIN (?:RSA |EC |DSA |OPENSSH |ENCRYPTED |SSH2 ENCRYPTED )?PRIVATE KEY-----",
 	  .whole = true,
 	  .check = check_pem },
 	{ .type = "jwt",

@@ -1,6 +1,7 @@
 /* user/detect/detect.c - runs the detectors over a turn.
- * Owns the pattern database, the views' buffers and the segment cache. What detectors say about a text depends on the text
- * alone and is kept; what needs the whole turn is decided anew for each turn, from what was kept.
+ * Owns the pattern database, the views' buffers and the segment cache. What detectors say about a
+ * text depends on the text alone and is kept; what needs the whole turn is decided anew for each
+ * turn, from what was kept.
  */
 #include "detect/detect.h"
 
@@ -16,10 +17,11 @@
 #include "detect/redact.h"
 
 #define HITS_PER_PATTERN_MAX 1024 /* in one view */
-#define PATTERNS_MAX 4096
-#define MATCH_MIN 32 /* bytes of a match tried first */
-#define MATCH_MAX 512 /* bytes of a match; what lies before is not part of its span */
-#define NARROWED_MAX 64 /* hits per segment whose beginning is found; a flood of them proves no more */
+#define PATTERNS_MAX	     4096
+#define MATCH_MIN	     32	 /* bytes of a match tried first */
+#define MATCH_MAX	     512 /* bytes of a match; what lies before is not part of its span */
+#define NARROWED_MAX                                                                               \
+	64 /* hits per segment whose beginning is found; a flood of them proves no more */
 #define UNNARROWED 40 /* bytes taken for the length of the others */
 
 const struct detector *const detectors[] = {
@@ -65,7 +67,8 @@ void detect_default_opts(struct detect_opts *o)
 		o->modes[k] = kinds[k].mode;
 }
 
-/* A pattern as it is compiled: folded like the texts it is to be found in; literals with their special characters escaped. */
+/* A pattern as it is compiled: folded like the texts it is to be found in; literals with their
+ * special characters escaped. */
 static int prepare(const struct fold *fold, const struct pattern *p, char **ret)
 {
 	struct view folded = { .bytes = BUF(64 << 10) };
@@ -121,15 +124,18 @@ int detect_compile(uint8_t **ret, size_t *ret_len, char *why, size_t why_size)
 	*why = 0;
 	err = text && flags && ids ? fold_new(&fold) : -ENOMEM;
 	for (size_t d = 0; !err && d < N_DETECTORS; d++)
-		for (size_t i = 0; !err && detectors[d]->pattern && detectors[d]->pattern(i, &p); i++, at++) {
+		for (size_t i = 0; !err && detectors[d]->pattern && detectors[d]->pattern(i, &p);
+		     i++, at++) {
 			ids[at] = at;
-			/* Where a match begins is found afterwards, see narrow(): tracking it makes patterns many times larger. */
+			/* Where a match begins is found afterwards, see narrow(): tracking it makes
+			 * patterns many times larger. */
 			flags[at] = p.literal ? 0 : HS_FLAG_CASELESS | HS_FLAG_DOTALL;
 			err = prepare(fold, &p, &text[at]);
 		}
-	if (!err && hs_compile_multi((const char *const *)text, flags, ids, (unsigned)n, HS_MODE_BLOCK, NULL, &db,
-				     &error) != HS_SUCCESS) {
-		snprintf(why, why_size, "%s%s%s", error->message, error->expression >= 0 ? " in " : "",
+	if (!err && hs_compile_multi((const char *const *)text, flags, ids, (unsigned)n,
+				     HS_MODE_BLOCK, NULL, &db, &error) != HS_SUCCESS) {
+		snprintf(why, why_size, "%s%s%s", error->message,
+			 error->expression >= 0 ? " in " : "",
 			 error->expression >= 0 ? text[error->expression] : "");
 		hs_free_compile_error(error);
 		err = -EINVAL;
@@ -203,7 +209,8 @@ const struct detect_stats *detect_stats(const struct detect *d)
 	return &d->stats;
 }
 
-void detect_locate(const struct detector_input *in, struct finding *f, unsigned view, struct range where)
+void detect_locate(const struct detector_input *in, struct finding *f, unsigned view,
+		   struct range where)
 {
 	const struct views *vs = in->views;
 	struct range origin = views_range(vs, view, where, 0);
@@ -218,7 +225,8 @@ void detect_locate(const struct detector_input *in, struct finding *f, unsigned 
 		if (s->view == view)
 			masks[n++] = (struct mask){ s->where, s->type, s->head, s->tail };
 		else if (views_descends(vs, s->view, view))
-			masks[n++] = (struct mask){ views_range(vs, s->view, s->where, view), s->type, 0, 0 };
+			masks[n++] = (struct mask){ views_range(vs, s->view, s->where, view),
+						    s->type, 0, 0 };
 	}
 	f->begin = (uint32_t)origin.begin;
 	f->end = (uint32_t)origin.end;
@@ -232,7 +240,8 @@ struct scan {
 	int err;
 };
 
-static int on_match(unsigned id, unsigned long long from, unsigned long long to, unsigned flags, void *ctx)
+static int on_match(unsigned id, unsigned long long from, unsigned long long to, unsigned flags,
+		    void *ctx)
 {
 	struct scan *s = ctx;
 	const struct owner *o = &s->d->owners[id];
@@ -255,7 +264,9 @@ static int on_match(unsigned id, unsigned long long from, unsigned long long to,
 		h->room = room;
 	}
 	(void)from;
-	h->v[h->n++] = (struct hit){ .pattern = o->index, .view = s->view, .where = { o->literal ? to - o->len : to, to } };
+	h->v[h->n++] = (struct hit){ .pattern = o->index,
+				     .view = s->view,
+				     .where = { o->literal ? to - o->len : to, to } };
 	return 0;
 }
 
@@ -265,7 +276,8 @@ struct probe {
 	bool found;
 };
 
-static int on_probe(unsigned id, unsigned long long from, unsigned long long to, unsigned flags, void *ctx)
+static int on_probe(unsigned id, unsigned long long from, unsigned long long to, unsigned flags,
+		    void *ctx)
 {
 	struct probe *p = ctx;
 
@@ -281,7 +293,8 @@ static bool matches_from(struct detect *d, unsigned id, struct span text, size_t
 	struct probe p = { .id = id, .to = end - from };
 
 	/* A character behind the end: patterns look at it. */
-	hs_scan(d->db, (const char *)text.p + from, (unsigned)(MIN(end + 1, text.len) - from), 0, d->scratch, on_probe, &p);
+	hs_scan(d->db, (const char *)text.p + from, (unsigned)(MIN(end + 1, text.len) - from), 0,
+		d->scratch, on_probe, &p);
 	return p.found;
 }
 
@@ -318,9 +331,10 @@ static void narrow_all(struct detect *d, const struct views *vs)
 			struct hit *h = &d->hits[k].v[i];
 
 			if (h->where.begin == h->where.end)
-				h->where.begin = done++ < NARROWED_MAX ?
-							 narrow(d, first + h->pattern, vs->view[h->view].text, h->where.end) :
-							 h->where.end - MIN(h->where.end, UNNARROWED);
+				h->where.begin = done++ < NARROWED_MAX
+						     ? narrow(d, first + h->pattern,
+							      vs->view[h->view].text, h->where.end)
+						     : h->where.end - MIN(h->where.end, UNNARROWED);
 		}
 		while (detectors[k]->pattern && detectors[k]->pattern(n, &p))
 			n++;
@@ -341,7 +355,8 @@ static int find_hits(struct detect *d, const struct views *vs)
 		if (vs->view[s.view].superseded || !t.len)
 			continue;
 		memset(d->counts, 0, d->n_patterns * sizeof(*d->counts));
-		if (hs_scan(d->db, (const char *)t.p, (unsigned)t.len, 0, d->scratch, on_match, &s) != HS_SUCCESS)
+		if (hs_scan(d->db, (const char *)t.p, (unsigned)t.len, 0, d->scratch, on_match,
+			    &s) != HS_SUCCESS)
 			return s.err ? s.err : -ENOMEM;
 	}
 	return 0;
@@ -366,9 +381,11 @@ static void collect(void *ctx, const struct finding *f)
 static int examine(struct detect *d, const struct turn *t, size_t i)
 {
 	const struct segment *s = &t->segments[i];
-	struct detector_input in = {
-		.turn = t, .segment = i, .trust = segment_trust(s), .secrets = d->secrets, .mac = d->mac
-	};
+	struct detector_input in = { .turn = t,
+				     .segment = i,
+				     .trust = segment_trust(s),
+				     .secrets = d->secrets,
+				     .mac = d->mac };
 	struct emitting e = { .list = &d->now };
 	int err;
 
@@ -385,7 +402,8 @@ static int examine(struct detect *d, const struct turn *t, size_t i)
 			in.hits = d->hits[k].v;
 			in.n_hits = d->hits[k].n;
 			if (!pass && det->mask) {
-				size_t n = det->mask(&in, d->secrets + in.n_secrets, SECRETS_MAX - in.n_secrets);
+				size_t n = det->mask(&in, d->secrets + in.n_secrets,
+						     SECRETS_MAX - in.n_secrets);
 
 				for (; n; n--)
 					d->secrets[in.n_secrets++].owner = det;
@@ -403,7 +421,8 @@ static int examine(struct detect *d, const struct turn *t, size_t i)
 static int judge(struct detect *d, const struct turn *t, size_t i, const struct fact_list **ret)
 {
 	const struct segment *s = &t->segments[i];
-	const uint32_t about[] = { s->role, s->origin, s->side, s->damaged || s->missing, DETECT_DATA_VERSION };
+	const uint32_t about[] = { s->role, s->origin, s->side, s->damaged || s->missing,
+				   DETECT_DATA_VERSION };
 	struct hash128 key;
 	int err;
 
@@ -434,7 +453,8 @@ static bool same(const struct hash128 *a, const struct hash128 *b)
 	return !memcmp(a, b, sizeof(*a));
 }
 
-/* Did the request hold what the response holds? Asked seldom, so it is looked up again rather than remembered. */
+/* Did the request hold what the response holds? Asked seldom, so it is looked up again rather than
+ * remembered. */
 static int request_held(struct detect *d, const struct turn *t, const struct hash128 *fingerprint)
 {
 	const struct fact_list *facts;
@@ -453,7 +473,8 @@ static int request_held(struct detect *d, const struct turn *t, const struct has
 	return 0;
 }
 
-int detect_turn(struct detect *d, const struct turn *t, enum detect_phase phase, emit_fn *emit, void *ctx)
+int detect_turn(struct detect *d, const struct turn *t, enum detect_phase phase, emit_fn *emit,
+		void *ctx)
 {
 	enum side side = phase == DETECT_REQUEST ? SIDE_REQUEST : SIDE_RESPONSE;
 	struct finding found[FACTS_MAX];
@@ -475,7 +496,8 @@ int detect_turn(struct detect *d, const struct turn *t, enum detect_phase phase,
 		for (size_t k = 0; k < n; k++) {
 			struct finding *f = &found[k];
 
-			err = f->kind == KIND_CREDENTIAL_LEAK ? request_held(d, t, &f->fingerprint) : 0;
+			err = f->kind == KIND_CREDENTIAL_LEAK ? request_held(d, t, &f->fingerprint)
+							      : 0;
 			if (err < 0)
 				return err;
 			/* The model repeats what it was given: the request's finding says it. */
@@ -503,18 +525,21 @@ static struct span trim(struct span s)
 	return s;
 }
 
-size_t detect_prefixes(struct detect *d, const struct turn *t, bool with_response, struct hash128 *h, size_t max)
+size_t detect_prefixes(struct detect *d, const struct turn *t, bool with_response,
+		       struct hash128 *h, size_t max)
 {
 	struct hash128 rolling = { { 0 } };
 	size_t n = 0;
 
-	for (enum side side = SIDE_REQUEST; side <= (with_response ? SIDE_RESPONSE : SIDE_REQUEST); side++)
+	for (enum side side = SIDE_REQUEST; side <= (with_response ? SIDE_RESPONSE : SIDE_REQUEST);
+	     side++)
 		for (size_t i = 0; i < t->n_segments; i++) {
 			const struct segment *s = &t->segments[i];
 			struct span text = trim(buf_span(&s->text));
 			uint8_t role = s->role;
 
-			if (s->side != side || (role != SEG_USER && role != SEG_ASSISTANT) || !text.len)
+			if (s->side != side || (role != SEG_USER && role != SEG_ASSISTANT) ||
+			    !text.len)
 				continue;
 			mac_begin(d->mac, "prefix");
 			mac_add(d->mac, span_of(&rolling, sizeof(rolling)));

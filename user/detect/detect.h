@@ -1,5 +1,5 @@
-/* user/detect/detect.h - runs every detector over a turn. One file and one row in detectors.def each.
- * No I/O, no clock, no log: live, in `earshot scan`, in tests and fuzzers the same code.
+/* user/detect/detect.h - runs every detector over a turn. One file and one row in detectors.def
+ * each. No I/O, no clock, no log: live, in `earshot scan`, in tests and fuzzers the same code.
  */
 #pragma once
 
@@ -8,16 +8,19 @@
 #include "dialect/turn.h"
 #include "text/view.h"
 
-/* What a detector wants to be searched for: all patterns of all detectors are one Vectorscan database. */
+/* What a detector wants to be searched for: all patterns of all detectors are one Vectorscan
+ * database. */
 struct pattern {
-	const char *text; /* UTF-8; folded before it is compiled, so it is written as people write */
-	bool literal; /* these very bytes; else a regular expression, any case, '.' matching line ends too */
+	const char
+	    *text;    /* UTF-8; folded before it is compiled, so it is written as people write */
+	bool literal; /* these very bytes; else a regular expression, any case, '.' matching line
+			 ends too */
 };
 
 /* A place where one of them matched. */
 struct hit {
-	uint16_t pattern; /* index among its detector's patterns */
-	uint16_t view; /* index in views */
+	uint16_t pattern;   /* index among its detector's patterns */
+	uint16_t view;	    /* index in views */
 	struct range where; /* in that view's text */
 };
 
@@ -25,9 +28,9 @@ struct hit {
 struct secret {
 	const struct detector *owner;
 	const char *type; /* "openai-project-key" */
-	const char *why; /* a sentence */
+	const char *why;  /* a sentence */
 	uint16_t view;
-	struct range where; /* in that view's text */
+	struct range where;  /* in that view's text */
 	uint16_t head, tail; /* bytes of its beginning and end that may be shown */
 	float score;
 	bool unsure; /* fit to be hunted for, not to raise an alert */
@@ -35,7 +38,8 @@ struct secret {
 
 #define SECRETS_MAX 256 /* per segment; evidence hides what looks like a key beyond them, too */
 
-/* One text as a detector sees it. Views and hits are made once per segment and shared by all detectors. */
+/* One text as a detector sees it. Views and hits are made once per segment and shared by all
+ * detectors. */
 struct detector_input {
 	const struct turn *turn;
 	uint32_t segment;
@@ -48,7 +52,8 @@ struct detector_input {
 	struct mac *mac;
 };
 
-/* Adds one finding; the runner fills detector, role, origin, side and segment, and weakens mode to the operator's choice. */
+/* Adds one finding; the runner fills detector, role, origin, side and segment, and weakens mode to
+ * the operator's choice. */
 typedef void emit_fn(void *ctx, const struct finding *f);
 
 struct detector {
@@ -57,23 +62,28 @@ struct detector {
 	unsigned surfaces; /* enum trust bits of the segments it reads */
 	/* Its i-th pattern; false past the last. NULL: it has none. */
 	bool (*pattern)(size_t i, struct pattern *ret);
-	/* Finds values to be masked in every evidence of the segment; how many, at most max. NULL: it knows none. */
+	/* Finds values to be masked in every evidence of the segment; how many, at most max. NULL:
+	 * it knows none. */
 	size_t (*mask)(const struct detector_input *in, struct secret *ret, size_t max);
-	/* Looks at one segment. 1 found, 0 clean, -errno. Must depend on nothing but the segment: what it emits is cached. */
+	/* Looks at one segment. 1 found, 0 clean, -errno. Must depend on nothing but the segment:
+	 * what it emits is cached. */
 	int (*scan)(const struct detector_input *in, emit_fn *emit, void *ctx);
-	const struct sample *samples; /* hits and near misses, ended by a NULL text; one test walks every row */
+	const struct sample
+	    *samples; /* hits and near misses, ended by a NULL text; one test walks every row */
 };
 
-/* In a text, %{type} stands for a made-up credential of that type, so that no whole token stands in a source file. */
+/* In a text, %{type} stands for a made-up credential of that type, so that no whole token stands in
+ * a source file. */
 struct sample {
 	const char *text;
 	enum segment_role role; /* what a model writes is a response */
-	enum kind kind; /* KIND_MAX_: must find nothing fit for an alert */
-	const char *type; /* with a kind: expected finding.type, or NULL for any */
+	enum kind kind;		/* KIND_MAX_: must find nothing fit for an alert */
+	const char *type;	/* with a kind: expected finding.type, or NULL for any */
 };
 
 /* Fills where and how f was found: begin, end, view and evidence. */
-void detect_locate(const struct detector_input *in, struct finding *f, unsigned view, struct range where);
+void detect_locate(const struct detector_input *in, struct finding *f, unsigned view,
+		   struct range where);
 
 #define DETECTOR(id) extern const struct detector detector_##id;
 #include "detect/detectors.def"
@@ -81,17 +91,20 @@ void detect_locate(const struct detector_input *in, struct finding *f, unsigned 
 
 extern const struct detector *const detectors[]; /* NULL-terminated */
 
-#define DETECT_DATA_VERSION 4 /* changes with any pattern, table or threshold: cached facts of another version do not count */
+#define DETECT_DATA_VERSION                                                                        \
+	4 /* changes with any pattern, table or threshold: cached facts of another version do not  \
+	     count */
 
 struct detect_opts {
-	uint8_t key[MAC_KEY_LEN]; /* for fingerprints, the segment cache and prefixes */
-	size_t cache_bytes; /* segment cache, 0: none */
+	uint8_t key[MAC_KEY_LEN];   /* for fingerprints, the segment cache and prefixes */
+	size_t cache_bytes;	    /* segment cache, 0: none */
 	enum mode modes[KIND_MAX_]; /* operator's choice per kind; see detect_default_opts() */
 };
 void detect_default_opts(struct detect_opts *o); /* key all zero */
 
 /* The pattern database is compiled once (slow, needs memory) and handed to others as bytes.
- * Compiles every literal and pattern into *ret, to be freed. -ENOMEM; -EINVAL with the reason in why. */
+ * Compiles every literal and pattern into *ret, to be freed. -ENOMEM; -EINVAL with the reason in
+ * why. */
 int detect_compile(uint8_t **ret, size_t *ret_len, char *why, size_t why_size);
 
 struct detect_stats {
@@ -102,24 +115,28 @@ struct detect_stats {
 
 struct detect;
 
-/* db: what detect_compile() made, borrowed during the call only. -ENOMEM, -EINVAL (a database for another machine or version). */
+/* db: what detect_compile() made, borrowed during the call only. -ENOMEM, -EINVAL (a database for
+ * another machine or version). */
 int detect_new(struct detect **ret, const struct detect_opts *o, struct span db);
 void detect_free(struct detect **d);
 
 enum detect_phase { DETECT_REQUEST, DETECT_RESPONSE };
 
-/* Judges the segments of that side, each new text once: equal text with equal role and origin, seen before, takes its facts from the cache.
- * Then the rules over the whole turn (a credential in the response that the request did not hold ...). Calls emit per finding.
- * 0, -ENOMEM.
+/* Judges the segments of that side, each new text once: equal text with equal role and origin, seen
+ * before, takes its facts from the cache. Then the rules over the whole turn (a credential in the
+ * response that the request did not hold ...). Calls emit per finding. 0, -ENOMEM.
  */
-int detect_turn(struct detect *d, const struct turn *t, enum detect_phase phase, emit_fn *emit, void *ctx);
+int detect_turn(struct detect *d, const struct turn *t, enum detect_phase phase, emit_fn *emit,
+		void *ctx);
 const struct detect_stats *detect_stats(const struct detect *d);
 
-/* Rolling keyed hashes of a conversation, for the keeper to recognise it: h[i] covers the request's conversational texts
- * 0..i, and with_response those of the response behind them. Conversational is what users and assistants say (SEG_USER,
- * SEG_ASSISTANT), without white space around it and without empty texts; system prompts, tool definitions, calls and
- * results do not count, because clients rewrite, trim and reorder them between turns. A text hashes the same as an answer and
+/* Rolling keyed hashes of a conversation, for the keeper to recognise it: h[i] covers the request's
+ * conversational texts 0..i, and with_response those of the response behind them. Conversational is
+ * what users and assistants say (SEG_USER, SEG_ASSISTANT), without white space around it and
+ * without empty texts; system prompts, tool definitions, calls and results do not count, because
+ * clients rewrite, trim and reorder them between turns. A text hashes the same as an answer and
  * when it is resent as history.
  * Writes the last max of them (oldest first) and returns how many.
  */
-size_t detect_prefixes(struct detect *d, const struct turn *t, bool with_response, struct hash128 *h, size_t max);
+size_t detect_prefixes(struct detect *d, const struct turn *t, bool with_response,
+		       struct hash128 *h, size_t max);

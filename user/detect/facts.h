@@ -1,5 +1,6 @@
-/* user/detect/facts.h - the segment cache: what the detectors said about a text, by a keyed hash of it.
- * Bounded in bytes; what was asked for longest ago goes first. Holds findings, which are redacted, and no text.
+/* user/detect/facts.h - the segment cache: what the detectors said about a text, by a keyed hash of
+ * it. Bounded in bytes; what was asked for longest ago goes first. Holds findings, which are
+ * redacted, and no text.
  */
 #pragma once
 

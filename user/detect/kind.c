@@ -19,7 +19,8 @@ const struct kind_row kinds[KIND_MAX_] = {
 #undef KIND
 };
 
-static const char *const severities[SEVERITY_MAX_] = { "informational", "low", "medium", "high", "critical" };
+static const char *const severities[SEVERITY_MAX_] = { "informational", "low", "medium", "high",
+						       "critical" };
 static const char *const modes[MODE_MAX_] = { "alert", "hunt", "off" };
 
 static unsigned find(const char *const *names, unsigned n, const char *name)

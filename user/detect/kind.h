@@ -1,5 +1,6 @@
-/* user/detect/kind.h - every alert kind: one row each in kinds.def, with its mode, severities, texts and mappings.
- * Ids of MITRE ATLAS 5.6.0, OWASP LLM (year in the id) and OWASP Agentic 2026; KIND_DATA_VERSION changes with any row.
+/* user/detect/kind.h - every alert kind: one row each in kinds.def, with its mode, severities,
+ * texts and mappings. Ids of MITRE ATLAS 5.6.0, OWASP LLM (year in the id) and OWASP Agentic 2026;
+ * KIND_DATA_VERSION changes with any row.
  */
 #pragma once
 
@@ -7,7 +8,14 @@
 
 #define KIND_DATA_VERSION 1
 
-enum severity { SEVERITY_INFORMATIONAL, SEVERITY_LOW, SEVERITY_MEDIUM, SEVERITY_HIGH, SEVERITY_CRITICAL, SEVERITY_MAX_ };
+enum severity {
+	SEVERITY_INFORMATIONAL,
+	SEVERITY_LOW,
+	SEVERITY_MEDIUM,
+	SEVERITY_HIGH,
+	SEVERITY_CRITICAL,
+	SEVERITY_MAX_
+};
 
 enum mode {
 	MODE_ALERT,
@@ -24,16 +32,17 @@ enum kind {
 };
 
 struct kind_row {
-	const char *name; /* "jailbreak.rules"; family before the dot: jailbreak injection recon credential data url access wallet
-			   * tool poison model canary taint filter posture sensor */
+	const char
+	    *name; /* "jailbreak.rules"; family before the dot: jailbreak injection recon credential
+		    * data url access wallet tool poison model canary taint filter posture sensor */
 	enum mode mode;
 	/* By what became of the turn. */
 	enum severity severity[OUTCOME_MAX_];
 	const char *title; /* for people, without a full stop */
 	const char *description;
 	const char *remediation;
-	const char *atlas; /* "AML.T0051.000 AML.T0054" */
-	const char *owasp; /* "LLM01:2025 ASI01:2026" */
+	const char *atlas;   /* "AML.T0051.000 AML.T0054" */
+	const char *owasp;   /* "LLM01:2025 ASI01:2026" */
 	const char *tactics; /* ATLAS tactics, "AML.TA0004 ..."; mappings are "" where none fits */
 };
 
@@ -41,7 +50,7 @@ extern const struct kind_row kinds[KIND_MAX_];
 
 /* KIND_MAX_ when there is none of that name. */
 enum kind kind_find(const char *name);
-const char *severity_name(enum severity s); /* "informational" ... */
+const char *severity_name(enum severity s);    /* "informational" ... */
 enum severity severity_find(const char *name); /* SEVERITY_MAX_ when unknown */
 const char *mode_name(enum mode m);
 enum mode mode_find(const char *name); /* MODE_MAX_ when unknown */

@@ -8,11 +8,11 @@
 #include "base/escape.h"
 #include "base/own.h"
 
-#define LOOK_AROUND 256 /* bytes outside of the window read, for values that reach into it */
-#define DIGITS_MIN 9 /* digits of a number that could be an account, a card, a telephone */
-#define OPAQUE_MIN 20 /* characters of a run that could be a key */
-#define CASE_CHANGES_MIN 6 /* in a run of letters: words have fewer */
-#define VALUE_MIN 4 /* of a password */
+#define LOOK_AROUND	 256 /* bytes outside of the window read, for values that reach into it */
+#define DIGITS_MIN	 9   /* digits of a number that could be an account, a card, a telephone */
+#define OPAQUE_MIN	 20  /* characters of a run that could be a key */
+#define CASE_CHANGES_MIN 6   /* in a run of letters: words have fewer */
+#define VALUE_MIN	 4   /* of a password */
 
 struct out {
 	char *p;
@@ -30,7 +30,8 @@ __attribute__((format(printf, 2, 3))) static void put(struct out *o, const char 
 	va_start(args, fmt);
 	n = vsnprintf(o->p + o->len, o->size - o->len, fmt, args);
 	va_end(args);
-	/* All of a piece or nothing of it: a character is never cut, and a label keeps its bracket. */
+	/* All of a piece or nothing of it: a character is never cut, and a label keeps its bracket.
+	 */
 	o->full = n < 0 || (size_t)n >= o->size - o->len;
 	if (o->full)
 		o->p[o->len] = 0;
@@ -38,7 +39,8 @@ __attribute__((format(printf, 2, 3))) static void put(struct out *o, const char 
 		o->len += (size_t)n;
 }
 
-static void put_mask(struct out *o, struct span value, const char *type, unsigned head, unsigned tail)
+static void put_mask(struct out *o, struct span value, const char *type, unsigned head,
+		     unsigned tail)
 {
 	if (head + tail)
 		put(o, "[%s:%.*s…%.*s]", type, (int)head, (const char *)value.p, (int)tail,
@@ -98,7 +100,8 @@ static size_t opaque(struct span s)
 		upper += isupper(s.p[i]) != 0;
 		lower += islower(s.p[i]) != 0;
 		slashes += s.p[i] == '/';
-		changes += i && isalpha(s.p[i]) && isalpha(s.p[i - 1]) && (isupper(s.p[i]) != 0) != (isupper(s.p[i - 1]) != 0);
+		changes += i && isalpha(s.p[i]) && isalpha(s.p[i - 1]) &&
+			   (isupper(s.p[i]) != 0) != (isupper(s.p[i - 1]) != 0);
 	}
 	if (i < OPAQUE_MIN)
 		return 0;
@@ -108,16 +111,19 @@ static size_t opaque(struct span s)
 	return changes >= CASE_CHANGES_MIN ? i : 0;
 }
 
-/* "password: x", "api_key='x'", "Bearer x": length up to the value in *ret_at, all of it as the result. */
+/* "password: x", "api_key='x'", "Bearer x": length up to the value in *ret_at, all of it as the
+ * result. */
 static size_t named_value(struct span s, size_t *ret_at)
 {
-	static const char *const names[] = { "password", "passwd",  "pwd",    "passphrase", "secret",
-					     "token",	 "api_key", "apikey", "api-key",    "bearer" };
+	static const char *const names[] = { "password", "passwd", "pwd",     "passphrase",
+					     "secret",	 "token",  "api_key", "apikey",
+					     "api-key",	 "bearer" };
 	size_t i = 0, at;
 	bool assigned = false;
 
 	for (size_t k = 0; k < ARRAY_SIZE(names) && !i; k++)
-		if ((s.p[0] | 0x20) == names[k][0] && s.len > strlen(names[k]) && !strncasecmp((const char *)s.p, names[k], strlen(names[k])))
+		if ((s.p[0] | 0x20) == names[k][0] && s.len > strlen(names[k]) &&
+		    !strncasecmp((const char *)s.p, names[k], strlen(names[k])))
 			i = strlen(names[k]);
 	if (!i)
 		return 0;
@@ -138,7 +144,8 @@ static size_t char_start(struct span s, size_t at)
 	return at;
 }
 
-/* Writes what stands for the value that begins at s; returns the value's length, 0 when none does. */
+/* Writes what stands for the value that begins at s; returns the value's length, 0 when none does.
+ */
 static size_t hide(struct out *o, struct span s, bool word_start)
 {
 	size_t n, at;
@@ -164,9 +171,10 @@ static size_t hide(struct out *o, struct span s, bool word_start)
 	return n;
 }
 
-/* Writes what stands for the value or the character at at, reading up to end; returns its length. */
-static size_t step(struct out *o, struct span text, size_t at, size_t end, bool word_start, const struct mask *masks,
-		   size_t n)
+/* Writes what stands for the value or the character at at, reading up to end; returns its length.
+ */
+static size_t step(struct out *o, struct span text, size_t at, size_t end, bool word_start,
+		   const struct mask *masks, size_t n)
 {
 	size_t len;
 	uint32_t cp;
@@ -175,8 +183,8 @@ static size_t step(struct out *o, struct span text, size_t at, size_t end, bool 
 		struct range r = masks[i].where;
 
 		if (at >= r.begin && at < r.end) {
-			put_mask(o, span_sub(text, r.begin, r.end - r.begin), masks[i].type, masks[i].head,
-				 masks[i].tail);
+			put_mask(o, span_sub(text, r.begin, r.end - r.begin), masks[i].type,
+				 masks[i].head, masks[i].tail);
 			return r.end - at;
 		}
 		if (r.begin > at)
@@ -191,11 +199,13 @@ static size_t step(struct out *o, struct span text, size_t at, size_t end, bool 
 	return len;
 }
 
-void redact(char *out, size_t size, struct span text, struct range hit, const struct mask *masks, size_t n)
+void redact(char *out, size_t size, struct span text, struct range hit, const struct mask *masks,
+	    size_t n)
 {
 	struct out o = { .p = out, .size = size };
 	size_t begin = char_start(text, hit.begin > REDACT_AROUND ? hit.begin - REDACT_AROUND : 0);
-	size_t end = char_start(text, MIN(MIN(hit.end + REDACT_AROUND, begin + REDACT_SPAN_MAX), text.len));
+	size_t end =
+	    char_start(text, MIN(MIN(hit.end + REDACT_AROUND, begin + REDACT_SPAN_MAX), text.len));
 	size_t first = char_start(text, begin > LOOK_AROUND ? begin - LOOK_AROUND : 0);
 	size_t len;
 

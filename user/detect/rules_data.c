@@ -1,8 +1,12 @@
-/* user/detect/rules_data.c - the prompt-attack rules. One row each, with a text that it must find and a near miss.
- * Written for texts that were folded (no accents, straight quotes); \W also matches bytes of other scripts.
+/* user/detect/rules_data.c - the prompt-attack rules. One row each, with a text that it must find
+ * and a near miss. Written for texts that were folded (no accents, straight quotes); \W also
+ * matches bytes of other scripts.
  */
 #include "base/own.h"
 #include "detect/rules.h"
+
+/* Patterns are read as a whole. */
+/* clang-format off */
 
 /* Between words: spaces, quotes, line ends; and up to n words in between. */
 #define S "\\W+"

@@ -12,7 +12,7 @@ struct match {
 
 /* One element of a shape: what it is and how often it may come. */
 struct element {
-	const char *at; /* its first character */
+	const char *at;	       /* its first character */
 	const char *inner_end; /* behind it, before the count */
 	const char *next;
 	unsigned min, max;
@@ -91,7 +91,8 @@ struct rest {
 
 static size_t match(struct match *m, size_t at, const struct rest *r, bool *ok);
 
-static size_t match_group(struct match *m, size_t at, const struct element *e, const struct rest *after, bool *ok)
+static size_t match_group(struct match *m, size_t at, const struct element *e,
+			  const struct rest *after, bool *ok)
 {
 	const char *p = e->at + 3; /* "(?:" */
 	size_t end;
@@ -151,8 +152,11 @@ static size_t match(struct match *m, size_t at, const struct rest *r, bool *ok)
 		if (*e.at == '[' ? !token_class(&p, c) : c != (uint8_t)e.at[*e.at == '\\'])
 			break;
 	}
-	/* Give back one by one. Where a plain character must follow, most places are ruled out by a look. */
-	next = isalnum((unsigned char)*e.next) && !strchr("?{", e.next[1] ? e.next[1] : ' ') ? *e.next : 0;
+	/* Give back one by one. Where a plain character must follow, most places are ruled out by a
+	 * look. */
+	next = isalnum((unsigned char)*e.next) && !strchr("?{", e.next[1] ? e.next[1] : ' ')
+		   ? *e.next
+		   : 0;
 	for (; n + 1 > e.min; n--) {
 		if (!next || (at + n < m->text.len && m->text.p[at + n] == next)) {
 			end = match(m, at + n, &after, ok);
@@ -179,7 +183,8 @@ size_t token_literal(const char *shape)
 {
 	size_t n = 0;
 
-	while (shape[n] && !strchr("[(\\", shape[n]) && (!shape[n + 1] || !strchr("?{", shape[n + 1])))
+	while (shape[n] && !strchr("[(\\", shape[n]) &&
+	       (!shape[n + 1] || !strchr("?{", shape[n + 1])))
 		n++;
 	return n;
 }

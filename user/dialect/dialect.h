@@ -1,5 +1,6 @@
-/* user/dialect/dialect.h - which AI API is it? One file and one row in dialects.def each: exchange in, turn out.
- * A reader sits between flow and detection: it hands each exchange to the dialect that recognises it and the finished turn on.
+/* user/dialect/dialect.h - which AI API is it? One file and one row in dialects.def each: exchange
+ * in, turn out. A reader sits between flow and detection: it hands each exchange to the dialect
+ * that recognises it and the finished turn on.
  */
 #pragma once
 
@@ -11,15 +12,18 @@ struct dialect_state; /* one exchange being read; each dialect defines its own *
 struct dialect {
 	const char *name; /* "openai-chat" */
 	const char *summary;
-	/* 0: not mine; 1: by path or shape (any host that speaks it); 2: by host as well. The highest wins. */
+	/* 0: not mine; 1: by path or shape (any host that speaks it); 2: by host as well. The
+	 * highest wins. */
 	int (*match)(const struct exchange *x);
 	/* -ENOMEM. t lives until close. */
 	int (*open)(struct dialect_state **ret, struct turn *t);
 	void (*on_body)(struct dialect_state *s, enum side side, struct span data);
 	void (*on_gap)(struct dialect_state *s, enum side side, uint64_t n);
 	void (*on_event)(struct dialect_state *s, struct span type, struct span data, bool damaged);
-	void (*on_request_end)(struct dialect_state *s); /* every request segment is complete after it */
-	void (*on_end)(struct dialect_state *s); /* every response segment is complete, usage and outcome set */
+	void (*on_request_end)(
+	    struct dialect_state *s); /* every request segment is complete after it */
+	void (*on_end)(struct dialect_state
+			   *s); /* every response segment is complete, usage and outcome set */
 	void (*close)(struct dialect_state **s);
 };
 
@@ -30,9 +34,11 @@ struct dialect {
 extern const struct dialect *const dialects[]; /* NULL-terminated */
 
 struct reader_ops {
-	/* The request is complete: its segments can be judged before the response comes. Called at most once per turn. */
+	/* The request is complete: its segments can be judged before the response comes. Called at
+	 * most once per turn. */
 	void (*request)(void *ctx, struct turn *t);
-	/* The exchange is over: response segments, usage and outcome are set. request was called before, even for a cut request. */
+	/* The exchange is over: response segments, usage and outcome are set. request was called
+	 * before, even for a cut request. */
 	void (*end)(void *ctx, struct turn *t);
 };
 
@@ -52,8 +58,10 @@ const struct reader_stats *reader_stats(const struct reader *r);
 
 /* Helpers for dialects. */
 
-/* A new segment at the end of t, or NULL when TURN_SEGMENTS_MAX is reached or memory is out (counted). */
-struct segment *turn_segment(struct turn *t, enum segment_role role, enum origin origin, enum side side);
+/* A new segment at the end of t, or NULL when TURN_SEGMENTS_MAX is reached or memory is out
+ * (counted). */
+struct segment *turn_segment(struct turn *t, enum segment_role role, enum origin origin,
+			     enum side side);
 /* Appends text within the caps; what does not fit is counted in missing. */
 void turn_text(struct turn *t, struct segment *s, struct span text);
 /* Copies s into a fixed field, cut at a whole character. */

@@ -20,43 +20,70 @@ enum segment_role {
 };
 
 /* Who wrote it. */
-enum origin { ORIGIN_OPERATOR, ORIGIN_USER, ORIGIN_MODEL, ORIGIN_TOOL, ORIGIN_RETRIEVED, ORIGIN_UNKNOWN, ORIGIN_MAX_ };
+enum origin {
+	ORIGIN_OPERATOR,
+	ORIGIN_USER,
+	ORIGIN_MODEL,
+	ORIGIN_TOOL,
+	ORIGIN_RETRIEVED,
+	ORIGIN_UNKNOWN,
+	ORIGIN_MAX_
+};
 
-/* What follows from role and origin; selects detectors and thresholds. One bit each, so that a detector names a set. */
+/* What follows from role and origin; selects detectors and thresholds. One bit each, so that a
+ * detector names a set. */
 enum trust {
 	TRUST_OPERATOR = 1 << 0, /* system, developer */
 	TRUST_USER = 1 << 1,
 	TRUST_RETRIEVED = 1 << 2, /* documents, tool results, tool definitions of a remote server */
-	TRUST_MODEL = 1 << 3, /* response text, reasoning, tool-call arguments */
+	TRUST_MODEL = 1 << 3,	  /* response text, reasoning, tool-call arguments */
 	TRUST_ALL = TRUST_OPERATOR | TRUST_USER | TRUST_RETRIEVED | TRUST_MODEL,
 };
 
-#define SEGMENT_MAX (8 << 20) /* bytes of one segment kept; what is beyond is counted in missing */
-#define TURN_TEXT_MAX (64 << 20) /* of all segments of a turn */
+#define SEGMENT_MAX                                                                                \
+	(8 << 20) /* bytes of one segment kept; what is beyond is counted in missing               \
+		   */
+#define TURN_TEXT_MAX	  (64 << 20) /* of all segments of a turn */
 #define TURN_SEGMENTS_MAX 4096
-#define TURNS_MAX (512 << 20) /* bytes that all turns of a reader hold together */
-#define TURN_ID_MAX 128 /* bytes of a model name or an id */
+#define TURNS_MAX	  (512 << 20) /* bytes that all turns of a reader hold together */
+#define TURN_ID_MAX	  128	      /* bytes of a model name or an id */
 
 struct segment {
 	enum segment_role role;
 	enum origin origin;
-	enum side side; /* in the request or in the response */
-	struct buf text; /* UTF-8 */
-	char name[TURN_ID_MAX]; /* tool or file name, hostile */
+	enum side side;		   /* in the request or in the response */
+	struct buf text;	   /* UTF-8 */
+	char name[TURN_ID_MAX];	   /* tool or file name, hostile */
 	char call_id[TURN_ID_MAX]; /* of a tool call or result */
-	uint32_t message; /* number of the message (item) it belongs to, in order */
-	uint32_t source; /* its dialect's own mark: which field of the message it came from */
+	uint32_t message;	   /* number of the message (item) it belongs to, in order */
+	uint32_t source;  /* its dialect's own mark: which field of the message it came from */
 	uint64_t missing; /* bytes known to be missing or beyond the cap */
-	bool damaged; /* something is missing here, perhaps uncounted */
+	bool damaged;	  /* something is missing here, perhaps uncounted */
 };
 
 /* Content that was captured but not read as text. */
 enum skipped { SKIP_IMAGE, SKIP_AUDIO, SKIP_FILE, SKIP_TOKENS, SKIP_ENCRYPTED, SKIP_MAX_ };
 
-enum operation { OP_UNKNOWN, OP_CHAT, OP_COMPLETION, OP_RESPONSE, OP_EMBEDDING, OP_MODELS, OP_MAX_ };
+enum operation {
+	OP_UNKNOWN,
+	OP_CHAT,
+	OP_COMPLETION,
+	OP_RESPONSE,
+	OP_EMBEDDING,
+	OP_MODELS,
+	OP_MAX_
+};
 
 /* What became of the turn, as far as the wire shows. */
-enum outcome { OUTCOME_UNKNOWN, OUTCOME_ANSWERED, OUTCOME_REFUSED, OUTCOME_BLOCKED, OUTCOME_TOOL_EXECUTED, OUTCOME_ERROR, OUTCOME_MAX_ };
+enum outcome {
+	OUTCOME_UNKNOWN,
+	OUTCOME_ANSWERED,
+	OUTCOME_REFUSED,
+	OUTCOME_BLOCKED,
+	OUTCOME_TOOL_EXECUTED,
+	OUTCOME_ERROR,
+	OUTCOME_MAX_
+};
 
 /* What a provider's content filter said on the wire, by category. */
 enum filter {
@@ -76,31 +103,35 @@ enum filter {
 
 struct turn {
 	const struct exchange *exchange; /* valid as long as the turn */
-	const char *dialect; /* its row's name, static */
+	const char *dialect;		 /* its row's name, static */
 	char provider[64]; /* "openai", "vllm", ... or the host when only the shape is known */
 	enum operation operation;
 	char request_model[TURN_ID_MAX], response_model[TURN_ID_MAX];
 	char response_id[TURN_ID_MAX], previous_id[TURN_ID_MAX]; /* provider's conversation links */
 	char conversation[TURN_ID_MAX]; /* a conversation or thread id given by either side */
-	char end_user[TURN_ID_MAX]; /* `user`, `safety_identifier`, ... as the application gave it */
-	struct span credential; /* API key or bearer token of the request, borrowed from the exchange; for a fingerprint only */
+	char
+	    end_user[TURN_ID_MAX]; /* `user`, `safety_identifier`, ... as the application gave it */
+	struct span credential;	   /* API key or bearer token of the request, borrowed from the
+				      exchange; for a fingerprint only */
 	struct span user_agent, forwarded_for; /* borrowed from the exchange */
 	struct segment *segments;
 	size_t n_segments, segments_room;
 	uint64_t *left; /* of TURNS_MAX, shared by the turns of one reader; NULL: no such limit */
 	uint64_t taken; /* its own share */
-	uint64_t skipped[SKIP_MAX_]; /* bytes */
+	uint64_t skipped[SKIP_MAX_];	      /* bytes */
 	uint64_t input_tokens, output_tokens; /* as reported; 0 unknown */
-	char finish_reason[32]; /* of the first choice */
-	char error_code[64]; /* of an error response */
+	char finish_reason[32];		      /* of the first choice */
+	char error_code[64];		      /* of an error response */
 	enum outcome outcome;
-	uint32_t filter_detected, filter_blocked; /* a bit 1 << enum filter for each category that saw something, or blocked it */
-	uint32_t json_broken; /* bodies or events that are not JSON */
-	uint64_t json_skipped; /* values beyond the caps of the JSON reader */
-	bool stream; /* the request asked for a stream */
-	bool ended; /* the answer said of itself that it is complete: what the transport still held is of no interest */
-	uint32_t n_findings; /* the judge's own count */
-	uint64_t inspected; /* bytes of text kept in segments */
+	uint32_t filter_detected, filter_blocked; /* a bit 1 << enum filter for each category that
+						     saw something, or blocked it */
+	uint32_t json_broken;			  /* bodies or events that are not JSON */
+	uint64_t json_skipped;			  /* values beyond the caps of the JSON reader */
+	bool stream;				  /* the request asked for a stream */
+	bool ended; /* the answer said of itself that it is complete: what the transport still held
+		       is of no interest */
+	uint32_t n_findings;  /* the judge's own count */
+	uint64_t inspected;   /* bytes of text kept in segments */
 	uint64_t uninspected; /* bytes of text captured but not kept (caps), and skipped[] in all */
 };
 

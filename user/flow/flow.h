@@ -1,6 +1,7 @@
 /* user/flow/flow.h - captured bytes of many connections in, HTTP exchanges out.
- * Owns the connection table and each connection's parsers. No I/O, no clock (time is an argument, CLOCK_MONOTONIC ns), no log.
- * Every byte has a position: a record that begins past the expected position is a gap, one before it a duplicate (ignored, counted).
+ * Owns the connection table and each connection's parsers. No I/O, no clock (time is an argument,
+ * CLOCK_MONOTONIC ns), no log. Every byte has a position: a record that begins past the expected
+ * position is a gap, one before it a duplicate (ignored, counted).
  */
 #pragma once
 
@@ -12,34 +13,37 @@ enum side { SIDE_REQUEST, SIDE_RESPONSE, SIDE_MAX_ };
 
 /* Bytes of one message's body on the wire (content coding still on, transfer coding removed). */
 struct coverage {
-	uint64_t seen; /* captured */
-	uint64_t lost; /* known to be missing */
+	uint64_t seen;	 /* captured */
+	uint64_t lost;	 /* known to be missing */
 	bool open_ended; /* the end was never seen: what is missing beyond lost is unknown */
 };
 
 #define EXCHANGE_FIELDS_MAX 64
-#define EXCHANGE_HEAD_MAX (32 << 10) /* bytes of field names and values kept per message; the rest is counted */
+#define EXCHANGE_HEAD_MAX                                                                          \
+	(32 << 10) /* bytes of field names and values kept per message; the rest is counted */
 
 struct field {
 	struct span name, value;
 };
 
-/* One request with its response. Owned by flow; valid until the end callback returns. Spans live as long as the exchange. */
+/* One request with its response. Owned by flow; valid until the end callback returns. Spans live as
+ * long as the exchange. */
 struct exchange {
 	uint64_t number; /* unique per flow object, ascending */
 	const struct conn_info *conn;
 	bool client; /* the captured process sent the request (wrote it), else it served it */
 	struct span method, target; /* target as sent: path?query, or absolute form */
 	struct span host; /* Host field or authority, lower case, with port; empty when unknown */
-	unsigned status; /* 0: no response head seen */
+	unsigned status;  /* 0: no response head seen */
 	struct field *fields[SIDE_MAX_];
 	size_t n_fields[SIDE_MAX_];
-	bool streamed; /* response is text/event-stream */
+	bool streamed;	/* response is text/event-stream */
 	bool ambiguous; /* framing fields disagree, or the body's coding could not be removed */
 	enum http1_end end[SIDE_MAX_];
 	struct coverage body[SIDE_MAX_];
 	uint64_t begin_ns; /* first byte of the request */
-	uint64_t request_end_ns, first_byte_ns, end_ns; /* response's first body byte and end; 0: not reached */
+	uint64_t request_end_ns, first_byte_ns,
+	    end_ns; /* response's first body byte and end; 0: not reached */
 	void *user; /* for the callbacks; flow never touches it */
 };
 
@@ -48,30 +52,35 @@ struct span exchange_field(const struct exchange *x, enum side side, const char 
 /* The target's path, as sent: without scheme, authority and query. */
 struct span exchange_path(const struct exchange *x);
 
-/* Per exchange: request (head complete, or no more of it will come), body/gap/event of either side in wire order, request_end, response (head complete),
- * ..., end. Exactly one request and one end for each exchange; a response whose request was never seen is skipped and counted.
+/* Per exchange: request (head complete, or no more of it will come), body/gap/event of either side
+ * in wire order, request_end, response (head complete),
+ * ..., end. Exactly one request and one end for each exchange; a response whose request was never
+ * seen is skipped and counted.
  */
 struct flow_ops {
-	/* 0: give me its bodies; 1: of no interest (no more callbacks but end; flow may ask for the connection to be muted). */
+	/* 0: give me its bodies; 1: of no interest (no more callbacks but end; flow may ask for the
+	 * connection to be muted). */
 	int (*request)(void *ctx, struct exchange *x);
 	void (*response)(void *ctx, struct exchange *x);
 	/* Body with transfer and content coding removed. Borrowed until it returns. */
 	void (*body)(void *ctx, struct exchange *x, enum side side, struct span data);
-	/* Bytes are missing here: n on the wire, 0 when what is missing cannot be counted (a compressed stream that broke). */
+	/* Bytes are missing here: n on the wire, 0 when what is missing cannot be counted (a
+	 * compressed stream that broke). */
 	void (*gap)(void *ctx, struct exchange *x, enum side side, uint64_t n);
 	/* Instead of body for text/event-stream. */
-	void (*event)(void *ctx, struct exchange *x, struct span type, struct span data, bool damaged);
+	void (*event)(void *ctx, struct exchange *x, struct span type, struct span data,
+		      bool damaged);
 	void (*request_end)(void *ctx, struct exchange *x);
 	void (*end)(void *ctx, struct exchange *x);
 };
 
 struct flow_limits {
-	uint32_t max_conns; /* beyond it the longest idle one is closed and counted */
+	uint32_t max_conns;    /* beyond it the longest idle one is closed and counted */
 	uint32_t max_pipeline; /* requests waiting for their response on one connection */
-	uint64_t max_body; /* decoded bytes of one body given out */
-	uint32_t max_ratio; /* decompression */
-	uint32_t max_event; /* bytes of one server-sent event */
-	uint64_t idle_ns; /* a connection without bytes for so long is closed */
+	uint64_t max_body;     /* decoded bytes of one body given out */
+	uint32_t max_ratio;    /* decompression */
+	uint32_t max_event;    /* bytes of one server-sent event */
+	uint64_t idle_ns;      /* a connection without bytes for so long is closed */
 };
 extern const struct flow_limits flow_defaults;
 
@@ -79,29 +88,36 @@ struct flow_stats {
 	uint64_t conns, open_conns, evicted; /* evicted: by max_conns */
 	uint64_t bytes, gap_bytes, gaps, duplicate_bytes;
 	uint64_t not_http, exchanges, unpaired, broken, ambiguous;
-	uint64_t decode_errors; /* bodies whose content coding broke or hit a cap, or is not known */
-	uint64_t cut; /* heads, fields, bodies or events that a cap shortened */
+	uint64_t
+	    decode_errors; /* bodies whose content coding broke or hit a cap, or is not known */
+	uint64_t cut;	   /* heads, fields, bodies or events that a cap shortened */
 };
 
 struct flow;
 
 /* -ENOMEM, -EINVAL for a zero limit. */
-int flow_new(struct flow **ret, const struct flow_limits *limits, const struct flow_ops *ops, void *ctx);
+int flow_new(struct flow **ret, const struct flow_limits *limits, const struct flow_ops *ops,
+	     void *ctx);
 void flow_free(struct flow **f); /* ends every open exchange first */
 
-/* A connection begins. info is copied. pos: where both directions stand (non-zero after a restart: joined mid-stream). -ENOMEM. */
-int flow_open(struct flow *f, const struct conn_info *info, const uint64_t pos[EV_DIR_MAX_], uint64_t now_ns);
+/* A connection begins. info is copied. pos: where both directions stand (non-zero after a restart:
+ * joined mid-stream). -ENOMEM. */
+int flow_open(struct flow *f, const struct conn_info *info, const uint64_t pos[EV_DIR_MAX_],
+	      uint64_t now_ns);
 /* Its socket became known. */
 void flow_sock(struct flow *f, uint64_t conn, const struct ev_sock *sock);
 /* Captured bytes. An unknown conn is opened by what info tells (joined mid-stream). -ENOMEM. */
-int flow_data(struct flow *f, const struct conn_info *info, enum ev_dir dir, uint64_t pos, struct span data, uint64_t now_ns);
-/* The connection ended at these final positions (NULL: unknown): what did not arrive by now is a gap. */
+int flow_data(struct flow *f, const struct conn_info *info, enum ev_dir dir, uint64_t pos,
+	      struct span data, uint64_t now_ns);
+/* The connection ended at these final positions (NULL: unknown): what did not arrive by now is a
+ * gap. */
 void flow_close(struct flow *f, uint64_t conn, const uint64_t pos[EV_DIR_MAX_], uint64_t now_ns);
 /* The same for every connection of a process. */
 void flow_exit(struct flow *f, uint32_t tgid, uint64_t start_ns, uint64_t now_ns);
 /* Closes what is idle. Call about once a second. */
 void flow_tick(struct flow *f, uint64_t now_ns);
-/* 1: nothing on this connection is of interest so far, it may be muted (its policy slot), 0: watch it. */
+/* 1: nothing on this connection is of interest so far, it may be muted (its policy slot), 0: watch
+ * it. */
 int flow_mutable(const struct flow *f, uint64_t conn);
 const struct flow_stats *flow_stats(const struct flow *f);
 /* Bytes of exchanges that began and did not end yet: what is lost if this process dies now. */

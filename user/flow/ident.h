@@ -1,6 +1,6 @@
-/* user/flow/ident.h - who is on a connection: what kernel and /proc say of the process and its socket.
- * Plain data: the monitor sends it to the inspector as it stands. Strings are NUL-terminated, cut to fit, and hostile
- * (a process chooses its own names): escape before showing.
+/* user/flow/ident.h - who is on a connection: what kernel and /proc say of the process and its
+ * socket. Plain data: the monitor sends it to the inspector as it stands. Strings are
+ * NUL-terminated, cut to fit, and hostile (a process chooses its own names): escape before showing.
  */
 #pragma once
 
@@ -9,17 +9,18 @@
 #include "bpf/event.h"
 
 struct proc_info {
-	uint64_t start_ns; /* start_boottime; with tgid, the key. Clock ticks coarse when it comes from /proc: compare with proc_same() */
+	uint64_t start_ns; /* start_boottime; with tgid, the key. Clock ticks coarse when it comes
+			      from /proc: compare with proc_same() */
 	uint32_t tgid, ppid;
 	uint32_t uid;
 	uint32_t flags; /* enum proc_flag */
 	char comm[16];
-	char user[64]; /* name of uid on the host; "" unknown */
-	char exe[512]; /* path in its own mount namespace */
+	char user[64];	    /* name of uid on the host; "" unknown */
+	char exe[512];	    /* path in its own mount namespace */
 	char cmdline[1024]; /* arguments joined by spaces */
-	char cgroup[512]; /* path below the cgroup root */
+	char cgroup[512];   /* path below the cgroup root */
 	char container[72]; /* container id (64 hex), "" on the host */
-	char unit[128]; /* systemd unit or scope */
+	char unit[128];	    /* systemd unit or scope */
 	char pod_uid[40], pod_name[254], pod_namespace[64], container_name[64];
 };
 

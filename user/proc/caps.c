@@ -14,13 +14,16 @@ static const struct {
 	bool start_only; /* given up before the first probe */
 } table[] = {
 	{ "CAP_BPF", CAP_BPF, false }, /* load programs and maps */
-	{ "CAP_PERFMON", CAP_PERFMON, false }, /* tracing programs, mapping events of all processes */
+	{ "CAP_PERFMON", CAP_PERFMON,
+	  false }, /* tracing programs, mapping events of all processes */
 	{ "CAP_SYS_PTRACE", CAP_SYS_PTRACE, false }, /* /proc/PID/{exe,root,map_files} of others */
-	{ "CAP_DAC_READ_SEARCH", CAP_DAC_READ_SEARCH, false }, /* libraries below closed directories */
-	{ "CAP_CHECKPOINT_RESTORE", CAP_CHECKPOINT_RESTORE, false }, /* map_files: deleted libraries, other mount namespaces */
+	{ "CAP_DAC_READ_SEARCH", CAP_DAC_READ_SEARCH,
+	  false }, /* libraries below closed directories */
+	{ "CAP_CHECKPOINT_RESTORE", CAP_CHECKPOINT_RESTORE,
+	  false }, /* map_files: deleted libraries, other mount namespaces */
 	{ "CAP_SETUID", CAP_SETUID, false }, /* each role its own user */
 	{ "CAP_SETGID", CAP_SETGID, false },
-	{ "CAP_KILL", CAP_KILL, false }, /* end a role of another user */
+	{ "CAP_KILL", CAP_KILL, false },  /* end a role of another user */
 	{ "CAP_CHOWN", CAP_CHOWN, true }, /* hand the state directory to the keeper */
 };
 
@@ -50,7 +53,9 @@ int caps_drop(uid_t uid, gid_t gid, bool with_admin)
 	capng_clear(CAPNG_SELECT_BOTH);
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++)
 		if (!table[i].start_only)
-			capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_BOUNDING_SET, table[i].cap);
+			capng_update(CAPNG_ADD,
+				     CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_BOUNDING_SET,
+				     table[i].cap);
 	if (with_admin)
 		capng_update(CAPNG_ADD, CAPNG_PERMITTED, CAP_SYS_ADMIN);
 	/* Without SETPCAP the bounding set is what the service manager left. */

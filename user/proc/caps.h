@@ -9,8 +9,8 @@
 void caps_print(FILE *f);
 /* A capability of the table that the process lacks, or NULL. */
 const char *caps_missing(void);
-/* From root to uid and gid with exactly the table's running rows. Keeps CAP_SYS_ADMIN permitted (not effective) when
- * with_admin: perf uprobes want it on kernels without uprobe_multi. -EPERM.
+/* From root to uid and gid with exactly the table's running rows. Keeps CAP_SYS_ADMIN permitted
+ * (not effective) when with_admin: perf uprobes want it on kernels without uprobe_multi. -EPERM.
  */
 int caps_drop(uid_t uid, gid_t gid, bool with_admin);
 /* Drops CAP_SYS_ADMIN for good. */

@@ -14,10 +14,11 @@
 
 #include "base/own.h"
 
-#define CONTROL_NAME "control.sock"
+#define CONTROL_NAME	"control.sock"
 #define CONTROL_BACKLOG 64
 
-__attribute__((format(printf, 4, 5))) static int fail(int err, char *why, size_t size, const char *fmt, ...)
+__attribute__((format(printf, 4, 5))) static int fail(int err, char *why, size_t size,
+						      const char *fmt, ...)
 {
 	va_list args;
 	int n;
@@ -30,7 +31,8 @@ __attribute__((format(printf, 4, 5))) static int fail(int err, char *why, size_t
 	return -err;
 }
 
-/* A directory below dir (AT_FDCWD with an absolute path), made when missing, with this owner and mode. */
+/* A directory below dir (AT_FDCWD with an absolute path), made when missing, with this owner and
+ * mode. */
 static int directory(int dir, const char *path, uid_t uid, gid_t gid, mode_t mode, int *ret)
 {
 	auto_close int fd = -1;
@@ -74,7 +76,8 @@ static int control_socket(const char *run_dir, int *ret)
 	auto_close int fd = -1;
 	int err = 0;
 
-	if (snprintf(a.sun_path, sizeof(a.sun_path), "%s/" CONTROL_NAME, run_dir) >= (int)sizeof(a.sun_path))
+	if (snprintf(a.sun_path, sizeof(a.sun_path), "%s/" CONTROL_NAME, run_dir) >=
+	    (int)sizeof(a.sun_path))
 		return -ENAMETOOLONG;
 	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
@@ -99,7 +102,9 @@ static int boot_id(uint8_t ret[16])
 	if (!f || !fgets(text, sizeof(text), f))
 		return -EIO;
 	for (const char *s = text; *s && n < 32; s++) {
-		int v = *s >= '0' && *s <= '9' ? *s - '0' : *s >= 'a' && *s <= 'f' ? *s - 'a' + 10 : -1;
+		int v = *s >= '0' && *s <= '9'	 ? *s - '0'
+			: *s >= 'a' && *s <= 'f' ? *s - 'a' + 10
+						 : -1;
 
 		if (v < 0)
 			continue;
@@ -117,21 +122,27 @@ static int export_file(const char *path, const char *what, int *ret, char *why, 
 	return *ret < 0 ? fail(errno, why, size, "export: %s %s", what, path) : 0;
 }
 
-int host_open(struct host *ret, const struct config *c, uid_t monitor, gid_t monitor_group, uid_t keeper, gid_t keeper_group,
-	      char *why, size_t why_size)
+int host_open(struct host *ret, const struct config *c, uid_t monitor, gid_t monitor_group,
+	      uid_t keeper, gid_t keeper_group, char *why, size_t why_size)
 {
 	auto_close int state = -1;
 	const char *node = getenv("EARSHOT_HOST");
 	struct host *h = ret;
 	int err;
 
-	*h = (struct host){ .run_fd = -1, .store_fd = -1, .control_fd = -1, .ca_fd = -1, .cert_fd = -1, .key_fd = -1 };
+	*h = (struct host){ .run_fd = -1,
+			    .store_fd = -1,
+			    .control_fd = -1,
+			    .ca_fd = -1,
+			    .cert_fd = -1,
+			    .key_fd = -1 };
 	err = boot_id(h->boot);
 	if (err)
 		return fail(-err, why, why_size, "boot id of the host");
 	if (*c->host)
 		snprintf(h->name, sizeof(h->name), "%s", c->host);
-	else if (node && *node) /* in a container, whose own name says nothing: deploy/kubernetes/daemonset.yaml */
+	else if (node && *node) /* in a container, whose own name says nothing:
+				   deploy/kubernetes/daemonset.yaml */
 		snprintf(h->name, sizeof(h->name), "%s", node);
 	else if (gethostname(h->name, sizeof(h->name) - 1) < 0)
 		return fail(errno, why, why_size, "name of the host");
@@ -140,7 +151,10 @@ int host_open(struct host *ret, const struct config *c, uid_t monitor, gid_t mon
 	if (err)
 		return fail(-err, why, why_size, "run_dir %s", c->run_dir);
 	if (flock(h->run_fd, LOCK_EX | LOCK_NB) < 0) {
-		snprintf(why, why_size, "another earshotd runs on %s; stop it, or give this one its own run_dir and state_dir", c->run_dir);
+		snprintf(why, why_size,
+			 "another earshotd runs on %s; stop it, or give this one its own run_dir "
+			 "and state_dir",
+			 c->run_dir);
 		return -EBUSY;
 	}
 	err = directory(AT_FDCWD, c->state_dir, 0, 0, 0755, &state);

@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "base/own.h"
 
-#define LOOP_FDS_MAX 1024
+#define LOOP_FDS_MAX	1024
 #define LOOP_TIMERS_MAX 8
 
 struct watch {

@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 struct loop;
-typedef void loop_fn(void *ctx, uint32_t events); /* EPOLLIN ... */
+typedef void loop_fn(void *ctx, uint32_t events);	/* EPOLLIN ... */
 typedef void loop_timer_fn(void *ctx, uint64_t now_ns); /* CLOCK_MONOTONIC */
 
 int loop_new(struct loop **ret); /* -errno */

@@ -1,5 +1,6 @@
-/* user/proc/main_inspector.c - the inspector: rings in, findings out. No uid of note, no network, no files, no bpf().
- * One thread: drain the control ring, then the data ring, then what closed; tell the keeper; sleep as long as the traffic allows.
+/* user/proc/main_inspector.c - the inspector: rings in, findings out. No uid of note, no network,
+ * no files, no bpf(). One thread: drain the control ring, then the data ring, then what closed;
+ * tell the keeper; sleep as long as the traffic allows.
  */
 #include <errno.h>
 #include <poll.h>
@@ -21,12 +22,12 @@
 
 #define WAIT_MIN_MS 1 /* after records came */
 #define WAIT_MAX_MS 20
-#define IDLE_NS NS_PER_SEC /* without a record for so long: ask to be woken */
-#define BEAT_MS 500
-#define WHO_NS (100 * NS_PER_MS) /* how long a finding waits to learn who its process is */
-#define STOP_NS (3 * NS_PER_SEC) /* for the keeper to commit the last findings */
-#define PROCS_MAX 4096 /* a power of two */
-#define ENDED_MAX 4096 /* closes and exits held back until the data before them is read */
+#define IDLE_NS	    NS_PER_SEC /* without a record for so long: ask to be woken */
+#define BEAT_MS	    500
+#define WHO_NS	    (100 * NS_PER_MS) /* how long a finding waits to learn who its process is */
+#define STOP_NS	    (3 * NS_PER_SEC)  /* for the keeper to commit the last findings */
+#define PROCS_MAX   4096	      /* a power of two */
+#define ENDED_MAX   4096 /* closes and exits held back until the data before them is read */
 
 struct inspector {
 	struct role_ctx role;
@@ -89,7 +90,8 @@ static const struct proc_info *proc_for(struct inspector *in, const struct conn_
 	while (!(p = proc_known(in, c->tgid, c->start_ns)) && (now = mono_ns()) < deadline) {
 		struct pollfd wait = { .fd = in->monitor.fd, .events = POLLIN };
 
-		if (poll(&wait, 1, (int)((deadline - now) / NS_PER_MS) + 1) == 1 && req_recv(&in->monitor) < 0)
+		if (poll(&wait, 1, (int)((deadline - now) / NS_PER_MS) + 1) == 1 &&
+		    req_recv(&in->monitor) < 0)
 			break;
 	}
 	return p;
@@ -97,7 +99,8 @@ static const struct proc_info *proc_for(struct inspector *in, const struct conn_
 
 /* --- findings and observations */
 
-static struct pack_prefixes prefixes_of(struct inspector *in, const struct turn *t, bool with_response)
+static struct pack_prefixes prefixes_of(struct inspector *in, const struct turn *t,
+					bool with_response)
 {
 	struct pack_prefixes p;
 
@@ -111,7 +114,8 @@ static struct pack_source source_of(struct inspector *in, const struct turn *t)
 
 	return (struct pack_source){
 		.turn = t,
-		.proc = p && *p->comm ? p : NULL, /* a process that is gone has no name here: the connection knows more */
+		.proc = p && *p->comm ? p : NULL, /* a process that is gone has no name here: the
+						     connection knows more */
 		.mac = in->mac,
 		.boot = in->role.start.boot,
 		.epoch = in->role.start.epoch,
@@ -145,7 +149,8 @@ static void on_finding(void *ctx, const struct finding *f)
 	e->have_before = true;
 	s = source_of(e->in, e->turn);
 	e->turn->n_findings++;
-	queue(e->in, msg, pack_finding(&s, sendq_next(e->in->sendq), f, &e->before, msg, sizeof(msg)));
+	queue(e->in, msg,
+	      pack_finding(&s, sendq_next(e->in->sendq), f, &e->before, msg, sizeof(msg)));
 }
 
 static void judge(struct inspector *in, struct turn *t, enum detect_phase phase)
@@ -171,22 +176,31 @@ static void on_turn_end(void *ctx, struct turn *t)
 	before = prefixes_of(in, t, false);
 	after = prefixes_of(in, t, true);
 	s = source_of(in, t);
-	queue(in, msg, pack_observation(&s, sendq_next(in->sendq), &before, &after, t->n_findings, msg, sizeof(msg)));
+	queue(in, msg,
+	      pack_observation(&s, sendq_next(in->sendq), &before, &after, t->n_findings, msg,
+			       sizeof(msg)));
 }
 
 /* --- rings */
 
 static struct conn_info info_of(const struct ev_conn *c)
 {
-	struct conn_info i = { .id = c->id, .tgid = c->tgid, .ppid = c->ppid, .uid = c->uid, .slot = c->slot,
-			       .start_ns = c->start_ns, .cgroup = c->cgroup, .sock = c->sock };
+	struct conn_info i = { .id = c->id,
+			       .tgid = c->tgid,
+			       .ppid = c->ppid,
+			       .uid = c->uid,
+			       .slot = c->slot,
+			       .start_ns = c->start_ns,
+			       .cgroup = c->cgroup,
+			       .sock = c->sock };
 
 	memcpy(i.comm, c->comm, sizeof(i.comm));
 	i.comm[sizeof(i.comm) - 1] = 0;
 	return i;
 }
 
-/* What the kernel's table says of the connection of a record; little, when the slot has a new user already. */
+/* What the kernel's table says of the connection of a record; little, when the slot has a new user
+ * already. */
 static struct conn_info info_of_record(const struct inspector *in, const struct ev_hdr *h)
 {
 	struct conn_info i = { .id = h->conn, .tgid = h->tgid, .slot = h->slot };
@@ -206,7 +220,8 @@ static void on_data(void *ctx, struct span record)
 	const struct ev_hdr *h = (const struct ev_hdr *)record.p;
 	struct conn_info info;
 
-	if (record.len < sizeof(*h) || h->kind != EV_DATA || h->len > record.len - sizeof(*h) || !h->conn) {
+	if (record.len < sizeof(*h) || h->kind != EV_DATA || h->len > record.len - sizeof(*h) ||
+	    !h->conn) {
 		in->bad_records++;
 		return;
 	}
@@ -214,13 +229,15 @@ static void on_data(void *ctx, struct span record)
 		/* The last inspector died on it. */
 		page_add(in->role.page, CTR_LOST_CRASH, h->len);
 		if (h->slot < in->role.start.max_conns)
-			__atomic_store_n(&in->slots[h->slot], EV_SLOT(h->conn, EV_MUTE), __ATOMIC_RELAXED);
+			__atomic_store_n(&in->slots[h->slot], EV_SLOT(h->conn, EV_MUTE),
+					 __ATOMIC_RELAXED);
 		return;
 	}
 	in->role.page->pos = h->pos;
 	__atomic_store_n(&in->role.page->conn, h->conn, __ATOMIC_RELEASE);
 	info = info_of_record(in, h);
-	flow_data(in->flow, &info, h->flags & EV_F_WRITE ? EV_WRITE : EV_READ, h->pos, span_of(h + 1, h->len), in->now_ns);
+	flow_data(in->flow, &info, h->flags & EV_F_WRITE ? EV_WRITE : EV_READ, h->pos,
+		  span_of(h + 1, h->len), in->now_ns);
 	__atomic_store_n(&in->role.page->undecided, flow_undecided(in->flow), __ATOMIC_RELAXED);
 	__atomic_store_n(&in->role.page->conn, 0, __ATOMIC_RELEASE);
 }
@@ -228,8 +245,10 @@ static void on_data(void *ctx, struct span record)
 static void on_control(void *ctx, struct span record)
 {
 	static const size_t sizes[EV_KIND_MAX_] = {
-		[EV_OPEN] = sizeof(struct ev_ctl), [EV_SOCK] = sizeof(struct ev_ctl),
-		[EV_CLOSE] = sizeof(struct ev_ctl), [EV_EXIT] = sizeof(struct ev_exit),
+		[EV_OPEN] = sizeof(struct ev_ctl),
+		[EV_SOCK] = sizeof(struct ev_ctl),
+		[EV_CLOSE] = sizeof(struct ev_ctl),
+		[EV_EXIT] = sizeof(struct ev_exit),
 	};
 	static const uint64_t zero[EV_DIR_MAX_];
 	struct inspector *in = ctx;
@@ -237,7 +256,8 @@ static void on_control(void *ctx, struct span record)
 	const struct ev_ctl *c = (const struct ev_ctl *)record.p;
 	struct conn_info info;
 
-	if (record.len < sizeof(*h) || h->kind >= EV_KIND_MAX_ || !sizes[h->kind] || record.len < sizes[h->kind]) {
+	if (record.len < sizeof(*h) || h->kind >= EV_KIND_MAX_ || !sizes[h->kind] ||
+	    record.len < sizes[h->kind]) {
 		in->bad_records++;
 		return;
 	}
@@ -276,7 +296,8 @@ static long drain(struct inspector *in)
 		if (in->ended[i].hdr.kind == EV_CLOSE)
 			flow_close(in->flow, c->id, final, in->now_ns);
 		else
-			flow_exit(in->flow, in->ended[i].hdr.tgid, in->ended[i].exit.start_ns, in->now_ns);
+			flow_exit(in->flow, in->ended[i].hdr.tgid, in->ended[i].exit.start_ns,
+				  in->now_ns);
 	}
 	in->n_ended = 0;
 	return control + data;
@@ -370,14 +391,29 @@ static void publish(struct inspector *in)
 		enum counter counter;
 		uint64_t value;
 	} rows[] = {
-		{ CTR_FLOW_BYTES, f->bytes }, { CTR_FLOW_GAP_BYTES, f->gap_bytes }, { CTR_FLOW_CONNS, f->conns },
-		{ CTR_FLOW_OPEN, f->open_conns }, { CTR_FLOW_EVICTED, f->evicted }, { CTR_FLOW_NOT_HTTP, f->not_http },
-		{ CTR_FLOW_EXCHANGES, f->exchanges }, { CTR_FLOW_UNPAIRED, f->unpaired }, { CTR_FLOW_BROKEN, f->broken },
-		{ CTR_FLOW_AMBIGUOUS, f->ambiguous }, { CTR_FLOW_DECODE_ERRORS, f->decode_errors }, { CTR_FLOW_CUT, f->cut },
-		{ CTR_TURNS, r->turns }, { CTR_TURNS_UNKNOWN, r->unknown_exchanges }, { CTR_JSON_BROKEN, r->json_broken },
-		{ CTR_TEXT_CUT, r->text_cut }, { CTR_SEGMENTS, d->segments }, { CTR_SEGMENT_BYTES, d->bytes },
-		{ CTR_CACHE_HITS, d->cache_hits }, { CTR_FINDINGS, d->findings }, { CTR_DETECT_ERRORS, d->errors },
-		{ CTR_FINDINGS_DROPPED, sendq_dropped(in->sendq) }, { CTR_RING_BAD, in->bad_records },
+		{ CTR_FLOW_BYTES, f->bytes },
+		{ CTR_FLOW_GAP_BYTES, f->gap_bytes },
+		{ CTR_FLOW_CONNS, f->conns },
+		{ CTR_FLOW_OPEN, f->open_conns },
+		{ CTR_FLOW_EVICTED, f->evicted },
+		{ CTR_FLOW_NOT_HTTP, f->not_http },
+		{ CTR_FLOW_EXCHANGES, f->exchanges },
+		{ CTR_FLOW_UNPAIRED, f->unpaired },
+		{ CTR_FLOW_BROKEN, f->broken },
+		{ CTR_FLOW_AMBIGUOUS, f->ambiguous },
+		{ CTR_FLOW_DECODE_ERRORS, f->decode_errors },
+		{ CTR_FLOW_CUT, f->cut },
+		{ CTR_TURNS, r->turns },
+		{ CTR_TURNS_UNKNOWN, r->unknown_exchanges },
+		{ CTR_JSON_BROKEN, r->json_broken },
+		{ CTR_TEXT_CUT, r->text_cut },
+		{ CTR_SEGMENTS, d->segments },
+		{ CTR_SEGMENT_BYTES, d->bytes },
+		{ CTR_CACHE_HITS, d->cache_hits },
+		{ CTR_FINDINGS, d->findings },
+		{ CTR_DETECT_ERRORS, d->errors },
+		{ CTR_FINDINGS_DROPPED, sendq_dropped(in->sendq) },
+		{ CTR_RING_BAD, in->bad_records },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
@@ -386,7 +422,8 @@ static void publish(struct inspector *in)
 	__atomic_store_n(&p->heartbeat_ns, in->now_ns, __ATOMIC_RELAXED);
 }
 
-/* Waits for a message, at most ms. sleeping: also for a record, with the kernel asked to wake us for the next one. */
+/* Waits for a message, at most ms. sleeping: also for a record, with the kernel asked to wake us
+ * for the next one. */
 static void rest(struct inspector *in, int ms, bool sleeping)
 {
 	struct pollfd fds[] = {
@@ -452,7 +489,8 @@ static void finish(struct inspector *in)
 		talk(in);
 	}
 	if (sendq_waiting(in->sendq))
-		log_warn("%zu findings and observations were not committed", sendq_waiting(in->sendq));
+		log_warn("%zu findings and observations were not committed",
+			 sendq_waiting(in->sendq));
 }
 
 static void *map(int fd, size_t size, int prot)
@@ -473,14 +511,17 @@ static int set_up(struct inspector *in)
 
 	err = ring_new(&in->data, r->fds[START_DATA_RING], r->start.data_ring_bytes);
 	if (!err)
-		err = ring_new(&in->control, r->fds[START_CONTROL_RING], r->start.control_ring_bytes);
+		err =
+		    ring_new(&in->control, r->fds[START_CONTROL_RING], r->start.control_ring_bytes);
 	if (err)
 		return err;
 	in->conns = map(r->fds[START_CONNS], r->start.max_conns * sizeof(*in->conns), PROT_READ);
-	in->slots = map(r->fds[START_SLOTS], r->start.max_conns * sizeof(*in->slots), PROT_READ | PROT_WRITE);
+	in->slots = map(r->fds[START_SLOTS], r->start.max_conns * sizeof(*in->slots),
+			PROT_READ | PROT_WRITE);
 	in->wake = map(r->fds[START_WAKE], sizeof(*in->wake), PROT_READ | PROT_WRITE);
 	in->procs = calloc(PROCS_MAX, sizeof(*in->procs));
-	if (!in->conns || !in->slots || !in->wake || !in->procs || fstat(r->fds[START_PATTERNS], &st) < 0)
+	if (!in->conns || !in->slots || !in->wake || !in->procs ||
+	    fstat(r->fds[START_PATTERNS], &st) < 0)
 		return -ENOMEM;
 	patterns = map(r->fds[START_PATTERNS], (size_t)st.st_size, PROT_READ);
 	if (!patterns)

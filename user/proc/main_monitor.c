@@ -1,5 +1,5 @@
-/* user/proc/main_monitor.c - earshotd, the monitor: sets up, gives up root, then keeps probes and roles alive.
- * It reads no byte from the wire, no tenant's file and no YAML: roles in cages do.
+/* user/proc/main_monitor.c - earshotd, the monitor: sets up, gives up root, then keeps probes and
+ * roles alive. It reads no byte from the wire, no tenant's file and no YAML: roles in cages do.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -10,8 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <sys/prctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
@@ -25,9 +25,9 @@
 #include "proc/prober.h"
 #include "proc/team.h"
 
-#define CONFIG_FILE "/etc/earshot/earshot.yaml"
-#define COMPILE_NS (60 * NS_PER_SEC)
-#define READY_NS (30 * NS_PER_SEC)
+#define CONFIG_FILE   "/etc/earshot/earshot.yaml"
+#define COMPILE_NS    (60 * NS_PER_SEC)
+#define READY_NS      (30 * NS_PER_SEC)
 #define LOSS_EVENT_NS (10 * NS_PER_SEC) /* at most one loss alert in so long */
 
 enum { EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_UNSUPPORTED };
@@ -82,9 +82,12 @@ static int parse_options(int argc, char **argv, struct options *o)
 {
 	enum { PRINT_CAPS = 256 };
 	static const struct option longs[] = {
-		{ "config", required_argument, NULL, 'c' }, { "check-config", no_argument, NULL, 't' },
-		{ "foreground", no_argument, NULL, 'f' },   { "print-caps", no_argument, NULL, PRINT_CAPS },
-		{ "version", no_argument, NULL, 'V' },	    { "help", no_argument, NULL, 'h' },
+		{ "config", required_argument, NULL, 'c' },
+		{ "check-config", no_argument, NULL, 't' },
+		{ "foreground", no_argument, NULL, 'f' },
+		{ "print-caps", no_argument, NULL, PRINT_CAPS },
+		{ "version", no_argument, NULL, 'V' },
+		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int c;
@@ -115,7 +118,8 @@ static int parse_options(int argc, char **argv, struct options *o)
 		}
 	}
 	if (optind < argc) {
-		fprintf(stderr, "earshotd: unexpected argument '%s'\nTry 'earshotd --help'.\n", argv[optind]);
+		fprintf(stderr, "earshotd: unexpected argument '%s'\nTry 'earshotd --help'.\n",
+			argv[optind]);
 		return EXIT_USAGE;
 	}
 	return -1;
@@ -137,7 +141,8 @@ static int on_compiled(struct peer *p, const struct req_msg *m)
 		return -EBADMSG;
 	/* Sealed, or its maker could change it after it was checked. */
 	for (int i = 0; i < 2; i++)
-		if ((fcntl(m->fds[i], F_GET_SEALS) & (F_SEAL_WRITE | F_SEAL_SHRINK)) != (F_SEAL_WRITE | F_SEAL_SHRINK))
+		if ((fcntl(m->fds[i], F_GET_SEALS) & (F_SEAL_WRITE | F_SEAL_SHRINK)) !=
+		    (F_SEAL_WRITE | F_SEAL_SHRINK))
 			return -EBADMSG;
 	map = mmap(NULL, sizeof(struct config), PROT_READ, MAP_SHARED, m->fds[0], 0);
 	if (map == MAP_FAILED)
@@ -153,7 +158,8 @@ static const struct req_row compiler_table[REQ_MAX_] = {
 };
 
 /* Has the sandboxed compiler read the file (-1: none, the defaults). Errors are in ret->errors. */
-static int compile(const struct binaries *b, const char *name, int file, bool switch_user, struct compiled *ret)
+static int compile(const struct binaries *b, const char *name, int file, bool switch_user,
+		   struct compiled *ret)
 {
 	struct {
 		struct start start;
@@ -165,11 +171,13 @@ static int compile(const struct binaries *b, const char *name, int file, bool sw
 	int err = spawn_role(b, ROLE_COMPILER, switch_user, NULL, NULL, &child);
 
 	if (err) {
-		snprintf(ret->errors, sizeof(ret->errors), "compiler cannot be started: %s", strerror(-err));
+		snprintf(ret->errors, sizeof(ret->errors), "compiler cannot be started: %s",
+			 strerror(-err));
 		return err;
 	}
 	snprintf(msg.start.host, sizeof(msg.start.host), "%s", name);
-	err = req_send(child.sock, REQ_START, &msg, sizeof(msg.start) + (file >= 0 ? sizeof(msg.kind) : 0), &file, file >= 0);
+	err = req_send(child.sock, REQ_START, &msg,
+		       sizeof(msg.start) + (file >= 0 ? sizeof(msg.kind) : 0), &file, file >= 0);
 	peer.fd = wait.fd = child.sock;
 	if (!err && poll(&wait, 1, (int)(COMPILE_NS / NS_PER_MS)) == 1)
 		err = req_recv(&peer);
@@ -240,10 +248,14 @@ static void account(struct monitor *m, uint64_t now_ns)
 		bool events; /* counted in events, not bytes */
 		bool normal; /* no loss: on purpose */
 	} rows[] = {
-		{ EV_LOSS_RING, CTR_LOST_RING, false, false },	     { EV_LOSS_FAULT, CTR_LOST_FAULT, false, false },
-		{ EV_LOSS_CALL, CTR_LOST_CALL, false, false },	     { EV_LOSS_MUTED, CTR_LOST_MUTED, false, true },
-		{ EV_LOSS_CONNS, CTR_LOST_CONNS, false, false },     { EV_LOSS_CONTROL, CTR_LOST_CONTROL, true, false },
-		{ EV_LOSS_NESTED, CTR_LOST_NESTED, true, false },    { EV_LOSS_SENDFILE, CTR_LOST_SENDFILE, true, false },
+		{ EV_LOSS_RING, CTR_LOST_RING, false, false },
+		{ EV_LOSS_FAULT, CTR_LOST_FAULT, false, false },
+		{ EV_LOSS_CALL, CTR_LOST_CALL, false, false },
+		{ EV_LOSS_MUTED, CTR_LOST_MUTED, false, true },
+		{ EV_LOSS_CONNS, CTR_LOST_CONNS, false, false },
+		{ EV_LOSS_CONTROL, CTR_LOST_CONTROL, true, false },
+		{ EV_LOSS_NESTED, CTR_LOST_NESTED, true, false },
+		{ EV_LOSS_SENDFILE, CTR_LOST_SENDFILE, true, false },
 	};
 	static_assert(ARRAY_SIZE(rows) == EV_LOSS_MAX_, "loss without a counter");
 	struct page *page = team_page(m->team, ROLE_MONITOR);
@@ -261,15 +273,17 @@ static void account(struct monitor *m, uint64_t now_ns)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		enum ev_loss l = rows[i].loss;
 
-		page_set(page, rows[i].counter, rows[i].events ? s.lost_events[l] : s.lost_bytes[l]);
+		page_set(page, rows[i].counter,
+			 rows[i].events ? s.lost_events[l] : s.lost_bytes[l]);
 		if (rows[i].normal)
 			continue;
 		events += s.lost_events[l] - m->reported.lost_events[l];
 		bytes += s.lost_bytes[l] - m->reported.lost_bytes[l];
 	}
 	if (events && now_ns - m->reported_ns >= LOSS_EVENT_NS) {
-		team_event(m->team, "sensor.loss", events, bytes, "%" PRIu64 " bytes of %" PRIu64 " events were not captured",
-			   bytes, events);
+		team_event(m->team, "sensor.loss", events, bytes,
+			   "%" PRIu64 " bytes of %" PRIu64 " events were not captured", bytes,
+			   events);
 		m->reported = s;
 		m->reported_ns = now_ns;
 	}
@@ -284,12 +298,14 @@ static void tick(void *ctx, uint64_t now_ns)
 	notify_send("WATCHDOG=1");
 	if (!m->announced && team_ready(m->team) && prober_settled(m->prober)) {
 		m->announced = true;
-		log_info("watching: %u file(s) with TLS code, method %s, control socket %s/control.sock",
-			 capture_attached(m->capture), capture_method_names[capture_method(m->capture)],
-			 m->compiled.config->run_dir);
+		log_info(
+		    "watching: %u file(s) with TLS code, method %s, control socket %s/control.sock",
+		    capture_attached(m->capture), capture_method_names[capture_method(m->capture)],
+		    m->compiled.config->run_dir);
 		notify_send("READY=1\nSTATUS=watching");
 	} else if (!m->announced && !team_ready(m->team) && now_ns - m->started_ns > READY_NS) {
-		log_error("a role did not get ready in %" PRIu64 " s", (uint64_t)(READY_NS / NS_PER_SEC));
+		log_error("a role did not get ready in %" PRIu64 " s",
+			  (uint64_t)(READY_NS / NS_PER_SEC));
 		m->failed = true;
 		loop_stop(m->loop);
 	}
@@ -317,12 +333,15 @@ static pid_t start_viewer(const struct monitor *m)
 	if (pid)
 		return pid < 0 ? 0 : pid;
 	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL); /* ours are blocked for the signalfd, and it must hear SIGTERM */
+	sigprocmask(SIG_SETMASK, &none,
+		    NULL); /* ours are blocked for the signalfd, and it must hear SIGTERM */
 	setsid();
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
-	sigemptyset(&none); /* what the monitor reads from its signalfd would never end the viewer */
+	sigemptyset(
+	    &none); /* what the monitor reads from its signalfd would never end the viewer */
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	execl(path, "earshot", "--run-dir", m->compiled.config->run_dir, "tail", "--wait", "30", (char *)NULL);
+	execl(path, "earshot", "--run-dir", m->compiled.config->run_dir, "tail", "--wait", "30",
+	      (char *)NULL);
 	_exit(127);
 }
 
@@ -363,8 +382,10 @@ static int check_rights(void)
 	if (!missing)
 		return -1;
 	if (geteuid() != 0)
-		return unsupported("earshotd must be started as root (it gives most of root up at once)");
-	snprintf(why, sizeof(why), "%s is missing; earshotd needs what `earshotd --print-caps` lists", missing);
+		return unsupported(
+		    "earshotd must be started as root (it gives most of root up at once)");
+	snprintf(why, sizeof(why),
+		 "%s is missing; earshotd needs what `earshotd --print-caps` lists", missing);
 	return unsupported(why);
 }
 
@@ -479,7 +500,12 @@ int main(int argc, char **argv)
 {
 	struct monitor m = {
 		.compiled = { .config_fd = -1, .patterns_fd = -1 },
-		.host = { .run_fd = -1, .store_fd = -1, .control_fd = -1, .ca_fd = -1, .cert_fd = -1, .key_fd = -1 },
+		.host = { .run_fd = -1,
+			  .store_fd = -1,
+			  .control_fd = -1,
+			  .ca_fd = -1,
+			  .cert_fd = -1,
+			  .key_fd = -1 },
 	};
 	struct options o = { 0 };
 	char why[512] = "";

@@ -24,7 +24,8 @@ void notify_open(void)
 		a.sun_path[0] = 0; /* abstract */
 	notify_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (notify_fd >= 0 &&
-	    connect(notify_fd, (struct sockaddr *)&a, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len)) < 0)
+	    connect(notify_fd, (struct sockaddr *)&a,
+		    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len)) < 0)
 		own_close(&notify_fd);
 	unsetenv("NOTIFY_SOCKET"); /* the roles have no business with it */
 }

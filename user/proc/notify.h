@@ -1,4 +1,5 @@
-/* user/proc/notify.h - tells systemd how the service is (sd_notify(3)), without linking libsystemd. */
+/* user/proc/notify.h - tells systemd how the service is (sd_notify(3)), without linking libsystemd.
+ */
 #pragma once
 
 /* Connects to $NOTIFY_SOCKET; silent when there is none. Call before privileges are dropped. */

@@ -1,5 +1,6 @@
-/* user/proc/page.h - one page per role, shared with the monitor and the keeper: heartbeat and counters.
- * Its owner writes, others read; numbers only, so a turned role can at most lie about itself.
+/* user/proc/page.h - one page per role, shared with the monitor and the keeper: heartbeat and
+ * counters. Its owner writes, others read; numbers only, so a turned role can at most lie about
+ * itself.
  */
 #pragma once
 
@@ -20,8 +21,8 @@ extern const struct counter_row counters[CTR_MAX_];
 
 struct page {
 	uint64_t heartbeat_ns; /* CLOCK_MONOTONIC, written at least every second */
-	uint64_t conn, pos; /* inspector: the record being worked on; conn 0: none */
-	uint64_t undecided; /* inspector: bytes of exchanges not yet judged */
+	uint64_t conn, pos;    /* inspector: the record being worked on; conn 0: none */
+	uint64_t undecided;    /* inspector: bytes of exchanges not yet judged */
 	uint64_t counter[CTR_MAX_];
 };
 _Static_assert(sizeof(struct page) <= 4096, "one page");

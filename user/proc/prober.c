@@ -1,6 +1,6 @@
 /* user/proc/prober.c - from a mapped file to probes in it.
- * Owns the discovery, the queue of files waiting for a survey, one warm surveyor, what is known of each file and of each
- * process that maps TLS code. A file's bytes are read by the surveyor only.
+ * Owns the discovery, the queue of files waiting for a survey, one warm surveyor, what is known of
+ * each file and of each process that maps TLS code. A file's bytes are read by the surveyor only.
  */
 #include "proc/prober.h"
 
@@ -20,7 +20,7 @@
 #include "proc/req.h"
 #include "proc/team.h"
 
-#define SURVEY_NS (5 * NS_PER_SEC)
+#define SURVEY_NS    (5 * NS_PER_SEC)
 #define PROC_KEEP_NS (60 * NS_PER_SEC) /* after its exit, for records still on their way */
 
 enum file_state { FILE_FREE, FILE_WAITING, FILE_PLAIN, FILE_TLS, FILE_FAILED };
@@ -185,7 +185,8 @@ static int on_surveyed(struct peer *peer, const struct req_msg *m)
 }
 
 static const struct req_row surveyor_table[REQ_MAX_] = {
-	[REQ_SURVEYED] = { ROLE_SURVEYOR, sizeof(struct survey), sizeof(struct survey), on_surveyed },
+	[REQ_SURVEYED] = { ROLE_SURVEYOR, sizeof(struct survey), sizeof(struct survey),
+			   on_surveyed },
 };
 
 static void on_answer(void *ctx, uint32_t events)
@@ -211,7 +212,8 @@ static void on_surveyor_end(void *ctx, uint32_t events)
 	capture_include(p->o.capture, p->surveyor.pid);
 	child_end(&p->surveyor);
 	if (p->job.fd < 0)
-		p->next_spawn_ns = mono_ns() + NS_PER_SEC; /* it died before it had work: not in a tight loop */
+		p->next_spawn_ns =
+		    mono_ns() + NS_PER_SEC; /* it died before it had work: not in a tight loop */
 	else if (!p->answered)
 		fail(p, &p->job, "the surveyor could not examine it");
 	job_done(p);
@@ -229,9 +231,10 @@ static void next_job(struct prober *p)
 	} msg;
 
 	if (!p->surveyor.pid) {
-		int err = mono_ns() < p->next_spawn_ns ? -EAGAIN :
-							 spawn_role(p->o.binaries, ROLE_SURVEYOR, true, team_exclude,
-								    p->o.capture, &p->surveyor);
+		int err = mono_ns() < p->next_spawn_ns
+			      ? -EAGAIN
+			      : spawn_role(p->o.binaries, ROLE_SURVEYOR, true, team_exclude,
+					   p->o.capture, &p->surveyor);
 
 		if (err) {
 			if (err != -EAGAIN) {
@@ -253,7 +256,8 @@ static void next_job(struct prober *p)
 	p->job_ns = mono_ns();
 	msg.start = start;
 	msg.kind = kind;
-	if (req_send(p->surveyor.sock, REQ_START, &msg, sizeof(start) + sizeof(kind), &p->job.fd, 1))
+	if (req_send(p->surveyor.sock, REQ_START, &msg, sizeof(start) + sizeof(kind), &p->job.fd,
+		     1))
 		kill(p->surveyor.pid, SIGKILL); /* reported when its end shows */
 }
 
@@ -326,7 +330,8 @@ static void tick(void *ctx, uint64_t now_ns)
 	}
 }
 
-int prober_new(struct prober **ret, struct loop *l, const struct prober_opts *o, char *why, size_t why_size)
+int prober_new(struct prober **ret, struct loop *l, const struct prober_opts *o, char *why,
+	       size_t why_size)
 {
 	static const struct discover_ops ops = { on_file, on_user, on_exit_of };
 	auto_free(prober) struct prober *p = calloc(1, sizeof(*p));
@@ -391,7 +396,9 @@ void prober_who(struct prober *p, pid_t pid, uint64_t start_ns)
 {
 	const struct proc *known = proc_of(p, pid);
 	/* Gone without a trace is an answer, too, so that nobody waits for it. */
-	const struct proc_info gone = { .tgid = (uint32_t)pid, .start_ns = start_ns, .flags = PROC_EXITED };
+	const struct proc_info gone = { .tgid = (uint32_t)pid,
+					.start_ns = start_ns,
+					.flags = PROC_EXITED };
 
 	if (known && proc_same((uint32_t)pid, start_ns, &known->info))
 		p->o.proc(p->o.ctx, &known->info);

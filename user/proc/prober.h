@@ -1,4 +1,5 @@
-/* user/proc/prober.h - from a mapped file to probes in it: discovery, survey, attach; and who the processes are. In the monitor. */
+/* user/proc/prober.h - from a mapped file to probes in it: discovery, survey, attach; and who the
+ * processes are. In the monitor. */
 #pragma once
 
 #include "capture/capture.h"
@@ -7,7 +8,8 @@
 #include "proc/spawn.h"
 
 #define PROBER_FILES_MAX 16384 /* files remembered; beyond it new ones are refused and counted */
-#define PROBER_PROCS_MAX 4096 /* processes remembered for the inspector; beyond it the longest gone gives way */
+#define PROBER_PROCS_MAX                                                                           \
+	4096 /* processes remembered for the inspector; beyond it the longest gone gives way */
 #define PROBER_QUEUE_MAX 2048 /* files waiting for the surveyor */
 
 struct prober;
@@ -16,12 +18,14 @@ struct prober_opts {
 	const struct binaries *binaries;
 	struct capture *capture;
 	struct page *page; /* the monitor's */
-	void (*proc)(void *ctx, const struct proc_info *p); /* a process that maps TLS code, or asked for */
+	void (*proc)(void *ctx,
+		     const struct proc_info *p); /* a process that maps TLS code, or asked for */
 	void *ctx;
 };
 
 /* -errno with a sentence in why. */
-int prober_new(struct prober **ret, struct loop *l, const struct prober_opts *o, char *why, size_t why_size);
+int prober_new(struct prober **ret, struct loop *l, const struct prober_opts *o, char *why,
+	       size_t why_size);
 void prober_free(struct prober **p);
 /* Looks at everything that runs. */
 int prober_scan(struct prober *p);

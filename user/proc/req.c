@@ -70,7 +70,9 @@ int req_recv(struct peer *p)
 	} msg;
 	struct iovec iov = { &msg, sizeof(msg.raw) };
 	union control control;
-	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
+	struct msghdr m = { .msg_iov = &iov,
+			    .msg_iovlen = 1,
+			    .msg_control = &control,
 			    .msg_controllen = sizeof(control) };
 	int fds[REQ_FDS_MAX];
 	const struct req_row *row;

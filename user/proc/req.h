@@ -1,6 +1,6 @@
-/* user/proc/req.h - messages between the processes: SOCK_SEQPACKET, one struct req_hdr, a body, descriptors.
- * Each process has one table of what it accepts. Wrong sender, wrong size, unknown type: the sender is ended (or, by a role
- * that cannot end it, its socket closed).
+/* user/proc/req.h - messages between the processes: SOCK_SEQPACKET, one struct req_hdr, a body,
+ * descriptors. Each process has one table of what it accepts. Wrong sender, wrong size, unknown
+ * type: the sender is ended (or, by a role that cannot end it, its socket closed).
  */
 #pragma once
 
@@ -10,30 +10,37 @@
 #include "proc/role.h"
 
 #define REQ_BODY_MAX (64 << 10)
-#define REQ_FDS_MAX 16
+#define REQ_FDS_MAX  16
 
 enum req {
-	REQ_START = 1, /* monitor -> role: struct start, then one uint32_t enum start_fd per descriptor */
+	REQ_START =
+	    1, /* monitor -> role: struct start, then one uint32_t enum start_fd per descriptor */
 	REQ_READY, /* role -> monitor: empty; sandboxed and working */
-	REQ_PEER, /* monitor -> inspector, keeper, shipper: uint32_t enum role of the other end; one descriptor. Replaces an earlier one */
+	REQ_PEER, /* monitor -> inspector, keeper, shipper: uint32_t enum role of the other end; one
+		     descriptor. Replaces an earlier one */
 	REQ_PROC, /* monitor -> inspector: struct proc_info */
-	REQ_WHO, /* inspector -> monitor: struct who_msg; answered with REQ_PROC when the process still runs */
+	REQ_WHO,  /* inspector -> monitor: struct who_msg; answered with REQ_PROC when the process
+		     still runs */
 	REQ_SURVEYED, /* surveyor -> monitor: struct survey */
-	REQ_COMPILED, /* compiler -> monitor: text of errors (empty: none); descriptors: configuration, patterns */
-	REQ_SENSOR, /* monitor -> keeper: struct sensor_msg; becomes a sensor.* alert */
-	REQ_ROLES, /* monitor -> keeper: struct roles_msg */
-	REQ_KEEP, /* inspector -> keeper: protobuf ToKeeper */
-	REQ_KEPT, /* keeper -> inspector: uint64_t: every finding and observation up to this number is committed */
-	REQ_BATCH, /* keeper -> shipper: protobuf Batch; one at a time, the next after REQ_SHIPPED */
-	REQ_SHIPPED, /* shipper -> keeper: protobuf Ack */
-	REQ_UPSTREAM, /* shipper -> keeper: text: why the last attempt failed, "" when it succeeded */
-	REQ_STOP, /* monitor -> role: finish what is in hand and exit 0 */
+	REQ_COMPILED, /* compiler -> monitor: text of errors (empty: none); descriptors:
+			 configuration, patterns */
+	REQ_SENSOR,   /* monitor -> keeper: struct sensor_msg; becomes a sensor.* alert */
+	REQ_ROLES,    /* monitor -> keeper: struct roles_msg */
+	REQ_KEEP,     /* inspector -> keeper: protobuf ToKeeper */
+	REQ_KEPT,  /* keeper -> inspector: uint64_t: every finding and observation up to this number
+		      is committed */
+	REQ_BATCH, /* keeper -> shipper: protobuf Batch; one at a time, the next after REQ_SHIPPED
+		    */
+	REQ_SHIPPED,  /* shipper -> keeper: protobuf Ack */
+	REQ_UPSTREAM, /* shipper -> keeper: text: why the last attempt failed, "" when it succeeded
+		       */
+	REQ_STOP,     /* monitor -> role: finish what is in hand and exit 0 */
 	REQ_MAX_,
 };
 
 struct req_hdr {
 	uint32_t type; /* enum req */
-	uint32_t len; /* of the body */
+	uint32_t len;  /* of the body */
 };
 
 struct roles_msg { /* what the keeper shows in its status */
@@ -60,7 +67,8 @@ struct req_msg {
 	enum req type;
 	const void *body;
 	size_t len;
-	int *fds; /* what the handler takes over it must set to -1; the rest is closed after it returned */
+	int *fds; /* what the handler takes over it must set to -1; the rest is closed after it
+		     returned */
 	size_t n_fds;
 };
 
@@ -69,20 +77,22 @@ struct peer;
 struct req_row {
 	enum role sender;
 	size_t min, max; /* body bytes */
-	/* 0; -EBADMSG: content is wrong, the sender is ended; other errors are the receiver's own trouble and are returned. */
+	/* 0; -EBADMSG: content is wrong, the sender is ended; other errors are the receiver's own
+	 * trouble and are returned. */
 	int (*handle)(struct peer *p, const struct req_msg *m);
 };
 
 /* One end of a socket. */
 struct peer {
-	int fd; /* -1: none */
-	enum role role; /* of the other end */
+	int fd;			     /* -1: none */
+	enum role role;		     /* of the other end */
 	const struct req_row *table; /* REQ_MAX_ rows; rows without handler are refused */
-	void *ctx; /* for handlers */
+	void *ctx;		     /* for handlers */
 };
 
-/* Sends one message. 0; -EAGAIN when the socket is full (nothing sent); -EPIPE when the other end is gone; -EMSGSIZE. */
+/* Sends one message. 0; -EAGAIN when the socket is full (nothing sent); -EPIPE when the other end
+ * is gone; -EMSGSIZE. */
 int req_send(int fd, enum req type, const void *body, size_t len, const int *fds, size_t n_fds);
-/* Receives and handles one message. 1 handled; 0 nothing there; -EPIPE the other end is gone; -EBADMSG it broke the rules
- * (end it); else the handler's error. */
+/* Receives and handles one message. 1 handled; 0 nothing there; -EPIPE the other end is gone;
+ * -EBADMSG it broke the rules (end it); else the handler's error. */
 int req_recv(struct peer *p);

@@ -45,8 +45,8 @@ static int on_start(struct peer *p, const struct req_msg *m)
 }
 
 static const struct req_row start_table[REQ_MAX_] = {
-	[REQ_START] = { ROLE_MONITOR, sizeof(struct start), sizeof(struct start) + REQ_FDS_MAX * sizeof(uint32_t),
-			on_start },
+	[REQ_START] = { ROLE_MONITOR, sizeof(struct start),
+			sizeof(struct start) + REQ_FDS_MAX * sizeof(uint32_t), on_start },
 };
 
 static void *map_fd(int fd, size_t size, int prot)
@@ -68,7 +68,9 @@ static _Noreturn void refuse(const char *what)
 
 void role_begin(enum role role, struct role_ctx *ret)
 {
-	struct peer p = { .fd = ROLE_SOCKET, .role = ROLE_MONITOR, .table = start_table, .ctx = ret };
+	struct peer p = {
+		.fd = ROLE_SOCKET, .role = ROLE_MONITOR, .table = start_table, .ctx = ret
+	};
 	struct pollfd wait = { .fd = ROLE_SOCKET, .events = POLLIN };
 	const struct rlimit none = { 0, 0 };
 
@@ -78,10 +80,12 @@ void role_begin(enum role role, struct role_ctx *ret)
 	log_init(roles[role].name, LOG_LEVEL_INFO);
 	setrlimit(RLIMIT_CORE, &none);
 	prctl(PR_SET_DUMPABLE, 0);
-	/* Ctrl-C in a terminal goes to the whole group; the monitor ends the roles in their order. */
+	/* Ctrl-C in a terminal goes to the whole group; the monitor ends the roles in their order.
+	 */
 	signal(SIGINT, SIG_IGN);
 	signal(SIGPIPE, SIG_IGN);
-	/* Keeper and shipper finish what they hold when the monitor's socket closes; the others must not outlive it. */
+	/* Keeper and shipper finish what they hold when the monitor's socket closes; the others
+	 * must not outlive it. */
 	if (role != ROLE_KEEPER && role != ROLE_SHIPPER)
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 
@@ -107,7 +111,8 @@ void role_begin(enum role role, struct role_ctx *ret)
 	if (ret->fds[START_STATE] >= 0 && fchdir(ret->fds[START_STATE]) < 0)
 		refuse("the state directory cannot be entered");
 	if (ret->fds[START_PAGE] >= 0) {
-		ret->page = map_fd(ret->fds[START_PAGE], sizeof(struct page), PROT_READ | PROT_WRITE);
+		ret->page =
+		    map_fd(ret->fds[START_PAGE], sizeof(struct page), PROT_READ | PROT_WRITE);
 		if (!ret->page)
 			refuse("page cannot be mapped");
 	}

@@ -1,5 +1,6 @@
 /* user/proc/sandbox.c - the cage of each role. One row per role says which system calls it keeps.
- * seccomp: an allow list, anything else kills the process. Landlock: no file but the role's own. Both under no_new_privs.
+ * seccomp: an allow list, anything else kills the process. Landlock: no file but the role's own.
+ * Both under no_new_privs.
  */
 #include "proc/sandbox.h"
 
@@ -16,12 +17,12 @@
 #include "base/own.h"
 
 /* Since Landlock ABI 3, 4, 5 and 6; Debian 12's header ends at ABI 2. */
-#define FS_TRUNCATE (1ULL << 14)
-#define FS_IOCTL_DEV (1ULL << 15)
-#define NET_BIND_TCP (1ULL << 0)
-#define NET_CONNECT_TCP (1ULL << 1)
+#define FS_TRUNCATE	    (1ULL << 14)
+#define FS_IOCTL_DEV	    (1ULL << 15)
+#define NET_BIND_TCP	    (1ULL << 0)
+#define NET_CONNECT_TCP	    (1ULL << 1)
 #define SCOPE_ABSTRACT_UNIX (1ULL << 0)
-#define SCOPE_SIGNAL (1ULL << 1)
+#define SCOPE_SIGNAL	    (1ULL << 1)
 
 struct ruleset {
 	uint64_t fs, net, scoped;
@@ -32,12 +33,14 @@ enum { FS_READ = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR };
 	(FS_READ | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_MAKE_REG |                   \
 	 LANDLOCK_ACCESS_FS_REMOVE_FILE | FS_TRUNCATE)
 
+/* clang-format off */
 /* What the name resolver of the shipper reads. */
 static const char *const resolver_files[] = {
 	"/etc/resolv.conf", "/etc/hosts",	 "/etc/nsswitch.conf", "/etc/host.conf", "/etc/gai.conf",
 	"/etc/services",    "/run/systemd/resolve", "/etc/ld.so.cache",	  "/usr/lib",	    "/lib",
 	"/usr/share/zoneinfo", "/etc/localtime", "/etc/ssl/openssl.cnf",
 };
+/* clang-format on */
 
 #ifdef EARSHOT_SAN
 /* The leak checker stops a process at its exit as a debugger does, which no cage allows. */
@@ -50,48 +53,61 @@ const char *__asan_default_options(void)
 
 #define SYS(name) SCMP_SYS(name)
 
+/* clang-format off */
 /* Memory, time, waiting, and talking over descriptors that are open already. */
 static const int common[] = {
-	SYS(read), SYS(write), SYS(writev), SYS(close), SYS(sendmsg), SYS(recvmsg), SYS(brk), SYS(munmap),
-	SYS(mremap), SYS(madvise), SYS(futex), SYS(clock_gettime), SYS(clock_nanosleep), SYS(nanosleep),
-	SYS(gettimeofday), SYS(epoll_create1), SYS(epoll_ctl), SYS(epoll_wait), SYS(epoll_pwait), SYS(poll), SYS(ppoll),
-	SYS(rt_sigreturn), SYS(rt_sigprocmask), SYS(rt_sigaction), SYS(sigaltstack), SYS(restart_syscall), SYS(getpid),
-	SYS(gettid), SYS(tgkill), SYS(getrandom), SYS(rseq), SYS(sched_yield), SYS(exit), SYS(exit_group),
+	SYS(read), SYS(write), SYS(writev), SYS(close), SYS(sendmsg), SYS(recvmsg), SYS(brk),
+	SYS(munmap), SYS(mremap), SYS(madvise), SYS(futex), SYS(clock_gettime),
+	SYS(clock_nanosleep), SYS(nanosleep), SYS(gettimeofday), SYS(epoll_create1),
+	SYS(epoll_ctl), SYS(epoll_wait), SYS(epoll_pwait), SYS(poll), SYS(ppoll),
+	SYS(rt_sigreturn), SYS(rt_sigprocmask), SYS(rt_sigaction), SYS(sigaltstack),
+	SYS(restart_syscall), SYS(getpid), SYS(gettid), SYS(tgkill), SYS(getrandom), SYS(rseq),
+	SYS(sched_yield), SYS(exit), SYS(exit_group),
 #ifdef EARSHOT_SAN
-	SYS(getrusage), SYS(getuid), SYS(prctl), SYS(sched_getaffinity), SYS(process_vm_readv), SYS(lseek),
+	SYS(getrusage), SYS(getuid), SYS(prctl), SYS(sched_getaffinity), SYS(process_vm_readv),
+	SYS(lseek),
 #endif
 };
 
 static const int surveyor[] = { SYS(pread64), SYS(fstat), SYS(newfstatat), SYS(lseek), -1 };
 
-static const int compiler[] = { SYS(pread64), SYS(fstat), SYS(newfstatat), SYS(lseek), SYS(memfd_create), SYS(ftruncate), SYS(fcntl), -1 };
+static const int compiler[] = {
+	SYS(pread64), SYS(fstat), SYS(newfstatat), SYS(lseek), SYS(memfd_create), SYS(ftruncate),
+	SYS(fcntl), -1,
+};
 
 static const int inspector[] = { -1 };
 
 /* SQLite's file layer (with the names that glibc has for stat and access on each architecture), the control socket, one timer. */
 static const int keeper[] = {
-	SYS(openat), SYS(open), SYS(unlink), SYS(unlinkat), SYS(rename), SYS(renameat), SYS(renameat2), SYS(fsync), SYS(fdatasync),
-	SYS(pread64), SYS(pwrite64), SYS(ftruncate), SYS(lseek), SYS(fcntl), SYS(fstat), SYS(stat), SYS(lstat), SYS(newfstatat), SYS(statx),
-	SYS(access), SYS(faccessat), SYS(faccessat2), SYS(getcwd), SYS(readlink), SYS(readlinkat), SYS(fchmod), SYS(fchown), SYS(geteuid),
-	SYS(accept4), SYS(getsockopt), SYS(timerfd_settime), -1,
+	SYS(openat), SYS(open), SYS(unlink), SYS(unlinkat), SYS(rename), SYS(renameat),
+	SYS(renameat2), SYS(fsync), SYS(fdatasync), SYS(pread64), SYS(pwrite64), SYS(ftruncate),
+	SYS(lseek), SYS(fcntl), SYS(fstat), SYS(stat), SYS(lstat), SYS(newfstatat), SYS(statx),
+	SYS(access), SYS(faccessat), SYS(faccessat2), SYS(getcwd), SYS(readlink), SYS(readlinkat),
+	SYS(fchmod), SYS(fchown), SYS(geteuid), SYS(accept4), SYS(getsockopt),
+	SYS(timerfd_settime), -1,
 };
 
 static const int shipper[] = {
-	SYS(connect), SYS(bind), SYS(getsockopt), SYS(setsockopt), SYS(getsockname), SYS(getpeername), SYS(sendto),
-	SYS(recvfrom), SYS(sendmmsg), SYS(recvmmsg), SYS(shutdown), SYS(openat), SYS(open), SYS(fstat), SYS(stat), SYS(lstat), SYS(newfstatat), SYS(statx), SYS(lseek), SYS(access), SYS(faccessat), SYS(faccessat2),
-	SYS(pread64), SYS(fcntl), SYS(ioctl), SYS(pipe2), SYS(eventfd2), SYS(socketpair), SYS(set_robust_list), SYS(timerfd_settime), SYS(uname), SYS(getuid),
-	SYS(geteuid), SYS(getgid), SYS(getegid), SYS(sysinfo), SYS(sched_getaffinity), SYS(readlink), SYS(time), SYS(getdents64), SYS(prctl), -1,
+	SYS(connect), SYS(bind), SYS(getsockopt), SYS(setsockopt), SYS(getsockname),
+	SYS(getpeername), SYS(sendto), SYS(recvfrom), SYS(sendmmsg), SYS(recvmmsg), SYS(shutdown),
+	SYS(openat), SYS(open), SYS(fstat), SYS(stat), SYS(lstat), SYS(newfstatat), SYS(statx),
+	SYS(lseek), SYS(access), SYS(faccessat), SYS(faccessat2), SYS(pread64), SYS(fcntl),
+	SYS(ioctl), SYS(pipe2), SYS(eventfd2), SYS(socketpair), SYS(set_robust_list),
+	SYS(timerfd_settime), SYS(uname), SYS(getuid), SYS(geteuid), SYS(getgid), SYS(getegid),
+	SYS(sysinfo), SYS(sched_getaffinity), SYS(readlink), SYS(time), SYS(getdents64),
+	SYS(prctl), -1,
 };
 
+/* clang-format on */
+
 static const struct cage {
-	const int *calls; /* beside the common ones, ended by -1 */
+	const int *calls;    /* beside the common ones, ended by -1 */
 	uint64_t dir_access; /* to the directory given */
 	bool network;
 } cages[ROLE_MAX_] = {
-	[ROLE_COMPILER] = { compiler, 0, false },
-	[ROLE_SURVEYOR] = { surveyor, 0, false },
-	[ROLE_INSPECTOR] = { inspector, 0, false },
-	[ROLE_KEEPER] = { keeper, FS_STORE, false },
+	[ROLE_COMPILER] = { compiler, 0, false },   [ROLE_SURVEYOR] = { surveyor, 0, false },
+	[ROLE_INSPECTOR] = { inspector, 0, false }, [ROLE_KEEPER] = { keeper, FS_STORE, false },
 	[ROLE_SHIPPER] = { shipper, 0, true },
 };
 
@@ -99,7 +115,9 @@ static int allow_below(int ruleset, int fd, uint64_t access)
 {
 	struct landlock_path_beneath_attr a = { .allowed_access = access, .parent_fd = fd };
 
-	return syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &a, 0) < 0 ? -errno : 0;
+	return syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &a, 0) < 0
+		   ? -errno
+		   : 0;
 }
 
 /* 0; 1: this kernel has none. */
@@ -164,8 +182,9 @@ static int seccomp_enter(const struct cage *cage)
 		err = allow(f, *c);
 	/* Memory never becomes code. */
 	if (!err)
-		err = seccomp_rule_add(f, SCMP_ACT_ALLOW, SYS(mmap), 1,
-				       SCMP_A2(SCMP_CMP_MASKED_EQ, cage->network ? 0 : executable, 0));
+		err = seccomp_rule_add(
+		    f, SCMP_ACT_ALLOW, SYS(mmap), 1,
+		    SCMP_A2(SCMP_CMP_MASKED_EQ, cage->network ? 0 : executable, 0));
 	if (!err)
 		err = seccomp_rule_add(f, SCMP_ACT_ALLOW, SYS(mprotect), 1,
 				       SCMP_A2(SCMP_CMP_MASKED_EQ, executable, 0));
@@ -175,10 +194,12 @@ static int seccomp_enter(const struct cage *cage)
 		for (size_t i = 0; !err && i < ARRAY_SIZE(families); i++)
 			err = seccomp_rule_add(f, SCMP_ACT_ALLOW, SYS(socket), 1,
 					       SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i]));
-		/* Threads for the resolver, no processes; clone3 hides its flags, so glibc is sent back to clone. */
+		/* Threads for the resolver, no processes; clone3 hides its flags, so glibc is sent
+		 * back to clone. */
 		if (!err)
-			err = seccomp_rule_add(f, SCMP_ACT_ALLOW, SYS(clone), 1,
-					       SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));
+			err = seccomp_rule_add(
+			    f, SCMP_ACT_ALLOW, SYS(clone), 1,
+			    SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));
 		if (!err)
 			err = seccomp_rule_add(f, SCMP_ACT_ERRNO(ENOSYS), SYS(clone3), 0);
 	}

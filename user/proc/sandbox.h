@@ -1,5 +1,5 @@
-/* user/proc/sandbox.h - the cage of each role: no_new_privs, no dumps, Landlock, seccomp (a table row per role).
- * A system call outside the row kills the process (SIGSYS).
+/* user/proc/sandbox.h - the cage of each role: no_new_privs, no dumps, Landlock, seccomp (a table
+ * row per role). A system call outside the row kills the process (SIGSYS).
  */
 #pragma once
 
@@ -8,7 +8,7 @@
 #include "proc/role.h"
 
 /* Enters the cage of the role; dir_fd: the one directory it may use (keeper), or -1. Irrevocable.
- * 0; -EOPNOTSUPP: the kernel lacks seccomp; other -errno. A kernel without Landlock is accepted: *ret_landlock says
- * whether it is on.
+ * 0; -EOPNOTSUPP: the kernel lacks seccomp; other -errno. A kernel without Landlock is accepted:
+ * *ret_landlock says whether it is on.
  */
 int sandbox_enter(enum role role, int dir_fd, bool *ret_landlock);

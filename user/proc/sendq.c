@@ -15,9 +15,9 @@ struct entry {
 
 struct sendq {
 	struct entry entry[SENDQ_MAX]; /* a ring: number n is at n % SENDQ_MAX */
-	uint64_t first; /* the oldest uncommitted number */
-	uint64_t next; /* the number of the next message */
-	uint64_t sent; /* everything below went to the present keeper */
+	uint64_t first;		       /* the oldest uncommitted number */
+	uint64_t next;		       /* the number of the next message */
+	uint64_t sent;		       /* everything below went to the present keeper */
 	size_t bytes;
 	uint64_t dropped;
 };

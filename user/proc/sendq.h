@@ -1,5 +1,6 @@
 /* user/proc/sendq.h - what the inspector has told the keeper and the keeper has not committed yet.
- * Numbered, in order, bounded; sent again from the start to a new keeper. Beyond the bounds messages are dropped and counted.
+ * Numbered, in order, bounded; sent again from the start to a new keeper. Beyond the bounds
+ * messages are dropped and counted.
  */
 #pragma once
 
@@ -7,14 +8,15 @@
 
 #include "base/span.h"
 
-#define SENDQ_MAX 1024 /* messages */
+#define SENDQ_MAX	1024 /* messages */
 #define SENDQ_BYTES_MAX (8 << 20)
 
 struct sendq;
 
 int sendq_new(struct sendq **ret); /* -ENOMEM */
 void sendq_free(struct sendq **q);
-/* The number for the next message: 1, 2, ... A number is used by sendq_add() only when it returns 0. */
+/* The number for the next message: 1, 2, ... A number is used by sendq_add() only when it returns
+ * 0. */
 uint64_t sendq_next(const struct sendq *q);
 /* Copies msg. 0; -ENOSPC, -ENOMEM: dropped and counted. */
 int sendq_add(struct sendq *q, struct span msg);

@@ -48,7 +48,8 @@ int binaries_open(struct binaries *ret, char *why, size_t why_size)
 		if (ret->fd[r] < 0) {
 			int err = errno;
 
-			snprintf(why, why_size, "%s is neither in %s nor in %s/../lib/earshot", roles[r].binary, self, self);
+			snprintf(why, why_size, "%s is neither in %s nor in %s/../lib/earshot",
+				 roles[r].binary, self, self);
 			return -err;
 		}
 	}
@@ -56,7 +57,8 @@ int binaries_open(struct binaries *ret, char *why, size_t why_size)
 }
 
 /* In the child, after fork: only async-signal-safe steps that need no memory. */
-static _Noreturn void become(int binary, enum role role, uid_t uid, gid_t gid, bool switch_user, int sock, int go)
+static _Noreturn void become(int binary, enum role role, uid_t uid, gid_t gid, bool switch_user,
+			     int sock, int go)
 {
 	char *argv[] = { (char *)roles[role].binary, NULL };
 	sigset_t none;
@@ -69,7 +71,8 @@ static _Noreturn void become(int binary, enum role role, uid_t uid, gid_t gid, b
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	if (switch_user &&
-	    (syscall(SYS_setgroups, 0, NULL) || syscall(SYS_setresgid, gid, gid, gid) || syscall(SYS_setresuid, uid, uid, uid)))
+	    (syscall(SYS_setgroups, 0, NULL) || syscall(SYS_setresgid, gid, gid, gid) ||
+	     syscall(SYS_setresuid, uid, uid, uid)))
 		_exit(126);
 	/* The binary is O_CLOEXEC and may have any number; everything from 4 up closes at exec. */
 	if (dup2(sock, ROLE_SOCKET) < 0 || fcntl(ROLE_SOCKET, F_SETFD, 0) < 0 ||
@@ -79,7 +82,8 @@ static _Noreturn void become(int binary, enum role role, uid_t uid, gid_t gid, b
 	_exit(127);
 }
 
-int spawn_role(const struct binaries *b, enum role role, bool switch_user, spawn_fn *before, void *ctx, struct child *ret)
+int spawn_role(const struct binaries *b, enum role role, bool switch_user, spawn_fn *before,
+	       void *ctx, struct child *ret)
 {
 	struct child c = { .role = role, .pidfd = -1, .sock = -1 };
 	auto_close int theirs = -1, go_r = -1, go_w = -1, binary = -1;

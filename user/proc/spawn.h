@@ -1,4 +1,5 @@
-/* user/proc/spawn.h - starts one process of a role: its binary by descriptor, its own user, one socket, nothing else inherited. */
+/* user/proc/spawn.h - starts one process of a role: its binary by descriptor, its own user, one
+ * socket, nothing else inherited. */
 #pragma once
 
 #include <stdbool.h>
@@ -21,14 +22,16 @@ struct child {
 	enum role role;
 	pid_t pid; /* 0: none */
 	int pidfd; /* readable when it ended */
-	int sock; /* the monitor's end */
+	int sock;  /* the monitor's end */
 };
 
-/* Called in the parent once the pid is known and before the program runs: the place to exclude it from capture. */
+/* Called in the parent once the pid is known and before the program runs: the place to exclude it
+ * from capture. */
 typedef void spawn_fn(void *ctx, pid_t pid);
 
 /* switch_user: become the role's user (needs CAP_SETUID, CAP_SETGID). -errno. */
-int spawn_role(const struct binaries *b, enum role role, bool switch_user, spawn_fn *before, void *ctx, struct child *ret);
+int spawn_role(const struct binaries *b, enum role role, bool switch_user, spawn_fn *before,
+	       void *ctx, struct child *ret);
 /* SIGKILL, wait, close. Harmless on an empty child. */
 void child_end(struct child *c);
 /* Closes descriptors of a child that was waited for. */

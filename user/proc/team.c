@@ -1,5 +1,6 @@
-/* user/proc/team.c - keeper, shipper and inspector: started, connected, watched, restarted, stopped.
- * Owns their children, the sockets between them until they are handed over, and a page of counters for each.
+/* user/proc/team.c - keeper, shipper and inspector: started, connected, watched, restarted,
+ * stopped. Owns their children, the sockets between them until they are handed over, and a page of
+ * counters for each.
  */
 #include "proc/team.h"
 
@@ -20,7 +21,7 @@
 #include "base/own.h"
 
 #define EVENTS_MAX 16
-#define STOP_NS (5 * NS_PER_SEC)
+#define STOP_NS	   (5 * NS_PER_SEC)
 
 /* The order of starting: who is sent to must be there first. */
 static const enum role members[] = { ROLE_KEEPER, ROLE_SHIPPER, ROLE_INSPECTOR };
@@ -32,12 +33,12 @@ struct member {
 	struct page *page;
 	int page_fd;
 	bool wanted; /* the configuration has work for it */
-	bool up; /* said that it is ready */
+	bool up;     /* said that it is ready */
 	bool killed_hanging;
 	uint64_t started_ns, started_wall_ns;
 	uint64_t restart_ns; /* 0: no restart is due */
-	uint32_t restarts; /* since the monitor began */
-	uint32_t recent; /* within TEAM_CALM_NS */
+	uint32_t restarts;   /* since the monitor began */
+	uint32_t recent;     /* within TEAM_CALM_NS */
 };
 
 struct team {
@@ -92,7 +93,8 @@ static int memory(const char *name, size_t size, int *ret_fd, void **ret)
 	auto_close int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	void *p;
 
-	if (fd < 0 || ftruncate(fd, (off_t)size) < 0 || fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) < 0)
+	if (fd < 0 || ftruncate(fd, (off_t)size) < 0 ||
+	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) < 0)
 		return -errno;
 	p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (p == MAP_FAILED)
@@ -115,14 +117,15 @@ static void send_events(struct team *t)
 
 	if (!keeper->up)
 		return;
-	while (sent < t->n_events &&
-	       !req_send(keeper->child.sock, REQ_SENSOR, &t->events[sent], sizeof(t->events[0]), NULL, 0))
+	while (sent < t->n_events && !req_send(keeper->child.sock, REQ_SENSOR, &t->events[sent],
+					       sizeof(t->events[0]), NULL, 0))
 		sent++;
 	memmove(t->events, t->events + sent, (t->n_events - sent) * sizeof(t->events[0]));
 	t->n_events -= sent;
 }
 
-void team_event(struct team *t, const char *kind, uint64_t events, uint64_t bytes, const char *why, ...)
+void team_event(struct team *t, const char *kind, uint64_t events, uint64_t bytes, const char *why,
+		...)
 {
 	struct sensor_msg m = { .events = events, .bytes = bytes };
 	va_list args;
@@ -152,8 +155,10 @@ static void attach(struct attachment *a, enum start_fd kind, int fd)
 	a->fd[a->n++] = fd;
 }
 
-/* Connects a starting role with another: one end goes along at the start, the other to the role that runs. */
-static void connect_peer(struct team *t, struct attachment *a, enum start_fd kind, enum role self, enum role other, int *ret_ours)
+/* Connects a starting role with another: one end goes along at the start, the other to the role
+ * that runs. */
+static void connect_peer(struct team *t, struct attachment *a, enum start_fd kind, enum role self,
+			 enum role other, int *ret_ours)
 {
 	struct member *mb = &t->member[other];
 	uint32_t who = self;
@@ -161,7 +166,8 @@ static void connect_peer(struct team *t, struct attachment *a, enum start_fd kin
 
 	if (!mb->wanted)
 		return;
-	if (!mb->child.pid || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
+	if (!mb->child.pid ||
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
 		return; /* it gets its end when it starts */
 	attach(a, kind, pair[0]);
 	*ret_ours = pair[0];
@@ -218,7 +224,8 @@ static int send_start(struct team *t, struct member *mb)
 		return -EINVAL;
 	}
 	memcpy(msg.kinds, a.kind, a.n * sizeof(a.kind[0]));
-	return req_send(mb->child.sock, REQ_START, &msg, sizeof(msg.start) + a.n * sizeof(a.kind[0]), a.fd, a.n);
+	return req_send(mb->child.sock, REQ_START, &msg,
+			sizeof(msg.start) + a.n * sizeof(a.kind[0]), a.fd, a.n);
 }
 
 static void on_death(void *ctx, uint32_t events);
@@ -271,9 +278,11 @@ static void schedule(struct team *t, struct member *mb, enum role role)
 		log_error("%s cannot be started: %s", roles[role].name, strerror(-err));
 	}
 	mb->restart_ns = now + (NS_PER_SEC << MIN(mb->recent, 5u));
-	log_warn("%s keeps ending, next start in %u s", roles[role].name, 1u << MIN(mb->recent, 5u));
-	team_event(t, "sensor.crash-loop", mb->recent, 0, "the %s ended %u times, next start in %u s", roles[role].name,
-		   mb->recent, 1u << MIN(mb->recent, 5u));
+	log_warn("%s keeps ending, next start in %u s", roles[role].name,
+		 1u << MIN(mb->recent, 5u));
+	team_event(t, "sensor.crash-loop", mb->recent, 0,
+		   "the %s ended %u times, next start in %u s", roles[role].name, mb->recent,
+		   1u << MIN(mb->recent, 5u));
 }
 
 static void on_death(void *ctx, uint32_t events)
@@ -293,8 +302,8 @@ static void on_death(void *ctx, uint32_t events)
 	if (t->o.capture)
 		capture_include(t->o.capture, mb->child.pid);
 	if (WIFSIGNALED(status))
-		snprintf(how, sizeof(how), "killed by signal %d (%s)%s", WTERMSIG(status), strsignal(WTERMSIG(status)),
-			 mb->killed_hanging ? " because it hung" : "");
+		snprintf(how, sizeof(how), "killed by signal %d (%s)%s", WTERMSIG(status),
+			 strsignal(WTERMSIG(status)), mb->killed_hanging ? " because it hung" : "");
 	else
 		snprintf(how, sizeof(how), "exited with code %d", WEXITSTATUS(status));
 	child_close(&mb->child);
@@ -303,12 +312,14 @@ static void on_death(void *ctx, uint32_t events)
 		return;
 	log_error("%s %s", roles[role].name, how);
 	if (role == ROLE_INSPECTOR) {
-		/* What it was at when it died may be what killed it: the next one leaves that connection alone. */
+		/* What it was at when it died may be what killed it: the next one leaves that
+		 * connection alone. */
 		t->skip_conn = __atomic_load_n(&mb->page->conn, __ATOMIC_RELAXED);
 		page_add(t->member[ROLE_MONITOR].page, CTR_LOST_CRASH, undecided);
 	}
 	schedule(t, mb, role);
-	team_event(t, "sensor.restart", 1, role == ROLE_INSPECTOR ? undecided : 0, "%s %s", roles[role].name, how);
+	team_event(t, "sensor.restart", 1, role == ROLE_INSPECTOR ? undecided : 0, "%s %s",
+		   roles[role].name, how);
 }
 
 static void on_message(void *ctx, uint32_t events)
@@ -357,7 +368,8 @@ static void publish(void *ctx, uint64_t now_ns)
 		m.role[r].restarts = mb->restarts;
 		m.role[r].up = mb->up;
 	}
-	snprintf(m.method, sizeof(m.method), "%s", t->o.capture ? capture_method_names[capture_method(t->o.capture)] : "none");
+	snprintf(m.method, sizeof(m.method), "%s",
+		 t->o.capture ? capture_method_names[capture_method(t->o.capture)] : "none");
 	req_send(t->member[ROLE_KEEPER].child.sock, REQ_ROLES, &m, sizeof(m), NULL, 0);
 	send_events(t);
 }
@@ -378,11 +390,12 @@ static void watch(void *ctx, uint64_t now_ns)
 
 			if (err) {
 				mb->restart_ns = now_ns + 30 * NS_PER_SEC;
-				log_error("%s cannot be started: %s", roles[members[i]].name, strerror(-err));
+				log_error("%s cannot be started: %s", roles[members[i]].name,
+					  strerror(-err));
 			}
 		} else if (mb->up && now_ns > beat && now_ns - beat > TEAM_HANG_NS) {
-			log_error("%s hangs: no heartbeat for %" PRIu64 " s", roles[members[i]].name,
-				  (now_ns - beat) / NS_PER_SEC);
+			log_error("%s hangs: no heartbeat for %" PRIu64 " s",
+				  roles[members[i]].name, (now_ns - beat) / NS_PER_SEC);
 			mb->killed_hanging = true;
 			kill(mb->child.pid, SIGKILL);
 		}
@@ -402,7 +415,9 @@ int team_new(struct team **ret, struct loop *l, const struct team_opts *o)
 	t->epoch = mono_ns();
 	t->pages_fd = -1;
 	for (int r = 0; r < ROLE_MAX_; r++)
-		t->member[r] = (struct member){ .team = t, .page_fd = -1, .child = { .role = r, .pidfd = -1, .sock = -1 } };
+		t->member[r] = (struct member){ .team = t,
+						.page_fd = -1,
+						.child = { .role = r, .pidfd = -1, .sock = -1 } };
 	err = memory("earshot-pages", ROLE_MAX_ * sizeof(struct page), &t->pages_fd, &p);
 	if (err)
 		return err;
@@ -495,7 +510,8 @@ void team_stop(struct team *t)
 		loop_del(t->loop, mb->child.pidfd);
 		loop_del(t->loop, mb->child.sock);
 		req_send(mb->child.sock, REQ_STOP, NULL, 0, NULL, 0);
-		while ((now = mono_ns()) < deadline && poll(&p, 1, (int)((deadline - now) / NS_PER_MS) + 1) <= 0)
+		while ((now = mono_ns()) < deadline &&
+		       poll(&p, 1, (int)((deadline - now) / NS_PER_MS) + 1) <= 0)
 			;
 		if (!(p.revents & POLLIN))
 			log_warn("%s did not stop in time", roles[order[i]].name);

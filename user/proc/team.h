@@ -1,4 +1,5 @@
-/* user/proc/team.h - keeper, shipper and inspector: started, connected, watched, restarted, stopped. In the monitor. */
+/* user/proc/team.h - keeper, shipper and inspector: started, connected, watched, restarted,
+ * stopped. In the monitor. */
 #pragma once
 
 #include "capture/capture.h"
@@ -6,9 +7,10 @@
 #include "proc/req.h"
 #include "proc/spawn.h"
 
-#define TEAM_HANG_NS (5 * UINT64_C(1000000000)) /* a role without a heartbeat for so long is killed */
+#define TEAM_HANG_NS                                                                               \
+	(5 * UINT64_C(1000000000)) /* a role without a heartbeat for so long is killed */
 #define TEAM_CALM_NS (60 * UINT64_C(1000000000)) /* restarts older than this are forgotten */
-#define TEAM_QUICK 3 /* restarts at once; more within TEAM_CALM_NS wait longer and longer */
+#define TEAM_QUICK   3 /* restarts at once; more within TEAM_CALM_NS wait longer and longer */
 
 struct team;
 
@@ -17,8 +19,8 @@ struct team_opts {
 	struct capture *capture;
 	const struct config *config;
 	int config_fd, patterns_fd; /* sealed */
-	int control_fd; /* listening control socket */
-	int store_fd; /* the keeper's directory */
+	int control_fd;		    /* listening control socket */
+	int store_fd;		    /* the keeper's directory */
 	int ca_fd, cert_fd, key_fd; /* files of the https export, or -1 */
 	uint8_t boot[16];
 	uint8_t key[MAC_KEY_LEN];
@@ -39,8 +41,8 @@ bool team_ready(const struct team *t); /* all are up */
 /* Says that a process is what p tells. Lost when the inspector is down: a fresh one asks again. */
 void team_proc(struct team *t, const struct proc_info *p);
 /* Tells the keeper what happened to the sensor; kept (up to 16) while the keeper is down. */
-__attribute__((format(printf, 5, 6))) void team_event(struct team *t, const char *kind, uint64_t events, uint64_t bytes,
-						       const char *why, ...);
+__attribute__((format(printf, 5, 6))) void
+team_event(struct team *t, const char *kind, uint64_t events, uint64_t bytes, const char *why, ...);
 struct page *team_page(struct team *t, enum role role); /* the monitor's own is ROLE_MONITOR */
 /* Ends them in the order of the data: inspector, keeper, shipper; each gets up to 5 s. */
 void team_stop(struct team *t);

@@ -28,12 +28,13 @@
 	(25 * NS_PER_MS) /* how long the first message of a group waits for others */
 #define RETRY_NS                                                                                   \
 	NS_PER_SEC /* after the store refused a commit, or upstream took nothing of a batch */
-#define TICK_NS		  (NS_PER_SEC / 2)
-#define PRUNE_NS	  (60 * NS_PER_SEC)
-#define STALE_NS	  (5 * NS_PER_SEC)   /* a role whose heartbeat is older has a problem */
-#define UPSTREAM_QUIET_NS (300 * NS_PER_SEC) /* revisions wait and upstream takes none: an alert   \
-					      */
-#define DRAIN_MAX    32 /* messages taken from the inspector before others are looked at */
+#define TICK_NS	 (NS_PER_SEC / 2)
+#define PRUNE_NS (60 * NS_PER_SEC)
+#define STALE_NS (5 * NS_PER_SEC) /* a role whose heartbeat is older has a problem */
+#define UPSTREAM_QUIET_NS                                                                          \
+	(300 * NS_PER_SEC) /* revisions wait and upstream takes none: an alert                     \
+			    */
+#define DRAIN_MAX    32	   /* messages taken from the inspector before others are looked at */
 #define PROBLEMS_MAX 16
 #define PROBLEM_MAX  384
 

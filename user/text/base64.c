@@ -1,5 +1,6 @@
 /* user/text/base64.c - the base64 view: runs of base64 or base64url that hold text (RFC 4648).
- * Keys, digests and pictures decode to noise and are passed over after a look at their beginning and middle.
+ * Keys, digests and pictures decode to noise and are passed over after a look at their beginning
+ * and middle.
  */
 #include <errno.h>
 
@@ -8,14 +9,17 @@
 #include "text/view.h"
 
 #define RUN_MIN 24 /* characters; shorter runs are words */
-#define PROBE 48 /* characters decoded to see whether a run holds text; a multiple of 4 */
+#define PROBE	48 /* characters decoded to see whether a run holds text; a multiple of 4 */
 
-/* Both alphabets, which differ in two characters that do not clash: value and one, 0 for what is in neither. */
+/* Both alphabets, which differ in two characters that do not clash: value and one, 0 for what is in
+ * neither. */
 static const uint8_t sextet[256] = {
-	['A'] = 1,  2,	3,  4,	5,  6,	7,  8,	9,  10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26,
-	['a'] = 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52,
-	['0'] = 53, 54, 55, 56, 57, 58, 59, 60, 61, 62,
-	['+'] = 63, ['-'] = 63, ['/'] = 64, ['_'] = 64,
+	['A'] = 1, 2,  3,  4,  5,	   6,  7,  8,	       9,	   10,	       11,
+	12,	   13, 14, 15, 16,	   17, 18, 19,	       20,	   21,	       22,
+	23,	   24, 25, 26, ['a'] = 27, 28, 29, 30,	       31,	   32,	       33,
+	34,	   35, 36, 37, 38,	   39, 40, 41,	       42,	   43,	       44,
+	45,	   46, 47, 48, 49,	   50, 51, 52,	       ['0'] = 53, 54,	       55,
+	56,	   57, 58, 59, 60,	   61, 62, ['+'] = 63, ['-'] = 63, ['/'] = 64, ['_'] = 64,
 };
 
 /* Length of a line end that may break a run: "\n", "\r\n", or these as JSON escapes them. */
@@ -29,7 +33,8 @@ static size_t line_end(struct span s)
 	return 0;
 }
 
-/* The next run of at least RUN_MIN characters at or behind at. Looks at every RUN_MINth byte only where it can. */
+/* The next run of at least RUN_MIN characters at or behind at. Looks at every RUN_MINth byte only
+ * where it can. */
 static bool next_run(struct span t, size_t at, struct range *ret)
 {
 	size_t i;
@@ -44,7 +49,8 @@ static bool next_run(struct span t, size_t at, struct range *ret)
 		for (i = at + RUN_MIN; i < t.len && sextet[t.p[i]]; i++)
 			;
 		*ret = (struct range){ at, i };
-		/* Wrapped base64 goes on behind the line end, the last line being as short as it likes. */
+		/* Wrapped base64 goes on behind the line end, the last line being as short as it
+		 * likes. */
 		for (size_t n; (n = line_end(span_sub(t, i, t.len))) != 0; ret->end = i) {
 			size_t line = i + n;
 
@@ -53,7 +59,8 @@ static bool next_run(struct span t, size_t at, struct range *ret)
 			if (i == line)
 				break;
 			if (i - line < RUN_MIN) {
-				/* A word of the next paragraph is no last line: that one is padded or ends the text. */
+				/* A word of the next paragraph is no last line: that one is padded
+				 * or ends the text. */
 				if (i == t.len || t.p[i] == '=' || t.p[i] == '"')
 					ret->end = i;
 				break;
@@ -64,7 +71,8 @@ static bool next_run(struct span t, size_t at, struct range *ret)
 	return false;
 }
 
-/* Decodes from *at up to end, line ends skipped, at most max bytes; *at moves. With max a multiple of 3 the next call goes on. */
+/* Decodes from *at up to end, line ends skipped, at most max bytes; *at moves. With max a multiple
+ * of 3 the next call goes on. */
 static size_t decode(struct span t, size_t *at, size_t end, uint8_t *out, size_t max)
 {
 	size_t len = 0, n;
@@ -97,7 +105,8 @@ static bool is_text(const uint8_t *p, size_t len)
 		n = utf8_decode(span_of(p + i, len - i), &cp);
 		if (!n)
 			return i && len - i < 4 && p[i] >= 0xc2;
-		if ((cp < 0x20 && cp != '\n' && cp != '\r' && cp != '\t') || (cp >= 0x7f && cp < 0xa0))
+		if ((cp < 0x20 && cp != '\n' && cp != '\r' && cp != '\t') ||
+		    (cp >= 0x7f && cp < 0xa0))
 			return false;
 	}
 	return len > 0;
@@ -117,7 +126,8 @@ static bool find_start(struct span t, struct range r, size_t *ret)
 	size_t last = MIN(r.begin + PROBE, r.end - RUN_MIN);
 
 	for (*ret = r.begin; *ret <= last; ++*ret)
-		if ((*ret < r.begin + 4 || strchr("/-_+", t.p[*ret - 1])) && text_at(t, *ret, MIN(r.end, *ret + PROBE)))
+		if ((*ret < r.begin + 4 || strchr("/-_+", t.p[*ret - 1])) &&
+		    text_at(t, *ret, MIN(r.end, *ret + PROBE)))
 			return true;
 	/* Noise in front of the text: whole groups of four from the middle on. */
 	*ret = middle;

@@ -1,5 +1,6 @@
 /* user/text/fold.c - the folded view: one spelling for what a reader takes for the same text.
- * Owns a table of the basic plane, made once; what lies above it is looked up in utf8proc when it comes.
+ * Owns a table of the basic plane, made once; what lies above it is looked up in utf8proc when it
+ * comes.
  */
 #include <assert.h>
 #include <ctype.h>
@@ -12,29 +13,29 @@
 #include "base/own.h"
 #include "text/view.h"
 
-#define PLANE 0x10000
-#define EXPANSION_MAX 32 /* Unicode's longest compatibility decomposition has 18 characters */
-#define WORD_MAX 256 /* bytes of a word looked at together */
+#define PLANE	      0x10000
+#define EXPANSION_MAX 32  /* Unicode's longest compatibility decomposition has 18 characters */
+#define WORD_MAX      256 /* bytes of a word looked at together */
 
 /* An entry: the character that stands for it, and what else to know. */
-#define CODE 0x1fffffu
-#define SAME (1u << 21) /* stays as it is */
-#define DROP (1u << 22)
-#define MANY (1u << 23) /* becomes several characters: ask expand() */
+#define CODE   0x1fffffu
+#define SAME   (1u << 21) /* stays as it is */
+#define DROP   (1u << 22)
+#define MANY   (1u << 23) /* becomes several characters: ask expand() */
 #define LETTER (1u << 24)
 #define STRICT (1u << 25) /* looks exactly like a Latin letter */
-#define LOOSE (1u << 26) /* is used for one, in words that mix scripts */
+#define LOOSE  (1u << 26) /* is used for one, in words that mix scripts */
 
 /* Pairs: a character, then the one that it is read as. */
-static const char always[] =
-	"‘'’'‚'‛'“\"”\"„\"‟\"«\"»\"‹'›'′'″\"‐-‑-‒-–-—-―-−-⁄/∕/∶:∣|❘|⎮|"
-	"ᴀaʙbᴄcᴅdᴇeꜰfɢgʜhɪiᴊjᴋkʟlᴍmɴnᴏoᴘpʀrꜱsᴛtᴜuᴠvᴡwʏyᴢz"
-	"ɑaɡgıiɩiȷjƙkɭlɱmɳnɵoƥpʂsƭtʋvʐzđdłløoŧtħhƀbɨiæaœo";
+static const char always[] = "‘'’'‚'‛'“\"”\"„\"‟\"«\"»\"‹'›'′'″\"‐-‑-‒-–-—-―-−-⁄/∕/∶:∣|❘|⎮|"
+			     "ᴀaʙbᴄcᴅdᴇeꜰfɢgʜhɪiᴊjᴋkʟlᴍmɴnᴏoᴘpʀrꜱsᴛtᴜuᴠvᴡwʏyᴢz"
+			     "ɑaɡgıiɩiȷjƙkɭlɱmɳnɵoƥpʂsƭtʋvʐzđdłløoŧtħhƀbɨiæaœo";
 static const char strict[] = "аaеeоoрpсcуyхxіiѕsјjһhԁdԛqԝwѵvӏlүyАAВBЕEКKМMНHОOРPСCТTХXЅSІIЈJԌGԜWҮY"
 			     "οoνvαaρpυuΑAΒBΕEΖZΗHΙIΚKΜMΝNΟOΡPΤTΥYΧXօoսuոnհh";
 static const char loose[] = "кkмmтtнhвbгrпnзeєeґrәaӧoυuτtκkιiηnωwγyβbεeσoχxχxցgզqյjկqտu"
 			    "ᎪAᏟCᎬEᎻHᎫJᏦKᏞLᎷMᎢTᏔWᎡRᏚSᏢPᏙVᎳWᏃZᏴBᎠD";
-/* Letters in circles and squares, which Unicode gives no decomposition: first of the 26, and the letter it stands for. */
+/* Letters in circles and squares, which Unicode gives no decomposition: first of the 26, and the
+ * letter it stands for. */
 static const struct {
 	uint32_t first;
 	char letter;
@@ -69,8 +70,8 @@ static size_t expand(uint32_t cp, uint32_t out[EXPANSION_MAX])
 		out[0] = cp;
 		return 1;
 	}
-	n = utf8proc_decompose_char((utf8proc_int32_t)cp, raw, EXPANSION_MAX, UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT,
-				    &boundary);
+	n = utf8proc_decompose_char((utf8proc_int32_t)cp, raw, EXPANSION_MAX,
+				    UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT, &boundary);
 	if (n < 0 || n > EXPANSION_MAX) {
 		out[0] = cp;
 		return 1;
@@ -136,7 +137,9 @@ int fold_new(struct fold **ret)
 	if (!f)
 		return -ENOMEM;
 	for (uint32_t cp = 0; cp < PLANE; cp++)
-		f->plane[cp] = cp < 0x80 ? cp | SAME : cp >= 0xd800 && cp < 0xe000 ? DROP : entry(cp);
+		f->plane[cp] = cp < 0x80		     ? cp | SAME
+			       : cp >= 0xd800 && cp < 0xe000 ? DROP
+							     : entry(cp);
 	pairs(f, always, 0);
 	pairs(f, loose, LOOSE);
 	pairs(f, strict, STRICT);
@@ -212,7 +215,8 @@ static int put(struct view *w, size_t at, struct span src, uint32_t cp, uint32_t
 	return view_put(w, at, span_of(bytes, len), false);
 }
 
-/* A word with a look-alike in it, from byte at on: are they meant as Latin? Writes the word; *ret is where it ends. */
+/* A word with a look-alike in it, from byte at on: are they meant as Latin? Writes the word; *ret
+ * is where it ends. */
 static int put_word(const struct fold *f, struct span text, size_t at, struct view *w, size_t *ret)
 {
 	unsigned latin = w->bytes.len && ascii_letter(w->bytes.p[w->bytes.len - 1]);

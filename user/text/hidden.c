@@ -6,11 +6,12 @@
 #include "base/escape.h"
 #include "base/own.h"
 
-#define SELECTOR_RUN_MIN 4 /* neighbours: text has one selector behind a character, never a run of them */
+#define SELECTOR_RUN_MIN                                                                           \
+	4 /* neighbours: text has one selector behind a character, never a run of them */
 #define BITS_RUN_MIN 16 /* two characters' worth of bits */
-#define BITS_MAX (8 * HIDDEN_MESSAGE_MAX)
+#define BITS_MAX     (8 * HIDDEN_MESSAGE_MAX)
 
-#define TAG_BASE 0xe0000
+#define TAG_BASE   0xe0000
 #define TAG_CANCEL 0xe007f
 #define BLACK_FLAG 0x1f3f4
 
@@ -30,12 +31,14 @@ static int selector(uint32_t cp)
 
 static int zero_width(uint32_t cp)
 {
-	return (cp >= 0x200b && cp <= 0x200f) || (cp >= 0x2060 && cp <= 0x2064) || cp == 0xfeff || cp == 0x180e ?
-		       (int)cp :
-		       -1;
+	return (cp >= 0x200b && cp <= 0x200f) || (cp >= 0x2060 && cp <= 0x2064) || cp == 0xfeff ||
+		       cp == 0x180e
+		   ? (int)cp
+		   : -1;
 }
 
-/* Is m text? Most of it must be printable, and it must not be the alphabet itself, which test files list. */
+/* Is m text? Most of it must be printable, and it must not be the alphabet itself, which test files
+ * list. */
 static bool readable(const uint8_t *m, size_t len)
 {
 	size_t good = 0, ascending = 0;
@@ -52,7 +55,8 @@ static bool readable(const uint8_t *m, size_t len)
 	return len && good * 10 >= len * 9 && ascending * 2 < len;
 }
 
-/* Flags of England, Texas ...: a black flag, two to six tag letters, the cancel tag. Returns its length, 0 when it is none. */
+/* Flags of England, Texas ...: a black flag, two to six tag letters, the cancel tag. Returns its
+ * length, 0 when it is none. */
 static size_t flag(struct span s)
 {
 	uint32_t cp;
@@ -61,7 +65,8 @@ static size_t flag(struct span s)
 
 	if (!at || cp != BLACK_FLAG)
 		return 0;
-	while ((n = utf8_decode(span_sub(s, at, 4), &cp)) && tag(cp) > ' ' && cp != TAG_CANCEL && letters <= 6) {
+	while ((n = utf8_decode(span_sub(s, at, 4), &cp)) && tag(cp) > ' ' && cp != TAG_CANCEL &&
+	       letters <= 6) {
 		at += n;
 		letters++;
 	}
@@ -93,7 +98,8 @@ static void read_tags(struct span text, struct hidden *h)
 }
 
 /* A run of neighbours that the class accepts; their values, at most max. */
-static size_t read_run(struct span text, size_t at, int (*class)(uint32_t), int *values, size_t max, size_t *ret_n)
+static size_t read_run(struct span text, size_t at, int (*class)(uint32_t), int *values, size_t max,
+		       size_t *ret_n)
 {
 	uint32_t cp;
 	size_t len;
@@ -123,7 +129,8 @@ static size_t pack(const int *symbols, size_t n, int zero, unsigned width, uint8
 	return len;
 }
 
-/* Two symbols are bits; a third one separates. Tries what is in use: eight or seven bits, either symbol as zero. */
+/* Two symbols are bits; a third one separates. Tries what is in use: eight or seven bits, either
+ * symbol as zero. */
 static void read_bits(struct hidden *h, int *symbols, size_t n)
 {
 	static const unsigned widths[] = { 8, 7 };
@@ -153,7 +160,8 @@ static void read_bits(struct hidden *h, int *symbols, size_t n)
 		n = kept;
 	}
 	for (unsigned k = 0; k < 3; k++)
-		for (size_t i = 0; i < ARRAY_SIZE(widths) && kinds[k] >= 0 && (kinds[2] < 0 || k != rare); i++) {
+		for (size_t i = 0;
+		     i < ARRAY_SIZE(widths) && kinds[k] >= 0 && (kinds[2] < 0 || k != rare); i++) {
 			h->len = pack(symbols, n, kinds[k], widths[i], h->message);
 			h->readable = readable(h->message, h->len);
 			if (h->readable)
@@ -202,7 +210,8 @@ int hidden_next(struct span text, size_t *at, struct hidden *ret)
 		}
 		*at = ret->where.end;
 		/* Single invisible characters are ordinary typography. */
-		if (ret->technique == HIDDEN_TAGS || (ret->technique == HIDDEN_SELECTORS && ret->n >= SELECTOR_RUN_MIN) ||
+		if (ret->technique == HIDDEN_TAGS ||
+		    (ret->technique == HIDDEN_SELECTORS && ret->n >= SELECTOR_RUN_MIN) ||
 		    (ret->technique == HIDDEN_BITS && ret->readable))
 			return 1;
 	}

@@ -40,7 +40,8 @@ static const struct maker {
 	const char *name;
 	bool (*worth)(struct span text); /* cheap; NULL: the maker is quick to find nothing */
 	int (*make)(const struct viewer *v, struct span text, struct view *w);
-	bool supersedes; /* its view holds all that the parent does; such a view is not made twice over */
+	bool supersedes; /* its view holds all that the parent does; such a view is not made twice
+			    over */
 } makers[] = {
 	{ "folded", worth_folding, make_folded, true },
 	{ "hidden", worth_folding, make_hidden, false },
@@ -80,8 +81,10 @@ static int add_run(struct view *w, size_t src, bool whole)
 {
 	const struct view_run *last = w->n_runs ? &w->runs[w->n_runs - 1] : NULL;
 
-	/* Goes on where the last run left off: the same distance, or another part of the same piece. */
-	if (last && whole == last->whole && (whole ? src == last->src : src - last->src == w->bytes.len - last->at))
+	/* Goes on where the last run left off: the same distance, or another part of the same
+	 * piece. */
+	if (last && whole == last->whole &&
+	    (whole ? src == last->src : src - last->src == w->bytes.len - last->at))
 		return 0;
 	if (w->n_runs == VIEW_RUNS_MAX)
 		return -E2BIG;
@@ -150,7 +153,8 @@ int views_make(struct viewer *v, struct span text, const struct views **ret)
 			const struct maker *m = &makers[i];
 			bool again = m->name == vs->view[p].maker && m->supersedes;
 
-			/* Invisible characters are gone from a folded text; everything else is found there as well. */
+			/* Invisible characters are gone from a folded text; everything else is
+			 * found there as well. */
 			if (again || (!m->supersedes && vs->view[p].level == VIEW_LEVELS_MAX) ||
 			    (m->worth && !m->worth(vs->view[p].text)) ||
 			    (vs->view[p].superseded && m->make != make_hidden))
@@ -202,9 +206,9 @@ static struct range to_parent(const struct view *w, struct span parent, struct r
 	struct range up;
 
 	up.begin = a->whole ? a->src : MIN(a->src + (r.begin - a->at), a_end);
-	up.end = z->whole || (last + 1 < w->n_runs && z[1].at == r.end) ?
-			 z_end :
-			 MIN(z->src + (r.end - z->at), z_end);
+	up.end = z->whole || (last + 1 < w->n_runs && z[1].at == r.end)
+		     ? z_end
+		     : MIN(z->src + (r.end - z->at), z_end);
 	for (unsigned i = 0; i < 3 && up.begin && inside_char(parent, up.begin); i++)
 		up.begin--;
 	for (unsigned i = 0; i < 3 && inside_char(parent, up.end); i++)
@@ -250,5 +254,6 @@ void views_name(const struct views *v, unsigned view, struct range r, char ret[V
 	}
 	ret[0] = 0;
 	while (n-- && at < VIEW_NAME_MAX)
-		at += (size_t)snprintf(ret + at, VIEW_NAME_MAX - at, "%s%s", at ? "+" : "", steps[n]);
+		at +=
+		    (size_t)snprintf(ret + at, VIEW_NAME_MAX - at, "%s%s", at ? "+" : "", steps[n]);
 }

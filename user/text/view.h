@@ -1,6 +1,7 @@
-/* user/text/view.h - the ways to read one text: as it stands, folded, decoded. Made once per text, shared by all detectors.
- * A view is a text of its own with a table that leads every range of it back to the text it was made from.
- * Plain ASCII without anything encoded has one view, itself, and costs a pass at memory speed.
+/* user/text/view.h - the ways to read one text: as it stands, folded, decoded. Made once per text,
+ * shared by all detectors. A view is a text of its own with a table that leads every range of it
+ * back to the text it was made from. Plain ASCII without anything encoded has one view, itself, and
+ * costs a pass at memory speed.
  */
 #pragma once
 
@@ -8,17 +9,18 @@
 
 #include "base/buf.h"
 
-#define VIEWS_MAX 8 /* of one text, itself included */
-#define VIEW_LEVELS_MAX 2 /* decodings inside each other; folding does not count */
-#define VIEW_BYTES_MAX (16 << 20) /* of one view's text */
-#define VIEW_RUNS_MAX (1 << 20) /* entries of one view's table */
-#define VIEW_NAME_MAX 32
+#define VIEWS_MAX	8	   /* of one text, itself included */
+#define VIEW_LEVELS_MAX 2	   /* decodings inside each other; folding does not count */
+#define VIEW_BYTES_MAX	(16 << 20) /* of one view's text */
+#define VIEW_RUNS_MAX	(1 << 20)  /* entries of one view's table */
+#define VIEW_NAME_MAX	32
 
 struct range {
 	size_t begin, end;
 };
 
-/* From .at on in the view stands what begins at .src in the parent: byte by byte, or (whole) only as one piece. */
+/* From .at on in the view stands what begins at .src in the parent: byte by byte, or (whole) only
+ * as one piece. */
 struct view_run {
 	uint32_t at;
 	uint32_t src : 31;
@@ -28,11 +30,12 @@ struct view_run {
 struct view {
 	struct span text;
 	const char *maker; /* "folded", "hidden", "base64"; "" for the text as it stands */
-	uint8_t parent; /* index of the view it was made from */
-	uint8_t level; /* decodings up to here */
-	bool superseded; /* everything in it also stands in another view: no need to search this one */
-	bool cut; /* a cap ended it early */
-	struct buf bytes; /* of a made view */
+	uint8_t parent;	   /* index of the view it was made from */
+	uint8_t level;	   /* decodings up to here */
+	bool superseded; /* everything in it also stands in another view: no need to search this one
+			  */
+	bool cut;	 /* a cap ended it early */
+	struct buf bytes;      /* of a made view */
 	struct view_run *runs; /* ascending; the last one closes the table */
 	size_t n_runs, room;
 };
@@ -46,31 +49,38 @@ struct viewer; /* owns the tables and the buffers that are used again for each t
 
 int viewer_new(struct viewer **ret); /* -ENOMEM */
 void viewer_free(struct viewer **v);
-/* Makes every view of text that is worth it. The result lives until the next call, and borrows text. -ENOMEM. */
+/* Makes every view of text that is worth it. The result lives until the next call, and borrows
+ * text. -ENOMEM. */
 int views_make(struct viewer *v, struct span text, const struct views **ret);
 /* Wipes what was made. */
 void views_clear(struct viewer *v);
 
-/* The smallest range of an ancestor's text (0: the text as it stands) that holds range r of a view, in whole characters. */
+/* The smallest range of an ancestor's text (0: the text as it stands) that holds range r of a view,
+ * in whole characters. */
 struct range views_range(const struct views *v, unsigned view, struct range r, unsigned ancestor);
 /* Is one view made, directly or not, from the other, or the same? */
 bool views_descends(const struct views *v, unsigned view, unsigned ancestor);
-/* How r was read, for people: "", "folded", "folded+base64". Folding that changed nothing in r is left out. */
+/* How r was read, for people: "", "folded", "folded+base64". Folding that changed nothing in r is
+ * left out. */
 void views_name(const struct views *v, unsigned view, struct range r, char ret[VIEW_NAME_MAX]);
 
-/* For the makers of views: appends to a view under construction. -ENOMEM; -E2BIG when a cap was reached. */
+/* For the makers of views: appends to a view under construction. -ENOMEM; -E2BIG when a cap was
+ * reached. */
 int view_put(struct view *w, size_t src, struct span bytes, bool whole);
 
 /* A maker returns 0, -ENOMEM, or -E2BIG (what was made until then counts). */
 struct fold;
 int fold_new(struct fold **ret); /* -ENOMEM */
 void fold_free(struct fold **f);
-/* Folds text: compatibility forms (NFKD), marks and invisible characters dropped, look-alikes of Latin letters replaced
- * where a word mixes scripts, other letters in lower case. ASCII keeps its case, so that credentials survive.
+/* Folds text: compatibility forms (NFKD), marks and invisible characters dropped, look-alikes of
+ * Latin letters replaced where a word mixes scripts, other letters in lower case. ASCII keeps its
+ * case, so that credentials survive.
  */
 int fold_view(const struct fold *f, struct span text, struct view *w);
-int hidden_view(struct span text, struct view *w); /* messages in invisible characters, one per line */
-int base64_view(struct span text, struct view *w); /* base64 and base64url that holds text, one run per line */
+int hidden_view(struct span text,
+		struct view *w); /* messages in invisible characters, one per line */
+int base64_view(struct span text,
+		struct view *w); /* base64 and base64url that holds text, one run per line */
 
 /* Length of the leading ASCII part of s. */
 size_t ascii_len(struct span s);
