@@ -35,7 +35,8 @@ void caps_print(FILE *f)
 
 const char *caps_missing(void)
 {
-	capng_get_caps_process();
+	if (capng_get_caps_process())
+		return "knowledge of its own capabilities";
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++)
 		if (!table[i].start_only && !capng_have_capability(CAPNG_EFFECTIVE, table[i].cap))
 			return table[i].name;
@@ -47,7 +48,8 @@ int caps_drop(uid_t uid, gid_t gid, bool with_admin)
 	capng_flags_t flags = CAPNG_DROP_SUPP_GRP;
 	bool bounding;
 
-	capng_get_caps_process();
+	if (capng_get_caps_process())
+		return -EPERM;
 	bounding = capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP);
 	with_admin = with_admin && capng_have_capability(CAPNG_PERMITTED, CAP_SYS_ADMIN);
 	capng_clear(CAPNG_SELECT_BOTH);
@@ -66,9 +68,11 @@ int caps_drop(uid_t uid, gid_t gid, bool with_admin)
 	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0;
 }
 
-void caps_drop_admin(void)
+int caps_drop_admin(void)
 {
-	capng_get_caps_process();
-	capng_update(CAPNG_DROP, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_SYS_ADMIN);
-	capng_apply(CAPNG_SELECT_CAPS);
+	if (capng_get_caps_process() ||
+	    capng_update(CAPNG_DROP, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_SYS_ADMIN) ||
+	    capng_apply(CAPNG_SELECT_CAPS))
+		return -EPERM;
+	return 0;
 }

@@ -13,5 +13,5 @@ const char *caps_missing(void);
  * (not effective) when with_admin: perf uprobes want it on kernels without uprobe_multi. -EPERM.
  */
 int caps_drop(uid_t uid, gid_t gid, bool with_admin);
-/* Drops CAP_SYS_ADMIN for good. */
-void caps_drop_admin(void);
+/* Drops CAP_SYS_ADMIN for good. -EPERM. */
+int caps_drop_admin(void);

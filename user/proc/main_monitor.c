@@ -430,8 +430,11 @@ static int run(struct monitor *m, const struct options *o)
 	err = capture_new(&m->capture, &capture_opts, why, sizeof(why));
 	if (err)
 		return unsupported(why);
-	if (capture_method(m->capture) != CAPTURE_PERF)
-		caps_drop_admin();
+	if (capture_method(m->capture) != CAPTURE_PERF) {
+		err = caps_drop_admin();
+		if (err)
+			return failed("CAP_SYS_ADMIN cannot be dropped", err);
+	}
 
 	err = loop_new(&m->loop);
 	if (!err)
