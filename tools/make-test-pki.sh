@@ -35,16 +35,21 @@ authority() { # FILE NAME
 		-addext "keyUsage=critical,keyCertSign,cRLSign" -keyout "$1.key" -out "$1.pem"
 }
 
-leaf() { # FILE NAME USAGE DAYS
+# OpenSSL 3.4 and later refuse an end before the beginning, but take both dates.
+over="-days -1"
+if openssl x509 -help 2>&1 | grep -q not_after; then over="-not_before 20200101000000Z -not_after 20200201000000Z"; fi
+
+leaf() { # FILE NAME USAGE LIFE
 	run req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$2" -keyout "$1.key" -out "$1.csr"
 	printf 'basicConstraints=CA:FALSE\nextendedKeyUsage=%s\nsubjectAltName=%s\n' "$3" "$names" >"$1.ext"
-	run x509 -req -in "$1.csr" -CA ca.pem -CAkey ca.key -set_serial "0x$(openssl rand -hex 8)" -days "$4" \
+	# shellcheck disable=SC2086 # an option and its value, or two
+	run x509 -req -in "$1.csr" -CA ca.pem -CAkey ca.key -set_serial "0x$(openssl rand -hex 8)" $4 \
 		-extfile "$1.ext" -out "$1.pem"
 }
 
 authority ca "Earshot test authority"
 authority other-ca "Somebody else's authority"
-leaf server "Earshot test collector" serverAuth 30
-leaf expired "Earshot test collector, expired" serverAuth -1
-leaf client "Earshot test sensor" clientAuth 30
+leaf server "Earshot test collector" serverAuth "-days 30"
+leaf expired "Earshot test collector, expired" serverAuth "$over"
+leaf client "Earshot test sensor" clientAuth "-days 30"
 chmod 644 ./*.pem
