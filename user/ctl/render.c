@@ -102,20 +102,25 @@ const char *enum_word(const ProtobufCEnumDescriptor *e, int value, char out[32])
 
 /* --- pieces of text */
 
+/* The bytes of the first character; adds its columns to *n. */
+static size_t step(struct span s, unsigned *n)
+{
+	uint32_t cp;
+	size_t len = utf8_decode(s, &cp);
+	int w = len ? utf8proc_charwidth((utf8proc_int32_t)cp) : 1;
+
+	*n += w > 0 ? (unsigned)w : 0;
+	return len ? len : 1;
+}
+
 /* Columns that UTF-8 text without control characters takes. */
 static unsigned columns_of(const char *s)
 {
 	struct span rest = span_str(s);
 	unsigned n = 0;
 
-	while (rest.len) {
-		uint32_t cp;
-		size_t len = utf8_decode(rest, &cp);
-		int w = len ? utf8proc_charwidth((utf8proc_int32_t)cp) : 1;
-
-		n += w > 0 ? (unsigned)w : 0;
-		rest = span_sub(rest, len ? len : 1, rest.len);
-	}
+	while (rest.len)
+		rest = span_sub(rest, step(rest, &n), rest.len);
 	return n;
 }
 
@@ -126,14 +131,11 @@ static size_t bytes_in(const char *s, unsigned width)
 	unsigned n = 0;
 
 	while (rest.len) {
-		uint32_t cp;
-		size_t len = utf8_decode(rest, &cp);
-		int w = len ? utf8proc_charwidth((utf8proc_int32_t)cp) : 1;
+		size_t len = step(rest, &n);
 
-		n += w > 0 ? (unsigned)w : 0;
 		if (n > width)
 			break;
-		rest = span_sub(rest, len ? len : 1, rest.len);
+		rest = span_sub(rest, len, rest.len);
 	}
 	return strlen(s) - rest.len;
 }

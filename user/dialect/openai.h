@@ -113,12 +113,16 @@ void openai_add(struct dialect_state *s, struct segment *seg, const struct json_
 /* A small whole number; others leave *ret alone. */
 void openai_number(const struct json_event *e, uint32_t *ret);
 
-/* Rows that both dialects have in a response, below "" and, in a stream of responses, "response.".
- */
+/* Rows that both dialects have: the caller's in a request; the others in a response, below "" and,
+ * in a stream of responses, "response.". */
 /* clang-format off */
 #define OPENAI_FILTER_ROWS(at)                           \
 	{ at ".*.filtered", openai_filter, 1 },          \
 	{ at ".*.detected", openai_filter, 0 }
+#define OPENAI_CALLER_ROWS                                                    \
+	{ "user", openai_turn_id, OPENAI_ID(end_user) },                      \
+	{ "safety_identifier", openai_turn_id, OPENAI_ID(end_user) },         \
+	{ "user_security_context.end_user_id", openai_turn_id, OPENAI_ID(end_user) }
 #define OPENAI_ERROR_ROWS                                                     \
 	{ "error", openai_error, 0 },                                         \
 	{ "error.code", openai_error, 1 },                                    \

@@ -127,9 +127,7 @@ static const struct shape_row message_rows[] = {
 static const struct shape_row request_rows[] = {
 	{ "model", openai_model },
 	{ "stream", openai_stream },
-	{ "user", openai_turn_id, OPENAI_ID(end_user) },
-	{ "safety_identifier", openai_turn_id, OPENAI_ID(end_user) },
-	{ "user_security_context.end_user_id", openai_turn_id, OPENAI_ID(end_user) },
+	OPENAI_CALLER_ROWS,
 	{ "messages[]", openai_item_edge },
 	{ "tools[]", openai_item_edge },
 	{ "functions[]", openai_item_edge },

@@ -158,9 +158,7 @@ static const struct shape_row request_rows[] = {
 	{ "previous_response_id", openai_turn_id, OPENAI_ID(previous_id) },
 	{ "conversation", openai_turn_id, OPENAI_ID(conversation) },
 	{ "conversation.id", openai_turn_id, OPENAI_ID(conversation) },
-	{ "user", openai_turn_id, OPENAI_ID(end_user) },
-	{ "safety_identifier", openai_turn_id, OPENAI_ID(end_user) },
-	{ "user_security_context.end_user_id", openai_turn_id, OPENAI_ID(end_user) },
+	OPENAI_CALLER_ROWS,
 };
 
 static const struct shape_row server_rows[] = {

@@ -160,13 +160,10 @@ static int on_surveyed(struct peer *peer, const struct req_msg *m)
 	s.why[sizeof(s.why) - 1] = 0;
 	p->answered = true;
 	page_add(p->o.page, CTR_SURVEYED_FILES, 1);
-	if (s.verdict == SURVEY_BAD) {
-		/* Not ELF is nothing to warn of: interpreters map scripts and data, too. */
-		f->state = FILE_PLAIN;
-		log_debug("%s: %s", p->job.path, s.why);
-		return 0;
-	}
 	f->state = FILE_PLAIN;
+	/* Not ELF is nothing to warn of: interpreters map scripts and data, too. */
+	if (s.verdict == SURVEY_BAD)
+		log_debug("%s: %s", p->job.path, s.why);
 	if (s.verdict != SURVEY_TLS)
 		return 0;
 	err = capture_attach(p->o.capture, &p->job.key, p->job.fd, &s);
@@ -223,12 +220,10 @@ static void on_surveyor_end(void *ctx, uint32_t events)
 /* Gives the warm surveyor the next file; keeps one warm. */
 static void next_job(struct prober *p)
 {
-	struct start start = { .role = ROLE_SURVEYOR };
-	uint32_t kind = START_FILE;
-	struct {
+	const struct {
 		struct start start;
 		uint32_t kind;
-	} msg;
+	} msg = { { .role = ROLE_SURVEYOR }, START_FILE };
 
 	if (!p->surveyor.pid) {
 		int err = mono_ns() < p->next_spawn_ns
@@ -254,10 +249,8 @@ static void next_job(struct prober *p)
 	p->head = (p->head + 1) % PROBER_QUEUE_MAX;
 	p->n_queue--;
 	p->job_ns = mono_ns();
-	msg.start = start;
-	msg.kind = kind;
-	if (req_send(p->surveyor.sock, REQ_START, &msg, sizeof(start) + sizeof(kind), &p->job.fd,
-		     1))
+	if (req_send(p->surveyor.sock, REQ_START, &msg, sizeof(msg.start) + sizeof(msg.kind),
+		     &p->job.fd, 1))
 		kill(p->surveyor.pid, SIGKILL); /* reported when its end shows */
 }
 

@@ -186,6 +186,7 @@ static int send_start(struct team *t, struct member *mb)
 	struct attachment a = { .n = 0 };
 	struct capture_fds c;
 	enum role role = mb->child.role;
+	int err;
 
 	memcpy(msg.start.boot, t->o.boot, sizeof(msg.start.boot));
 	memcpy(msg.start.host, t->o.host, sizeof(msg.start.host));
@@ -224,8 +225,10 @@ static int send_start(struct team *t, struct member *mb)
 		return -EINVAL;
 	}
 	memcpy(msg.kinds, a.kind, a.n * sizeof(a.kind[0]));
-	return req_send(mb->child.sock, REQ_START, &msg,
-			sizeof(msg.start) + a.n * sizeof(a.kind[0]), a.fd, a.n);
+	err = req_send(mb->child.sock, REQ_START, &msg, sizeof(msg.start) + a.n * sizeof(a.kind[0]),
+		       a.fd, a.n);
+	explicit_bzero(&msg, sizeof(msg)); /* it held the key */
+	return err;
 }
 
 static void on_death(void *ctx, uint32_t events);
