@@ -47,7 +47,7 @@ UNIT := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_*
 FUZZ := $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 E2E_BINS := $(patsubst tests/e2e/%.c,$(B)/tests/e2e/%,$(wildcard tests/e2e/*.c))
 
-.PHONY: all deps run check e2e demo bench fuzz fmt lint docs install uninstall clean help test-bins
+.PHONY: all deps run check e2e demo bench bench-json fuzz fmt lint docs install uninstall clean help test-bins
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -135,6 +135,7 @@ $(B)/tests/unit/%: tests/unit/%.c $(B)/tests/nomem.o $(TEST_LIB) $(LIB) | $(GEN)
 	@mkdir -p $(@D)
 	$(call say,TEST,$@)
 	$(Q)$(CC) $(CPPFLAGS) -Itests $(ALL_CFLAGS) $(LDFLAGS) $(WRAP) -o $@ $< $(B)/tests/nomem.o $(TEST_LIB) $(LIB) -lcmocka $(LIBS)
+$(B)/tests/fuzz/fuzz_json_oracle: LIBS += -ljansson
 FUZZ_MAIN := tests/fuzz/replay.c # tests/fuzz/run puts libFuzzer here
 $(B)/tests/fuzz/%: tests/fuzz/%.c $(filter %.c,$(FUZZ_MAIN)) $(TEST_LIB) $(LIB) | $(GEN)
 	@mkdir -p $(@D)
@@ -172,6 +173,26 @@ bench: ## capture and detection benchmarks, as ratios in one run
 	@tools/deps.sh build test bench
 	@$(SUBMAKE) programs
 	@tests/bench/run $(B)
+
+# yyjson is no package of Debian 12: YYJSON=DIR names a folder with yyjson.c and yyjson.h.
+ifneq ($(YYJSON),)
+YYJSON_LIBS := -DWITH_YYJSON -I$(YYJSON) $(B)/tests/bench/yyjson.o
+$(B)/tests/bench/json: $(B)/tests/bench/yyjson.o
+$(B)/tests/bench/yyjson.o: $(YYJSON)/yyjson.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) -O2 -fPIE -c $< -o $@
+else
+YYJSON_LIBS = $(shell pkg-config --exists yyjson && echo -DWITH_YYJSON -lyyjson)
+endif
+$(B)/tests/bench/json: tests/bench/json.c tests/bench/json_peers.c tests/bench/json_peers.h $(LIB)
+	@mkdir -p $(@D)
+	$(call say,BENCH,$@)
+	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< tests/bench/json_peers.c $(LIB) -ljansson $(YYJSON_LIBS)
+
+bench-json: ## MB/s of the JSON reader on chat bodies, beside jansson (and yyjson: YYJSON=DIR)
+	@tools/deps.sh build bench
+	@$(SUBMAKE) $(B)/tests/bench/json
+	@$(B)/tests/bench/json
 
 fuzz: ## fuzz each parser for FUZZ_SECONDS (60) with libFuzzer
 	@tools/deps.sh build test
