@@ -5,6 +5,7 @@
 #pragma once
 
 #include <stdint.h>
+#include <string.h>
 
 #include "bpf/event.h"
 
@@ -38,6 +39,30 @@ struct conn_info {
 	struct ev_sock sock;
 	char comm[16];
 };
+
+static inline struct conn_info conn_info_of(const struct ev_conn *c)
+{
+	struct conn_info i = { .id = c->id,
+			       .tgid = c->tgid,
+			       .ppid = c->ppid,
+			       .uid = c->uid,
+			       .slot = c->slot,
+			       .start_ns = c->start_ns,
+			       .cgroup = c->cgroup,
+			       .sock = c->sock };
+
+	memcpy(i.comm, c->comm, sizeof(i.comm));
+	i.comm[sizeof(i.comm) - 1] = 0;
+	return i;
+}
+
+/* The same for a record whose connection is gone from the kernel's table: c is NULL, and little is
+ * known. */
+static inline struct conn_info conn_info_of_record(const struct ev_hdr *h, const struct ev_conn *c)
+{
+	return c ? conn_info_of(c)
+		 : (struct conn_info){ .id = h->conn, .tgid = h->tgid, .slot = h->slot };
+}
 
 /* Same process: equal tgid, start times within two clock ticks (10 ms each). */
 static inline int proc_same(uint32_t tgid, uint64_t start_ns, const struct proc_info *p)

@@ -13,7 +13,7 @@
 #include "alert/pack.h"
 #include "base/clock.h"
 #include "base/own.h"
-#include "capture/ring.h"
+#include "capture/intake.h"
 #include "detect/detect.h"
 #include "dialect/dialect.h"
 #include "proc/req.h"
@@ -27,12 +27,10 @@
 #define WHO_NS	    (100 * NS_PER_MS) /* how long a finding waits to learn who its process is */
 #define STOP_NS	    (3 * NS_PER_SEC)  /* for the keeper to commit the last findings */
 #define PROCS_MAX   4096	      /* a power of two */
-#define ENDED_MAX   4096 /* closes and exits held back until the data before them is read */
 
 struct inspector {
 	struct role_ctx role;
-	struct ring *data, *control;
-	const struct ev_conn *conns;
+	struct intake *intake;
 	uint64_t *slots;
 	struct ev_wake *wake;
 	struct mac *mac;
@@ -42,16 +40,9 @@ struct inspector {
 	struct sendq *sendq;
 	struct peer monitor, keeper;
 	struct proc_info *procs; /* direct mapped by tgid */
-	union {
-		struct ev_hdr hdr;
-		struct ev_ctl ctl;
-		struct ev_exit exit;
-	} ended[ENDED_MAX];
-	size_t n_ended;
 	uint64_t now_ns;
 	uint64_t base[CTR_MAX_]; /* what the inspectors before this one counted */
-	uint64_t bad_records;
-	uint64_t drops_told; /* of sendq_dropped() */
+	uint64_t drops_told;	 /* of sendq_dropped() */
 	bool stop;
 };
 
@@ -183,48 +174,11 @@ static void on_turn_end(void *ctx, struct turn *t)
 
 /* --- rings */
 
-static struct conn_info info_of(const struct ev_conn *c)
-{
-	struct conn_info i = { .id = c->id,
-			       .tgid = c->tgid,
-			       .ppid = c->ppid,
-			       .uid = c->uid,
-			       .slot = c->slot,
-			       .start_ns = c->start_ns,
-			       .cgroup = c->cgroup,
-			       .sock = c->sock };
-
-	memcpy(i.comm, c->comm, sizeof(i.comm));
-	i.comm[sizeof(i.comm) - 1] = 0;
-	return i;
-}
-
-/* What the kernel's table says of the connection of a record; little, when the slot has a new user
- * already. */
-static struct conn_info info_of_record(const struct inspector *in, const struct ev_hdr *h)
-{
-	struct conn_info i = { .id = h->conn, .tgid = h->tgid, .slot = h->slot };
-
-	if (h->slot < in->role.start.max_conns && in->conns[h->slot].id == h->conn) {
-		struct ev_conn c = in->conns[h->slot];
-
-		if (in->conns[h->slot].id == h->conn)
-			i = info_of(&c);
-	}
-	return i;
-}
-
-static void on_data(void *ctx, struct span record)
+static void on_data(void *ctx, const struct ev_hdr *h, const struct ev_conn *c, struct span bytes)
 {
 	struct inspector *in = ctx;
-	const struct ev_hdr *h = (const struct ev_hdr *)record.p;
 	struct conn_info info;
 
-	if (record.len < sizeof(*h) || h->kind != EV_DATA || h->len > record.len - sizeof(*h) ||
-	    !h->conn) {
-		in->bad_records++;
-		return;
-	}
 	if (h->conn == in->role.start.skip_conn) {
 		/* The last inspector died on it. */
 		page_add(in->role.page, CTR_LOST_CRASH, h->len);
@@ -235,72 +189,52 @@ static void on_data(void *ctx, struct span record)
 	}
 	in->role.page->pos = h->pos;
 	__atomic_store_n(&in->role.page->conn, h->conn, __ATOMIC_RELEASE);
-	info = info_of_record(in, h);
-	flow_data(in->flow, &info, h->flags & EV_F_WRITE ? EV_WRITE : EV_READ, h->pos,
-		  span_of(h + 1, h->len), in->now_ns);
+	info = conn_info_of_record(h, c);
+	flow_data(in->flow, &info, h->flags & EV_F_WRITE ? EV_WRITE : EV_READ, h->pos, bytes,
+		  in->now_ns);
 	__atomic_store_n(&in->role.page->undecided, flow_undecided(in->flow), __ATOMIC_RELAXED);
 	__atomic_store_n(&in->role.page->conn, 0, __ATOMIC_RELEASE);
 }
 
-static void on_control(void *ctx, struct span record)
+static void on_open(void *ctx, const struct ev_conn *c)
 {
-	static const size_t sizes[EV_KIND_MAX_] = {
-		[EV_OPEN] = sizeof(struct ev_ctl),
-		[EV_SOCK] = sizeof(struct ev_ctl),
-		[EV_CLOSE] = sizeof(struct ev_ctl),
-		[EV_EXIT] = sizeof(struct ev_exit),
-	};
 	static const uint64_t zero[EV_DIR_MAX_];
 	struct inspector *in = ctx;
-	const struct ev_hdr *h = (const struct ev_hdr *)record.p;
-	const struct ev_ctl *c = (const struct ev_ctl *)record.p;
-	struct conn_info info;
+	struct conn_info info = conn_info_of(c);
 
-	if (record.len < sizeof(*h) || h->kind >= EV_KIND_MAX_ || !sizes[h->kind] ||
-	    record.len < sizes[h->kind]) {
-		in->bad_records++;
-		return;
-	}
-	switch (h->kind) {
-	case EV_OPEN:
-		info = info_of(&c->conn);
-		ask_who(in, info.tgid, info.start_ns);
-		flow_open(in->flow, &info, zero, in->now_ns);
-		break;
-	case EV_SOCK:
-		flow_sock(in->flow, c->conn.id, &c->conn.sock);
-		break;
-	default:
-		if (in->n_ended < ENDED_MAX)
-			memcpy(&in->ended[in->n_ended++], record.p, sizes[h->kind]);
-		break;
-	}
+	ask_who(in, info.tgid, info.start_ns);
+	flow_open(in->flow, &info, zero, in->now_ns);
 }
+
+static void on_sock(void *ctx, const struct ev_conn *c)
+{
+	struct inspector *in = ctx;
+
+	flow_sock(in->flow, c->id, &c->sock);
+}
+
+static void on_close(void *ctx, const struct ev_conn *c)
+{
+	const uint64_t final[EV_DIR_MAX_] = { c->pos[EV_READ], c->pos[EV_WRITE] };
+	struct inspector *in = ctx;
+
+	flow_close(in->flow, c->id, final, in->now_ns);
+}
+
+static void on_exit_of(void *ctx, const struct ev_exit *e)
+{
+	struct inspector *in = ctx;
+
+	flow_exit(in->flow, e->hdr.tgid, e->start_ns, in->now_ns);
+}
+
+static const struct intake_ops intake_ops = { on_open, on_sock, on_data, on_close, on_exit_of };
 
 /* Returns how many records there were, or -EBADMSG. */
 static long drain(struct inspector *in)
 {
-	long control, data;
-
 	in->now_ns = mono_ns();
-	/* As many as surely fit in ended[]; the rest comes next time. */
-	control = ring_consume(in->control, on_control, in, ENDED_MAX);
-	/* Everything that an ended connection sent stands before this ring's present end. */
-	data = control < 0 ? control : ring_consume(in->data, on_data, in, 0);
-	if (data < 0)
-		return data;
-	for (size_t i = 0; i < in->n_ended; i++) {
-		const struct ev_conn *c = &in->ended[i].ctl.conn;
-		const uint64_t final[EV_DIR_MAX_] = { c->pos[EV_READ], c->pos[EV_WRITE] };
-
-		if (in->ended[i].hdr.kind == EV_CLOSE)
-			flow_close(in->flow, c->id, final, in->now_ns);
-		else
-			flow_exit(in->flow, in->ended[i].hdr.tgid, in->ended[i].exit.start_ns,
-				  in->now_ns);
-	}
-	in->n_ended = 0;
-	return control + data;
+	return intake_drain(in->intake);
 }
 
 /* --- the other roles */
@@ -413,7 +347,7 @@ static void publish(struct inspector *in)
 		{ CTR_FINDINGS, d->findings },
 		{ CTR_DETECT_ERRORS, d->errors },
 		{ CTR_FINDINGS_DROPPED, sendq_dropped(in->sendq) },
-		{ CTR_RING_BAD, in->bad_records },
+		{ CTR_RING_BAD, intake_bad(in->intake) },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
@@ -436,7 +370,7 @@ static void rest(struct inspector *in, int ms, bool sleeping)
 	if (sleeping) {
 		__atomic_store_n(&in->wake->asleep, 1, __ATOMIC_SEQ_CST);
 		/* A record may have come between the last look and the flag. */
-		if (ring_pending(in->data) || ring_pending(in->control))
+		if (intake_pending(in->intake))
 			ms = 0;
 	}
 	poll(fds, ARRAY_SIZE(fds), ms);
@@ -504,24 +438,27 @@ static int set_up(struct inspector *in)
 {
 	static const struct reader_ops ops = { on_request, on_turn_end };
 	const struct role_ctx *r = &in->role;
+	const struct intake_fds fds = {
+		.data_ring = r->fds[START_DATA_RING],
+		.control_ring = r->fds[START_CONTROL_RING],
+		.conns = r->fds[START_CONNS],
+		.data_ring_bytes = r->start.data_ring_bytes,
+		.control_ring_bytes = r->start.control_ring_bytes,
+		.max_conns = r->start.max_conns,
+	};
 	struct detect_opts opts;
 	struct stat st;
 	const void *patterns;
 	int err;
 
-	err = ring_new(&in->data, r->fds[START_DATA_RING], r->start.data_ring_bytes);
-	if (!err)
-		err =
-		    ring_new(&in->control, r->fds[START_CONTROL_RING], r->start.control_ring_bytes);
+	err = intake_new(&in->intake, &fds, &intake_ops, in);
 	if (err)
 		return err;
-	in->conns = map(r->fds[START_CONNS], r->start.max_conns * sizeof(*in->conns), PROT_READ);
 	in->slots = map(r->fds[START_SLOTS], r->start.max_conns * sizeof(*in->slots),
 			PROT_READ | PROT_WRITE);
 	in->wake = map(r->fds[START_WAKE], sizeof(*in->wake), PROT_READ | PROT_WRITE);
 	in->procs = calloc(PROCS_MAX, sizeof(*in->procs));
-	if (!in->conns || !in->slots || !in->wake || !in->procs ||
-	    fstat(r->fds[START_PATTERNS], &st) < 0)
+	if (!in->slots || !in->wake || !in->procs || fstat(r->fds[START_PATTERNS], &st) < 0)
 		return -ENOMEM;
 	patterns = map(r->fds[START_PATTERNS], (size_t)st.st_size, PROT_READ);
 	if (!patterns)
