@@ -153,5 +153,7 @@ enum ev_site {
 	EV_SITE_FREE,	   /* void f(SSL *): the connection ends */
 	EV_SITE_CLEAR,	   /* int f(SSL *): the object is reused */
 	EV_SITE_SENDFILE,  /* SSL_sendfile(SSL *, fd, offset, size, flags): bytes */
+	EV_SITE_HANDSHAKE, /* int SSL_do_handshake(SSL *): no bytes, but what it sends and receives
+			      tells the socket */
 	EV_SITE_MAX_,
 };

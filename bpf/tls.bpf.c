@@ -264,7 +264,9 @@ static __always_inline void leave(struct pt_regs *ctx)
 		return;
 	call = *found;
 	found->sp = 0;
-	if (call.site == EV_SITE_SENDFILE) {
+	if (call.site == EV_SITE_HANDSHAKE) {
+		return;
+	} else if (call.site == EV_SITE_SENDFILE) {
 		n = (__s64)PT_REGS_RC(ctx) > 0 ? PT_REGS_RC(ctx) : 0;
 	} else {
 		int rc = PT_REGS_RC(ctx);

@@ -38,6 +38,7 @@ enum fn {
 	FN_FREE,
 	FN_CLEAR,
 	FN_SENDFILE,
+	FN_HANDSHAKE,
 	FN_PROBED_, /* those above get sites, those below tell versions apart */
 	FN_NEW = FN_PROBED_,
 	FN_GREASE,
@@ -57,6 +58,7 @@ static const char *const names[FN_MAX_] = {
 	[FN_FREE] = "SSL_free",
 	[FN_CLEAR] = "SSL_clear",
 	[FN_SENDFILE] = "SSL_sendfile",
+	[FN_HANDSHAKE] = "SSL_do_handshake",
 	[FN_NEW] = "SSL_new",
 	[FN_GREASE] = "SSL_CTX_set_grease_enabled",
 	[FN_GROUP_NAME] = "SSL_get0_group_name",
@@ -72,6 +74,7 @@ static const struct {
 	[FN_WRITE] = { EV_SITE_WRITE, true },	      [FN_WRITE_EX] = { EV_SITE_WRITE_EX, true },
 	[FN_WRITE_EX2] = { EV_SITE_WRITE_EX2, true }, [FN_FREE] = { EV_SITE_FREE, false },
 	[FN_CLEAR] = { EV_SITE_CLEAR, false },	      [FN_SENDFILE] = { EV_SITE_SENDFILE, true },
+	[FN_HANDSHAKE] = { EV_SITE_HANDSHAKE, true },
 };
 
 /* Forms of one operation, the one with the most arguments last. */
