@@ -137,22 +137,26 @@ static void on_gap(void *ctx, struct exchange *x, enum side side, uint64_t n)
 		reader_flow_ops.gap(w->reader, x, side, n);
 }
 
-static void on_event(void *ctx, struct exchange *x, struct span type, struct span data,
-		     bool damaged)
+static void on_event(void *ctx, struct exchange *x, const struct flow_event *ev)
 {
 	struct wire *w = ctx;
 
-	open_side(w, x, SIDE_RESPONSE);
-	CHECK(x->streamed);
+	if (ev->framing == FRAMING_WEBSOCKET)
+		CHECK(seen_of(w, x)->wanted && seen_of(w, x)->done[SIDE_REQUEST]);
+	else
+		open_side(w, x, ev->side);
+	CHECK(ev->framing && ev->framing == x->framing[ev->side]);
 	if (w->what == WIRE_EXCHANGES) {
-		evlog_begin(w->log, "%" PRIu64 " event%s ", x->number, damaged ? " damaged" : "");
-		evlog_text(w->log, type);
+		evlog_begin(w->log, "%" PRIu64 "%s event%s%s%s ", x->number,
+			    ev->side == SIDE_REQUEST ? " request" : "", ev->binary ? " binary" : "",
+			    ev->failure ? " failure" : "", ev->damaged ? " damaged" : "");
+		evlog_text(w->log, ev->type);
 		evlog_text(w->log, SPAN_LIT(" "));
-		evlog_text(w->log, data);
+		evlog_text(w->log, ev->data);
 		evlog_end(w->log);
 		return;
 	}
-	reader_flow_ops.event(w->reader, x, type, data, damaged);
+	reader_flow_ops.event(w->reader, x, ev);
 }
 
 static void on_request_end(void *ctx, struct exchange *x)

@@ -19,7 +19,8 @@ struct dialect {
 	int (*open)(struct dialect_state **ret, struct turn *t);
 	void (*on_body)(struct dialect_state *s, enum side side, struct span data);
 	void (*on_gap)(struct dialect_state *s, enum side side, uint64_t n);
-	void (*on_event)(struct dialect_state *s, struct span type, struct span data, bool damaged);
+	/* Instead of on_body for a framed body. */
+	void (*on_event)(struct dialect_state *s, const struct flow_event *ev);
 	void (*on_request_end)(
 	    struct dialect_state *s); /* every request segment is complete after it */
 	void (*on_end)(struct dialect_state

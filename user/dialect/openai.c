@@ -630,24 +630,26 @@ static bool is_last(const char *type)
 	return false;
 }
 
-void openai_event(struct dialect_state *s, struct span type, struct span data, bool damaged)
+void openai_event(struct dialect_state *s, const struct flow_event *ev)
 {
-	if (span_eq(data, SPAN_LIT("[DONE]"))) {
+	if (ev->framing != FRAMING_SSE || ev->side != SIDE_RESPONSE)
+		return; /* no stream of these APIs */
+	if (span_eq(ev->data, SPAN_LIT("[DONE]"))) {
 		s->t->ended = true;
 		return;
 	}
 	s->now = &s->ports[SIDE_RESPONSE];
 	if (s->envelope) {
 		memset(&s->event, 0, sizeof(s->event));
-		read_event(s, s->envelope, data);
-		if (type.len && !s->event.type[0])
-			turn_id(s->event.type, sizeof(s->event.type), type);
+		read_event(s, s->envelope, ev->data);
+		if (ev->type.len && !s->event.type[0])
+			turn_id(s->event.type, sizeof(s->event.type), ev->type);
 		s->t->ended |= is_last(s->event.type);
 		s->now->item.message = s->event.output;
 	}
-	read_event(s, s->ports[SIDE_RESPONSE].shapes, data);
+	read_event(s, s->ports[SIDE_RESPONSE].shapes, ev->data);
 	item_end(s);
-	if (damaged)
+	if (ev->damaged)
 		openai_gap(s, SIDE_RESPONSE, 0);
 }
 

@@ -78,7 +78,7 @@ int openai_open(struct dialect_state **ret, struct turn *t, struct shapes *reque
 		struct shapes *response, struct shapes *envelope);
 void openai_body(struct dialect_state *s, enum side side, struct span data);
 void openai_gap(struct dialect_state *s, enum side side, uint64_t n);
-void openai_event(struct dialect_state *s, struct span type, struct span data, bool damaged);
+void openai_event(struct dialect_state *s, const struct flow_event *ev);
 void openai_request_end(struct dialect_state *s);
 void openai_end(struct dialect_state *s);
 void openai_close(struct dialect_state **s);

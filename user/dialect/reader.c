@@ -148,13 +148,12 @@ static void on_gap(void *ctx, struct exchange *x, enum side side, uint64_t n)
 	g->dialect->on_gap(g->state, side, n);
 }
 
-static void on_event(void *ctx, struct exchange *x, struct span type, struct span data,
-		     bool damaged)
+static void on_event(void *ctx, struct exchange *x, const struct flow_event *ev)
 {
 	struct reading *g = x->user;
 
 	(void)ctx;
-	g->dialect->on_event(g->state, type, data, damaged);
+	g->dialect->on_event(g->state, ev);
 }
 
 static void on_request_end(void *ctx, struct exchange *x)

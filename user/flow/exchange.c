@@ -212,9 +212,23 @@ static void on_coding(struct message *m, struct span value)
 
 static void on_type(struct message *m, struct span value)
 {
-	if (m->side == SIDE_RESPONSE)
-		m->of->x.streamed =
-		    span_eq_nocase(next_token(&value, ';'), SPAN_LIT("text/event-stream"));
+	static const struct {
+		const char *type;
+		enum event_framing framing;
+		bool
+		    request; /* else only a response's: servers read requests whatever their type */
+	} rows[] = {
+		{ "text/event-stream", FRAMING_SSE, false },
+	};
+	struct span type = next_token(&value, ';');
+	struct exchange *x = &m->of->x;
+
+	x->framing[m->side] = FRAMING_NONE;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (span_eq_nocase(type, span_str(rows[i].type)) &&
+		    (rows[i].request || m->side == SIDE_RESPONSE))
+			x->framing[m->side] = rows[i].framing;
+	x->streamed = x->framing[SIDE_RESPONSE] != FRAMING_NONE;
 }
 
 static void on_host(struct message *m, struct span value)
@@ -294,7 +308,12 @@ static void on_event(void *ctx, const struct sse_event *ev)
 	struct message *m = ctx;
 	struct exch *e = m->of;
 
-	e->env->ops->event(e->env->ctx, &e->x, ev->type, ev->data, ev->damaged);
+	e->env->ops->event(e->env->ctx, &e->x,
+			   &(struct flow_event){ .side = m->side,
+						 .framing = FRAMING_SSE,
+						 .type = ev->type,
+						 .data = ev->data,
+						 .damaged = ev->damaged });
 }
 
 /* Decoded bytes. */
@@ -339,7 +358,7 @@ static void body_begin(struct message *m)
 	const struct flow_limits *l = &e->env->limits;
 	int err = 0;
 
-	if (m->side == SIDE_RESPONSE && e->x.streamed)
+	if (e->x.framing[m->side] == FRAMING_SSE)
 		err = sse_new(&m->sse, l->max_event, on_event, m);
 	if (!err && m->codings == 1 && m->coding != INFLATE_CODING_MAX_) {
 		m->state = BODY_CODED;

@@ -18,6 +18,29 @@ struct coverage {
 	bool open_ended; /* the end was never seen: what is missing beyond lost is unknown */
 };
 
+/* How a body is divided into messages. A framed body is given out message by message. */
+enum event_framing {
+	FRAMING_NONE, /* it is not: bytes, as they come */
+	FRAMING_SSE,
+	FRAMING_WEBSOCKET, /* both sides, after the upgrade */
+	FRAMING_GRPC,
+	FRAMING_AWS_EVENTSTREAM,
+	FRAMING_MAX_,
+};
+
+/* One message inside a body. Spans are borrowed until the callback returns. */
+struct flow_event {
+	enum side side;
+	enum event_framing framing;
+	/* SSE: the event field. AWS: `:event-type`, or the exception's type or error's code.
+	 * gRPC-Web: "trailers" for these. Else empty. */
+	struct span type;
+	struct span data; /* at most max_event bytes */
+	bool binary;	  /* not said to be text */
+	bool failure;	  /* an AWS exception or error in place of an event */
+	bool damaged;	  /* bytes of it are missing: lost, beyond max_event, or not decodable */
+};
+
 #define EXCHANGE_FIELDS_MAX 64
 #define EXCHANGE_HEAD_MAX                                                                          \
 	(32 << 10) /* bytes of field names and values kept per message; the rest is counted */
@@ -37,7 +60,8 @@ struct exchange {
 	unsigned status;  /* 0: no response head seen */
 	struct field *fields[SIDE_MAX_];
 	size_t n_fields[SIDE_MAX_];
-	bool streamed;	/* response is text/event-stream */
+	enum event_framing framing[SIDE_MAX_];
+	bool streamed;	/* the response is framed */
 	bool ambiguous; /* framing fields disagree, or the body's coding could not be removed */
 	enum http1_end end[SIDE_MAX_];
 	struct coverage body[SIDE_MAX_];
@@ -54,8 +78,8 @@ struct span exchange_path(const struct exchange *x);
 
 /* Per exchange: request (head complete, or no more of it will come), body/gap/event of either side
  * in wire order, request_end, response (head complete),
- * ..., end. Exactly one request and one end for each exchange; a response whose request was never
- * seen is skipped and counted.
+ * ..., end. A WebSocket's messages come after request_end, of both sides. Exactly one request and
+ * one end for each exchange; a response whose request was never seen is skipped and counted.
  */
 struct flow_ops {
 	/* 0: give me its bodies; 1: of no interest (no more callbacks but end; flow may ask for the
@@ -67,9 +91,8 @@ struct flow_ops {
 	/* Bytes are missing here: n on the wire, 0 when what is missing cannot be counted (a
 	 * compressed stream that broke). */
 	void (*gap)(void *ctx, struct exchange *x, enum side side, uint64_t n);
-	/* Instead of body for text/event-stream. */
-	void (*event)(void *ctx, struct exchange *x, struct span type, struct span data,
-		      bool damaged);
+	/* Instead of body for a framed one: each message when it is complete. */
+	void (*event)(void *ctx, struct exchange *x, const struct flow_event *ev);
 	void (*request_end)(void *ctx, struct exchange *x);
 	void (*end)(void *ctx, struct exchange *x);
 };
@@ -79,7 +102,7 @@ struct flow_limits {
 	uint32_t max_pipeline; /* requests waiting for their response on one connection */
 	uint64_t max_body;     /* decoded bytes of one body given out */
 	uint32_t max_ratio;    /* decompression */
-	uint32_t max_event;    /* bytes of one server-sent event */
+	uint32_t max_event;    /* bytes of one message of a framed body */
 	uint64_t idle_ns;      /* a connection without bytes for so long is closed */
 };
 extern const struct flow_limits flow_defaults;
