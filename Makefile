@@ -37,7 +37,7 @@ OBJS := $(SRCS:%.c=$(B)/%.o) $(G)/proto/earshot.pb-c.o
 LIB := $(B)/libearshot.a
 
 # program = main file
-PROGRAMS := earshotd=monitor earshot-compiler=compiler earshot-surveyor=surveyor earshot-inspector=inspector \
+PROGRAMS := earshotd=monitor earshot-compiler=compiler earshot-surveyor=surveyor earshot-inspector=inspector earshot-recorder=recorder \
 	earshot-keeper=keeper earshot-shipper=shipper earshot=cli
 PROGRAM_BINS := $(foreach p,$(PROGRAMS),$(B)/$(firstword $(subst =, ,$(p))))
 COLLECTOR := $(B)/earshot-collector

@@ -122,6 +122,16 @@ static int export_file(const char *path, const char *what, int *ret, char *why, 
 	return *ret < 0 ? fail(errno, why, size, "export: %s %s", what, path) : 0;
 }
 
+void host_none(struct host *ret)
+{
+	*ret = (struct host){ .run_fd = -1,
+			      .store_fd = -1,
+			      .control_fd = -1,
+			      .ca_fd = -1,
+			      .cert_fd = -1,
+			      .key_fd = -1 };
+}
+
 int host_open(struct host *ret, const struct config *c, uid_t monitor, gid_t monitor_group,
 	      uid_t keeper, gid_t keeper_group, char *why, size_t why_size)
 {
@@ -130,12 +140,7 @@ int host_open(struct host *ret, const struct config *c, uid_t monitor, gid_t mon
 	struct host *h = ret;
 	int err;
 
-	*h = (struct host){ .run_fd = -1,
-			    .store_fd = -1,
-			    .control_fd = -1,
-			    .ca_fd = -1,
-			    .cert_fd = -1,
-			    .key_fd = -1 };
+	host_none(h);
 	err = boot_id(h->boot);
 	if (err)
 		return fail(-err, why, why_size, "boot id of the host");

@@ -19,6 +19,8 @@ struct host {
 	int ca_fd, cert_fd, key_fd; /* of the export, -1 without */
 };
 
+/* What a recording needs of it: no directory, nothing kept. */
+void host_none(struct host *ret);
 /* As root: all but the control socket. 0, or -errno with one sentence in why. */
 int host_open(struct host *ret, const struct config *c, uid_t monitor, gid_t monitor_group,
 	      uid_t keeper, gid_t keeper_group, char *why, size_t why_size);

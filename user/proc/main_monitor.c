@@ -34,6 +34,7 @@ enum { EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_UNSUPPORTED };
 
 struct options {
 	const char *config; /* NULL: the default file if it exists */
+	const char *record; /* a trace to write; NULL: none */
 	bool check, foreground;
 };
 
@@ -50,6 +51,7 @@ struct monitor {
 	struct binaries binaries;
 	struct compiled compiled;
 	struct host host;
+	int trace_fd; /* of --record; -1: none */
 	struct capture *capture;
 	struct team *team;
 	struct prober *prober;
@@ -63,28 +65,32 @@ struct monitor {
 
 static void usage(FILE *f)
 {
-	fputs("Usage: earshotd [OPTION]...\n"
-	      "Watches TLS traffic of AI workloads on this host and raises alerts.\n\n"
-	      "  -c, --config FILE   configuration (default " CONFIG_FILE ", if it exists)\n"
-	      "  -t, --check-config  check the configuration and exit\n"
-	      "  -f, --foreground    print alerts as they happen; end with Ctrl-C\n"
-	      "      --print-caps    print the capabilities that earshotd needs and exit\n"
-	      "  -V, --version       print the version and exit\n"
-	      "  -h, --help          print this and exit\n\n"
-	      "Exit status: 0 ended as asked, 1 failed, 2 wrong usage or configuration,\n"
-	      "3 this host lacks what is needed (the message names it).\n"
-	      "See earshotd(8), earshot(1), earshot.yaml(5).\n",
-	      f);
+	fputs(
+	    "Usage: earshotd [OPTION]...\n"
+	    "Watches TLS traffic of AI workloads on this host and raises alerts.\n\n"
+	    "  -c, --config FILE   configuration (default " CONFIG_FILE ", if it exists)\n"
+	    "  -t, --check-config  check the configuration and exit\n"
+	    "  -f, --foreground    print alerts as they happen; end with Ctrl-C\n"
+	    "      --record FILE   record what is captured, in plain text, instead of watching it\n"
+	    "                      (see earshot record)\n"
+	    "      --print-caps    print the capabilities that earshotd needs and exit\n"
+	    "  -V, --version       print the version and exit\n"
+	    "  -h, --help          print this and exit\n\n"
+	    "Exit status: 0 ended as asked, 1 failed, 2 wrong usage or configuration,\n"
+	    "3 this host lacks what is needed (the message names it).\n"
+	    "See earshotd(8), earshot(1), earshot.yaml(5).\n",
+	    f);
 }
 
 /* -1: go on; else the exit code. */
 static int parse_options(int argc, char **argv, struct options *o)
 {
-	enum { PRINT_CAPS = 256 };
+	enum { PRINT_CAPS = 256, RECORD };
 	static const struct option longs[] = {
 		{ "config", required_argument, NULL, 'c' },
 		{ "check-config", no_argument, NULL, 't' },
 		{ "foreground", no_argument, NULL, 'f' },
+		{ "record", required_argument, NULL, RECORD },
 		{ "print-caps", no_argument, NULL, PRINT_CAPS },
 		{ "version", no_argument, NULL, 'V' },
 		{ "help", no_argument, NULL, 'h' },
@@ -102,6 +108,9 @@ static int parse_options(int argc, char **argv, struct options *o)
 			break;
 		case 'f':
 			o->foreground = true;
+			break;
+		case RECORD:
+			o->record = optarg;
 			break;
 		case PRINT_CAPS:
 			caps_print(stdout);
@@ -231,6 +240,14 @@ static void on_fresh(void *ctx)
 		prober_tell_all(m->prober);
 }
 
+static void on_over(void *ctx)
+{
+	struct monitor *m = ctx;
+
+	m->failed = true;
+	loop_stop(m->loop);
+}
+
 static void on_signal(void *ctx, uint32_t events)
 {
 	struct monitor *m = ctx;
@@ -298,10 +315,12 @@ static void tick(void *ctx, uint64_t now_ns)
 	notify_send("WATCHDOG=1");
 	if (!m->announced && team_ready(m->team) && prober_settled(m->prober)) {
 		m->announced = true;
-		log_info(
-		    "watching: %u file(s) with TLS code, method %s, control socket %s/control.sock",
-		    capture_attached(m->capture), capture_method_names[capture_method(m->capture)],
-		    m->compiled.config->run_dir);
+		log_info("%s: %u file(s) with TLS code, method %s%s%s%s",
+			 m->trace_fd < 0 ? "watching" : "recording", capture_attached(m->capture),
+			 capture_method_names[capture_method(m->capture)],
+			 m->trace_fd < 0 ? ", control socket " : "",
+			 m->trace_fd < 0 ? m->compiled.config->run_dir : "",
+			 m->trace_fd < 0 ? "/control.sock" : "");
 		notify_send("READY=1\nSTATUS=watching");
 	} else if (!m->announced && !team_ready(m->team) && now_ns - m->started_ns > READY_NS) {
 		log_error("a role did not get ready in %" PRIu64 " s",
@@ -389,6 +408,16 @@ static int check_rights(void)
 	return unsupported(why);
 }
 
+/* Plain text will stand in it: root's alone, and never over another file. */
+static int open_trace(struct monitor *m, const char *path, char *why, size_t size)
+{
+	m->trace_fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (m->trace_fd >= 0)
+		return 0;
+	snprintf(why, size, "%s: %s", path, strerror(errno));
+	return -errno;
+}
+
 static int run(struct monitor *m, const struct options *o)
 {
 	const struct config *c = m->compiled.config;
@@ -399,7 +428,9 @@ static int run(struct monitor *m, const struct options *o)
 		.max_call_bytes = c->capture.max_call_bytes,
 		.method = c->capture.method - 1,
 	};
-	struct team_opts team_opts = { .who = on_who, .fresh = on_fresh, .ctx = m };
+	struct team_opts team_opts = {
+		.who = on_who, .over = on_over, .fresh = on_fresh, .ctx = m
+	};
 	struct prober_opts prober_opts = { .proc = on_proc, .ctx = m };
 	uid_t uid, keeper_uid;
 	gid_t gid, keeper_gid;
@@ -413,7 +444,10 @@ static int run(struct monitor *m, const struct options *o)
 
 	role_ids(ROLE_MONITOR, &uid, &gid);
 	role_ids(ROLE_KEEPER, &keeper_uid, &keeper_gid);
-	err = host_open(&m->host, c, uid, gid, keeper_uid, keeper_gid, why, sizeof(why));
+	if (o->record)
+		err = open_trace(m, o->record, why, sizeof(why));
+	else
+		err = host_open(&m->host, c, uid, gid, keeper_uid, keeper_gid, why, sizeof(why));
 	if (err) {
 		log_error("%s", why);
 		return EXIT_FAILED;
@@ -422,7 +456,7 @@ static int run(struct monitor *m, const struct options *o)
 	err = caps_drop(uid, gid, true);
 	if (err)
 		return failed("privileges cannot be dropped", err);
-	err = host_listen(&m->host, c, why, sizeof(why));
+	err = o->record ? 0 : host_listen(&m->host, c, why, sizeof(why));
 	if (err) {
 		log_error("%s", why);
 		return EXIT_FAILED;
@@ -451,6 +485,7 @@ static int run(struct monitor *m, const struct options *o)
 	team_opts.ca_fd = m->host.ca_fd;
 	team_opts.cert_fd = m->host.cert_fd;
 	team_opts.key_fd = m->host.key_fd;
+	team_opts.trace_fd = m->trace_fd;
 	memcpy(team_opts.boot, m->host.boot, sizeof(team_opts.boot));
 	memcpy(team_opts.key, m->host.key, sizeof(team_opts.key));
 	memcpy(team_opts.host, m->host.name, sizeof(team_opts.host));
@@ -470,7 +505,7 @@ static int run(struct monitor *m, const struct options *o)
 		err = loop_every(m->loop, NS_PER_SEC / 4, tick, m);
 	if (err)
 		return failed("running processes cannot be examined", err);
-	if (o->foreground)
+	if (o->foreground && !o->record)
 		m->viewer = start_viewer(m);
 	m->started_ns = mono_ns();
 	err = loop_run(m->loop);
@@ -503,16 +538,13 @@ int main(int argc, char **argv)
 {
 	struct monitor m = {
 		.compiled = { .config_fd = -1, .patterns_fd = -1 },
-		.host = { .run_fd = -1,
-			  .store_fd = -1,
-			  .control_fd = -1,
-			  .ca_fd = -1,
-			  .cert_fd = -1,
-			  .key_fd = -1 },
+		.trace_fd = -1,
 	};
 	struct options o = { 0 };
 	char why[512] = "";
 	int code = parse_options(argc, argv, &o);
+
+	host_none(&m.host);
 
 	if (code >= 0)
 		return code;

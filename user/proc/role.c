@@ -20,6 +20,7 @@ const struct role_row roles[ROLE_MAX_] = {
 	[ROLE_COMPILER] = { "compiler", "earshot-compiler", "earshot-inspect" },
 	[ROLE_SURVEYOR] = { "surveyor", "earshot-surveyor", "earshot-inspect" },
 	[ROLE_INSPECTOR] = { "inspector", "earshot-inspector", "earshot-inspect" },
+	[ROLE_RECORDER] = { "recorder", "earshot-recorder", "earshot-inspect" },
 	[ROLE_KEEPER] = { "keeper", "earshot-keeper", "earshot-keep" },
 	[ROLE_SHIPPER] = { "shipper", "earshot-shipper", "earshot-ship" },
 };
@@ -116,7 +117,8 @@ void role_begin(enum role role, struct role_ctx *ret)
 		if (!ret->page)
 			refuse("page cannot be mapped");
 	}
-	if ((role == ROLE_INSPECTOR || role == ROLE_KEEPER || role == ROLE_SHIPPER) &&
+	if ((role == ROLE_INSPECTOR || role == ROLE_RECORDER || role == ROLE_KEEPER ||
+	     role == ROLE_SHIPPER) &&
 	    (!ret->config || !ret->page))
 		refuse("start message lacks configuration or page");
 }

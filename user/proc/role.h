@@ -17,6 +17,7 @@ enum role {
 	ROLE_COMPILER,
 	ROLE_SURVEYOR,
 	ROLE_INSPECTOR,
+	ROLE_RECORDER, /* in the inspector's place, for `earshot record` */
 	ROLE_KEEPER,
 	ROLE_SHIPPER,
 	ROLE_MAX_
@@ -43,12 +44,13 @@ enum start_fd {
 	START_SHIPPER,	 /* keeper: socket to the shipper */
 	START_CONTROL,	 /* keeper: bound and listening control socket */
 	START_STATE,	 /* keeper: the state directory (also its working directory) */
-	START_DATA_RING, /* inspector */
+	START_DATA_RING, /* inspector, recorder */
 	START_CONTROL_RING,
 	START_CONNS,
 	START_SLOTS,
 	START_WAKE,
-	START_FILE, /* surveyor: the ELF file; compiler: the configuration file */
+	START_FILE, /* surveyor: the ELF file; compiler: the configuration file;
+			 recorder: the trace */
 	START_CA,   /* shipper: files of the https export, already open */
 	START_CERT,
 	START_KEY,
@@ -73,7 +75,7 @@ struct role_ctx {
 	struct start start;
 	int fds[START_FD_MAX_];	     /* -1: not given */
 	const struct config *config; /* mapped read-only; NULL for surveyor and compiler */
-	struct page *page;	     /* mapped; never NULL for inspector, keeper, shipper */
+	struct page *page; /* mapped; never NULL for inspector, recorder, keeper, shipper */
 };
 
 /* Reads REQ_START from descriptor 3, maps configuration and page, sets up logging, core limits and

@@ -78,6 +78,8 @@ static const int compiler[] = {
 
 static const int inspector[] = { -1 };
 
+static const int recorder[] = { -1 };
+
 /* SQLite's file layer (with the names that glibc has for stat and access on each architecture), the control socket, one timer. */
 static const int keeper[] = {
 	SYS(openat), SYS(open), SYS(unlink), SYS(unlinkat), SYS(rename), SYS(renameat),
@@ -106,9 +108,9 @@ static const struct cage {
 	uint64_t dir_access; /* to the directory given */
 	bool network;
 } cages[ROLE_MAX_] = {
-	[ROLE_COMPILER] = { compiler, 0, false },   [ROLE_SURVEYOR] = { surveyor, 0, false },
-	[ROLE_INSPECTOR] = { inspector, 0, false }, [ROLE_KEEPER] = { keeper, FS_STORE, false },
-	[ROLE_SHIPPER] = { shipper, 0, true },
+	[ROLE_COMPILER] = { compiler, 0, false },    [ROLE_SURVEYOR] = { surveyor, 0, false },
+	[ROLE_INSPECTOR] = { inspector, 0, false },  [ROLE_RECORDER] = { recorder, 0, false },
+	[ROLE_KEEPER] = { keeper, FS_STORE, false }, [ROLE_SHIPPER] = { shipper, 0, true },
 };
 
 static int allow_below(int ruleset, int fd, uint64_t access)

@@ -1,6 +1,6 @@
-/* user/proc/team.c - keeper, shipper and inspector: started, connected, watched, restarted,
- * stopped. Owns their children, the sockets between them until they are handed over, and a page of
- * counters for each.
+/* user/proc/team.c - keeper, shipper and inspector (or a recorder alone): started, connected,
+ * watched, restarted, stopped. Owns their children, the sockets between them until they are handed
+ * over, and a page of counters for each.
  */
 #include "proc/team.h"
 
@@ -24,7 +24,7 @@
 #define STOP_NS	   (5 * NS_PER_SEC)
 
 /* The order of starting: who is sent to must be there first. */
-static const enum role members[] = { ROLE_KEEPER, ROLE_SHIPPER, ROLE_INSPECTOR };
+static const enum role members[] = { ROLE_KEEPER, ROLE_SHIPPER, ROLE_INSPECTOR, ROLE_RECORDER };
 
 struct member {
 	struct team *team;
@@ -45,6 +45,7 @@ struct team {
 	struct loop *loop;
 	struct team_opts o;
 	struct member member[ROLE_MAX_];
+	enum role reader;   /* of the rings: the inspector or the recorder */
 	struct page *pages; /* what the keeper sees: copies */
 	int pages_fd;
 	uint64_t epoch;
@@ -64,7 +65,7 @@ static int on_ready(struct peer *p, const struct req_msg *m)
 	mb->up = true;
 	log_debug("%s is ready, pid %d", roles[p->role].name, mb->child.pid);
 	publish(mb->team, 0); /* who asks the keeper for the status now shall see it */
-	if (p->role == ROLE_INSPECTOR)
+	if (p->role == mb->team->reader)
 		mb->team->o.fresh(mb->team->o.ctx);
 	return 0;
 }
@@ -83,6 +84,10 @@ static const struct req_row tables[ROLE_MAX_][REQ_MAX_] = {
 	[ROLE_INSPECTOR] = {
 		[REQ_READY] = { ROLE_INSPECTOR, 0, 0, on_ready },
 		[REQ_WHO] = { ROLE_INSPECTOR, sizeof(struct who_msg), sizeof(struct who_msg), on_who },
+	},
+	[ROLE_RECORDER] = {
+		[REQ_READY] = { ROLE_RECORDER, 0, 0, on_ready },
+		[REQ_WHO] = { ROLE_RECORDER, sizeof(struct who_msg), sizeof(struct who_msg), on_who },
 	},
 	[ROLE_KEEPER] = { [REQ_READY] = { ROLE_KEEPER, 0, 0, on_ready } },
 	[ROLE_SHIPPER] = { [REQ_READY] = { ROLE_SHIPPER, 0, 0, on_ready } },
@@ -192,21 +197,26 @@ static int send_start(struct team *t, struct member *mb)
 	memcpy(msg.start.host, t->o.host, sizeof(msg.start.host));
 	attach(&a, START_CONFIG, t->o.config_fd);
 	attach(&a, START_PAGE, mb->page_fd);
-	switch (role) {
-	case ROLE_INSPECTOR:
-		memcpy(msg.start.key, t->o.key, sizeof(msg.start.key));
+	if (role == t->reader) {
 		capture_fds(t->o.capture, &c);
 		msg.start.data_ring_bytes = c.data_ring_bytes;
 		msg.start.control_ring_bytes = c.control_ring_bytes;
 		msg.start.max_conns = c.max_conns;
-		msg.start.skip_conn = t->skip_conn;
-		attach(&a, START_PATTERNS, t->o.patterns_fd);
 		attach(&a, START_DATA_RING, c.data_ring);
 		attach(&a, START_CONTROL_RING, c.control_ring);
 		attach(&a, START_CONNS, c.conns);
+	}
+	switch (role) {
+	case ROLE_INSPECTOR:
+		memcpy(msg.start.key, t->o.key, sizeof(msg.start.key));
+		msg.start.skip_conn = t->skip_conn;
+		attach(&a, START_PATTERNS, t->o.patterns_fd);
 		attach(&a, START_SLOTS, c.slots);
 		attach(&a, START_WAKE, c.wake);
 		connect_peer(t, &a, START_KEEPER, role, ROLE_KEEPER, &first);
+		break;
+	case ROLE_RECORDER:
+		attach(&a, START_FILE, t->o.trace_fd);
 		break;
 	case ROLE_KEEPER:
 		attach(&a, START_PAGES, t->pages_fd);
@@ -314,6 +324,10 @@ static void on_death(void *ctx, uint32_t events)
 	if (t->stopping)
 		return;
 	log_error("%s %s", roles[role].name, how);
+	if (role == ROLE_RECORDER) {
+		t->o.over(t->o.ctx); /* a trace with a hole would not be one */
+		return;
+	}
 	if (role == ROLE_INSPECTOR) {
 		/* What it was at when it died may be what killed it: the next one leaves that
 		 * connection alone. */
@@ -427,8 +441,10 @@ int team_new(struct team **ret, struct loop *l, const struct team_opts *o)
 	t->pages = p;
 	t->member[ROLE_MONITOR].wanted = t->member[ROLE_MONITOR].up = true;
 	t->member[ROLE_MONITOR].started_wall_ns = wall_ns();
-	t->member[ROLE_KEEPER].wanted = t->member[ROLE_INSPECTOR].wanted = true;
-	t->member[ROLE_SHIPPER].wanted = o->config->n_exports > 0;
+	t->reader = o->trace_fd >= 0 ? ROLE_RECORDER : ROLE_INSPECTOR;
+	t->member[t->reader].wanted = true;
+	t->member[ROLE_KEEPER].wanted = t->reader == ROLE_INSPECTOR;
+	t->member[ROLE_SHIPPER].wanted = t->reader == ROLE_INSPECTOR && o->config->n_exports > 0;
 	for (int r = 0; r < ROLE_MAX_; r++) {
 		if (!t->member[r].wanted)
 			continue;
@@ -487,7 +503,7 @@ bool team_ready(const struct team *t)
 
 void team_proc(struct team *t, const struct proc_info *p)
 {
-	struct member *mb = &t->member[ROLE_INSPECTOR];
+	struct member *mb = &t->member[t->reader];
 
 	if (mb->up)
 		req_send(mb->child.sock, REQ_PROC, p, sizeof(*p), NULL, 0);
@@ -500,7 +516,8 @@ struct page *team_page(struct team *t, enum role role)
 
 void team_stop(struct team *t)
 {
-	static const enum role order[] = { ROLE_INSPECTOR, ROLE_KEEPER, ROLE_SHIPPER };
+	static const enum role order[] = { ROLE_INSPECTOR, ROLE_RECORDER, ROLE_KEEPER,
+					   ROLE_SHIPPER };
 
 	t->stopping = true;
 	for (size_t i = 0; i < ARRAY_SIZE(order); i++) {

@@ -1,4 +1,4 @@
-/* user/proc/team.h - keeper, shipper and inspector: started, connected, watched, restarted,
+/* user/proc/team.h - keeper, shipper and inspector (or a recorder alone): started, connected, watched, restarted,
  * stopped. In the monitor. */
 #pragma once
 
@@ -22,11 +22,14 @@ struct team_opts {
 	int control_fd;		    /* listening control socket */
 	int store_fd;		    /* the keeper's directory */
 	int ca_fd, cert_fd, key_fd; /* files of the https export, or -1 */
+	int trace_fd; /* not -1: a recorder writes here, and no other role runs */
 	uint8_t boot[16];
 	uint8_t key[MAC_KEY_LEN];
 	char host[256];
-	/* The inspector wants to know who a process is. */
+	/* The inspector (or recorder) wants to know who a process is. */
 	void (*who)(void *ctx, const struct who_msg *who);
+	/* The recorder ended by itself. */
+	void (*over)(void *ctx);
 	/* A new inspector runs: tell it all processes again. */
 	void (*fresh)(void *ctx);
 	void *ctx;
