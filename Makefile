@@ -136,6 +136,7 @@ $(B)/tests/unit/%: tests/unit/%.c $(B)/tests/nomem.o $(TEST_LIB) $(LIB) | $(GEN)
 	$(call say,TEST,$@)
 	$(Q)$(CC) $(CPPFLAGS) -Itests $(ALL_CFLAGS) $(LDFLAGS) $(WRAP) -o $@ $< $(B)/tests/nomem.o $(TEST_LIB) $(LIB) -lcmocka $(LIBS)
 $(B)/tests/fuzz/fuzz_json_oracle: LIBS += -ljansson
+$(B)/tests/fuzz/fuzz_hpack $(B)/tests/unit/test_hpack $(B)/tests/unit/test_http2 $(B)/tests/unit/test_h2: LIBS += -lnghttp2
 FUZZ_MAIN := tests/fuzz/replay.c # tests/fuzz/run puts libFuzzer here
 $(B)/tests/fuzz/%: tests/fuzz/%.c $(filter %.c,$(FUZZ_MAIN)) $(TEST_LIB) $(LIB) | $(GEN)
 	@mkdir -p $(@D)

@@ -17,12 +17,6 @@
 #define INFLATE_OUT   (1 << 20)
 #define INFLATE_RATIO 100
 
-static void promise(bool kept)
-{
-	if (!kept)
-		abort();
-}
-
 /* Which errors came, however often: how often depends on how the input was cut. */
 struct verdict {
 	bool badmsg, e2big, opnotsupp;

@@ -5,6 +5,8 @@
  */
 #pragma once
 
+#include <stdlib.h>
+
 #include "evlog.h"
 
 struct driver {
@@ -19,6 +21,14 @@ struct driver {
 };
 
 extern const struct driver driver_json, driver_http1, driver_sse, driver_inflate;
+extern const struct driver driver_hpack; /* drive_http2.c */
+
+/* What a driver checks of its parser. */
+static inline void promise(bool kept)
+{
+	if (!kept)
+		abort();
+}
 
 /* One step of an input. */
 struct drive_step {
