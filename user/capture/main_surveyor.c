@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "capture/hint.h"
 #include "capture/survey.h"
 #include "proc/req.h"
 #include "proc/sandbox.h"
@@ -19,5 +20,7 @@ int main(void)
 	}
 	if (survey_file(ctx.fds[START_FILE], &s))
 		return 1;
+	if (s.verdict == SURVEY_NONE)
+		s.hints = hint_find(ctx.fds[START_FILE]);
 	return req_send(ROLE_SOCKET, REQ_SURVEYED, &s, sizeof(s), NULL, 0) ? 1 : 0;
 }

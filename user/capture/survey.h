@@ -44,7 +44,7 @@ struct survey {
 			 wrong */
 	uint8_t build_id[20];
 	uint32_t build_id_len; /* 0: none */
-	uint32_t pad;
+	uint32_t hints; /* for SURVEY_NONE: other TLS code that it holds, bits of enum hint */
 	struct survey_site sites[SURVEY_SITES_MAX];
 };
 
