@@ -1,4 +1,5 @@
-/* user/ctl/main_cli.c - earshot, the command line: asks a running sensor over its control socket.
+/* user/ctl/main_cli.c - earshot, the command line: asks a running sensor over its control socket,
+ * records and replays.
  * Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no sensor there.
  */
 #include <errno.h>
@@ -16,12 +17,15 @@
 #include "base/own.h"
 #include "ctl/client.h"
 #include "ctl/pb_json.h"
+#include "ctl/record.h"
 #include "ctl/render.h"
+#include "ctl/replay.h"
 
 #define RUN_DIR_DEFAULT "/run/earshot"
 #define LIMIT_MAX	10000
 #define TAIL_PAUSE_NS	(200 * NS_PER_MS) /* before it turns to a sensor again that hung up */
 #define WAIT_MAX_S	86400
+#define TIMES_MAX	1000000
 
 enum { EXIT_USAGE = 2, EXIT_NO_SENSOR = 3 };
 
@@ -33,6 +37,9 @@ struct cli {
 	Earshot__Severity severity;
 	const char *kind;
 	unsigned limit;
+	const char *trace; /* file to record to */
+	unsigned seconds;
+	struct replay_opts replay;
 	struct render render;
 };
 
@@ -51,6 +58,12 @@ enum opt {
 	OPT_LIMIT,
 	OPT_HUNT,
 	OPT_WAIT,
+	OPT_TRACE,
+	OPT_SECONDS,
+	OPT_STATS,
+	OPT_TEXT,
+	OPT_NO_DETECT,
+	OPT_TIMES,
 	OPT_MAX_
 };
 
@@ -67,6 +80,12 @@ static int set_kind(struct cli *c, const char *value);
 static int set_limit(struct cli *c, const char *value);
 static int set_hunt(struct cli *c, const char *value);
 static int set_wait(struct cli *c, const char *value);
+static int set_trace(struct cli *c, const char *value);
+static int set_seconds(struct cli *c, const char *value);
+static int set_stats(struct cli *c, const char *value);
+static int set_text(struct cli *c, const char *value);
+static int set_no_detect(struct cli *c, const char *value);
+static int set_times(struct cli *c, const char *value);
 
 static const struct option_row {
 	const char *name;
@@ -93,6 +112,12 @@ static const struct option_row {
 	[OPT_HUNT] = { "hunt", 0, NULL, "also what is kept for hunting only", set_hunt },
 	[OPT_WAIT] = { "wait", 'w', "SECONDS",
 		       "wait so long for a sensor to come, or come back (0)", set_wait },
+	[OPT_TRACE] = { "output", 'o', "FILE", "the trace to write; must not exist", set_trace },
+	[OPT_SECONDS] = { "seconds", 't', "SECONDS", "record for so long (until Ctrl-C)", set_seconds },
+	[OPT_STATS] = { "stats", 0, NULL, "figures instead of turns", set_stats },
+	[OPT_TEXT] = { "text", 0, NULL, "what was said, too, in plain text", set_text },
+	[OPT_NO_DETECT] = { "no-detect", 0, NULL, "leave the detectors out", set_no_detect },
+	[OPT_TIMES] = { "times", 0, "N", "replay it N times (1)", set_times },
 };
 
 /* --- verbs */
@@ -101,6 +126,8 @@ static int run_status(struct cli *c, char *const *args);
 static int run_alerts(struct cli *c, char *const *args);
 static int run_show(struct cli *c, char *const *args);
 static int run_tail(struct cli *c, char *const *args);
+static int run_record(struct cli *c, char *const *args);
+static int run_replay(struct cli *c, char *const *args);
 static int run_version(struct cli *c, char *const *args);
 static int run_help(struct cli *c, char *const *args);
 
@@ -109,7 +136,7 @@ static const struct verb {
 	const char *operands; /* as help shows them; NULL: none */
 	int min, max;	      /* how many */
 	const char *summary;
-	unsigned options; /* beside the global ones */
+	unsigned options; /* beside the global ones; OPT_TRACE instead of OPT_OUTPUT */
 	int (*run)(struct cli *c, char *const *args);
 } verbs[] = {
 	{ "status", NULL, 0, 0, "is the sensor well, and what has it seen?", BIT(OPT_COUNTERS),
@@ -121,6 +148,10 @@ static const struct verb {
 	  run_show },
 	{ "tail", NULL, 0, 0, "print alerts as they happen", BIT(OPT_HUNT) | BIT(OPT_WAIT),
 	  run_tail },
+	{ "record", NULL, 0, 0, "record what is captured on this host into a file, in plain text",
+	  BIT(OPT_TRACE) | BIT(OPT_SECONDS), run_record },
+	{ "replay", "FILE", 1, 1, "put a recorded trace through the sensor's pipeline",
+	  BIT(OPT_STATS) | BIT(OPT_TEXT) | BIT(OPT_NO_DETECT) | BIT(OPT_TIMES), run_replay },
 	{ "version", NULL, 0, 0, "print the version of this program", 0, run_version },
 	{ "help", "[VERB]", 0, 2, "print help, of one verb or of all", 0, run_help },
 };
@@ -153,6 +184,14 @@ static int print_options(FILE *f, unsigned set)
 	return 0;
 }
 
+/* A verb that writes a file names it as --output. */
+static unsigned options_of(const struct verb *v)
+{
+	unsigned global = v->options & BIT(OPT_TRACE) ? GLOBAL & ~BIT(OPT_OUTPUT) : GLOBAL;
+
+	return global | v->options;
+}
+
 static int help_of(const struct verb *v)
 {
 	printf("usage: earshot %s%s%s%s\n\n%c%s.\n", v->name, v->options ? " [OPTION]..." : "",
@@ -163,7 +202,7 @@ static int help_of(const struct verb *v)
 		print_options(stdout, v->options);
 	}
 	puts("\nOptions of every verb:");
-	print_options(stdout, GLOBAL);
+	print_options(stdout, options_of(v) & GLOBAL);
 	return 0;
 }
 
@@ -262,6 +301,57 @@ static int set_wait(struct cli *c, const char *value)
 		return complain("--wait takes a number of seconds up to %d, not \"%s\"", WAIT_MAX_S,
 				value);
 	c->wait_s = (unsigned)n;
+	return 0;
+}
+
+static int set_trace(struct cli *c, const char *value)
+{
+	c->trace = value;
+	return 0;
+}
+
+static int set_seconds(struct cli *c, const char *value)
+{
+	const char *end;
+	uint64_t n;
+
+	if (number(value, WAIT_MAX_S, &n, &end) || *end || !n)
+		return complain("--seconds takes a number from 1 to %d, not \"%s\"", WAIT_MAX_S,
+				value);
+	c->seconds = (unsigned)n;
+	return 0;
+}
+
+static int set_stats(struct cli *c, const char *value)
+{
+	(void)value;
+	c->replay.stats = true;
+	return 0;
+}
+
+static int set_text(struct cli *c, const char *value)
+{
+	(void)value;
+	c->replay.text = true;
+	return 0;
+}
+
+static int set_no_detect(struct cli *c, const char *value)
+{
+	(void)value;
+	c->replay.detect = false;
+	return 0;
+}
+
+static int set_times(struct cli *c, const char *value)
+{
+	const char *end;
+	uint64_t n;
+
+	if (number(value, TIMES_MAX, &n, &end) || *end || !n)
+		return complain("--times takes a number from 1 to %d, not \"%s\"", TIMES_MAX,
+				value);
+	c->replay.times = (unsigned)n;
 	return 0;
 }
 
@@ -591,6 +681,36 @@ static int run_tail(struct cli *c, char *const *args)
 	return answer(c, err);
 }
 
+static int run_record(struct cli *c, char *const *args)
+{
+	char why[256];
+
+	(void)args;
+	if (!c->trace) {
+		complain("record needs --output FILE");
+		return EXIT_USAGE;
+	}
+	if (record_run(c->trace, c->seconds, why, sizeof(why))) {
+		complain("%s", why);
+		return EXIT_FAILURE;
+	}
+	return 0;
+}
+
+static int run_replay(struct cli *c, char *const *args)
+{
+	char why[256];
+
+	c->replay.path = args[0];
+	c->replay.json = c->json;
+	if (replay_run(&c->replay, stdout, why, sizeof(why))) {
+		fflush(stdout);
+		complain("%s: %s", args[0], why);
+		return EXIT_FAILURE;
+	}
+	return 0;
+}
+
 static int run_version(struct cli *c, char *const *args)
 {
 	(void)c;
@@ -672,7 +792,7 @@ static int read_options(struct cli *c, int argc, char **argv, unsigned set, cons
 		if (got >= 256)
 			o = (enum opt)(got - 256);
 		else
-			while (options[o].letter != got)
+			while (!(set & BIT(o)) || options[o].letter != got)
 				o++;
 		if (o == OPT_HELP)
 			return v ? help_of(v), 1 : (help_all(stdout), 1);
@@ -692,7 +812,9 @@ static int usage_exit(int err)
 int main(int argc, char **argv)
 {
 	const char *env_dir = getenv("EARSHOT_RUN_DIR");
-	struct cli c = { .run_dir = env_dir && *env_dir ? env_dir : RUN_DIR_DEFAULT, .kind = "" };
+	struct cli c = { .run_dir = env_dir && *env_dir ? env_dir : RUN_DIR_DEFAULT,
+			 .kind = "",
+			 .replay = { .times = 1, .detect = true } };
 	const struct verb *verb;
 	int words = 0, err;
 
@@ -714,7 +836,7 @@ int main(int argc, char **argv)
 	argc -= words - 1;
 	argv += words - 1;
 	optind = 0;
-	err = read_options(&c, argc, argv, GLOBAL | verb->options, verb);
+	err = read_options(&c, argc, argv, options_of(verb), verb);
 	if (err)
 		return usage_exit(err);
 	argc -= optind;

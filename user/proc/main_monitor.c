@@ -408,14 +408,15 @@ static int check_rights(void)
 	return unsupported(why);
 }
 
-/* Plain text will stand in it: root's alone, and never over another file. */
-static int open_trace(struct monitor *m, const char *path, char *why, size_t size)
+/* Plain text will stand in it: root's alone, and never over another file. -1: go on; else the exit
+ * code. */
+static int open_trace(struct monitor *m, const char *path)
 {
 	m->trace_fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (m->trace_fd >= 0)
-		return 0;
-	snprintf(why, size, "%s: %s", path, strerror(errno));
-	return -errno;
+		return -1;
+	log_error("%s: %s", path, strerror(errno));
+	return EXIT_FAILED;
 }
 
 static int run(struct monitor *m, const struct options *o)
@@ -444,10 +445,9 @@ static int run(struct monitor *m, const struct options *o)
 
 	role_ids(ROLE_MONITOR, &uid, &gid);
 	role_ids(ROLE_KEEPER, &keeper_uid, &keeper_gid);
-	if (o->record)
-		err = open_trace(m, o->record, why, sizeof(why));
-	else
-		err = host_open(&m->host, c, uid, gid, keeper_uid, keeper_gid, why, sizeof(why));
+	err = o->record
+		  ? 0
+		  : host_open(&m->host, c, uid, gid, keeper_uid, keeper_gid, why, sizeof(why));
 	if (err) {
 		log_error("%s", why);
 		return EXIT_FAILED;
@@ -555,6 +555,8 @@ int main(int argc, char **argv)
 	}
 	/* Before the configuration: compiling its patterns takes seconds. */
 	code = o.check ? -1 : check_rights();
+	if (code < 0 && o.record)
+		code = open_trace(&m, o.record);
 	if (code < 0)
 		code = load_config(&m, &o);
 	if (code >= 0)
