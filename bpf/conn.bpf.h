@@ -50,9 +50,9 @@ static __always_inline struct ev_conn *conn_find(const struct conn_key *key)
 	return c && c->id == ref->id ? c : NULL;
 }
 
-static __always_inline struct proc_state *proc_get(const struct ev_proc *key)
+static __always_inline struct ev_proc_stats *proc_get(const struct ev_proc *key)
 {
-	struct proc_state *state = bpf_map_lookup_elem(&procs, key), fresh = {};
+	struct ev_proc_stats *state = bpf_map_lookup_elem(&procs, key), fresh = {};
 
 	if (state)
 		return state;
@@ -60,7 +60,7 @@ static __always_inline struct proc_state *proc_get(const struct ev_proc *key)
 	return bpf_map_lookup_elem(&procs, key);
 }
 
-static __always_inline void proc_put(struct proc_state *state)
+static __always_inline void proc_put(struct ev_proc_stats *state)
 {
 	__sync_fetch_and_add(&state->conns, -1);
 }
@@ -72,7 +72,7 @@ static __always_inline struct ev_conn *conn_open(const struct conn_key *key,
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct task_struct *leader = task->group_leader;
 	struct conn_ref ref = {};
-	struct proc_state *state;
+	struct ev_proc_stats *state;
 	struct ev_conn *c;
 
 	if (bpf_map_lookup_elem(&excluded, &key->proc.tgid))
@@ -118,7 +118,7 @@ static __always_inline struct ev_conn *conn_open(const struct conn_key *key,
 	conn_event(EV_OPEN, c, ref.id);
 	return c;
 full:
-	count_loss(EV_LOSS_CONNS, n);
+	proc_loss(state, EV_LOSS_CONNS, n);
 	return NULL;
 }
 
@@ -127,7 +127,7 @@ static __always_inline void conn_end(struct ev_conn *c, __u64 id)
 {
 	struct conn_key key = { .proc = { c->start_ns, c->tgid, c->exec }, .ssl = c->ssl };
 	__u32 slot = c->slot;
-	struct proc_state *state;
+	struct ev_proc_stats *state;
 	struct conn_ref *ref;
 
 	if (!id || __sync_val_compare_and_swap(&c->id, id, 0) != id)

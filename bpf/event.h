@@ -78,6 +78,19 @@ struct ev_stats {
 	__u64 lost_bytes[EV_LOSS_MAX_];
 };
 
+/* Of one process, for as long as procs has it: an element of procs. Losses do not count
+ * EV_LOSS_MUTED. */
+struct ev_proc_stats {
+	__u64 calls, bytes; /* that passed on its connections */
+	__u64 lost_events, lost_bytes;
+	__u64 muted_bytes;
+	__u64 lost_ns;	/* CLOCK_MONOTONIC of the last loss; 0: none */
+	__u32 lost_why; /* enum ev_loss of the last loss */
+	__u32 conns;	/* live ones */
+	__u32 exited;	/* 1 once its last thread is gone */
+	__u32 pad;
+};
+
 struct ev_sock {
 	__u16 family; /* AF_INET, AF_INET6 (never a mapped IPv4 address); 0: unknown, and the rest
 			 is 0 */

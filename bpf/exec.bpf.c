@@ -7,7 +7,7 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 static __always_inline int gone(const struct ev_proc *proc)
 {
-	struct proc_state *state = bpf_map_lookup_elem(&procs, proc);
+	struct ev_proc_stats *state = bpf_map_lookup_elem(&procs, proc);
 	struct ev_exit *e;
 
 	if (!state || __sync_lock_test_and_set(&state->exited, 1))

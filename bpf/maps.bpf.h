@@ -7,11 +7,6 @@
 #include "bpf/event.h"
 #include "bpf/kernel.bpf.h"
 
-struct proc_state {
-	__u32 exited; /* 1 once its last thread is gone */
-	__u32 conns;  /* live ones */
-};
-
 struct conn_key {
 	struct ev_proc proc;
 	__u64 ssl;
@@ -89,7 +84,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1); /* (set) */
 	__type(key, struct ev_proc);
-	__type(value, struct proc_state);
+	__type(value, struct ev_proc_stats);
 } procs __weak SEC(".maps");
 
 struct {
@@ -126,6 +121,28 @@ static __always_inline void count_loss(enum ev_loss why, __u64 bytes)
 {
 	COUNT(lost_events[why], 1);
 	COUNT(lost_bytes[why], bytes);
+}
+
+/* The same for the process whose loss it is, if it is known; count_loss() was called. */
+static __always_inline void blame_loss(struct ev_proc_stats *proc, enum ev_loss why, __u64 events,
+				       __u64 bytes)
+{
+	if (!proc)
+		return;
+	if (why == EV_LOSS_MUTED) {
+		__sync_fetch_and_add(&proc->muted_bytes, bytes);
+		return;
+	}
+	__sync_fetch_and_add(&proc->lost_events, events);
+	__sync_fetch_and_add(&proc->lost_bytes, bytes);
+	proc->lost_why = why;
+	proc->lost_ns = bpf_ktime_get_ns();
+}
+
+static __always_inline void proc_loss(struct ev_proc_stats *proc, enum ev_loss why, __u64 bytes)
+{
+	count_loss(why, bytes);
+	blame_loss(proc, why, 1, bytes);
 }
 
 /* How to submit a record: quietly, unless the consumer sleeps for long or the ring begins its

@@ -25,7 +25,9 @@ static __always_inline __u64 clamp_len(__u64 n, __u64 max)
 struct copy {
 	struct ev_hdr hdr; /* of the first byte */
 	__u64 buf, len;
-	__u64 lost; /* out */
+	/* out: what could not be copied, and why last */
+	__u64 lost, lost_chunks;
+	enum ev_loss why;
 };
 
 static __always_inline enum ev_loss put(const struct ev_hdr *hdr, const void *src, __u64 n,
@@ -71,6 +73,8 @@ __noinline int copy_chunk(struct copy *c, __u32 i)
 		COUNT(records, 1);
 	} else {
 		c->lost += n;
+		c->lost_chunks++;
+		c->why = loss;
 		count_loss(loss, n);
 	}
 	return 0;
@@ -128,6 +132,7 @@ static __always_inline void passed(const struct call *call, __u8 dir, __u64 n)
 {
 	struct conn_key key = { .ssl = call->ssl };
 	struct copy copy = { .buf = call->buf };
+	struct ev_proc_stats *proc;
 	struct ev_conn *c;
 	__u64 id, pos;
 	__u32 slot;
@@ -155,11 +160,16 @@ static __always_inline void passed(const struct call *call, __u8 dir, __u64 n)
 	}
 	COUNT(calls, 1);
 	COUNT(bytes, n);
+	proc = bpf_map_lookup_elem(&procs, &key.proc);
+	if (proc) {
+		__sync_fetch_and_add(&proc->calls, 1);
+		__sync_fetch_and_add(&proc->bytes, n);
+	}
 	if (call->site == EV_SITE_SENDFILE) {
-		count_loss(EV_LOSS_SENDFILE, n);
+		proc_loss(proc, EV_LOSS_SENDFILE, n);
 		copy.lost = n;
 	} else if (muted(c, id, slot)) {
-		count_loss(EV_LOSS_MUTED, n);
+		proc_loss(proc, EV_LOSS_MUTED, n);
 		copy.lost = n;
 	} else {
 		copy.hdr = (struct ev_hdr){
@@ -176,8 +186,10 @@ static __always_inline void passed(const struct call *call, __u8 dir, __u64 n)
 			copy_chunk(&copy, 0);
 		else
 			bpf_loop((copy.len + CHUNK_MAX - 1) / CHUNK_MAX, copy_next, &copy, 0);
+		if (copy.lost)
+			blame_loss(proc, copy.why, copy.lost_chunks, copy.lost);
 		if (n > copy.len) {
-			count_loss(EV_LOSS_CALL, n - copy.len);
+			proc_loss(proc, EV_LOSS_CALL, n - copy.len);
 			copy.lost += n - copy.len;
 		}
 	}

@@ -915,6 +915,44 @@ static uint64_t total(const struct sensor *s, size_t member)
 	return n;
 }
 
+static int add_proc(void *ctx, const struct ev_proc *p, const struct ev_proc_stats *s)
+{
+	struct ev_proc_stats *sum = ctx;
+
+	EXPECT(p->tgid && p->start_ns, "a process without a name");
+	sum->calls += s->calls;
+	sum->bytes += s->bytes;
+	sum->lost_events += s->lost_events;
+	sum->lost_bytes += s->lost_bytes;
+	sum->muted_bytes += s->muted_bytes;
+	sum->lost_ns = s->lost_ns > sum->lost_ns ? s->lost_ns : sum->lost_ns;
+	return 0;
+}
+
+/* What the processes are said to have passed and lost is what the kernel counted in all. */
+static struct ev_proc_stats check_procs(struct sensor *s)
+{
+	struct ev_proc_stats sum = { 0 };
+	uint64_t events = 0, bytes = 0;
+	struct ev_stats st;
+
+	EXPECT(!capture_stats(s->c, &st), "stats");
+	capture_each_proc(s->c, add_proc, &sum);
+	for (int i = 0; i < EV_LOSS_MAX_; i++) {
+		events += i == EV_LOSS_MUTED ? 0 : st.lost_events[i];
+		bytes += i == EV_LOSS_MUTED ? 0 : st.lost_bytes[i];
+	}
+	EXPECT(sum.calls == st.calls && sum.bytes == st.bytes, "%llu of %llu bytes",
+	       (unsigned long long)sum.bytes, (unsigned long long)st.bytes);
+	EXPECT(sum.lost_events == events && sum.lost_bytes == bytes, "%llu of %llu bytes lost",
+	       (unsigned long long)sum.lost_bytes, (unsigned long long)bytes);
+	EXPECT(sum.muted_bytes == st.lost_bytes[EV_LOSS_MUTED], "%llu of %llu bytes muted",
+	       (unsigned long long)sum.muted_bytes,
+	       (unsigned long long)st.lost_bytes[EV_LOSS_MUTED]);
+	EXPECT(!sum.lost_ns == !events, "the time of the last loss");
+	return sum;
+}
+
 /* Every byte that the peers counted was seen, in its place, once; nothing was lost. */
 static void check_whole(struct sensor *s, bool calls)
 {
@@ -936,6 +974,7 @@ static void check_whole(struct sensor *s, bool calls)
 		EXPECT(st.calls == s->said.calls, "counted %llu of %llu calls",
 		       (unsigned long long)st.calls, (unsigned long long)s->said.calls);
 	EXPECT(st.opened == s->n, "%llu opened, %zu seen", (unsigned long long)st.opened, s->n);
+	check_procs(s);
 }
 
 static void check_closed(struct sensor *s)
@@ -1049,6 +1088,7 @@ static void test_flood(struct sensor *s, int method)
 	EXPECT(total(s, offsetof(struct stream, bytes)) + gaps == s->said.bytes,
 	       "seen and lost are not all");
 	EXPECT(!total(s, offsetof(struct stream, bad)), "bytes differ");
+	EXPECT(check_procs(s).lost_bytes == gaps, "not the process's loss");
 	check_closed(s);
 	child_end(s);
 }
@@ -1075,6 +1115,7 @@ static void test_call_limit(struct sensor *s, int method)
 		   s->said.bytes,
 	       "seen and lost are not all");
 	EXPECT(!total(s, offsetof(struct stream, bad)), "bytes differ");
+	check_procs(s);
 	child_end(s);
 }
 
@@ -1121,6 +1162,7 @@ static void test_mute(struct sensor *s, int method)
 	EXPECT(w->s[EV_WRITE].bytes == 300000, "muted by a foreign word");
 	EXPECT(!capture_stats(s->c, &st) && st.lost_bytes[EV_LOSS_MUTED] == muted,
 	       "%llu bytes muted", (unsigned long long)st.lost_bytes[EV_LOSS_MUTED]);
+	check_procs(s);
 	EXPECT(total(s, offsetof(struct stream, gaps)) == muted - 20000,
 	       "gaps"); /* the 20,000 read were the last so far */
 	EXPECT(s->conns[w->conn.slot].id == w->conn.id &&
@@ -1331,6 +1373,7 @@ static void test_full_table(struct sensor *s, int method)
 	EXPECT(s->n == 2 && !capture_stats(s->c, &st) && st.lost_events[EV_LOSS_CONNS] == 2 &&
 		   st.lost_bytes[EV_LOSS_CONNS] == 2000,
 	       "table");
+	check_procs(s);
 	child_end(s);
 	capture_collect(s->c);
 	for (uint32_t i = 0; i < o.max_conns; i++)

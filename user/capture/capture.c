@@ -419,6 +419,30 @@ int capture_stats(const struct capture *c, struct ev_stats *ret)
 	return 0;
 }
 
+int capture_proc_stats(const struct capture *c, const struct ev_proc *p, struct ev_proc_stats *ret)
+{
+	return bpf_map_lookup_elem(bpf_map__fd(c->bpf->maps.procs), p, ret);
+}
+
+int capture_each_proc(const struct capture *c,
+		      int (*fn)(void *ctx, const struct ev_proc *p, const struct ev_proc_stats *s),
+		      void *ctx)
+{
+	int procs = bpf_map__fd(c->bpf->maps.procs), ret = 0;
+	/* A key that is gone starts the walk again: bounded, or processes that come and go could
+	 * keep it going. */
+	uint32_t left = c->opts.max_conns;
+	struct ev_proc key, *last = NULL;
+	struct ev_proc_stats s;
+
+	for (; left && !ret && !bpf_map_get_next_key(procs, last, &key); left--) {
+		last = &key;
+		if (!bpf_map_lookup_elem(procs, &key, &s))
+			ret = fn(ctx, &key, &s);
+	}
+	return ret;
+}
+
 /* Gone, or another process by now, or dead and waiting for its parent. */
 static bool gone(const struct ev_proc *p)
 {
@@ -464,11 +488,11 @@ void capture_collect(struct capture *c)
 	auto_mem struct ev_proc *dead = NULL;
 	struct ev_proc key, *last = NULL;
 	size_t n = 0, room = 0;
-	uint32_t state[2]; /* struct proc_state: exited first */
+	struct ev_proc_stats state;
 
 	while (!bpf_map_get_next_key(procs, last, &key)) {
 		last = &key;
-		if (bpf_map_lookup_elem(procs, &key, state) || (!state[0] && !gone(&key)))
+		if (bpf_map_lookup_elem(procs, &key, &state) || (!state.exited && !gone(&key)))
 			continue;
 		if (n == room) {
 			struct ev_proc *more =

@@ -76,5 +76,12 @@ unsigned capture_attached(const struct capture *c); /* files */
 
 /* Sum over CPUs. */
 int capture_stats(const struct capture *c, struct ev_stats *ret);
+/* -ENOENT: it had no connection, or capture_collect() has forgotten it. */
+int capture_proc_stats(const struct capture *c, const struct ev_proc *p, struct ev_proc_stats *ret);
+/* For each process that has had a connection and was not collected yet, until fn returns non-zero:
+ * returns that. The order has no meaning; one that comes or goes meanwhile may be left out. */
+int capture_each_proc(const struct capture *c,
+		      int (*fn)(void *ctx, const struct ev_proc *p, const struct ev_proc_stats *s),
+		      void *ctx);
 /* Frees table entries of processes that are gone. Call after exits, at most once a second. */
 void capture_collect(struct capture *c);
