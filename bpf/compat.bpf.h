@@ -26,3 +26,15 @@ static __always_inline bool session_is_return(void *ctx)
 #else
 #define ENTRY_SP(ctx) PT_REGS_SP(ctx)
 #endif
+
+/* System calls that send or receive, and how to tell them: <asm/unistd.h> has no numbers for the
+ * target "bpf". */
+#ifdef __TARGET_ARCH_x86
+#define SYSCALL_NR(regs) ((regs)->orig_rax)
+enum { NR_READ = 0, NR_WRITE = 1, NR_READV = 19, NR_WRITEV = 20 };
+enum { NR_SENDTO = 44, NR_RECVFROM = 45, NR_SENDMSG = 46, NR_RECVMSG = 47 };
+#else
+#define SYSCALL_NR(regs) ((regs)->regs[8])
+enum { NR_READ = 63, NR_WRITE = 64, NR_READV = 65, NR_WRITEV = 66 };
+enum { NR_SENDTO = 206, NR_RECVFROM = 207, NR_SENDMSG = 211, NR_RECVMSG = 212 };
+#endif

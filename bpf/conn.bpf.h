@@ -65,10 +65,82 @@ static __always_inline void proc_put(struct ev_proc_stats *state)
 	__sync_fetch_and_add(&state->conns, -1);
 }
 
-/* A connection of the current task. NULL: excluded, or no room (n bytes are counted as lost). */
-static __always_inline struct ev_conn *conn_open(const struct conn_key *key,
-						 const struct ev_sock *sock, __u8 dir, __u64 n)
+#define VOTES_MAX   (8 * WEIGHT_NESTED) /* what contrary evidence a socket withstands at most */
+#define CHANGES_MAX 3			/* evidence that wavers so often is worth nothing */
+
+static __always_inline bool same_sock(const struct ev_sock *a, const struct ev_sock *b)
 {
+	const __u64 *x = (const __u64 *)a, *y = (const __u64 *)b;
+
+	return x[0] == y[0] && x[1] == y[1] && x[2] == y[2] && x[3] == y[3] && x[4] == y[4];
+}
+
+/* The first sighting counts at once, for it is nearly always right; later ones outvote it when it
+ * was not (a callback that used another socket). What was sent never contradicts: it is the weakest
+ * kind. A socket that changes again and again, on no better evidence than receives before a call (a
+ * thread receives for others), is unknown. true: it became another one, or unknown.
+ */
+static __always_inline bool vote(struct ev_sock *sock, __u8 *votes, __u8 *changes,
+				 const struct ev_sock *seen, __u8 weight)
+{
+	if (!weight)
+		return false;
+	if (same_sock(sock, seen)) {
+		if (*votes <= VOTES_MAX - weight)
+			*votes += weight;
+		return false;
+	}
+	if (weight < WEIGHT_NESTED && *changes >= CHANGES_MAX)
+		return false;
+	if (*votes && weight == WEIGHT_SENT)
+		return false;
+	if (*votes > weight) {
+		*votes -= weight;
+		return false;
+	}
+	if (*votes && weight < WEIGHT_NESTED && ++*changes == CHANGES_MAX) {
+		__builtin_memset(sock, 0, sizeof(*sock));
+		*votes = 0;
+		return true;
+	}
+	*sock = *seen;
+	*votes = weight;
+	return true;
+}
+
+/* A sighting of the socket of an SSL of the current process, outside reads and writes that succeed.
+ * Before a connection's first bytes it is kept until these come. */
+static __always_inline void sighted(__u64 ssl, const struct ev_sock *seen, __u8 weight, __u8 dirs)
+{
+	struct conn_key key = { .ssl = ssl };
+	struct early *e, fresh = { .dirs = dirs };
+	struct ev_conn *c;
+	__u64 id;
+
+	proc_of(bpf_get_current_task_btf(), &key.proc);
+	c = conn_find(&key);
+	if (c) {
+		id = c->id;
+		if (vote(&c->sock, &c->votes, &c->changes, seen, weight))
+			conn_event(EV_SOCK, c, id);
+		return;
+	}
+	e = bpf_map_lookup_elem(&handshakes, &key);
+	if (e) {
+		e->dirs |= dirs;
+		vote(&e->sock, &e->votes, &e->changes, seen, weight);
+		return;
+	}
+	vote(&fresh.sock, &fresh.votes, &fresh.changes, seen, weight);
+	bpf_map_update_elem(&handshakes, &key, &fresh, BPF_ANY);
+}
+
+/* A connection of the current task, at the end of its first call that passed bytes: n of them.
+ * NULL: excluded, or no room (they are counted as lost). */
+static __always_inline struct ev_conn *conn_open(const struct conn_key *key,
+						 const struct call *call, __u8 dir, __u64 n)
+{
+	struct early *early, known = {};
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct task_struct *leader = task->group_leader;
 	struct conn_ref ref = {};
@@ -88,6 +160,12 @@ static __always_inline struct ev_conn *conn_open(const struct conn_key *key,
 	c = bpf_map_lookup_elem(&conns, &ref.slot);
 	if (!c)
 		goto full;
+	early = bpf_map_lookup_elem(&handshakes, key);
+	if (early) {
+		known = *early;
+		bpf_map_delete_elem(&handshakes, key);
+	}
+	vote(&known.sock, &known.votes, &known.changes, &call->sock, call->weight);
 	*c = (struct ev_conn){
 		.ssl = key->ssl,
 		.start_ns = key->proc.start_ns,
@@ -97,9 +175,11 @@ static __always_inline struct ev_conn *conn_open(const struct conn_key *key,
 		.cgroup = bpf_get_current_cgroup_id(),
 		.uid = bpf_get_current_uid_gid(),
 		.slot = ref.slot,
-		.sock = *sock,
+		.sock = known.sock,
 		.dir = dir,
-		.votes = !!sock->family,
+		.votes = known.votes,
+		.changes = known.changes,
+		.flags = (known.dirs | call->dirs) == DIRS_BOTH ? 0 : EV_CONN_MIDWAY,
 	};
 	bpf_probe_read_kernel_str(c->comm, sizeof(c->comm), leader->comm);
 	ref.id = __sync_fetch_and_add(&last_conn, 1) + 1;
@@ -153,4 +233,6 @@ static __always_inline void conn_end_ssl(__u64 ssl)
 	c = conn_find(&key);
 	if (c)
 		conn_end(c, c->id);
+	else
+		bpf_map_delete_elem(&handshakes, &key);
 }

@@ -24,8 +24,10 @@ struct ev_proc {
 
 enum ev_kind {
 	EV_DATA = 1, /* struct ev_hdr, then len bytes of plaintext */
-	EV_OPEN,     /* struct ev_conn: a connection seen for the first time */
-	EV_SOCK,     /* struct ev_conn: its socket became known or changed */
+	EV_OPEN,     /* struct ev_conn: a connection's first bytes; its socket may be known from the
+			handshake */
+	EV_SOCK,     /* struct ev_conn: its socket became known, changed, or is doubtful after all
+			(family 0) */
 	EV_CLOSE,    /* struct ev_conn: SSL_free, SSL_clear or a reused pointer; pos[] are the final
 			positions */
 	EV_EXIT, /* struct ev_exit: a process that had connections executed another program, or its
@@ -99,6 +101,11 @@ struct ev_sock {
 	__u8 local[16], remote[16]; /* network order; IPv4 in the first 4 */
 };
 
+/* ev_conn.flags. Its handshake was not seen: it is older than the sensor, or goes on after the
+ * SSL_free of one of several references, or calls were missed. Position 0 may be in the middle of
+ * anything. */
+#define EV_CONN_MIDWAY 1
+
 /* One live connection: an element of conns, and the body of open, socket and close events.
  * id 0: free. Readers of the mapped array may see a torn element: check id before and after.
  */
@@ -116,8 +123,9 @@ struct ev_conn {
 	__u32 turn;    /* how often the direction changed */
 	__u8 dir;      /* enum ev_dir of the latest bytes */
 	__u8 votes;    /* how firmly sock is believed */
-	__u16 pad;
-	__u32 exec; /* of struct ev_proc */
+	__u8 changes;  /* how often contrary evidence replaced it */
+	__u8 flags;    /* EV_CONN_* */
+	__u32 exec;    /* of struct ev_proc */
 	__u32 pad2;
 };
 _Static_assert(sizeof(struct ev_conn) == 152, "wire layout");

@@ -49,6 +49,7 @@ int BPF_PROG(proc_exec, struct task_struct *task)
 
 	proc_of(task, &proc);
 	proc.exec--;
+	bpf_task_storage_delete(&threads, task); /* of calls that never return */
 	return gone(&proc);
 }
 

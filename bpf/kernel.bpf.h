@@ -31,8 +31,20 @@ struct signal_struct {
 	atomic_t live; /* threads that have not begun to exit */
 };
 
+struct file;
+
+struct fdtable {
+	unsigned int max_fds;
+	struct file **fd;
+};
+
+struct files_struct {
+	struct fdtable *fdt;
+};
+
 struct task_struct {
 	int tgid;
+	struct files_struct *files;
 	struct task_struct *group_leader;
 	struct mm_struct *mm;
 	struct task_struct *real_parent;
@@ -56,8 +68,13 @@ struct sock_common {
 	struct in6_addr skc_v6_rcv_saddr;
 };
 
+struct socket {
+	struct file *file;
+};
+
 struct sock {
 	struct sock_common __sk_common;
+	struct socket *sk_socket;
 	__u16 sk_protocol;
 };
 

@@ -19,16 +19,41 @@ struct conn_ref {
 
 #define CALLS_MAX 4 /* in flight on one thread: TLS inside TLS, three deep, and one to spare */
 
+#define DIRS_BOTH (1 << EV_READ | 1 << EV_WRITE)
+
+/* What a sighting of a socket is worth, that of one below the SSL call itself being next to
+ * certain. */
+enum weight { WEIGHT_SENT = 1, WEIGHT_RECEIVED = 2, WEIGHT_NESTED = 4 };
+
 /* A call in flight. */
 struct call {
 	__u64 sp; /* at entry; 0: free. Tells calls of one thread apart */
 	__u64 ssl, buf, num, done;
-	__u32 site, pad;
+	__u32 site;
+	__u8 weight; /* of sock, 0: none was seen */
+	__u8 dirs;   /* bit per enum ev_dir: it sent, it received. Who does both in a call makes a
+			handshake */
+	__u16 pad;
 	struct ev_sock sock; /* what it was seen to use */
 };
 
-struct calls {
+/* What a thread is about. Outside any call: what it received last, until an SSL has had it, and
+ * whose output it has not yet sent. */
+struct thread {
 	struct call call[CALLS_MAX];
+	struct ev_sock received;
+	__u32 record;	  /* the type of TLS record that it began with */
+	__u32 n_unsent;	  /* outputs not yet sent, of different SSLs in a row counted each */
+	__u64 toucher;	  /* the first SSL that the thread called since then */
+	__u64 writer;	  /* the only SSL with output to send; 0: its socket is known */
+	__u64 written_ns; /* the latest output */
+	__u64 last;	  /* SSL with output, known or not */
+};
+
+/* What is known of a connection before its first bytes. */
+struct early {
+	struct ev_sock sock;
+	__u8 votes, changes, dirs, pad[5];
 };
 
 struct {
@@ -98,8 +123,16 @@ struct {
 	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, int);
-	__type(value, struct calls);
-} in_flight __weak SEC(".maps");
+	__type(value, struct thread);
+} threads __weak SEC(".maps");
+
+/* The least recently used makes way: what is lost is a hint. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct conn_key);
+	__type(value, struct early);
+} handshakes __weak SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

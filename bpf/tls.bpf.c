@@ -10,7 +10,11 @@
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 #define CHUNK_MAX 16384ULL /* the largest record's payload: what a TLS record holds */
-#define VOTES_MAX 8	   /* how many contrary sightings a connection's socket withstands */
+/* RFC 8446 section 5.1 */
+#define RECORD_CHANGE_CIPHER 20
+#define RECORD_HANDSHAKE     22
+#define UNSENT_NS                                                                                  \
+	1000000000ULL /* output that was not sent by then never will be, or was not seen */
 
 const volatile __u64 max_call_bytes = 16 << 20;
 
@@ -99,36 +103,38 @@ static __always_inline bool muted(const struct ev_conn *c, __u64 id, __u32 slot)
 	return (__u8)w == EV_MUTE || ((__u8)w == EV_MUTE_TURN && (__u8)(w >> 8) == (__u8)c->turn);
 }
 
-static __always_inline bool same_sock(const struct ev_sock *a, const struct ev_sock *b)
+/* ssl has output in a memory BIO, which the thread will send. */
+static __always_inline void unsent(struct thread *t, __u64 ssl, bool known)
 {
-	const __u64 *x = (const __u64 *)a, *y = (const __u64 *)b;
+	__u64 now = bpf_ktime_get_ns();
 
-	return x[0] == y[0] && x[1] == y[1] && x[2] == y[2] && x[3] == y[3] && x[4] == y[4];
+	if (now - t->written_ns > UNSENT_NS)
+		t->n_unsent = 0;
+	t->written_ns = now;
+	if (t->n_unsent && t->last == ssl)
+		return;
+	t->writer = t->n_unsent || known ? 0 : ssl;
+	t->last = ssl;
+	t->n_unsent++;
 }
 
-/* The first sighting counts at once, for it is nearly always right; later ones outvote it when it
- * was not (a callback that used another socket). true: the connection's socket changed.
- */
-static __always_inline bool vote(struct ev_conn *c, const struct ev_sock *sock)
+/* A callback of a call that is still in flight writes the first bytes: what that call was seen to
+ * use counts for this one. */
+static __always_inline void around(const struct thread *t, struct call *call)
 {
-	if (!sock->family)
-		return false;
-	if (same_sock(&c->sock, sock)) {
-		if (c->votes < VOTES_MAX)
-			c->votes++;
-		return false;
+	for (int i = 0; i < CALLS_MAX && !call->weight; i++) {
+		const struct call *other = &t->call[i];
+
+		if (!other->sp || other->ssl != call->ssl)
+			continue;
+		call->sock = other->sock;
+		call->weight = other->weight;
+		call->dirs |= other->dirs;
 	}
-	if (c->votes > 1) {
-		c->votes--;
-		return false;
-	}
-	c->sock = *sock;
-	c->votes = 1;
-	return true;
 }
 
-/* n bytes passed. */
-static __always_inline void passed(const struct call *call, __u8 dir, __u64 n)
+/* n bytes passed. true: the connection's socket is known. */
+static __always_inline bool passed(const struct thread *t, struct call *call, __u8 dir, __u64 n)
 {
 	struct conn_key key = { .ssl = call->ssl };
 	struct copy copy = { .buf = call->buf };
@@ -139,14 +145,16 @@ static __always_inline void passed(const struct call *call, __u8 dir, __u64 n)
 
 	proc_of(bpf_get_current_task_btf(), &key.proc);
 	c = conn_find(&key);
+	if (!c) {
+		around(t, call);
+		c = conn_open(&key, call, dir, n);
+	} else if (vote(&c->sock, &c->votes, &c->changes, &call->sock, call->weight)) {
+		conn_event(EV_SOCK, c, c->id);
+	}
 	if (!c)
-		c = conn_open(&key, &call->sock, dir, n);
-	if (!c)
-		return;
+		return true;
 	id = c->id;
 	slot = c->slot;
-	if (vote(c, &call->sock))
-		conn_event(EV_SOCK, c, id);
 	if (c->dir != dir) {
 		c->dir = dir;
 		c->turn++;
@@ -156,7 +164,7 @@ static __always_inline void passed(const struct call *call, __u8 dir, __u64 n)
 		/* Freed by another thread under our feet, and the slot may be somebody else's by
 		 * now. */
 		__sync_fetch_and_add(&c->pos[dir & 1], -n);
-		return;
+		return true;
 	}
 	COUNT(calls, 1);
 	COUNT(bytes, n);
@@ -195,13 +203,14 @@ static __always_inline void passed(const struct call *call, __u8 dir, __u64 n)
 	}
 	if (copy.lost)
 		__sync_fetch_and_add(&c->lost[dir & 1], copy.lost);
+	return c->votes;
 }
 
-static __always_inline struct call *call_at(struct calls *cs, __u64 sp)
+static __always_inline struct call *call_at(struct thread *t, __u64 sp)
 {
 	for (int i = 0; i < CALLS_MAX; i++)
-		if (cs->call[i].sp == sp)
-			return &cs->call[i];
+		if (t->call[i].sp == sp)
+			return &t->call[i];
 	return NULL;
 }
 
@@ -217,19 +226,44 @@ static __always_inline void missed(__u64 ssl)
  * will (longjmp); those further up are live, and the first of them carries what the application
  * itself reads or writes: they stay.
  */
-static __always_inline struct call *call_room(struct calls *cs, __u64 sp)
+static __always_inline struct call *call_room(struct thread *t, __u64 sp)
 {
-	struct call *call = call_at(cs, sp);
+	struct call *call = call_at(t, sp);
 
 	if (!call)
-		call = call_at(cs, 0);
+		call = call_at(t, 0);
 	for (int i = 0; i < CALLS_MAX && !call; i++) {
-		if (cs->call[i].sp < sp) {
-			call = &cs->call[i];
+		if (t->call[i].sp < sp) {
+			call = &t->call[i];
 			missed(call->ssl);
 		}
 	}
 	return call;
+}
+
+static __always_inline bool writes(__u32 site)
+{
+	return site == EV_SITE_WRITE || site == EV_SITE_WRITE_EX || site == EV_SITE_WRITE_EX2 ||
+	       site == EV_SITE_SENDFILE;
+}
+
+/* What the thread received is for the first SSL that it calls since. Who writes first does not read
+ * what came, so that is no evidence. */
+static __always_inline void touch(struct thread *t, struct call *call)
+{
+	if (!t->received.family)
+		return;
+	if (!t->toucher)
+		t->toucher = call->ssl;
+	if (writes(call->site))
+		return;
+	if (t->toucher == call->ssl) {
+		call->sock = t->received;
+		call->weight = WEIGHT_RECEIVED;
+		if (t->record == RECORD_HANDSHAKE || t->record == RECORD_CHANGE_CIPHER)
+			call->dirs = DIRS_BOTH;
+	}
+	t->received.family = 0;
 }
 
 /* false: the call cannot be followed. */
@@ -238,12 +272,12 @@ static __always_inline bool enter(struct pt_regs *ctx)
 	__u64 sp = PT_REGS_SP(ctx), ssl = PT_REGS_PARM1(ctx);
 	__u64 fourth = PT_REGS_PARM4(ctx), fifth = PT_REGS_PARM5(ctx);
 	struct call *call;
-	struct calls *cs;
+	struct thread *t;
 	__u32 site;
 
-	cs = bpf_task_storage_get(&in_flight, bpf_get_current_task_btf(), NULL,
-				  BPF_LOCAL_STORAGE_GET_F_CREATE);
-	call = cs ? call_room(cs, sp) : NULL;
+	t = bpf_task_storage_get(&threads, bpf_get_current_task_btf(), NULL,
+				 BPF_LOCAL_STORAGE_GET_F_CREATE);
+	call = t ? call_room(t, sp) : NULL;
 	if (!call) {
 		missed(ssl);
 		return false;
@@ -259,46 +293,56 @@ static __always_inline bool enter(struct pt_regs *ctx)
 		.num = PT_REGS_PARM3(ctx),
 		.done = site == EV_SITE_WRITE_EX2 ? fifth : fourth,
 		.site = site,
+		.dirs = site == EV_SITE_HANDSHAKE ? DIRS_BOTH : 0,
 	};
+	touch(t, call);
 	return true;
+}
+
+/* How many bytes the call passed; 0 also when it failed: "try again" for a write that is repeated
+ * with the same bytes, too. */
+static __always_inline __u64 passes(struct pt_regs *ctx, const struct call *call)
+{
+	__u64 n, num = call->num;
+	int rc = PT_REGS_RC(ctx);
+
+	if (call->site == EV_SITE_HANDSHAKE)
+		return 0;
+	if (call->site == EV_SITE_SENDFILE)
+		return (__s64)PT_REGS_RC(ctx) > 0 ? PT_REGS_RC(ctx) : 0;
+	if (rc <= 0)
+		return 0;
+	n = rc;
+	if (call->site == EV_SITE_READ || call->site == EV_SITE_WRITE)
+		num = (__u32)num;
+	else if (bpf_probe_read_user(&n, sizeof(n), (const void *)call->done))
+		n = 0;
+	/* A process can lie about its own calls only. */
+	return n > num ? 0 : n;
 }
 
 static __always_inline void leave(struct pt_regs *ctx)
 {
-	struct calls *cs = bpf_task_storage_get(&in_flight, bpf_get_current_task_btf(), NULL, 0);
+	struct thread *t = bpf_task_storage_get(&threads, bpf_get_current_task_btf(), NULL, 0);
 	struct call *found, call;
+	bool known = false;
 	__u64 n;
 
-	if (!cs)
+	if (!t)
 		return;
-	found = call_at(cs, ENTRY_SP(ctx));
+	found = call_at(t, ENTRY_SP(ctx));
 	if (!found || !found->sp)
 		return;
 	call = *found;
 	found->sp = 0;
-	if (call.site == EV_SITE_HANDSHAKE) {
-		return;
-	} else if (call.site == EV_SITE_SENDFILE) {
-		n = (__s64)PT_REGS_RC(ctx) > 0 ? PT_REGS_RC(ctx) : 0;
-	} else {
-		int rc = PT_REGS_RC(ctx);
-
-		/* Failure, also "try again" for a write that is repeated with the same bytes. */
-		if (rc <= 0)
-			return;
-		n = rc;
-		if (call.site == EV_SITE_READ || call.site == EV_SITE_WRITE)
-			call.num = (__u32)call.num;
-		else if (bpf_probe_read_user(&n, sizeof(n), (const void *)call.done))
-			n = 0;
-		/* A process can lie about its own calls only. */
-		if (n > call.num)
-			n = 0;
-	}
-	if (!n)
-		return;
-	passed(&call,
-	       call.site == EV_SITE_READ || call.site == EV_SITE_READ_EX ? EV_READ : EV_WRITE, n);
+	n = passes(ctx, &call);
+	if (n)
+		known = passed(t, &call, writes(call.site) ? EV_WRITE : EV_READ, n);
+	else if (call.weight || call.site == EV_SITE_HANDSHAKE)
+		sighted(call.ssl, &call.sock, call.weight, call.dirs);
+	if (call.weight != WEIGHT_NESTED &&
+	    (call.site == EV_SITE_HANDSHAKE || (n && writes(call.site))))
+		unsent(t, call.ssl, known);
 }
 
 /* Literal results: 1 spares the return leg. */
@@ -332,6 +376,14 @@ int tls_leave(struct pt_regs *ctx)
 SEC("uprobe.multi")
 int tls_end(struct pt_regs *ctx)
 {
-	conn_end_ssl(PT_REGS_PARM1(ctx));
+	struct thread *t = bpf_task_storage_get(&threads, bpf_get_current_task_btf(), NULL, 0);
+	__u64 ssl = PT_REGS_PARM1(ctx);
+
+	/* The next SSL at this address is another one. */
+	if (t && t->toucher == ssl)
+		t->received.family = 0;
+	if (t && t->writer == ssl)
+		t->writer = 0;
+	conn_end_ssl(ssl);
 	return 0;
 }

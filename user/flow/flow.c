@@ -101,10 +101,10 @@ static void conn_free(struct flow *f, struct conn *c)
 	free(c);
 }
 
-static void half_join(struct half *half, uint64_t pos)
+static void half_join(const struct conn *c, struct half *half, uint64_t pos)
 {
 	half->known = true;
-	half->midway = pos != 0;
+	half->midway = pos != 0 || c->info.midway;
 	half->first = half->pos = pos;
 }
 
@@ -125,7 +125,7 @@ static int conn_new(struct flow *f, struct conn **ret, const struct conn_info *i
 	for (enum ev_dir d = 0; d < EV_DIR_MAX_; d++) {
 		c->halves[d].probe = BUF(PROBE_MAX);
 		if (pos)
-			half_join(&c->halves[d], pos[d]);
+			half_join(c, &c->halves[d], pos[d]);
 	}
 	LIST_INSERT_HEAD(id_bucket(f, info->id), c, by_id);
 	LIST_INSERT_HEAD(proc_bucket(f, info->tgid, info->start_ns), c, by_proc);
@@ -299,7 +299,7 @@ int flow_open(struct flow *f, const struct conn_info *info, const uint64_t pos[E
 		struct half *half = &c->halves[d];
 
 		if (!half->known)
-			half_join(half, pos[d]);
+			half_join(c, half, pos[d]);
 		else if (pos[d] < half->first)
 			count_gap(f, half->first - pos[d]);
 		half->first = MIN(half->first, pos[d]);
@@ -333,7 +333,7 @@ int flow_data(struct flow *f, const struct conn_info *info, enum ev_dir dir, uin
 	touch(f, c);
 	half = &c->halves[dir];
 	if (!half->known) {
-		half_join(half, pos);
+		half_join(c, half, pos);
 		if (half->midway && c->state == CONN_H1)
 			h1_gap(c->h1, side_of(c, dir), 0);
 	}

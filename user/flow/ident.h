@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -38,6 +39,7 @@ struct conn_info {
 	uint64_t cgroup;
 	struct ev_sock sock;
 	char comm[16];
+	bool midway; /* its beginning was not seen: position 0 may be in the middle of anything */
 };
 
 static inline struct conn_info conn_info_of(const struct ev_conn *c)
