@@ -275,6 +275,29 @@ static void test_positions(void **state)
 			     "1", "200", "19+81"));
 }
 
+/* Its handshake was not seen: what stands at position 0 may be the tail of anything. */
+static void test_midway(void **state)
+{
+	static const uint64_t zero[EV_DIR_MAX_];
+	struct conn_info info = wire_conn(9);
+	auto_free(evlog) struct evlog log = { 0 };
+	auto_free(wire) struct wire *w = NULL;
+	struct flow *f;
+
+	(void)state;
+	assert_int_equal(wire_new(&w, WIRE_EXCHANGES, &log, NULL), 0);
+	f = wire_flow(w);
+	info.midway = true;
+	assert_int_equal(flow_open(f, &info, zero, 1), 0);
+	assert_int_equal(flow_data(f, &info, EV_READ, 0, SPAN_LIT("tail of a body"), 1), 0);
+	assert_int_equal(flow_data(f, &info, EV_WRITE, 0, SPAN_LIT(GET), 2), 0);
+	assert_int_equal(flow_data(f, &info, EV_READ, 14, SPAN_LIT(OK2), 3), 0);
+	assert_int_equal(flow_data(f, &info, EV_READ, 14 + sizeof(OK2) - 1, SPAN_LIT("aa"), 4), 0);
+	assert_int_equal(flow_stats(f)->not_http, 0);
+	assert_string_equal(text_of(&log),
+			    GET_LOG("1") OK2_LOG("1", "aa") END_LOG("1", "200", "2+0"));
+}
+
 /* The data ring may be ahead of the control ring. */
 static void test_data_before_open(void **state)
 {
@@ -627,6 +650,7 @@ int main(void)
 		cmocka_unit_test(test_gap_over_request),
 		cmocka_unit_test(test_gap_over_request_end),
 		cmocka_unit_test(test_positions),
+		cmocka_unit_test(test_midway),
 		cmocka_unit_test(test_data_before_open),
 		cmocka_unit_test(test_codings),
 		cmocka_unit_test(test_bomb),

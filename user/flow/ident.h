@@ -51,7 +51,8 @@ static inline struct conn_info conn_info_of(const struct ev_conn *c)
 			       .slot = c->slot,
 			       .start_ns = c->start_ns,
 			       .cgroup = c->cgroup,
-			       .sock = c->sock };
+			       .sock = c->sock,
+			       .midway = c->flags & EV_CONN_MIDWAY };
 
 	memcpy(i.comm, c->comm, sizeof(i.comm));
 	i.comm[sizeof(i.comm) - 1] = 0;
