@@ -30,6 +30,7 @@ struct wire {
 	enum wire_log what;
 	struct flow *flow;
 	struct reader *reader;
+	bool progress; /* is logged */
 	uint64_t now_ns;
 	struct seen open[OPEN_MAX_];
 	size_t n_open;
@@ -177,7 +178,7 @@ static void on_end(void *ctx, struct exchange *x)
 	struct wire *w = ctx;
 	struct seen *s = seen_of(w, x);
 
-	CHECK(s->done[SIDE_REQUEST] || !s->wanted);
+	CHECK(s->done[SIDE_REQUEST] || !s->wanted || x->dropped);
 	CHECK(x->end_ns >= x->begin_ns && x->request_end_ns >= x->begin_ns);
 	for (enum side side = 0; side < SIDE_MAX_; side++)
 		CHECK(s->sum[side].lost <= x->body[side].lost &&
@@ -242,6 +243,10 @@ static void check_turn(const struct turn *t)
 	CHECK_ID(t->previous_id);
 	CHECK_ID(t->conversation);
 	CHECK_ID(t->end_user);
+	CHECK_ID(t->source_ip);
+	CHECK_ID(t->application);
+	CHECK_ID(t->tenant);
+	CHECK_ID(t->object);
 	CHECK_ID(t->finish_reason);
 	CHECK_ID(t->error_code);
 	for (size_t i = 0; i < t->n_segments; i++) {
@@ -257,7 +262,8 @@ static void check_turn(const struct turn *t)
 	}
 	for (enum skipped s = 0; s < SKIP_MAX_; s++)
 		skipped += t->skipped[s];
-	CHECK(kept == t->inspected && kept <= TURN_TEXT_MAX && skipped <= t->uninspected);
+	CHECK(kept == t->held && kept <= t->inspected && kept <= TURN_TEXT_MAX &&
+	      skipped <= t->uninspected);
 }
 
 static void log_value(struct evlog *l, const char *name, struct span value)
@@ -298,6 +304,24 @@ static void log_segments(struct evlog *l, const struct turn *t, enum side side)
 	}
 }
 
+static void log_attachments(struct evlog *l, const struct turn *t, enum side side)
+{
+	for (size_t i = 0; i < turn_attachments(t); i++) {
+		const struct attached *a = &t->attachments[i];
+
+		if (a->side != side)
+			continue;
+		evlog_begin(l, "  %u attached %s %" PRIu64 " %02x%02x%02x%02x", a->message,
+			    skipped_name(a->what), a->size, a->hash[0], a->hash[1], a->hash[2],
+			    a->hash[3]);
+		for (size_t k = 0; k < 3; k++) {
+			evlog_text(l, SPAN_LIT(" "));
+			evlog_text(l, span_str(k == 0 ? a->media_type : k == 1 ? a->name : a->url));
+		}
+		evlog_end(l);
+	}
+}
+
 static void on_turn_request(void *ctx, struct turn *t)
 {
 	struct wire *w = ctx;
@@ -313,9 +337,35 @@ static void on_turn_request(void *ctx, struct turn *t)
 	log_value(w->log, "user-agent", t->user_agent);
 	log_value(w->log, "forwarded-for", t->forwarded_for);
 	log_value(w->log, "end-user", span_str(t->end_user));
+	log_value(w->log, "source-ip", span_str(t->source_ip));
+	log_value(w->log, "application", span_str(t->application));
+	log_value(w->log, "object", span_str(t->object));
 	log_value(w->log, "previous", span_str(t->previous_id));
 	log_value(w->log, "conversation", span_str(t->conversation));
 	log_segments(w->log, t, SIDE_REQUEST);
+	log_attachments(w->log, t, SIDE_REQUEST);
+}
+
+/* What is new since the last call; as many times as the bytes make it, so it is off by default. */
+static void on_turn_progress(void *ctx, struct turn *t)
+{
+	struct wire *w = ctx;
+	struct seen *s = seen_of(w, t->exchange);
+
+	CHECK(s->requests == 1);
+	check_turn(t);
+	if (!w->progress)
+		return;
+	for (size_t i = 0; i < t->n_segments; i++) {
+		const struct segment *seg = &t->segments[i];
+
+		if (seg->judged == seg->text.len)
+			continue;
+		evlog_begin(w->log, "progress %u %s %zu: ", seg->message,
+			    segment_role_name(seg->role), seg->judged);
+		evlog_text(w->log, span_sub(buf_span(&seg->text), seg->judged, SIZE_MAX));
+		evlog_end(w->log);
+	}
 }
 
 static void log_filters(struct evlog *l, const char *name, uint32_t bits)
@@ -346,12 +396,20 @@ static void on_turn_end(void *ctx, struct turn *t)
 	for (enum skipped s = 0; s < SKIP_MAX_; s++)
 		if (t->skipped[s])
 			evlog_line(w->log, "  skipped %s %" PRIu64, skipped_name(s), t->skipped[s]);
+	if (t->cached_tokens || t->reasoning_tokens)
+		evlog_line(w->log, "  tokens-cached %" PRIu64 " reasoning %" PRIu64,
+			   t->cached_tokens, t->reasoning_tokens);
 	if (t->json_broken)
 		evlog_line(w->log, "  not-json %u", t->json_broken);
 	log_segments(w->log, t, SIDE_RESPONSE);
+	log_attachments(w->log, t, SIDE_RESPONSE);
 }
 
-static const struct reader_ops turn_ops = { .request = on_turn_request, .end = on_turn_end };
+static const struct reader_ops turn_ops = {
+	.request = on_turn_request,
+	.progress = on_turn_progress,
+	.end = on_turn_end,
+};
 
 /* --- connections */
 
@@ -389,6 +447,11 @@ int wire_new(struct wire **ret, enum wire_log what, struct evlog *log,
 		return err;
 	*ret = steal(w);
 	return 0;
+}
+
+void wire_progress(struct wire *w)
+{
+	w->progress = true;
 }
 
 struct flow *wire_flow(struct wire *w)

@@ -20,6 +20,7 @@ enum wire_log {
 int wire_new(struct wire **ret, enum wire_log what, struct evlog *log,
 	     const struct flow_limits *limits);
 void wire_free(struct wire **w);
+void wire_progress(struct wire *w); /* from here on, progress is logged */
 struct flow *wire_flow(struct wire *w);
 const struct reader_stats *wire_reader_stats(const struct wire *w);
 

@@ -19,8 +19,16 @@ static void test_dialects(void **state)
 
 		assert_non_null(d->name);
 		assert_non_null(d->summary);
-		assert_true(d->match && d->open && d->on_body && d->on_gap && d->on_event &&
-			    d->on_request_end && d->on_end && d->close);
+		for (size_t k = 0; k < d->n_routes; k++) {
+			const struct route *route = &d->routes[k];
+
+			assert_true(*route->path == '/' || !strncmp(route->path, "^/", 2));
+			assert_true(route->form || route->operation);
+			if (!route->form)
+				continue;
+			assert_true(*route->form->name && *route->form->summary);
+			assert_true(route->form->operation || route->operation);
+		}
 		for (size_t k = 0; k < i; k++)
 			assert_string_not_equal(d->name, dialects[k]->name);
 	}

@@ -24,6 +24,34 @@ static void print_kinds(void)
 		       kinds[k].remediation);
 }
 
+static bool told_by_body(const struct dialect *d)
+{
+	for (size_t i = 0; i < d->n_routes; i++)
+		if (d->routes[i].form && d->routes[i].form->needs)
+			return true;
+	return !d->n_routes;
+}
+
+static void print_dialects(void)
+{
+	puts("\n## AI APIs\n\nA path is compared from its end, so that gateways may put a prefix "
+	     "before it; `{}` stands for a name. Dialects marked * are also told by the request's "
+	     "body, on any path of any host.\n\n| dialect | what it is |\n|---|---|");
+	for (size_t i = 0; dialects[i]; i++)
+		printf("| `%s`%s | %s |\n", dialects[i]->name,
+		       told_by_body(dialects[i]) ? " *" : "", dialects[i]->summary);
+	puts("\n| method | path | reads as | operation |\n|---|---|---|---|");
+	for (size_t i = 0; dialects[i]; i++)
+		for (size_t k = 0; k < dialects[i]->n_routes; k++) {
+			const struct route *r = &dialects[i]->routes[k];
+
+			printf("| %s | `%s`%s%s | %s | %s |\n", r->method ? r->method : "POST",
+			       r->path, r->provider ? " at " : "", r->provider ? r->provider : "",
+			       r->form ? r->form->name : "what its body tells",
+			       operation_name(r->operation ? r->operation : r->form->operation));
+		}
+}
+
 int main(void)
 {
 	puts("<!-- Printed by `make docs` from the tables in the source; do not edit. -->\n# "
@@ -32,9 +60,7 @@ int main(void)
 	puts("\n## Detectors\n\n| detector | what it finds |\n|---|---|");
 	for (size_t i = 0; detectors[i]; i++)
 		printf("| `%s` | %s |\n", detectors[i]->name, detectors[i]->summary);
-	puts("\n## AI APIs\n\n| dialect | what it is |\n|---|---|");
-	for (size_t i = 0; dialects[i]; i++)
-		printf("| `%s` | %s |\n", dialects[i]->name, dialects[i]->summary);
+	print_dialects();
 	puts("\n## Counters\n\n`earshot status -o json` shows all of them.\n\n| counter | meaning "
 	     "|\n|---|---|");
 	for (int c = 0; c < CTR_MAX_; c++)

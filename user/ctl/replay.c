@@ -137,6 +137,13 @@ static void on_request(void *ctx, struct turn *t)
 	judge(ctx, t, DETECT_REQUEST);
 }
 
+/* What is new on either side. */
+static void on_progress(void *ctx, struct turn *t)
+{
+	judge(ctx, t, DETECT_REQUEST);
+	judge(ctx, t, DETECT_RESPONSE);
+}
+
 static void forget(struct replay *r, const struct turn *t)
 {
 	size_t kept = 0;
@@ -151,7 +158,7 @@ static void on_end(void *ctx, struct turn *t)
 {
 	struct replay *r = ctx;
 
-	judge(r, t, DETECT_RESPONSE);
+	on_progress(r, t);
 	r->totals.segments += t->n_segments;
 	if (r->o->stats) {
 		/* Nothing but figures. */
@@ -263,7 +270,7 @@ static void print_totals(const struct replay *r)
 
 static int pipeline_new(struct replay *r)
 {
-	static const struct reader_ops ops = { on_request, on_end };
+	static const struct reader_ops ops = { on_request, on_progress, on_end };
 	int err = reader_new(&r->reader, &ops, r);
 
 	return err ? err : flow_new(&r->flow, &flow_defaults, &reader_flow_ops, r->reader);

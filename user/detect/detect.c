@@ -22,6 +22,7 @@
 #define MATCH_MAX	     512 /* bytes of a match; what lies before is not part of its span */
 #define NARROWED_MAX                                                                               \
 	64 /* hits per segment whose beginning is found; a flood of them proves no more */
+#define JUDGED_OVERLAP 1024 /* bytes that are looked at again when a text grew */
 #define UNNARROWED 40 /* bytes taken for the length of the others */
 
 const struct detector *const detectors[] = {
@@ -377,8 +378,19 @@ static void collect(void *ctx, const struct finding *f)
 	}
 }
 
-/* Runs every detector on one segment; what they say is in d->now. */
-static int examine(struct detect *d, const struct turn *t, size_t i)
+/* Where what is new in a segment begins, with enough before it that nothing hides across the
+ * boundary. */
+static size_t new_from(const struct segment *s)
+{
+	size_t from = s->judged > JUDGED_OVERLAP ? s->judged - JUDGED_OVERLAP : 0;
+
+	while (from && from < s->text.len && (s->text.p[from] & 0xc0) == 0x80)
+		from++;
+	return from;
+}
+
+/* Runs every detector on one segment's text; what they say is in d->now. */
+static int examine(struct detect *d, const struct turn *t, size_t i, struct span text)
 {
 	const struct segment *s = &t->segments[i];
 	struct detector_input in = { .turn = t,
@@ -390,7 +402,7 @@ static int examine(struct detect *d, const struct turn *t, size_t i)
 	int err;
 
 	d->now.n = 0;
-	err = views_make(d->viewer, buf_span(&s->text), &in.views);
+	err = views_make(d->viewer, text, &in.views);
 	if (!err)
 		err = find_hits(d, in.views);
 	if (!err)
@@ -417,28 +429,31 @@ static int examine(struct detect *d, const struct turn *t, size_t i)
 	return err;
 }
 
-/* What is known of a segment: from the cache, or found out now. Valid until the next call. */
-static int judge(struct detect *d, const struct turn *t, size_t i, const struct fact_list **ret)
+/* What is known of a segment's text from `from` on: from the cache, or found out now. Valid until
+ * the next call. */
+static int judge(struct detect *d, const struct turn *t, size_t i, size_t from,
+		 const struct fact_list **ret)
 {
 	const struct segment *s = &t->segments[i];
+	struct span text = span_sub(buf_span(&s->text), from, s->text.len);
 	const uint32_t about[] = { s->role, s->origin, s->side, s->damaged || s->missing,
 				   DETECT_DATA_VERSION };
 	struct hash128 key;
 	int err;
 
 	mac_begin(d->mac, "segment");
-	mac_add(d->mac, buf_span(&s->text));
+	mac_add(d->mac, text);
 	mac_add(d->mac, span_of(about, sizeof(about)));
 	key = mac_end(d->mac);
 	d->stats.segments++;
-	d->stats.bytes += s->text.len;
+	d->stats.bytes += text.len;
 	*ret = facts_get(d->facts, &key);
 	if (*ret) {
 		d->stats.cache_hits++;
-		d->stats.cache_hit_bytes += s->text.len;
+		d->stats.cache_hit_bytes += text.len;
 		return 0;
 	}
-	err = examine(d, t, i);
+	err = examine(d, t, i, text);
 	if (err) {
 		d->stats.errors++;
 		return err;
@@ -463,7 +478,7 @@ static int request_held(struct detect *d, const struct turn *t, const struct has
 	for (size_t i = 0; i < t->n_segments; i++) {
 		if (t->segments[i].side != SIDE_REQUEST)
 			continue;
-		err = judge(d, t, i, &facts);
+		err = judge(d, t, i, 0, &facts);
 		if (err)
 			return err;
 		for (size_t k = 0; k < facts->n; k++)
@@ -479,15 +494,16 @@ int detect_turn(struct detect *d, const struct turn *t, enum detect_phase phase,
 	enum side side = phase == DETECT_REQUEST ? SIDE_REQUEST : SIDE_RESPONSE;
 	struct finding found[FACTS_MAX];
 	const struct fact_list *facts;
-	size_t n;
+	size_t n, from;
 	int err;
 
 	for (size_t i = 0; i < t->n_segments; i++) {
 		const struct segment *s = &t->segments[i];
 
-		if (s->side != side)
+		if (s->side != side || (s->judged && s->judged == s->text.len))
 			continue;
-		err = judge(d, t, i, &facts);
+		from = new_from(s);
+		err = judge(d, t, i, from, &facts);
 		if (err)
 			return err;
 		/* Copied: asking for the request's facts ends the life of these. */
@@ -496,6 +512,10 @@ int detect_turn(struct detect *d, const struct turn *t, enum detect_phase phase,
 		for (size_t k = 0; k < n; k++) {
 			struct finding *f = &found[k];
 
+			f->begin += (uint32_t)from;
+			f->end += (uint32_t)from;
+			if (s->judged && f->end <= s->judged)
+				continue; /* said before */
 			err = f->kind == KIND_CREDENTIAL_LEAK ? request_held(d, t, &f->fingerprint)
 							      : 0;
 			if (err < 0)

@@ -122,8 +122,8 @@ void detect_free(struct detect **d);
 
 enum detect_phase { DETECT_REQUEST, DETECT_RESPONSE };
 
-/* Judges the segments of that side, each new text once: equal text with equal role and origin, seen
- * before, takes its facts from the cache. Then the rules over the whole turn (a credential in the
+/* Judges the segments of that side, each from its `judged` on, each new text once: equal text with
+ * equal role and origin, seen before, takes its facts from the cache. Then the rules over the whole turn (a credential in the
  * response that the request did not hold ...). Calls emit per finding. 0, -ENOMEM.
  */
 int detect_turn(struct detect *d, const struct turn *t, enum detect_phase phase, emit_fn *emit,

@@ -1,31 +1,64 @@
-/* user/dialect/dialect.h - which AI API is it? One file and one row in dialects.def each: exchange
- * in, turn out. A reader sits between flow and detection: it hands each exchange to the dialect
- * that recognises it and the finished turn on.
+/* user/dialect/dialect.h - which AI API is it, and how does it read? A reader sits between flow and
+ * detection: exchanges in, turns out.
+ *
+ * Adding an API is one file with one row in dialects.def. The file defines
+ *   - a *form* for each kind of body: tables of JSON paths (shape.h) with handlers (reading.h);
+ *   - *routes*: which methods and paths have which form;
+ *   - the dialect: a name, a summary, its routes.
+ * What no path tells is recognised by the body: a form's needs and hints are the keys that give it
+ * away.
  */
 #pragma once
 
 #include "dialect/turn.h"
 #include "parse/json.h"
 
-struct dialect_state; /* one exchange being read; each dialect defines its own */
+struct reading; /* reading.h */
+struct shapes;	/* shape.h */
+
+/* How the bodies of one operation read. */
+struct form {
+	const char *name; /* "openai-chat": what turns, alerts and docs call it */
+	const char *summary;
+	enum operation operation; /* unless the route has one */
+	struct shapes *request, *response; /* NULL: no JSON that is of interest */
+	/* Of an event: read before the event itself, for what decides how that is read (its type,
+	 * numbers). */
+	struct shapes *envelope;
+	/* Whether this event needs that; NULL: every one. */
+	bool (*ahead)(struct span data);
+	/* Events tell again, whole, what deltas told; in those of this type images and the like
+	 * count. NULL: nothing is told twice. */
+	const char *retold;
+	const char *const *last; /* event types that end a stream; NULL-terminated, or NULL */
+	void (*end)(struct reading *r); /* the response is over; outcome follows. NULL: nothing */
+	/* Values that no row names. NULL: they do not matter. */
+	void (*any)(struct reading *r, const struct json_event *e, unsigned arg);
+	/* Keys that a request of this form has: all of needs, which is NULL for a form that only
+	 * its path can tell, and at least one of hints unless that is NULL. */
+	const char *const *needs, *const *hints;
+};
+
+struct route {
+	/* The end of the path, by whole segments: "/chat/completions". "^/..." is the whole path.
+	 * {model}, {object} and {conversation} stand for one segment, or a part of one, and go to
+	 * the turn; {} goes nowhere. The one with most literal bytes wins. */
+	const char *path;
+	const struct form *form; /* NULL: its body tells, as for an unknown path */
+	enum operation operation; /* OP_UNKNOWN: the form's */
+	const char *method; /* NULL: POST; "*": any */
+	/* Known provider (provider.h) that it must be; NULL: any host. */
+	const char *provider;
+	/* Takes the messages of a framed body that are not JSON events, or have them inside; may
+	 * call reading_event(). Returns whether it took this one. */
+	bool (*event)(struct reading *r, const struct flow_event *ev);
+};
 
 struct dialect {
 	const char *name; /* "openai-chat" */
 	const char *summary;
-	/* 0: not mine; 1: by path or shape (any host that speaks it); 2: by host as well. The
-	 * highest wins. */
-	int (*match)(const struct exchange *x);
-	/* -ENOMEM. t lives until close. */
-	int (*open)(struct dialect_state **ret, struct turn *t);
-	void (*on_body)(struct dialect_state *s, enum side side, struct span data);
-	void (*on_gap)(struct dialect_state *s, enum side side, uint64_t n);
-	/* Instead of on_body for a framed body. */
-	void (*on_event)(struct dialect_state *s, const struct flow_event *ev);
-	void (*on_request_end)(
-	    struct dialect_state *s); /* every request segment is complete after it */
-	void (*on_end)(struct dialect_state
-			   *s); /* every response segment is complete, usage and outcome set */
-	void (*close)(struct dialect_state **s);
+	const struct route *routes;
+	size_t n_routes;
 };
 
 #define DIALECT(id) extern const struct dialect dialect_##id;
@@ -34,10 +67,20 @@ struct dialect {
 
 extern const struct dialect *const dialects[]; /* NULL-terminated */
 
+/* clang-format off */
+#define ROUTES(list_) .routes = (list_), .n_routes = ARRAY_SIZE(list_)
+/* clang-format on */
+
+#define PROGRESS_BYTES (16 << 10) /* of new response text in a stream: judged as it goes */
+
 struct reader_ops {
 	/* The request is complete: its segments can be judged before the response comes. Called at
 	 * most once per turn. */
 	void (*request)(void *ctx, struct turn *t);
+	/* A long exchange has come further: a logical turn inside of it is complete, or another
+	 * PROGRESS_BYTES of response text are there. Each segment's text from `judged` on is new.
+	 * Both sides may have grown. Not called before request. */
+	void (*progress)(void *ctx, struct turn *t);
 	/* The exchange is over: response segments, usage and outcome are set. request was called
 	 * before, even for a cut request. */
 	void (*end)(void *ctx, struct turn *t);
@@ -46,6 +89,7 @@ struct reader_ops {
 struct reader_stats {
 	uint64_t turns, unknown_exchanges, json_broken, json_skipped, text_cut;
 	uint64_t failed; /* turns not made for want of memory */
+	uint64_t by_shape; /* turns recognised by their body alone */
 };
 
 struct reader;
@@ -57,7 +101,7 @@ void reader_free(struct reader **r);
 extern const struct flow_ops reader_flow_ops;
 const struct reader_stats *reader_stats(const struct reader *r);
 
-/* Helpers for dialects. */
+/* Building a turn. */
 
 /* A new segment at the end of t, or NULL when TURN_SEGMENTS_MAX is reached or memory is out
  * (counted). */
@@ -65,11 +109,17 @@ struct segment *turn_segment(struct turn *t, enum segment_role role, enum origin
 			     enum side side);
 /* Appends text within the caps; what does not fit is counted in missing. */
 void turn_text(struct turn *t, struct segment *s, struct span text);
+/* Takes a segment's text away again. */
+void turn_untext(struct turn *t, struct segment *s);
 /* Copies s into a fixed field, cut at a whole character. */
 void turn_id(char *field, size_t size, struct span s);
 /* The same piece by piece, as a JSON string comes. Other values leave the field alone. */
 void turn_id_piece(char *field, size_t size, const struct json_event *e);
 /* Content that is not read as text. */
 void turn_skip(struct turn *t, enum skipped what, size_t n);
+/* One more, or NULL when ATTACHMENTS_MAX is reached or memory is out (counted). */
+struct attached *turn_attachment(struct turn *t, enum skipped what, enum side side);
+/* Lets go of segments that were judged to their end. */
+void turn_retire(struct turn *t);
 /* Wipes and frees what t owns. */
 void turn_clear(struct turn *t);

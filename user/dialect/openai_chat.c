@@ -1,199 +1,242 @@
-/* user/dialect/openai_chat.c - chat completions, whole and streamed, of OpenAI, Azure and everyone
- * who speaks their shape: vLLM, Ollama, llama.cpp, gateways.
+/* user/dialect/openai_chat.c - chat completions and the completions before them, whole and streamed,
+ * of OpenAI, Azure and everyone who speaks their shape: vLLM, Ollama, llama.cpp, gateways.
  */
-#include "base/own.h"
-#include "dialect/openai.h"
+#include "dialect/reading.h"
 
-static int match(const struct exchange *x)
+/* --- choices */
+
+static void on_choice(struct reading *r, const struct json_event *e, unsigned arg)
 {
-	static const char *const ends[] = { "/chat/completions", NULL };
+	struct port *port = r->now;
+	uint32_t at = e->index[0];
 
-	return openai_match(x, ends);
-}
-
-static void on_choice(void *ctx, const struct shape *at, const struct json_event *e, unsigned arg)
-{
-	struct dialect_state *s = ctx;
-
-	(void)at;
 	(void)arg;
-	if (e->kind == JSON_OBJECT)
-		s->now->choice = e->index[0];
-	s->now->item.message = s->now->choice;
+	port->message = at < port->event.n_order ? port->event.order[at] : at;
+	r->t.n_choices = MAX(r->t.n_choices, port->message + 1);
 }
 
 /* A chunk of a stream holds one choice, or a few: its place there does not tell which. */
-static void on_choice_index(void *ctx, const struct shape *at, const struct json_event *e,
-			    unsigned arg)
+static void on_choice_index(struct reading *r, const struct json_event *e, unsigned arg)
 {
-	struct dialect_state *s = ctx;
-
-	(void)at;
 	(void)arg;
-	openai_number(e, &s->now->choice);
-	s->now->item.message = s->now->choice;
+	if (!r->t.exchange->streamed)
+		return;
+	reading_u32(e, &r->now->message);
+	r->t.n_choices = MAX(r->t.n_choices, r->now->message + 1);
 }
 
-static void on_call(void *ctx, const struct shape *at, const struct json_event *e, unsigned arg)
+/* Of a chunk that tells a choice's number behind its text: the numbers, read ahead. */
+static void on_order(struct reading *r, const struct json_event *e, unsigned arg)
 {
-	struct dialect_state *s = ctx;
+	struct port *port = r->now;
+	uint32_t at = e->index[0];
 
 	(void)arg;
-	if (e->kind == JSON_OBJECT)
-		s->now->call = e->index[at->n_index];
+	for (; at < ORDER_MAX && port->event.n_order <= at; port->event.n_order++)
+		port->event.order[port->event.n_order] = port->event.n_order;
+	if (at < ORDER_MAX)
+		reading_u32(e, &port->event.order[at]);
 }
 
-static void on_call_index(void *ctx, const struct shape *at, const struct json_event *e,
-			  unsigned arg)
-{
-	struct dialect_state *s = ctx;
+static const struct shape_row order_rows[] = { { "choices[].index", on_order } };
+static const struct shape order_list[] = { SHAPE("", order_rows) };
+static struct shapes order = SHAPES(order_list);
 
-	(void)at;
+static bool is_out_of_order(struct span data)
+{
+	const uint8_t *index = memmem(data.p, data.len, "\"index\"", 7),
+		      *delta = memmem(data.p, data.len, "\"delta\"", 7);
+
+	return index && delta && delta < index;
+}
+
+/* --- calls */
+
+static void on_call(struct reading *r, const struct json_event *e, unsigned arg)
+{
 	(void)arg;
-	openai_number(e, &s->now->call);
+	r->now->part = e->kind == JSON_OBJECT ? e->index[r->now->at->n_index] : 0;
 }
 
 /* Some servers number every call 0: another id begins another call. */
-static void on_call_id(void *ctx, const struct shape *at, const struct json_event *e, unsigned arg)
+static void on_call_id(struct reading *r, const struct json_event *e, unsigned arg)
 {
-	struct dialect_state *s = ctx;
+	struct port *port = r->now;
 	struct segment *seg;
 
-	(void)at;
 	(void)arg;
-	turn_id_piece(s->now->id, sizeof(s->now->id), e);
-	if (e->kind != JSON_STRING || !e->last || !s->now->id[0])
+	turn_id_piece(port->id, sizeof(port->id), e);
+	if (e->kind != JSON_STRING || !e->last || !port->id[0])
 		return;
-	seg = openai_segment(s, FIELD_CALL, s->now->call);
-	if (seg && seg->call_id[0] && strcmp(seg->call_id, s->now->id))
-		seg = openai_another(s, FIELD_CALL, s->now->call);
+	seg = reading_segment(r, FIELD_CALL, port->part);
+	if (seg && seg->call_id[0] && strcmp(seg->call_id, port->id))
+		seg = reading_new_segment(r, FIELD_CALL, port->part);
 	if (seg)
-		memcpy(seg->call_id, s->now->id, sizeof(seg->call_id));
+		memcpy(seg->call_id, port->id, sizeof(seg->call_id));
 }
 
-static void on_call_name(void *ctx, const struct shape *at, const struct json_event *e,
-			 unsigned arg)
+static void on_call_name(struct reading *r, const struct json_event *e, unsigned arg)
 {
-	struct dialect_state *s = ctx;
 	struct segment *seg =
-	    e->kind == JSON_STRING ? openai_segment(s, FIELD_CALL, s->now->call) : NULL;
+	    e->kind == JSON_STRING ? reading_segment(r, FIELD_CALL, r->now->part) : NULL;
 
-	(void)at;
 	(void)arg;
 	if (seg)
 		turn_id_piece(seg->name, sizeof(seg->name), e);
 }
 
-static void on_call_text(void *ctx, const struct shape *at, const struct json_event *e,
-			 unsigned arg)
+/* Some servers give them as an object. */
+static void on_call_text(struct reading *r, const struct json_event *e, unsigned arg)
 {
-	struct dialect_state *s = ctx;
-
-	(void)at;
-	(void)arg;
 	if (e->kind == JSON_STRING)
-		openai_add(s, openai_segment(s, FIELD_CALL, s->now->call), e);
+		reading_add(r, reading_segment(r, FIELD_CALL, r->now->part), e);
+	else
+		reading_value(r, e, arg);
 }
 
 /* A message, in the request's history, in a response, or piece by piece in a stream. */
 static const struct shape_row message_rows[] = {
-	{ "role", openai_role },
-	{ "name", openai_name },
-	{ "tool_call_id", openai_call_id },
-	{ "content", openai_text, FIELD_CONTENT },
-	{ "content[]", openai_text, FIELD_CONTENT },
-	{ "content[].text", openai_text, FIELD_CONTENT },
-	{ "content[].refusal", openai_text, FIELD_REFUSAL },
-	{ "content[].image_url", openai_skip, SKIP_IMAGE },
-	{ "content[].image_url.url", openai_skip, SKIP_IMAGE },
-	{ "content[].input_audio.data", openai_skip, SKIP_AUDIO },
-	{ "content[].file.file_data", openai_skip, SKIP_FILE },
-	{ "refusal", openai_text, FIELD_REFUSAL },
-	{ "reasoning_content", openai_text, FIELD_REASONING },
-	{ "reasoning", openai_text, FIELD_REASONING },
-	{ "audio.data", openai_skip, SKIP_AUDIO },
-	{ "audio.transcript", openai_text, FIELD_TRANSCRIPT },
+	{ "role", reading_mark, PORT_STR(item.role) },
+	{ "name", reading_mark, PORT_STR(item.name) },
+	{ "tool_call_id", reading_mark, PORT_STR(item.call_id) },
+	{ "content", reading_text, FIELD_CONTENT },
+	{ "content[]", reading_part_begin, FIELD_CONTENT },
+	{ "content[].type", reading_mark, PORT_STR(block.type) },
+	{ "content[].text", reading_text, FIELD_CONTENT },
+	{ "content[].refusal", reading_text, FIELD_REFUSAL },
+	{ "content[].thinking[].text", reading_text, FIELD_REASONING },
+	{ "content[].image_url", reading_media, SKIP_IMAGE },
+	{ "content[].image_url.url", reading_media, SKIP_IMAGE },
+	{ "content[].video_url.url", reading_media, SKIP_VIDEO },
+	{ "content[].audio_url.url", reading_media, SKIP_AUDIO },
+	{ "content[].document_url", reading_media, SKIP_FILE },
+	{ "content[].input_audio.data", reading_media, SKIP_AUDIO },
+	{ "content[].input_audio.format", reading_mark, PORT_STR(block.media_type) },
+	{ "content[].file.file_data", reading_media, SKIP_FILE },
+	{ "content[].file.file_id", reading_media_ref, SKIP_FILE },
+	{ "content[].file.filename", reading_mark, PORT_STR(block.name) },
+	{ "refusal", reading_text, FIELD_REFUSAL },
+	{ "reasoning_content", reading_text, FIELD_REASONING },
+	{ "reasoning", reading_text, FIELD_REASONING },
+	{ "audio.data", reading_media, SKIP_AUDIO },
+	{ "audio.transcript", reading_text, FIELD_TRANSCRIPT },
 	{ "tool_calls[]", on_call },
-	{ "tool_calls[].index", on_call_index },
+	{ "tool_calls[].index", reading_number, offsetof(struct port, part) },
 	{ "tool_calls[].id", on_call_id },
 	{ "tool_calls[].function.name", on_call_name },
-	{ "tool_calls[].function.arguments", on_call_text },
+	{ "tool_calls[].function.arguments", on_call_text, FIELD_CALL },
 	{ "tool_calls[].custom.name", on_call_name },
-	{ "tool_calls[].custom.input", on_call_text },
-	{ "function_call.name", openai_text_name, FIELD_CALL },
-	{ "function_call.arguments", openai_text, FIELD_CALL },
+	{ "tool_calls[].custom.input", on_call_text, FIELD_CALL },
+	{ "function_call.name", reading_text_name, FIELD_CALL },
+	{ "function_call.arguments", reading_text, FIELD_CALL },
 };
 
 static const struct shape_row request_rows[] = {
-	{ "model", openai_model },
-	{ "stream", openai_stream },
-	OPENAI_CALLER_ROWS,
-	{ "messages[]", openai_item_edge },
-	{ "tools[]", openai_item_edge },
-	{ "functions[]", openai_item_edge },
+	{ "model", reading_model },
+	{ "stream", reading_stream },
+	CALLER_ROWS,
+	{ "messages[]", reading_item },
+	{ "tools[]", reading_item },
+	{ "functions[]", reading_item },
 };
 
 static const struct shape request_list[] = {
-	SHAPE("", request_rows, 0),
-	SHAPE("messages[].", message_rows, 1),
-	SHAPE("tools[].function.", openai_tool_rows, 1),
-	SHAPE("tools[].custom.", openai_tool_rows, 1),
-	SHAPE("functions[].", openai_tool_rows, 1),
+	SHAPE("", request_rows),
+	SHAPE("messages[].", message_rows),
+	SHAPE("tools[].function.", tool_rows),
+	SHAPE("tools[].custom.", tool_rows),
+	SHAPE("functions[].", tool_rows),
 };
 
 static const struct shape_row response_rows[] = {
-	{ "id", openai_turn_id, OPENAI_ID(response_id) },
-	{ "model", openai_turn_id, OPENAI_ID(response_model) },
+	{ "id", reading_turn_id, TURN_STR(response_id) },
+	{ "model", reading_turn_id, TURN_STR(response_model) },
 	{ "choices[]", on_choice },
 	{ "choices[].index", on_choice_index },
-	{ "choices[].finish_reason", openai_finish },
-	{ "usage.prompt_tokens", openai_tokens, offsetof(struct turn, input_tokens) },
-	{ "usage.completion_tokens", openai_tokens, offsetof(struct turn, output_tokens) },
-	OPENAI_FILTER_ROWS("choices[].content_filter_results"),
-	OPENAI_FILTER_ROWS("prompt_filter_results[].content_filter_results"),
-	OPENAI_ERROR_ROWS,
+	{ "choices[].text", reading_text, FIELD_OUTPUT },
+	{ "choices[].finish_reason", reading_finish },
+	OPENAI_USAGE_ROWS("usage"),
+	FILTER_ROWS("choices[].content_filter_results"),
+	FILTER_ROWS("choices[].content_filter_result"),
+	FILTER_ROWS("prompt_filter_results[].content_filter_results"),
+	FILTER_ROWS("prompt_annotations[].content_filter_results"),
+	ERROR_ROWS,
 };
 
 static const struct shape response_list[] = {
-	SHAPE("", response_rows, 0),
-	SHAPE("choices[].message.", message_rows, 1),
-	SHAPE("choices[].delta.", message_rows, 1),
+	SHAPE("", response_rows),
+	SHAPE("choices[].message.", message_rows),
+	SHAPE("choices[].delta.", message_rows),
 };
 
-static int open(struct dialect_state **ret, struct turn *t)
-{
-	static struct shapes request = SHAPES(request_list), response = SHAPES(response_list);
-	static const struct span before = { (const uint8_t *)"/deployments/", 13 };
-	struct span path = exchange_path(t->exchange);
-	int err = openai_open(ret, t, &request, &response, NULL);
+static struct shapes request = SHAPES(request_list), response = SHAPES(response_list);
 
-	if (err)
-		return err;
-	t->operation = OP_CHAT;
-	/* Azure names the deployment in the path, and that decides, not the body. */
-	for (size_t i = 0; i + before.len < path.len; i++) {
-		struct span name = span_sub(path, i + before.len, path.len);
-		const uint8_t *end = memchr(name.p, '/', name.len);
+static const char *const needs[] = { "messages[].role", NULL };
+static const char *const hints[] = {
+	"model",
+	"temperature",
+	"max_tokens",
+	"max_completion_tokens",
+	"top_p",
+	"stream",
+	"tools[].function",
+	"stream_options.include_usage",
+	"response_format.type",
+	"messages[].tool_calls[].function.name",
+	"messages[].content[].image_url.url",
+	NULL,
+};
 
-		if (!end || !span_starts(span_sub(path, i, path.len), before))
-			continue;
-		name.len = (size_t)(end - name.p);
-		turn_id(t->request_model, sizeof(t->request_model), name);
-		(*ret)->deployed = true;
-		break;
-	}
-	return 0;
-}
+static const struct form chat = {
+	.name = "openai-chat",
+	.summary = "OpenAI chat completions, and every server with the same API",
+	.operation = OP_CHAT,
+	.request = &request,
+	.response = &response,
+	.envelope = &order,
+	.ahead = is_out_of_order,
+	.needs = needs,
+	.hints = hints,
+};
+
+/* --- completions */
+
+static const struct shape_row prompt_rows[] = {
+	{ "model", reading_model },	   { "stream", reading_stream },
+	{ "prompt", reading_input },	   { "prompt[]", reading_input },
+	{ "prompt[][]", reading_input },   { "suffix", reading_another, FIELD_INPUT },
+	CALLER_ROWS,
+};
+static const struct shape prompt_list[] = { SHAPE("", prompt_rows) };
+static struct shapes prompt = SHAPES(prompt_list);
+
+static const char *const prompt_needs[] = { "prompt", "model", NULL };
+static const char *const prompt_hints[] = {
+	"max_tokens", "temperature", "top_p", "logprobs", "echo", "best_of", "suffix", NULL,
+};
+
+static const struct form completion = {
+	.name = "openai-completion",
+	.summary = "OpenAI completions of a prompt, and every server with the same API",
+	.operation = OP_COMPLETION,
+	.request = &prompt,
+	.response = &response,
+	.needs = prompt_needs,
+	.hints = prompt_hints,
+};
+
+static const struct route routes[] = {
+	{ "/chat/completions", &chat },
+	{ "/deployments/{model}/chat/completions", &chat },
+	{ "/deployments/{model}/extensions/chat/completions", &chat },
+	{ "/v1/completions", &completion },
+	{ "/openai/completions", &completion },
+	{ "/engines/{model}/completions", &completion },
+	{ "/deployments/{model}/completions", &completion },
+};
 
 const struct dialect dialect_openai_chat = {
 	.name = "openai-chat",
-	.summary = "OpenAI chat completions, and every server with the same API",
-	.match = match,
-	.open = open,
-	.on_body = openai_body,
-	.on_gap = openai_gap,
-	.on_event = openai_event,
-	.on_request_end = openai_request_end,
-	.on_end = openai_end,
-	.close = openai_close,
+	.summary = "chat and text completions of OpenAI, Azure OpenAI and compatible servers",
+	ROUTES(routes),
 };

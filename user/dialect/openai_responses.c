@@ -2,227 +2,226 @@
  * A stream tells most texts three times: in deltas, when an item is done, when the response is
  * completed. The first is kept, and of the others what deltas did not give or what a gap took away.
  */
-#include "base/own.h"
-#include "dialect/openai.h"
-
-static int match(const struct exchange *x)
-{
-	static const char *const ends[] = { "/v1/responses", "/openai/responses", NULL };
-
-	return openai_match(x, ends);
-}
-
-static void on_event_type(void *ctx, const struct shape *at, const struct json_event *e,
-			  unsigned arg)
-{
-	struct dialect_state *s = ctx;
-
-	(void)at;
-	(void)arg;
-	turn_id_piece(s->event.type, sizeof(s->event.type), e);
-}
-
-/* arg: offset of the number in struct dialect_state */
-static void on_event_number(void *ctx, const struct shape *at, const struct json_event *e,
-			    unsigned arg)
-{
-	struct dialect_state *s = ctx;
-
-	(void)at;
-	openai_number(e, (uint32_t *)((char *)s + arg));
-}
+#include "dialect/reading.h"
 
 /* What precedes everything else in an event. */
 static const struct shape_row envelope_rows[] = {
-	{ "type", on_event_type },
-	{ "output_index", on_event_number, offsetof(struct dialect_state, event.output) },
-	{ "content_index", on_event_number, offsetof(struct dialect_state, event.content) },
-	{ "summary_index", on_event_number, offsetof(struct dialect_state, event.summary) },
+	{ "type", reading_mark, PORT_STR(event.type) },
+	{ "output_index", reading_number, offsetof(struct port, event.message) },
+	{ "content_index", reading_number, offsetof(struct port, event.part) },
+	{ "summary_index", reading_number, offsetof(struct port, event.summary) },
 };
-static const struct shape envelope_list[] = { SHAPE("", envelope_rows, 0) };
+static const struct shape envelope_list[] = { SHAPE("", envelope_rows) };
 
-static void on_delta(void *ctx, const struct shape *at, const struct json_event *e, unsigned arg)
+static void on_delta(struct reading *r, const struct json_event *e, unsigned arg)
 {
 	static const struct {
 		const char *type;
-		enum openai_field field;
+		enum field_of field;
 		enum segment_role role;
-		size_t part; /* offset of the number in struct dialect_state, 0: none */
+		size_t part; /* offset of the number in struct port, 0: none */
 	} rows[] = {
 		{ "response.output_text.delta", FIELD_CONTENT, SEG_ASSISTANT,
-		  offsetof(struct dialect_state, event.content) },
+		  offsetof(struct port, event.part) },
 		{ "response.refusal.delta", FIELD_REFUSAL, SEG_ASSISTANT,
-		  offsetof(struct dialect_state, event.content) },
+		  offsetof(struct port, event.part) },
 		{ "response.reasoning_text.delta", FIELD_CONTENT, SEG_REASONING,
-		  offsetof(struct dialect_state, event.content) },
+		  offsetof(struct port, event.part) },
 		{ "response.reasoning_summary_text.delta", FIELD_REASONING, SEG_REASONING,
-		  offsetof(struct dialect_state, event.summary) },
+		  offsetof(struct port, event.summary) },
 		{ "response.function_call_arguments.delta", FIELD_CALL, SEG_TOOL_CALL },
 		{ "response.mcp_call_arguments.delta", FIELD_CALL, SEG_TOOL_CALL },
 		{ "response.custom_tool_call_input.delta", FIELD_CALL, SEG_TOOL_CALL },
 		{ "response.code_interpreter_call_code.delta", FIELD_CALL, SEG_TOOL_CALL },
 	};
-	struct dialect_state *s = ctx;
 
-	(void)at;
 	(void)arg;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct segment *seg;
 		uint32_t part = 0;
 
-		if (e->kind != JSON_STRING || strcmp(s->event.type, rows[i].type))
+		if (e->kind != JSON_STRING || strcmp(r->now->event.type, rows[i].type))
 			continue;
 		if (rows[i].part)
-			memcpy(&part, (char *)s + rows[i].part, sizeof(part));
-		seg = openai_segment(s, rows[i].field, part);
+			memcpy(&part, (char *)r->now + rows[i].part, sizeof(part));
+		seg = reading_segment(r, rows[i].field, part);
 		if (seg)
 			seg->role = rows[i].role;
-		openai_add(s, seg, e);
+		reading_add(r, seg, e);
 	}
 }
 
-static void on_status(void *ctx, const struct shape *at, const struct json_event *e, unsigned arg)
+static void on_status(struct reading *r, const struct json_event *e, unsigned arg)
 {
-	struct dialect_state *s = ctx;
 
-	(void)at;
 	(void)arg;
-	turn_id_piece(s->status, sizeof(s->status), e);
-	if (e->last && !strcmp(s->status, "failed"))
-		s->failed = true;
+	turn_id_piece(r->status, sizeof(r->status), e);
+	if (e->last && !strcmp(r->status, "failed"))
+		r->failed = true;
 }
 
-static void on_reason(void *ctx, const struct shape *at, const struct json_event *e, unsigned arg)
+static void on_reason(struct reading *r, const struct json_event *e, unsigned arg)
 {
-	struct dialect_state *s = ctx;
 
-	(void)at;
 	(void)arg;
-	turn_id_piece(s->reason, sizeof(s->reason), e);
+	turn_id_piece(r->reason, sizeof(r->reason), e);
 }
 
 /* The stream's own error event: {"type":"error","code":...}. */
-static void on_event_code(void *ctx, const struct shape *at, const struct json_event *e,
-			  unsigned arg)
+static void on_event_code(struct reading *r, const struct json_event *e, unsigned arg)
 {
-	struct dialect_state *s = ctx;
 
-	(void)at;
 	(void)arg;
-	if (strcmp(s->event.type, "error"))
+	if (strcmp(r->now->event.type, "error"))
 		return;
-	s->failed = true;
-	turn_id_piece(s->t->error_code, sizeof(s->t->error_code), e);
+	r->failed = true;
+	turn_id_piece(r->t.error_code, sizeof(r->t.error_code), e);
 }
 
 /* A message, call, result or thought: in the input, in the output, and in a stream's events. */
 static const struct shape_row item_rows[] = {
-	{ "type", openai_type },
-	{ "role", openai_role },
-	{ "name", openai_name },
-	{ "call_id", openai_call_id },
-	{ "content", openai_text, FIELD_CONTENT },
-	{ "content[].text", openai_text, FIELD_CONTENT },
-	{ "content[].refusal", openai_text, FIELD_REFUSAL },
-	{ "content[].image_url", openai_skip, SKIP_IMAGE },
-	{ "content[].file_data", openai_skip, SKIP_FILE },
-	{ "content[].input_audio.data", openai_skip, SKIP_AUDIO },
-	{ "arguments", openai_text, FIELD_CALL },
-	{ "input", openai_text, FIELD_CALL },
-	{ "code", openai_text, FIELD_CALL },
-	{ "action.query", openai_text, FIELD_CALL },
-	{ "action.command[]", openai_text, FIELD_CALL },
-	{ "queries[]", openai_text, FIELD_CALL },
-	{ "output", openai_text, FIELD_RESULT },
-	{ "output[].text", openai_text, FIELD_RESULT },
-	{ "output[].image_url", openai_skip, SKIP_IMAGE },
-	{ "output[].file_data", openai_skip, SKIP_FILE },
-	{ "output.image_url", openai_skip, SKIP_IMAGE },
-	{ "outputs[].logs", openai_text, FIELD_RESULT },
-	{ "result", openai_skip, SKIP_IMAGE },
-	{ "results[].text", openai_text, FIELD_DOCUMENT },
-	{ "results[].filename", openai_text_name, FIELD_DOCUMENT },
-	{ "summary[].text", openai_text, FIELD_REASONING },
-	{ "encrypted_content", openai_skip, SKIP_ENCRYPTED },
-	{ "tools[].name", openai_text_name, FIELD_REMOTE_TOOL },
-	{ "tools[].description", openai_text, FIELD_REMOTE_TOOL },
+	{ "type", reading_mark, PORT_STR(item.type) },
+	{ "role", reading_mark, PORT_STR(item.role) },
+	{ "name", reading_mark, PORT_STR(item.name) },
+	{ "call_id", reading_mark, PORT_STR(item.call_id) },
+	{ "content", reading_text, FIELD_CONTENT },
+	{ "content[]", reading_block },
+	{ "content[].text", reading_text, FIELD_CONTENT },
+	{ "content[].refusal", reading_text, FIELD_REFUSAL },
+	{ "content[].image_url", reading_media, SKIP_IMAGE },
+	{ "content[].file_data", reading_media, SKIP_FILE },
+	{ "content[].file_url", reading_media_ref, SKIP_FILE },
+	{ "content[].file_id", reading_media_ref, SKIP_FILE },
+	{ "content[].filename", reading_mark, PORT_STR(block.name) },
+	{ "content[].input_audio.data", reading_media, SKIP_AUDIO },
+	{ "arguments", reading_text, FIELD_CALL },
+	{ "input", reading_text, FIELD_CALL },
+	{ "code", reading_text, FIELD_CALL },
+	{ "action.query", reading_text, FIELD_CALL },
+	{ "action.command[]", reading_text, FIELD_CALL },
+	{ "queries[]", reading_text, FIELD_CALL },
+	{ "output", reading_text, FIELD_RESULT },
+	{ "output[].text", reading_text, FIELD_RESULT },
+	{ "output[].image_url", reading_media, SKIP_IMAGE },
+	{ "output[].file_data", reading_media, SKIP_FILE },
+	{ "output.image_url", reading_media, SKIP_IMAGE },
+	{ "outputs[].logs", reading_text, FIELD_RESULT },
+	{ "result", reading_media, SKIP_IMAGE },
+	{ "results[].text", reading_text, FIELD_DOCUMENT },
+	{ "results[].filename", reading_text_name, FIELD_DOCUMENT },
+	{ "summary[].text", reading_text, FIELD_REASONING },
+	{ "encrypted_content", reading_skip, SKIP_ENCRYPTED },
+	{ "tools[].name", reading_text_name, FIELD_REMOTE_TOOL },
+	{ "tools[].description", reading_text, FIELD_REMOTE_TOOL },
 };
 
 static const struct shape_row request_rows[] = {
-	{ "model", openai_model },
-	{ "stream", openai_stream },
-	{ "instructions", openai_text, FIELD_INSTRUCTIONS },
-	{ "input", openai_text, FIELD_INPUT },
-	{ "input[]", openai_item_edge },
-	{ "tools[]", openai_item_edge },
-	{ "previous_response_id", openai_turn_id, OPENAI_ID(previous_id) },
-	{ "conversation", openai_turn_id, OPENAI_ID(conversation) },
-	{ "conversation.id", openai_turn_id, OPENAI_ID(conversation) },
-	OPENAI_CALLER_ROWS,
+	{ "model", reading_model },
+	{ "stream", reading_stream },
+	{ "instructions", reading_text, FIELD_INSTRUCTIONS },
+	{ "input", reading_text, FIELD_INPUT },
+	{ "input[]", reading_item },
+	{ "tools[]", reading_item },
+	{ "previous_response_id", reading_turn_id, TURN_STR(previous_id) },
+	{ "conversation", reading_turn_id, TURN_STR(conversation) },
+	{ "conversation.id", reading_turn_id, TURN_STR(conversation) },
+	CALLER_ROWS,
 };
 
 static const struct shape_row server_rows[] = {
-	{ "server_label", openai_text_name, FIELD_TOOL },
-	{ "server_description", openai_text, FIELD_TOOL },
+	{ "server_label", reading_text_name, FIELD_TOOL },
+	{ "server_description", reading_text, FIELD_TOOL },
 };
 
 static const struct shape request_list[] = {
-	SHAPE("", request_rows, 0),
-	SHAPE("tools[].", server_rows, 1),
-	SHAPE("input[].", item_rows, 1),
-	SHAPE("tools[].", openai_tool_rows, 1),
+	SHAPE("", request_rows),
+	SHAPE("tools[].", server_rows),
+	SHAPE("input[].", item_rows),
+	SHAPE("tools[].", tool_rows),
 };
 
 /* The response object: the body, or part of a stream's first and last events. */
 static const struct shape_row response_rows[] = {
-	{ "id", openai_turn_id, OPENAI_ID(response_id) },
-	{ "model", openai_turn_id, OPENAI_ID(response_model) },
-	{ "conversation.id", openai_turn_id, OPENAI_ID(conversation) },
+	{ "id", reading_turn_id, TURN_STR(response_id) },
+	{ "model", reading_turn_id, TURN_STR(response_model) },
+	{ "conversation.id", reading_turn_id, TURN_STR(conversation) },
 	{ "status", on_status },
 	{ "incomplete_details.reason", on_reason },
-	{ "usage.input_tokens", openai_tokens, offsetof(struct turn, input_tokens) },
-	{ "usage.output_tokens", openai_tokens, offsetof(struct turn, output_tokens) },
-	{ "output[]", openai_item_edge },
-	{ "content_filters[].blocked", openai_filter_block },
-	OPENAI_FILTER_ROWS("content_filters[].content_filter_results"),
-	OPENAI_ERROR_ROWS,
+	OPENAI_USAGE_ROWS("usage"),
+	{ "output[]", reading_item },
+	{ "content_filters[].blocked", reading_block_flag },
+	FILTER_ROWS("content_filters[].content_filter_results"),
+	ERROR_ROWS,
 };
 
 static const struct shape_row event_rows[] = {
-	{ "item", openai_item_edge },
+	{ "item", reading_item },
 	{ "delta", on_delta },
 	{ "code", on_event_code },
 };
 
 static const struct shape response_list[] = {
-	SHAPE("", response_rows, 0),
-	SHAPE("output[].", item_rows, 1),
-	SHAPE("", event_rows, 0),
-	SHAPE("item.", item_rows, 0),
-	SHAPE("response.", response_rows, 0),
-	SHAPE("response.output[].", item_rows, 1),
+	SHAPE("", response_rows),
+	SHAPE("output[].", item_rows),
+	SHAPE("", event_rows),
+	SHAPE("item.", item_rows),
+	SHAPE("response.", response_rows),
+	SHAPE("response.output[].", item_rows),
 };
 
-static int open(struct dialect_state **ret, struct turn *t)
-{
-	static struct shapes request = SHAPES(request_list), response = SHAPES(response_list),
-			     envelope = SHAPES(envelope_list);
-	int err = openai_open(ret, t, &request, &response, &envelope);
+static struct shapes request = SHAPES(request_list), response = SHAPES(response_list),
+		     envelope = SHAPES(envelope_list);
 
-	if (!err)
-		t->operation = OP_RESPONSE;
-	return err;
+static void end(struct reading *r)
+{
+	struct span why = span_str(r->reason[0] ? r->reason : r->status);
+
+	turn_id(r->t.finish_reason, sizeof(r->t.finish_reason), why);
+	r->blocked |= !strcmp(r->reason, "content_filter");
 }
+
+static const char *const last[] = { "response.completed", "response.incomplete", "response.failed",
+				    NULL };
+static const char *const needs[] = { "input", "model", NULL };
+static const char *const hints[] = {
+	"instructions",	     "input[].type", "max_output_tokens", "previous_response_id",
+	"input[].content[].type", "reasoning.effort", "text.format.type", "tools[].parameters.type",
+	NULL,
+};
+
+static const struct form form = {
+	.name = "openai-responses",
+	.summary = "OpenAI Responses, and every server with the same API",
+	.operation = OP_RESPONSE,
+	.request = &request,
+	.response = &response,
+	.envelope = &envelope,
+	.retold = "response.output_item.done",
+	.last = last,
+	.end = end,
+	.needs = needs,
+	.hints = hints,
+};
+
+/* A stored response, read or deleted. */
+static const struct form stored = {
+	.name = "openai-responses",
+	.summary = "stored responses",
+	.operation = OP_CONVERSATION,
+	.response = &response,
+};
+
+static const struct route routes[] = {
+	{ "/v1/responses", &form },
+	{ "/openai/responses", &form },
+	{ "/v1/responses/{object}", &stored, .method = "GET" },
+	{ "/v1/responses/{object}", &stored, .method = "DELETE" },
+	{ "/v1/responses/{object}/cancel", &stored },
+	{ "/openai/responses/{object}", &stored, .method = "GET" },
+};
 
 const struct dialect dialect_openai_responses = {
 	.name = "openai-responses",
-	.summary = "OpenAI Responses, and every server with the same API",
-	.match = match,
-	.open = open,
-	.on_body = openai_body,
-	.on_gap = openai_gap,
-	.on_event = openai_event,
-	.on_request_end = openai_request_end,
-	.on_end = openai_end,
-	.close = openai_close,
+	.summary = "the Responses API of OpenAI, Azure OpenAI and compatible servers",
+	ROUTES(routes),
 };

@@ -1,31 +1,24 @@
-/* user/dialect/reader.c - hands each exchange to the dialect that recognises it, and the finished
- * turn on. Owns the turn and its dialect's state from the request's head to the exchange's end.
+/* user/dialect/reader.c - each exchange becomes a reading by the form that recognises it, and its
+ * turn goes on. Owns readings from the request's head to the exchange's end, and the beginning of
+ * bodies that have to be looked at first.
  */
 #include <errno.h>
 
 #include "base/own.h"
-#include "dialect/dialect.h"
+#include "dialect/generic.h"
 #include "dialect/provider.h"
+#include "dialect/reading.h"
+#include "dialect/recognise.h"
 
-const struct dialect *const dialects[] = {
-#define DIALECT(id) &dialect_##id,
-#include "dialect/dialects.def"
-#undef DIALECT
-	NULL,
-};
+#define HELD_MAX     (32 << 20) /* bytes of bodies being looked at; beyond, they are told by less */
+#define RETIRE_BYTES (4 << 20)	/* of judged text, from which on a long exchange lets go of it */
 
 struct reader {
 	const struct reader_ops *ops;
 	void *ctx;
 	struct reader_stats stats;
 	uint64_t left; /* of TURNS_MAX */
-};
-
-/* exchange.user */
-struct reading {
-	const struct dialect *dialect;
-	struct dialect_state *state;
-	struct turn turn;
+	uint64_t held; /* of HELD_MAX */
 };
 
 int reader_new(struct reader **ret, const struct reader_ops *ops, void *ctx)
@@ -47,33 +40,13 @@ void reader_free(struct reader **r)
 	*r = NULL;
 }
 
-static void reading_free(struct reading **rp)
+static void reading_free(struct reading **g)
 {
-	struct reading *r = *rp;
-
-	if (!r)
+	if (!*g)
 		return;
-	if (r->state)
-		r->dialect->close(&r->state);
-	turn_clear(&r->turn);
-	free(r);
-	*rp = NULL;
-}
-
-static const struct dialect *recognise(const struct exchange *x)
-{
-	const struct dialect *best = NULL;
-	int most = 0;
-
-	for (size_t i = 0; dialects[i]; i++) {
-		int n = dialects[i]->match(x);
-
-		if (n > most) {
-			most = n;
-			best = dialects[i];
-		}
-	}
-	return best;
+	reading_clear(*g);
+	free(*g);
+	*g = NULL;
 }
 
 /* The key of the call: a bearer token, or one of the fields that carry nothing else. */
@@ -89,10 +62,9 @@ static struct span credential(const struct exchange *x)
 	return auth;
 }
 
-static void turn_begin(struct turn *t, const struct exchange *x, const struct dialect *d)
+static void turn_begin(struct turn *t, const struct exchange *x)
 {
 	t->exchange = x;
-	t->dialect = d->name;
 	t->credential = credential(x);
 	t->user_agent = exchange_field(x, SIDE_REQUEST, "user-agent");
 	t->forwarded_for = exchange_field(x, SIDE_REQUEST, "x-forwarded-for");
@@ -101,29 +73,68 @@ static void turn_begin(struct turn *t, const struct exchange *x, const struct di
 	provider_of(x, t->provider, sizeof(t->provider));
 }
 
+/* It has a form from here on. -ENOMEM. */
+static int start(struct reader *r, struct reading *g, const struct form *form)
+{
+	int err = reading_begin(g, form);
+
+	if (err)
+		r->stats.failed++;
+	else
+		r->stats.turns++;
+	return err;
+}
+
 static int on_request(void *ctx, struct exchange *x)
 {
 	struct reader *r = ctx;
-	const struct dialect *d = recognise(x);
-	auto_free(reading) struct reading *reading = NULL;
+	auto_free(reading) struct reading *g = calloc(1, sizeof(*g));
 
-	if (!d) {
-		r->stats.unknown_exchanges++;
-		return 1;
-	}
-	reading = calloc(1, sizeof(*reading));
-	if (reading) {
-		reading->dialect = d;
-		reading->turn.left = &r->left;
-		turn_begin(&reading->turn, x, d);
-	}
-	if (!reading || d->open(&reading->state, &reading->turn)) {
+	if (!g) {
 		r->stats.failed++;
 		return 1;
 	}
-	r->stats.turns++;
-	x->user = steal(reading);
+	g->held = BUF(RECOGNISE_MAX);
+	g->t.left = &r->left;
+	turn_begin(&g->t, x);
+	g->route = recognise_path(x, &g->t, &g->named);
+	if (!g->route && !recognise_worth(x)) {
+		r->stats.unknown_exchanges++;
+		return 1;
+	}
+	if (g->route) {
+		g->t.operation = g->route->operation;
+		if (g->route->form && start(r, g, g->route->form))
+			return 1;
+	}
+	x->user = steal(g);
 	return 0;
+}
+
+/* Its body has told, or has to tell now. False: the exchange is of no interest, g is gone. */
+static bool decide(struct reader *r, struct exchange *x)
+{
+	struct reading *g = x->user;
+	const struct form *form;
+
+	if (!g || g->form)
+		return g;
+	form = g->held.len ? recognise_body(buf_span(&g->held)) : NULL;
+	if (!form && g->route)
+		form = &form_generic;
+	r->held -= g->held.len;
+	if (!form || start(r, g, form)) {
+		r->stats.unknown_exchanges += !form;
+		x->user = NULL;
+		reading_free(&g);
+		exchange_drop(x);
+		return false;
+	}
+	r->stats.by_shape += !g->route;
+	if (g->held.len)
+		reading_body(g, SIDE_REQUEST, buf_span(&g->held));
+	buf_free(&g->held);
+	return true;
 }
 
 static void on_response(void *ctx, struct exchange *x)
@@ -134,26 +145,64 @@ static void on_response(void *ctx, struct exchange *x)
 
 static void on_body(void *ctx, struct exchange *x, enum side side, struct span data)
 {
+	struct reader *r = ctx;
 	struct reading *g = x->user;
 
-	(void)ctx;
-	g->dialect->on_body(g->state, side, data);
+	if (g && !g->form && side == SIDE_REQUEST) {
+		size_t n = MIN(data.len, g->held.max - g->held.len);
+
+		if (r->held + n <= HELD_MAX && !buf_add(&g->held, span_sub(data, 0, n))) {
+			data = span_sub(data, n, data.len);
+			r->held += n;
+		}
+		if (!data.len)
+			return;
+	}
+	if (decide(r, x))
+		reading_body(g, side, data);
 }
 
 static void on_gap(void *ctx, struct exchange *x, enum side side, uint64_t n)
 {
-	struct reading *g = x->user;
+	if (decide(ctx, x))
+		reading_gap(x->user, side, n);
+}
 
-	(void)ctx;
-	g->dialect->on_gap(g->state, side, n);
+/* What is there by now is with the judge. */
+static void judged(struct reading *g)
+{
+	struct turn *t = &g->t;
+
+	for (size_t i = 0; i < t->n_segments; i++)
+		t->segments[i].judged = t->segments[i].text.len;
+	g->progress = false;
+	g->new_text = t->inspected;
+}
+
+static void progress(struct reader *r, struct reading *g)
+{
+	r->ops->progress(r->ctx, &g->t);
+	judged(g);
+	if (g->t.held < RETIRE_BYTES && g->t.n_segments < TURN_SEGMENTS_MAX / 2)
+		return;
+	turn_retire(&g->t);
+	for (enum side side = 0; side < SIDE_MAX_; side++) {
+		g->ports[side].has_last = false;
+		g->ports[side].item.first = g->ports[side].block.first = 0;
+	}
 }
 
 static void on_event(void *ctx, struct exchange *x, const struct flow_event *ev)
 {
+	struct reader *r = ctx;
 	struct reading *g = x->user;
 
-	(void)ctx;
-	g->dialect->on_event(g->state, ev);
+	if (!decide(r, x))
+		return;
+	if ((!g->route || !g->route->event || !g->route->event(g, ev)) && !ev->binary)
+		reading_event(g, ev->side, ev->type, ev->data, ev->damaged);
+	if (g->requested && (g->progress || g->t.inspected - g->new_text >= PROGRESS_BYTES))
+		progress(r, g);
 }
 
 static void on_request_end(void *ctx, struct exchange *x)
@@ -161,8 +210,12 @@ static void on_request_end(void *ctx, struct exchange *x)
 	struct reader *r = ctx;
 	struct reading *g = x->user;
 
-	g->dialect->on_request_end(g->state);
-	r->ops->request(r->ctx, &g->turn);
+	if (!decide(r, x))
+		return;
+	reading_request_end(g);
+	r->ops->request(r->ctx, &g->t);
+	g->requested = true;
+	judged(g);
 }
 
 static void on_end(void *ctx, struct exchange *x)
@@ -173,8 +226,8 @@ static void on_end(void *ctx, struct exchange *x)
 
 	if (!g)
 		return;
-	t = &g->turn;
-	g->dialect->on_end(g->state);
+	t = &g->t;
+	reading_end(g);
 	r->stats.json_broken += t->json_broken;
 	r->stats.json_skipped += t->json_skipped;
 	r->stats.text_cut += t->uninspected;

@@ -33,6 +33,8 @@ static void add(struct shapes *s, const struct shape *shape, const struct shape_
 {
 	struct shape_ref ref = { .shape = shape, .row = row };
 
+	for (const char *p = shape->prefix; (p = strstr(p, "[]")); p += 2)
+		ref.n_index++;
 	if (strchr(row->path, '*')) {
 		add_wild(s, ref);
 		return;
@@ -73,10 +75,14 @@ static bool wild_match(const struct shape_wild *w, const char *path, size_t len)
 	return w->any || strcspn(path + w->head_len, ".[") >= between;
 }
 
-static const struct shape_ref *find(struct shapes *s, const struct json_event *e)
+const struct shape_ref *shapes_find(struct shapes *s, const struct json_event *e)
 {
 	size_t len;
 
+	if (!s->ready)
+		build(s);
+	if (e->deep)
+		return NULL;
 	for (size_t i = e->path_hash % SHAPES_SLOTS; s->slots[i].shape;
 	     i = (i + 1) % SHAPES_SLOTS) {
 		const struct shape_ref *ref = &s->slots[i];
@@ -91,17 +97,4 @@ static const struct shape_ref *find(struct shapes *s, const struct json_event *e
 		if (wild_match(&s->wild[i], e->path, len))
 			return &s->wild[i].ref;
 	return NULL;
-}
-
-void shapes_run(struct shapes *s, void *ctx, const struct json_event *e)
-{
-	const struct shape_ref *ref;
-
-	if (!s->ready)
-		build(s);
-	if (e->deep)
-		return;
-	ref = find(s, e);
-	if (ref)
-		ref->row->on(ctx, ref->shape, e, ref->row->arg);
 }

@@ -7,13 +7,16 @@
 #include "base/own.h"
 #include "parse/json.h"
 
-struct shape;
+struct reading;
+
+/* What a row does with its value; arg is the row's. Strings come in pieces. */
+typedef void row_fn(struct reading *r, const struct json_event *e, unsigned arg);
 
 struct shape_row {
 	/* Path below the prefix. One star in it stands for one key, two for any number:
 	 * "results.*.filtered". */
 	const char *path;
-	void (*on)(void *ctx, const struct shape *at, const struct json_event *e, unsigned arg);
+	row_fn *on;
 	unsigned arg;
 };
 
@@ -21,12 +24,10 @@ struct shape {
 	const char *prefix; /* "messages[]." */
 	const struct shape_row *rows;
 	size_t n_rows;
-	unsigned n_index; /* arrays in the prefix: its own begin there in json_event.index */
 };
 
 /* clang-format off */
-#define SHAPE(prefix_, rows_, n_index_) \
-	{ .prefix = (prefix_), .rows = (rows_), .n_rows = ARRAY_SIZE(rows_), .n_index = (n_index_) }
+#define SHAPE(prefix_, rows_) { .prefix = (prefix_), .rows = (rows_), .n_rows = ARRAY_SIZE(rows_) }
 #define SHAPES(list_) { .list = (list_), .n = ARRAY_SIZE(list_) }
 /* clang-format on */
 
@@ -38,6 +39,7 @@ struct shape_ref {
 	uint32_t hash;
 	const struct shape *shape; /* NULL: free */
 	const struct shape_row *row;
+	unsigned n_index; /* arrays in the prefix: the row's own begin there in json_event.index */
 };
 
 /* A row with stars: the path begins with head, ends with tail and has something between them. */
@@ -61,5 +63,5 @@ struct shapes {
 	struct shape_ref slots[SHAPES_SLOTS];
 };
 
-/* Calls the row that stands for e's path, if there is one. */
-void shapes_run(struct shapes *s, void *ctx, const struct json_event *e);
+/* The row that stands for e's path, or NULL. */
+const struct shape_ref *shapes_find(struct shapes *s, const struct json_event *e);

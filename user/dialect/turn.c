@@ -72,7 +72,7 @@ void turn_text(struct turn *t, struct segment *s, struct span text)
 
 	if (s) {
 		fit =
-		    whole_chars(text, MIN(SEGMENT_MAX - s->text.len, TURN_TEXT_MAX - t->inspected));
+		    whole_chars(text, MIN(SEGMENT_MAX - s->text.len, TURN_TEXT_MAX - t->held));
 		if (!take(t, fit.len) || buf_add(&s->text, fit))
 			fit.len = 0;
 		if (fit.len < text.len) {
@@ -80,6 +80,7 @@ void turn_text(struct turn *t, struct segment *s, struct span text)
 			s->damaged = true;
 		}
 	}
+	t->held += fit.len;
 	t->inspected += fit.len;
 	t->uninspected += text.len - fit.len;
 }
@@ -115,10 +116,77 @@ void turn_skip(struct turn *t, enum skipped what, size_t n)
 	t->uninspected += n;
 }
 
+static void give_back(struct turn *t, uint64_t n)
+{
+	if (!t->left)
+		return;
+	*t->left += n;
+	t->taken -= n;
+}
+
+void turn_untext(struct turn *t, struct segment *s)
+{
+	give_back(t, s->text.len);
+	t->held -= s->text.len;
+	t->inspected -= s->text.len;
+	buf_clear(&s->text);
+	s->damaged = false;
+	s->missing = 0;
+	s->judged = 0;
+}
+
+void turn_retire(struct turn *t)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < t->n_segments; i++) {
+		struct segment *s = &t->segments[i];
+
+		if (s->judged < s->text.len) {
+			t->segments[n++] = *s;
+			continue;
+		}
+		t->held -= s->text.len;
+		give_back(t, s->text.len);
+		buf_free(&s->text);
+	}
+	explicit_bzero(&t->segments[n], (t->n_segments - n) * sizeof(*t->segments));
+	t->n_segments = n;
+}
+
+struct attached *turn_attachment(struct turn *t, enum skipped what, enum side side)
+{
+	struct attached *a;
+
+	if (t->n_attachments++ >= ATTACHMENTS_MAX)
+		return NULL;
+	if (!t->attachments && take(t, ATTACHMENTS_MAX * sizeof(*a))) {
+		t->attachments = calloc(ATTACHMENTS_MAX, sizeof(*a));
+		if (!t->attachments)
+			give_back(t, ATTACHMENTS_MAX * sizeof(*a));
+	}
+	if (!t->attachments) {
+		t->n_attachments = ATTACHMENTS_MAX + 1; /* none from here on */
+		return NULL;
+	}
+	a = &t->attachments[t->n_attachments - 1];
+	a->what = what;
+	a->side = side;
+	return a;
+}
+
+size_t turn_attachments(const struct turn *t)
+{
+	return t->attachments ? MIN(t->n_attachments, (size_t)ATTACHMENTS_MAX) : 0;
+}
+
 void turn_clear(struct turn *t)
 {
 	for (size_t i = 0; i < t->n_segments; i++)
 		buf_free(&t->segments[i].text);
+	if (t->attachments)
+		explicit_bzero(t->attachments, ATTACHMENTS_MAX * sizeof(*t->attachments));
+	free(t->attachments);
 	if (t->segments)
 		explicit_bzero(t->segments, t->n_segments * sizeof(*t->segments));
 	free(t->segments);
@@ -182,9 +250,33 @@ const char *origin_name(enum origin o)
 const char *operation_name(enum operation o)
 {
 	static const char *const names[OP_MAX_] = {
-		[OP_UNKNOWN] = "unknown",	[OP_CHAT] = "chat",
-		[OP_COMPLETION] = "completion", [OP_RESPONSE] = "response",
-		[OP_EMBEDDING] = "embedding",	[OP_MODELS] = "models",
+		[OP_UNKNOWN] = "unknown",
+		[OP_CHAT] = "chat",
+		[OP_COMPLETION] = "completion",
+		[OP_RESPONSE] = "response",
+		[OP_REALTIME] = "realtime",
+		[OP_EMBEDDING] = "embedding",
+		[OP_RERANK] = "rerank",
+		[OP_CLASSIFY] = "classify",
+		[OP_MODERATION] = "moderation",
+		[OP_IMAGE] = "image",
+		[OP_AUDIO] = "audio",
+		[OP_VIDEO] = "video",
+		[OP_OCR] = "ocr",
+		[OP_TOKEN_COUNT] = "token-count",
+		[OP_INFERENCE] = "inference",
+		[OP_FILE] = "file",
+		[OP_BATCH] = "batch",
+		[OP_FINE_TUNE] = "fine-tune",
+		[OP_ASSISTANT] = "assistant",
+		[OP_CONVERSATION] = "conversation",
+		[OP_VECTOR_STORE] = "vector-store",
+		[OP_VECTOR_READ] = "vector-read",
+		[OP_VECTOR_WRITE] = "vector-write",
+		[OP_MODELS] = "models",
+		[OP_MODEL_MANAGEMENT] = "model-management",
+		[OP_TOOL_PROTOCOL] = "tool-protocol",
+		[OP_SERVER] = "server",
 	};
 
 	return names[o];
@@ -226,8 +318,14 @@ const char *filter_name(enum filter f)
 const char *skipped_name(enum skipped s)
 {
 	static const char *const names[SKIP_MAX_] = {
-		[SKIP_IMAGE] = "image",	  [SKIP_AUDIO] = "audio",	  [SKIP_FILE] = "file",
-		[SKIP_TOKENS] = "tokens", [SKIP_ENCRYPTED] = "encrypted",
+		[SKIP_IMAGE] = "image",
+		[SKIP_AUDIO] = "audio",
+		[SKIP_VIDEO] = "video",
+		[SKIP_FILE] = "file",
+		[SKIP_TOKENS] = "token-ids",
+		[SKIP_VECTOR] = "vector",
+		[SKIP_ENCRYPTED] = "encrypted",
+		[SKIP_CHARSET] = "charset",
 	};
 
 	return names[s];

@@ -47,6 +47,8 @@ enum trust {
 #define TURN_SEGMENTS_MAX 4096
 #define TURNS_MAX	  (512 << 20) /* bytes that all turns of a reader hold together */
 #define TURN_ID_MAX	  128	      /* bytes of a model name or an id */
+#define TURN_URL_MAX	  256	      /* of an attachment's address */
+#define ATTACHMENTS_MAX	  64	      /* of a turn; more are counted in n_attachments only */
 
 struct segment {
 	enum segment_role role;
@@ -59,18 +61,63 @@ struct segment {
 	uint32_t source;  /* its dialect's own mark: which field of the message it came from */
 	uint64_t missing; /* bytes known to be missing or beyond the cap */
 	bool damaged;	  /* something is missing here, perhaps uncounted */
+	size_t judged;	  /* bytes of text that were judged already: progress in a long exchange */
 };
 
 /* Content that was captured but not read as text. */
-enum skipped { SKIP_IMAGE, SKIP_AUDIO, SKIP_FILE, SKIP_TOKENS, SKIP_ENCRYPTED, SKIP_MAX_ };
+enum skipped {
+	SKIP_IMAGE,
+	SKIP_AUDIO,
+	SKIP_VIDEO,
+	SKIP_FILE,
+	SKIP_TOKENS, /* token ids */
+	SKIP_VECTOR, /* embeddings */
+	SKIP_ENCRYPTED,
+	SKIP_CHARSET, /* JSON in a character set that is not read */
+	SKIP_MAX_
+};
 
+/* An image, a sound, a file: known by what it is, not read. */
+struct attached {
+	enum skipped what;
+	enum side side;
+	uint32_t message;
+	uint64_t size;	     /* bytes as they stand in the body, base64 mostly; 0: a reference only */
+	uint8_t hash[16];    /* XXH3 of those bytes, to recognise it elsewhere; zero without them */
+	char media_type[64]; /* as declared, hostile */
+	char name[TURN_ID_MAX]; /* a file's name or id */
+	char url[TURN_URL_MAX]; /* where it is to be found, without query; "" when it came along */
+};
+
+/* What was asked of the API. Shown to people and upstream by name. */
 enum operation {
 	OP_UNKNOWN,
 	OP_CHAT,
 	OP_COMPLETION,
-	OP_RESPONSE,
+	OP_RESPONSE, /* OpenAI's Responses and alike: the server may hold the conversation */
+	OP_REALTIME, /* turns over a socket */
 	OP_EMBEDDING,
-	OP_MODELS,
+	OP_RERANK,
+	OP_CLASSIFY, /* scores, labels, pooling */
+	OP_MODERATION,
+	OP_IMAGE,
+	OP_AUDIO, /* speech from text, text from speech */
+	OP_VIDEO,
+	OP_OCR,
+	OP_TOKEN_COUNT,	  /* also tokenize and detokenize */
+	OP_INFERENCE,	  /* tensors in, tensors out */
+	OP_FILE,	  /* upload, list, read, delete */
+	OP_BATCH,	  /* many calls in one file */
+	OP_FINE_TUNE,	  /* training jobs */
+	OP_ASSISTANT,	  /* assistants, threads, runs, agents */
+	OP_CONVERSATION,  /* stored conversations and responses, read or changed */
+	OP_VECTOR_STORE,  /* a provider's own: the index, not its entries */
+	OP_VECTOR_READ,	  /* entries of a vector database */
+	OP_VECTOR_WRITE,
+	OP_MODELS,	      /* list, describe */
+	OP_MODEL_MANAGEMENT,  /* pull, push, create, copy, delete, load, unload, adapters */
+	OP_TOOL_PROTOCOL,     /* MCP and alike */
+	OP_SERVER,	      /* the server's own state: slots, properties, metrics, cache */
 	OP_MAX_
 };
 
@@ -114,12 +161,19 @@ struct turn {
 	struct span credential;	   /* API key or bearer token of the request, borrowed from the
 				      exchange; for a fingerprint only */
 	struct span user_agent, forwarded_for; /* borrowed from the exchange */
+	char source_ip[64], application[TURN_ID_MAX],
+	    tenant[TURN_ID_MAX]; /* of the end user, as the application gave them */
+	char object[TURN_ID_MAX]; /* what an operation is about: a model, file, collection, tool */
 	struct segment *segments;
 	size_t n_segments, segments_room;
+	struct attached *attachments; /* of ATTACHMENTS_MAX, NULL while there are none */
+	size_t n_attachments;		/* seen; at most ATTACHMENTS_MAX are kept */
 	uint64_t *left; /* of TURNS_MAX, shared by the turns of one reader; NULL: no such limit */
 	uint64_t taken; /* its own share */
 	uint64_t skipped[SKIP_MAX_];	      /* bytes */
-	uint64_t input_tokens, output_tokens; /* as reported; 0 unknown */
+	/* As reported; 0: unknown. cached is part of input, reasoning part of output. */
+	uint64_t input_tokens, output_tokens, cached_tokens, reasoning_tokens;
+	uint32_t n_choices;		      /* answers to choose from */
 	char finish_reason[32];		      /* of the first choice */
 	char error_code[64];		      /* of an error response */
 	enum outcome outcome;
@@ -131,10 +185,13 @@ struct turn {
 	bool ended; /* the answer said of itself that it is complete: what the transport still held
 		       is of no interest */
 	uint32_t n_findings;  /* the judge's own count */
-	uint64_t inspected;   /* bytes of text kept in segments */
+	uint64_t held;	      /* bytes of text in segments now */
+	uint64_t inspected;   /* bytes of text that came into segments */
 	uint64_t uninspected; /* bytes of text captured but not kept (caps), and skipped[] in all */
 };
 
+/* How many attachments are kept. */
+size_t turn_attachments(const struct turn *t);
 enum trust segment_trust(const struct segment *s);
 const char *segment_role_name(enum segment_role r); /* "tool-result" */
 const char *origin_name(enum origin o);

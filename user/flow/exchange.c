@@ -324,7 +324,7 @@ static void give(void *ctx, struct span out)
 	uint64_t left = e->env->limits.max_body - m->out;
 	bool full = out.len > left;
 
-	if (m->state == BODY_DEAF)
+	if (m->state == BODY_DEAF || e->ignored)
 		return;
 	if (full)
 		out.len = left;
@@ -479,6 +479,12 @@ void exch_free(struct exch **ep)
 	blocks_free(e);
 	explicit_bzero(e, sizeof(*e));
 	free(e);
+}
+
+void exchange_drop(struct exchange *x)
+{
+	((struct exch *)x)->ignored = true; /* its first member */
+	x->dropped = true;
 }
 
 struct span exchange_field(const struct exchange *x, enum side side, const char *name)

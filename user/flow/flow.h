@@ -68,6 +68,7 @@ struct exchange {
 	uint64_t begin_ns; /* first byte of the request */
 	uint64_t request_end_ns, first_byte_ns,
 	    end_ns; /* response's first body byte and end; 0: not reached */
+	bool dropped;  /* by exchange_drop() */
 	void *user; /* for the callbacks; flow never touches it */
 };
 
@@ -75,6 +76,9 @@ struct exchange {
 struct span exchange_field(const struct exchange *x, enum side side, const char *name);
 /* The target's path, as sent: without scheme, authority and query. */
 struct span exchange_path(const struct exchange *x);
+
+/* From a callback: no more of it is wanted; only end is called. */
+void exchange_drop(struct exchange *x);
 
 /* Per exchange: request (head complete, or no more of it will come), body/gap/event of either side
  * in wire order, request_end, response (head complete),

@@ -156,6 +156,13 @@ static void on_request(void *ctx, struct turn *t)
 	judge(ctx, t, DETECT_REQUEST);
 }
 
+/* What is new on either side. */
+static void on_progress(void *ctx, struct turn *t)
+{
+	judge(ctx, t, DETECT_REQUEST);
+	judge(ctx, t, DETECT_RESPONSE);
+}
+
 static void on_turn_end(void *ctx, struct turn *t)
 {
 	static uint8_t msg[PACK_MAX];
@@ -163,7 +170,7 @@ static void on_turn_end(void *ctx, struct turn *t)
 	struct pack_prefixes before, after;
 	struct pack_source s;
 
-	judge(in, t, DETECT_RESPONSE);
+	on_progress(in, t);
 	before = prefixes_of(in, t, false);
 	after = prefixes_of(in, t, true);
 	s = source_of(in, t);
@@ -436,7 +443,7 @@ static void *map(int fd, size_t size, int prot)
 
 static int set_up(struct inspector *in)
 {
-	static const struct reader_ops ops = { on_request, on_turn_end };
+	static const struct reader_ops ops = { on_request, on_progress, on_turn_end };
 	const struct role_ctx *r = &in->role;
 	const struct intake_fds fds = {
 		.data_ring = r->fds[START_DATA_RING],

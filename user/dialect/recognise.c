@@ -1,0 +1,279 @@
+/* user/dialect/recognise.c - which route and form an exchange has. Paths are compared by segments,
+ * from their end, without percent-encoding and case (RFC 3986 section 6.2.2): gateways put prefixes
+ * before them. Bodies are told by the keys they have.
+ */
+#include "dialect/recognise.h"
+
+#include <ctype.h>
+
+#include "base/own.h"
+#include "dialect/generic.h"
+#include "dialect/provider.h"
+
+#define PATH_SEGMENT_MAX 256
+#define JSON_DEPTH_MAX	 64
+#define KEYS_MAX	 256 /* that tell forms apart; a power of two */
+#define KEY_SLOTS	 (4 * KEYS_MAX)
+
+const struct dialect *const dialects[] = {
+#define DIALECT(id) &dialect_##id,
+#include "dialect/dialects.def"
+#undef DIALECT
+	NULL,
+};
+
+/* --- paths */
+
+static int hex(uint8_t c)
+{
+	return c >= '0' && c <= '9' ? c - '0' : isxdigit(c) ? ascii_lower(c) - 'a' + 10 : -1;
+}
+
+/* The last segment of *path, which becomes what is before it. Doubled and trailing slashes do not
+ * count. False: there is none. */
+static bool last_segment(struct span *path, struct span *ret)
+{
+	size_t end = path->len, from;
+
+	while (end && path->p[end - 1] == '/')
+		end--;
+	for (from = end; from && path->p[from - 1] != '/';)
+		from--;
+	*ret = span_sub(*path, from, end - from);
+	path->len = from;
+	return ret->len;
+}
+
+/* Without percent-encoding; empty when it is too long. */
+static struct span decoded(uint8_t buf[PATH_SEGMENT_MAX], struct span s)
+{
+	size_t n = 0;
+
+	if (s.len > PATH_SEGMENT_MAX)
+		return (struct span){ 0 };
+	for (size_t i = 0; i < s.len; i++) {
+		bool coded = s.p[i] == '%' && i + 2 < s.len && hex(s.p[i + 1]) >= 0 &&
+			     hex(s.p[i + 2]) >= 0;
+
+		buf[n++] = coded ? (uint8_t)(hex(s.p[i + 1]) << 4 | hex(s.p[i + 2])) : s.p[i];
+		i += coded ? 2 : 0;
+	}
+	return span_of(buf, n);
+}
+
+static bool starts_nocase(struct span s, struct span with)
+{
+	return s.len >= with.len && span_eq_nocase(span_sub(s, 0, with.len), with);
+}
+
+/* A name in a path goes to the turn. */
+static void capture(struct turn *t, struct span name, struct span value, bool *named)
+{
+	const struct {
+		const char *name;
+		char *to;
+	} rows[] = {
+		{ "{model}", t->request_model },
+		{ "{object}", t->object },
+		{ "{conversation}", t->conversation },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (span_eq(name, span_str(rows[i].name)))
+			turn_id(rows[i].to, TURN_ID_MAX, value);
+	*named |= span_eq(name, SPAN_LIT("{model}"));
+}
+
+/* Literal bytes of the pattern, or -1 when the segment is another. t NULL: nothing is captured. */
+static int match_segment(struct span pattern, struct span segment, struct turn *t, bool *named)
+{
+	const uint8_t *open = memchr(pattern.p, '{', pattern.len),
+		      *close = open ? memchr(pattern.p, '}', pattern.len) : NULL;
+	struct span head, tail;
+
+	if (!close)
+		return span_eq_nocase(pattern, segment) ? (int)pattern.len : -1;
+	head = span_sub(pattern, 0, (size_t)(open - pattern.p));
+	tail = span_sub(pattern, (size_t)(close - pattern.p) + 1, pattern.len);
+	if (segment.len <= head.len + tail.len || !starts_nocase(segment, head) ||
+	    !span_eq_nocase(span_sub(segment, segment.len - tail.len, tail.len), tail))
+		return -1;
+	if (t)
+		capture(t, span_of(open, (size_t)(close - open) + 1),
+			span_sub(segment, head.len, segment.len - head.len - tail.len), named);
+	return (int)(head.len + tail.len);
+}
+
+/* Literal bytes of the pattern and one for each segment, or -1. */
+static int match_path(const char *pattern, struct span path, struct turn *t, bool *named)
+{
+	struct span left = span_str(pattern), want, have;
+	bool whole = *pattern == '^';
+	uint8_t buf[PATH_SEGMENT_MAX];
+	int n = 0, literal;
+
+	if (whole)
+		left = span_sub(left, 1, left.len);
+	while (last_segment(&left, &want)) {
+		if (!last_segment(&path, &have))
+			return -1;
+		literal = match_segment(want, decoded(buf, have), t, named);
+		if (literal < 0)
+			return -1;
+		n += literal + 1;
+	}
+	return whole && last_segment(&path, &have) ? -1 : n;
+}
+
+static bool method_is(const struct route *route, struct span method)
+{
+	struct span want = span_str(route->method ? route->method : "POST");
+
+	return span_eq(want, SPAN_LIT("*")) || span_eq(want, method);
+}
+
+const struct route *recognise_path(const struct exchange *x, struct turn *t, bool *ret_named)
+{
+	const struct route *best = NULL;
+	struct span path = exchange_path(x);
+	int most = -1;
+
+	*ret_named = false;
+	for (size_t i = 0; dialects[i]; i++)
+		for (size_t k = 0; k < dialects[i]->n_routes; k++) {
+			const struct route *route = &dialects[i]->routes[k];
+			int n;
+
+			if (!method_is(route, x->method) ||
+			    (route->provider && strcmp(route->provider, t->provider)))
+				continue;
+			n = match_path(route->path, path, NULL, ret_named);
+			/* At home, an API goes before those that share its paths. */
+			if (n >= 0 && route->provider)
+				n += PATH_SEGMENT_MAX;
+			if (n > most) {
+				most = n;
+				best = route;
+			}
+		}
+	if (best)
+		match_path(best->path, path, t, ret_named);
+	return best;
+}
+
+/* --- bodies */
+
+/* Every key that is a need or a hint of a form. */
+static struct {
+	bool ready;
+	size_t n;
+	const char *keys[KEYS_MAX];
+	uint16_t slots[KEY_SLOTS]; /* index + 1 */
+} vocabulary;
+
+struct seen {
+	uint64_t keys[KEYS_MAX / 64];
+	struct generic_signs generic;
+};
+
+/* The key's number, or -1; add: it becomes one. */
+static int key_number(const char *key, uint32_t hash, bool add)
+{
+	size_t i = hash % KEY_SLOTS;
+
+	for (; vocabulary.slots[i]; i = (i + 1) % KEY_SLOTS)
+		if (!strcmp(vocabulary.keys[vocabulary.slots[i] - 1], key))
+			return vocabulary.slots[i] - 1;
+	if (!add)
+		return -1;
+	assert(vocabulary.n < KEYS_MAX);
+	vocabulary.keys[vocabulary.n++] = key;
+	vocabulary.slots[i] = (uint16_t)vocabulary.n;
+	return (int)vocabulary.n - 1;
+}
+
+static void learn(const char *const *keys)
+{
+	for (; keys && *keys; keys++)
+		key_number(*keys, json_path_hash(*keys), true);
+}
+
+static void vocabulary_make(void)
+{
+	for (size_t i = 0; dialects[i]; i++)
+		for (size_t k = 0; k < dialects[i]->n_routes; k++) {
+			const struct form *form = dialects[i]->routes[k].form;
+
+			if (!form || !form->needs)
+				continue;
+			learn(form->needs);
+			learn(form->hints);
+		}
+	vocabulary.ready = true;
+}
+
+static void on_json(void *ctx, const struct json_event *e)
+{
+	struct seen *seen = ctx;
+	int n;
+
+	if (e->kind == JSON_OBJECT_END || e->kind == JSON_ARRAY_END || e->kind == JSON_NULL ||
+	    !e->first || e->deep)
+		return;
+	generic_look(&seen->generic, e);
+	n = key_number(e->path, e->path_hash, false);
+	if (n >= 0)
+		seen->keys[n / 64] |= (uint64_t)1 << n % 64;
+}
+
+static unsigned count(const struct seen *seen, const char *const *keys, unsigned *ret_all)
+{
+	unsigned n = 0, all = 0;
+
+	for (; keys && *keys; keys++, all++) {
+		int i = key_number(*keys, json_path_hash(*keys), false);
+
+		n += seen->keys[i / 64] >> i % 64 & 1;
+	}
+	*ret_all = all;
+	return n;
+}
+
+bool recognise_worth(const struct exchange *x)
+{
+	struct span type = exchange_field(x, SIDE_REQUEST, "content-type");
+
+	return (span_eq(x->method, SPAN_LIT("POST")) || span_eq(x->method, SPAN_LIT("PUT"))) &&
+	       (!type.len || starts_nocase(type, SPAN_LIT("application/json")));
+}
+
+const struct form *recognise_body(struct span body)
+{
+	const struct form *best = NULL;
+	struct seen seen = { 0 };
+	struct json *json;
+	unsigned most = 0;
+
+	if (!vocabulary.ready)
+		vocabulary_make();
+	if (json_new(&json, JSON_DEPTH_MAX, on_json, &seen))
+		return NULL;
+	json_feed(json, body);
+	json_end(json);
+	json_free(&json);
+	for (size_t i = 0; dialects[i]; i++)
+		for (size_t k = 0; k < dialects[i]->n_routes; k++) {
+			const struct form *form = dialects[i]->routes[k].form;
+			unsigned n_needs, n_hints, needs, hints;
+
+			if (!form || !form->needs)
+				continue;
+			needs = count(&seen, form->needs, &n_needs);
+			hints = count(&seen, form->hints, &n_hints);
+			if (needs < n_needs || (n_hints && !hints) || needs + hints <= most)
+				continue;
+			most = needs + hints;
+			best = form;
+		}
+	return best || !generic_is(&seen.generic) ? best : &form_generic;
+}
