@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -18,7 +19,9 @@
 #include "keeper.h"
 #include "store/keep.h"
 
-#define SEC UINT64_C(1000000000)
+#define SEC	    UINT64_C(1000000000)
+#define PROCESSES   3000 /* more than fit into a socket */
+#define NOT_ASKABLE 9999
 
 /* What the test tells the child: make so many findings, then answer. */
 struct order {
@@ -42,6 +45,9 @@ static struct {
 	struct keep_time now;
 	uint64_t number;
 	int orders;
+	int explaining; /* eventfd: an explanation is asked for */
+	uint32_t ticket, pid;
+	bool next;
 } c = { .now = { 1000 * SEC, 1700000000 * SEC } };
 
 static void status(void *ctx, ctl_answer_fn *answer, void *to)
@@ -51,6 +57,43 @@ static void status(void *ctx, ctl_answer_fn *answer, void *to)
 	(void)ctx;
 	s.host = "testhost";
 	answer(to, &s);
+}
+
+static int explain(void *ctx, uint32_t ticket, uint32_t pid, bool next)
+{
+	(void)ctx;
+	if (pid == NOT_ASKABLE)
+		return -EAGAIN;
+	c.ticket = ticket;
+	c.pid = pid;
+	c.next = next;
+	eventfd_write(c.explaining, 1);
+	return 0;
+}
+
+/* As the monitor would: later. There are processes 1 to PROCESSES; every tenth ends meanwhile. */
+static void on_explaining(void *ctx, uint32_t events)
+{
+	Earshot__ExplainReply e = EARSHOT__EXPLAIN_REPLY__INIT;
+	Earshot__Process p = EARSHOT__PROCESS__INIT;
+	static char reason[1000];
+	uint32_t ticket = c.ticket;
+	eventfd_t n;
+
+	(void)ctx;
+	(void)events;
+	eventfd_read(c.explaining, &n);
+	p.pid = c.next ? c.pid + 1 : c.pid;
+	if (c.next && p.pid > PROCESSES)
+		p.pid = 0;
+	memset(reason, 'x', sizeof(reason) - 1);
+	e.reason = reason;
+	e.process = &p;
+	if (p.pid % 10)
+		e.state = (char *)"no-tls";
+	ctl_server_explained(c.server, ticket - 1, p.pid, &e); /* an old one */
+	ctl_server_explained(c.server, ticket, p.pid, &e);
+	ctl_server_explained(c.server, ticket, p.pid, &e); /* a second time */
 }
 
 static void revised(void *ctx, const Earshot__Body *body)
@@ -93,7 +136,7 @@ static void on_order(void *ctx, uint32_t events)
 
 static int serve(int listener)
 {
-	const struct ctl_ops ops = { .status = status };
+	const struct ctl_ops ops = { .status = status, .explain = explain };
 	const struct keep_opts o = { .path = "test.db",
 				     .host = "host",
 				     .modes = c.modes,
@@ -102,8 +145,11 @@ static int serve(int listener)
 
 	if (loop_new(&c.loop) || keep_open(&c.keep, &o, c.now) ||
 	    ctl_server_new(&c.server, c.loop, listener, keep_store(c.keep), &ops) ||
-	    loop_add(c.loop, c.orders, EPOLLIN, on_order, NULL) || loop_run(c.loop))
+	    loop_add(c.loop, c.orders, EPOLLIN, on_order, NULL) ||
+	    (c.explaining = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) < 0 ||
+	    loop_add(c.loop, c.explaining, EPOLLIN, on_explaining, NULL) || loop_run(c.loop))
 		return 1;
+	close(c.explaining);
 	ctl_server_free(&c.server);
 	keep_free(&c.keep);
 	loop_free(&c.loop);
@@ -254,6 +300,83 @@ static void test_lists(void **state)
 	assert_int_equal(COUNT(NULL, .since_ns = (1700000000 + 151) * SEC), 3);
 	assert_int_equal(COUNT(NULL, .since_ns = (1700000000 + 101) * SEC), 53);
 	assert_int_equal(COUNT(NULL, .since_ns = UINT64_MAX), 0);
+	close(fd);
+}
+
+static void ask_explain(int fd, uint32_t pid)
+{
+	Earshot__CtlRequest q = EARSHOT__CTL_REQUEST__INIT;
+	Earshot__ExplainQuery e = EARSHOT__EXPLAIN_QUERY__INIT;
+
+	e.pid = pid;
+	q.verb_case = EARSHOT__CTL_REQUEST__VERB_EXPLAIN;
+	q.explain = &e;
+	ask(fd, &q);
+}
+
+/* Reads every process in order. */
+static void expect_all(int fd)
+{
+	uint32_t pid = 0;
+	bool last;
+
+	do {
+		Earshot__CtlReply *r = reply(fd);
+
+		assert_string_equal(r->error, "");
+		last = r->last;
+		if (!last) {
+			assert_int_equal(r->body_case, EARSHOT__CTL_REPLY__BODY_EXPLAINED);
+			pid += pid % 10 == 9 ? 2 : 1;
+			assert_int_equal(r->explained->process->pid, pid);
+		}
+		done(r);
+	} while (!last);
+	assert_int_equal(pid, PROCESSES - 1);
+}
+
+static void test_explain(void **state)
+{
+	int fd = dial(), other = dial(), gone = dial();
+	Earshot__CtlReply *r;
+
+	(void)state;
+	ask_explain(fd, 42);
+	r = reply(fd);
+	assert_true(r->last);
+	assert_int_equal(r->explained->process->pid, 42);
+	done(r);
+	ask_explain(fd, NOT_ASKABLE);
+	r = reply(fd);
+	assert_true(r->last && *r->error);
+	done(r);
+	/* Slow readers and one that hangs up hold nobody up. */
+	ask_explain(gone, 0);
+	ask_explain(other, 0);
+	ask_explain(fd, 0);
+	done(reply(gone));
+	close(gone);
+	expect_all(fd);
+	expect_all(other);
+	/* Two requests at once are one too many. */
+	ask_explain(fd, 0);
+	ask_explain(fd, 7);
+	for (;;) {
+		r = reply(fd);
+		if (!r)
+			break;
+		if (*r->error)
+			assert_true(r->last);
+		done(r);
+	}
+	close(fd);
+	close(other);
+	/* It still serves. */
+	fd = dial();
+	ask_explain(fd, 1);
+	r = reply(fd);
+	assert_int_equal(r->explained->process->pid, 1);
+	done(r);
 	close(fd);
 }
 
@@ -451,7 +574,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_lists),	   T(test_by_id),	 T(test_slow_follower), T(test_follow_hunt),
-		T(test_malformed), T(test_unknown_verb), T(test_crowd),
+		T(test_malformed), T(test_unknown_verb), T(test_crowd),		T(test_explain),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

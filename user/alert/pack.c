@@ -107,14 +107,68 @@ struct context {
 	Earshot__Caller caller;
 	Earshot__Completeness completeness;
 	struct hash128 credential;
+	struct proc_info proc;
 };
+
+void pack_clean(char *s, size_t size)
+{
+	size_t len = strnlen(s, size - 1), n;
+	uint32_t cp;
+
+	s[len] = 0;
+	for (size_t i = 0; i < len; i += n ? n : 1) {
+		n = utf8_decode(span_of(s + i, len - i), &cp);
+		if (!n)
+			s[i] = '?';
+	}
+}
+
+void pack_clean_proc(struct proc_info *p)
+{
+#define CLEAN(f) pack_clean(p->f, sizeof(p->f))
+	CLEAN(comm);
+	CLEAN(user);
+	CLEAN(exe);
+	CLEAN(cmdline);
+	CLEAN(cgroup);
+	CLEAN(container);
+	CLEAN(unit);
+	CLEAN(pod_uid);
+	CLEAN(pod_name);
+	CLEAN(pod_namespace);
+	CLEAN(container_name);
+#undef CLEAN
+}
+
+bool pack_proc(struct proc_info *p, Earshot__Process *process, Earshot__Container *container)
+{
+	earshot__process__init(process);
+	process->pid = p->tgid;
+	process->ppid = p->ppid;
+	process->start_ns = p->start_ns;
+	process->uid = p->uid;
+	process->gpu = p->flags & PROC_GPU;
+	process->comm = p->comm;
+	process->executable = p->exe;
+	process->command_line = p->cmdline;
+	process->user = p->user;
+	process->cgroup = p->cgroup;
+	process->unit = p->unit;
+	earshot__container__init(container);
+	container->id = p->container;
+	container->name = p->container_name;
+	container->pod_name = p->pod_name;
+	container->pod_namespace = p->pod_namespace;
+	container->pod_uid = p->pod_uid;
+	return p->container[0] || p->pod_uid[0];
+}
 
 static void fill_process(struct context *x, struct arena *a, const struct proc_info *p,
 			 const struct conn_info *conn)
 {
-	earshot__process__init(&x->process);
 	x->c.process = &x->process;
 	if (!p) {
+		earshot__process__init(&x->process);
 		x->process.pid = conn->tgid;
 		x->process.ppid = conn->ppid;
 		x->process.start_ns = conn->start_ns;
@@ -122,26 +176,10 @@ static void fill_process(struct context *x, struct arena *a, const struct proc_i
 		x->process.comm = KEEP_FIELD(a, conn->comm);
 		return;
 	}
-	x->process.pid = p->tgid;
-	x->process.ppid = p->ppid;
-	x->process.start_ns = p->start_ns;
-	x->process.uid = p->uid;
-	x->process.gpu = p->flags & PROC_GPU;
-	x->process.comm = KEEP_FIELD(a, p->comm);
-	x->process.executable = KEEP_FIELD(a, p->exe);
-	x->process.command_line = KEEP_FIELD(a, p->cmdline);
-	x->process.user = KEEP_FIELD(a, p->user);
-	x->process.cgroup = KEEP_FIELD(a, p->cgroup);
-	x->process.unit = KEEP_FIELD(a, p->unit);
-	if (!p->container[0] && !p->pod_uid[0])
-		return;
-	earshot__container__init(&x->container);
-	x->c.container = &x->container;
-	x->container.id = KEEP_FIELD(a, p->container);
-	x->container.name = KEEP_FIELD(a, p->container_name);
-	x->container.pod_name = KEEP_FIELD(a, p->pod_name);
-	x->container.pod_namespace = KEEP_FIELD(a, p->pod_namespace);
-	x->container.pod_uid = KEEP_FIELD(a, p->pod_uid);
+	x->proc = *p;
+	pack_clean_proc(&x->proc);
+	if (pack_proc(&x->proc, &x->process, &x->container))
+		x->c.container = &x->container;
 }
 
 static void fill_socket(struct context *x, struct arena *a, const struct ev_sock *s)

@@ -48,3 +48,10 @@ ssize_t pack_dropped(uint64_t n, uint8_t *out, size_t max);
 /* The keeper's side: is this a message that the functions above could have made? Sizes, counts,
  * enums, UTF-8. 0 or -EBADMSG. */
 int pack_check(const Earshot__ToKeeper *m);
+
+/* A fixed field that a process of another role filled: NUL-terminated and valid UTF-8 afterwards,
+ * with '?' for each byte that was none. */
+void pack_clean(char *s, size_t size);
+void pack_clean_proc(struct proc_info *p);
+/* Points process and container into p, which must be clean. False: it is in no container. */
+bool pack_proc(struct proc_info *p, Earshot__Process *process, Earshot__Container *container);

@@ -438,6 +438,40 @@ int discover_scan(struct discover *d)
 	return d->n_files > DISCOVER_FILES_MAX / 2 ? forget_files(d) : 0;
 }
 
+struct maps {
+	discover_map_fn *fn;
+	void *ctx;
+};
+
+static void on_mapping(struct discover *d, const struct vma_file *f, void *arg)
+{
+	const struct maps *m = arg;
+	struct inode_key key = key_of(f);
+
+	(void)d;
+	m->fn(m->ctx, &key);
+}
+
+int discover_maps(struct discover *d, pid_t pid, discover_map_fn *fn, void *ctx)
+{
+	struct maps m = { fn, ctx };
+
+	return walk(d, pid, on_mapping, &m);
+}
+
+pid_t discover_next(const struct discover *d, pid_t after)
+{
+	for (pid_t pid = MAX(after, 0) + 1; pid < PID_LIMIT; pid++) {
+		struct proc *const *page = d->procs[pid / PIDS_PER_PAGE];
+
+		if (!page)
+			pid |= PIDS_PER_PAGE - 1;
+		else if (page[pid % PIDS_PER_PAGE])
+			return pid;
+	}
+	return 0;
+}
+
 /* --- perf events */
 
 struct mmap2 { /* PERF_RECORD_MMAP2 up to the name (linux/perf_event.h) */

@@ -45,6 +45,12 @@ void discover_free(struct discover **d);
 /* Reports all that runs now, files with "ssl" in their name first. Call once after attaching can
  * work; later calls are cheap. */
 int discover_scan(struct discover *d);
+/* Calls fn for each executable mapping of a process, now. What it was told of before makes no
+ * difference. */
+typedef void discover_map_fn(void *ctx, const struct inode_key *key);
+int discover_maps(struct discover *d, pid_t pid, discover_map_fn *fn, void *ctx);
+/* The lowest pid above this one among the processes that were named to ops; 0: none. */
+pid_t discover_next(const struct discover *d, pid_t after);
 /* Descriptor to epoll; readable when events wait. */
 int discover_fd(const struct discover *d);
 /* Handles what waits. 0 or -errno. */

@@ -77,6 +77,25 @@ static const struct {
 	[FN_HANDSHAKE] = { EV_SITE_HANDSHAKE, true },
 };
 
+const char *const site_choice_names[SITE_CHOICE_MAX_] = {
+	[SITE_EXPORT_PUSH] = "exported",
+	[SITE_INTERNAL_PUSH] = "shared-internal",
+	[SITE_ENTRY_LATER] = "past-the-beginning",
+	[SITE_EXPORT_SLOW] = "slow",
+};
+
+const char *const site_names[EV_SITE_MAX_] = {
+	[EV_SITE_READ] = "read",
+	[EV_SITE_WRITE] = "write",
+	[EV_SITE_READ_EX] = "read_ex",
+	[EV_SITE_WRITE_EX] = "write_ex",
+	[EV_SITE_WRITE_EX2] = "write_ex2",
+	[EV_SITE_FREE] = "free",
+	[EV_SITE_CLEAR] = "clear",
+	[EV_SITE_SENDFILE] = "sendfile",
+	[EV_SITE_HANDSHAKE] = "handshake",
+};
+
 /* Forms of one operation, the one with the most arguments last. */
 static const struct group {
 	const char *what;

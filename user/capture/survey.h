@@ -22,6 +22,9 @@ enum site_choice {
 			     slow */
 	SITE_CHOICE_MAX_,
 };
+/* One word each, as `earshot explain` and tables of sites (capture/sites.h) write them. */
+extern const char *const site_choice_names[SITE_CHOICE_MAX_]; /* "shared-internal" */
+extern const char *const site_names[EV_SITE_MAX_];	      /* "read_ex"; [0] is NULL */
 
 struct survey_site {
 	uint64_t offset; /* in the file */

@@ -19,6 +19,7 @@
 #include "ctl/pb_json.h"
 #include "ctl/record.h"
 #include "ctl/render.h"
+#include "ctl/render_explain.h"
 #include "ctl/replay.h"
 
 #define RUN_DIR_DEFAULT "/run/earshot"
@@ -26,12 +27,13 @@
 #define TAIL_PAUSE_NS	(200 * NS_PER_MS) /* before it turns to a sensor again that hung up */
 #define WAIT_MAX_S	86400
 #define TIMES_MAX	1000000
+#define PROCESSES_MAX	(1 << 20)
 
 enum { EXIT_USAGE = 2, EXIT_NO_SENSOR = 3 };
 
 struct cli {
 	const char *run_dir;
-	bool json, no_color, counters, hunt;
+	bool json, no_color, counters, hunt, all;
 	unsigned wait_s;
 	uint64_t since_ns;
 	Earshot__Severity severity;
@@ -64,6 +66,7 @@ enum opt {
 	OPT_TEXT,
 	OPT_NO_DETECT,
 	OPT_TIMES,
+	OPT_ALL,
 	OPT_MAX_
 };
 
@@ -86,6 +89,7 @@ static int set_stats(struct cli *c, const char *value);
 static int set_text(struct cli *c, const char *value);
 static int set_no_detect(struct cli *c, const char *value);
 static int set_times(struct cli *c, const char *value);
+static int set_all(struct cli *c, const char *value);
 
 static const struct option_row {
 	const char *name;
@@ -113,11 +117,13 @@ static const struct option_row {
 	[OPT_WAIT] = { "wait", 'w', "SECONDS",
 		       "wait so long for a sensor to come, or come back (0)", set_wait },
 	[OPT_TRACE] = { "output", 'o', "FILE", "the trace to write; must not exist", set_trace },
-	[OPT_SECONDS] = { "seconds", 't', "SECONDS", "record for so long (until Ctrl-C)", set_seconds },
+	[OPT_SECONDS] = { "seconds", 't', "SECONDS", "record for so long (until Ctrl-C)",
+			  set_seconds },
 	[OPT_STATS] = { "stats", 0, NULL, "figures instead of turns", set_stats },
 	[OPT_TEXT] = { "text", 0, NULL, "what was said, too, in plain text", set_text },
 	[OPT_NO_DETECT] = { "no-detect", 0, NULL, "leave the detectors out", set_no_detect },
 	[OPT_TIMES] = { "times", 0, "N", "replay it N times (1)", set_times },
+	[OPT_ALL] = { "all", 'a', NULL, "every process that maps code", set_all },
 };
 
 /* --- verbs */
@@ -128,6 +134,7 @@ static int run_show(struct cli *c, char *const *args);
 static int run_tail(struct cli *c, char *const *args);
 static int run_record(struct cli *c, char *const *args);
 static int run_replay(struct cli *c, char *const *args);
+static int run_explain(struct cli *c, char *const *args);
 static int run_version(struct cli *c, char *const *args);
 static int run_help(struct cli *c, char *const *args);
 
@@ -152,6 +159,8 @@ static const struct verb {
 	  BIT(OPT_TRACE) | BIT(OPT_SECONDS), run_record },
 	{ "replay", "FILE", 1, 1, "put a recorded trace through the sensor's pipeline",
 	  BIT(OPT_STATS) | BIT(OPT_TEXT) | BIT(OPT_NO_DETECT) | BIT(OPT_TIMES), run_replay },
+	{ "explain", "[PID]", 0, 1, "what is seen of a process, or why nothing", BIT(OPT_ALL),
+	  run_explain },
 	{ "version", NULL, 0, 0, "print the version of this program", 0, run_version },
 	{ "help", "[VERB]", 0, 2, "print help, of one verb or of all", 0, run_help },
 };
@@ -260,6 +269,13 @@ static int set_hunt(struct cli *c, const char *value)
 {
 	(void)value;
 	c->hunt = true;
+	return 0;
+}
+
+static int set_all(struct cli *c, const char *value)
+{
+	(void)value;
+	c->all = true;
 	return 0;
 }
 
@@ -612,6 +628,95 @@ static int run_alerts(struct cli *c, char *const *args)
 		earshot__alert__free_unpacked(l.p[i], NULL);
 	free(l.p);
 	return answer(c, err);
+}
+
+/* --- explain */
+
+struct explained_list {
+	Earshot__ExplainReply **p;
+	size_t n, room;
+	bool failed;
+};
+
+static void on_explained(struct cli *c, Earshot__CtlReply *r, void *ctx)
+{
+	struct explained_list *l = ctx;
+
+	(void)c;
+	if (r->body_case != EARSHOT__CTL_REPLY__BODY_EXPLAINED)
+		return;
+	if (l->n == l->room) {
+		size_t room = l->room ? 2 * l->room : 128;
+		void *p = room <= PROCESSES_MAX ? reallocarray(l->p, room, sizeof(*l->p)) : NULL;
+
+		if (!p) {
+			l->failed = true;
+			return;
+		}
+		l->p = p;
+		l->room = room;
+	}
+	l->p[l->n++] = r->explained;
+	r->body_case = EARSHOT__CTL_REPLY__BODY__NOT_SET; /* it is ours now */
+	r->explained = NULL;
+}
+
+static void print_explained(struct cli *c, const struct explained_list *l)
+{
+	struct json_out j = JSON_OUT(stdout, JSON_OUT_PRETTY);
+
+	if (!c->all) {
+		for (size_t i = 0; i < l->n; i++)
+			if (c->json)
+				print_json(&l->p[i]->base, JSON_OUT_PRETTY);
+			else
+				render_explain(&c->render, l->p[i]);
+		return;
+	}
+	if (!c->json) {
+		render_explain_all(&c->render, l->p, l->n);
+		return;
+	}
+	json_out_array(&j);
+	for (size_t i = 0; i < l->n; i++)
+		pb_json(&j, &l->p[i]->base);
+	json_out_end(&j);
+	json_out_done(&j);
+}
+
+static int run_explain(struct cli *c, char *const *args)
+{
+	Earshot__CtlRequest q = EARSHOT__CTL_REQUEST__INIT;
+	Earshot__ExplainQuery e = EARSHOT__EXPLAIN_QUERY__INIT;
+	struct explained_list l = { 0 };
+	const char *end = "";
+	uint64_t pid = 0;
+	bool gone;
+	int err;
+
+	if (!args[0] == !c->all) {
+		complain("explain takes a process id, or --all");
+		return EXIT_USAGE;
+	}
+	if (args[0] && (number(args[0], INT32_MAX, &pid, &end) || *end || !pid)) {
+		complain("explain takes a process id, not \"%s\"", args[0]);
+		return EXIT_USAGE;
+	}
+	e.pid = (uint32_t)pid;
+	q.verb_case = EARSHOT__CTL_REQUEST__VERB_EXPLAIN;
+	q.explain = &e;
+	err = ask(c, &q, on_explained, &l);
+	if (!err && l.failed)
+		err = -ENOMEM;
+	gone = !err && !c->all && l.n == 1 && !strcmp(l.p[0]->state, "gone");
+	if (gone)
+		complain("no process %" PRIu64, pid);
+	else if (!err)
+		print_explained(c, &l);
+	for (size_t i = 0; i < l.n; i++)
+		earshot__explain_reply__free_unpacked(l.p[i], NULL);
+	free(l.p);
+	return gone ? EXIT_FAILURE : answer(c, err);
 }
 
 static void on_shown(struct cli *c, Earshot__CtlReply *r, void *ctx)

@@ -225,7 +225,7 @@ static void wrap(const struct render *r, enum style style, const char *indent, c
 	}
 }
 
-static void hex(char *out, size_t size, ProtobufCBinaryData b, size_t max)
+void hex(char *out, size_t size, ProtobufCBinaryData b, size_t max)
 {
 	size_t at = 0;
 
@@ -243,7 +243,7 @@ static void when(char out[48], uint64_t ns, const char *fmt)
 		snprintf(out, 48, "-");
 }
 
-static void how_long(char out[32], uint64_t ns)
+void how_long(char out[32], uint64_t ns)
 {
 	uint64_t s = ns / NS_PER_SEC;
 
@@ -257,7 +257,7 @@ static void how_long(char out[32], uint64_t ns)
 		snprintf(out, 32, "%" PRIu64 "d %" PRIu64 "h", s / 86400, s / 3600 % 24);
 }
 
-static void how_much(char out[32], uint64_t bytes)
+void how_much(char out[32], uint64_t bytes)
 {
 	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB" };
 	double v = (double)bytes;

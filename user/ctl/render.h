@@ -31,3 +31,8 @@ void render_revision(const struct render *r, const Earshot__Body *b, const char 
 /* "high" of SEVERITY_HIGH: the name of a value without its enum's prefix, in lower case; a number
  * when it is not known. */
 const char *enum_word(const ProtobufCEnumDescriptor *e, int value, char out[32]);
+
+/* The first max bytes, as far as they fit. */
+void hex(char *out, size_t size, ProtobufCBinaryData b, size_t max);
+void how_long(char out[32], uint64_t ns);    /* "3m 20s" */
+void how_much(char out[32], uint64_t bytes); /* "1.5 MiB" */

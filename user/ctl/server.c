@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/own.h"
 
@@ -24,8 +25,10 @@ struct client {
 	int64_t *rows;		   /* alerts still to be answered: rows[at..n_rows) */
 	size_t at, n_rows;
 	bool follows, follows_hunt;
-	bool ending;	  /* close when everything is out */
-	uint64_t dropped; /* revisions since the last one queued */
+	bool explains, explains_all;
+	uint32_t explain_pid; /* all: explained so far */
+	bool ending;	      /* close when everything is out */
+	uint64_t dropped;     /* revisions since the last one queued */
 };
 
 struct ctl_server {
@@ -34,12 +37,17 @@ struct ctl_server {
 	struct ctl_ops ops;
 	int fd;
 	struct client clients[CTL_CLIENTS_MAX];
+	struct client *asked; /* for whom an explanation is under way; NULL: none is */
+	uint32_t ticket;      /* of it */
+	uint64_t asked_ns;
 };
 
 static void drop(struct client *c)
 {
 	if (c->fd < 0)
 		return;
+	if (c->server->asked == c)
+		c->server->asked = NULL;
 	loop_del(c->server->loop, c->fd);
 	own_close(&c->fd);
 	while (c->first) {
@@ -121,6 +129,26 @@ static void next_row(struct client *c)
 	stored_alert_free(&a);
 	if (c->at == c->n_rows)
 		queue_last(c);
+}
+
+/* Asks for the next explanation that somebody waits for and has room for. One at a time, so that
+ * the monitor is never flooded; a client's next one when its last is out. */
+static void explain_next(struct ctl_server *s)
+{
+	for (size_t i = 0; i < CTL_CLIENTS_MAX && !s->asked; i++) {
+		struct client *c = &s->clients[(s->ticket + i) % CTL_CLIENTS_MAX];
+
+		if (c->fd < 0 || !c->explains || c->first)
+			continue;
+		if (s->ops.explain(s->ops.ctx, ++s->ticket, c->explain_pid, c->explains_all)) {
+			c->explains = false;
+			queue_error(c, "the monitor cannot be asked");
+			loop_mod(s->loop, c->fd, EPOLLOUT);
+			continue;
+		}
+		s->asked = c;
+		s->asked_ns = mono_ns();
+	}
 }
 
 /* Sends what there is to send; drops the client when it is gone or done. */
@@ -234,8 +262,8 @@ static int on_request(struct client *c, struct span msg)
 
 	if (!q)
 		return -EBADMSG;
-	if (c->follows) {
-		err = -EBADMSG; /* who follows has nothing more to say */
+	if (c->follows || c->explains) {
+		err = -EBADMSG; /* who follows has nothing more to say, who waits not yet */
 	} else {
 		switch (q->verb_case) {
 		case EARSHOT__CTL_REQUEST__VERB_STATUS:
@@ -251,6 +279,11 @@ static int on_request(struct client *c, struct span msg)
 			c->follows = true;
 			c->follows_hunt = q->tail->hunt;
 			break;
+		case EARSHOT__CTL_REQUEST__VERB_EXPLAIN:
+			c->explains = true;
+			c->explains_all = !q->explain->pid;
+			c->explain_pid = q->explain->pid;
+			break;
 		default:
 			queue_error(c, "unknown request");
 		}
@@ -259,12 +292,11 @@ static int on_request(struct client *c, struct span msg)
 	return err;
 }
 
-static void on_client(void *ctx, uint32_t events)
+static void serve(struct client *c, uint32_t events)
 {
 	uint8_t room[CTL_REQUEST_MAX];
 	struct iovec iov = { room, sizeof(room) };
 	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
-	struct client *c = ctx;
 	ssize_t n;
 
 	if (!(events & EPOLLIN)) {
@@ -286,6 +318,15 @@ static void on_client(void *ctx, uint32_t events)
 		c->ending = true;
 	}
 	pump(c);
+}
+
+static void on_client(void *ctx, uint32_t events)
+{
+	struct client *c = ctx;
+	struct ctl_server *s = c->server;
+
+	serve(c, events);
+	explain_next(s);
 }
 
 static void on_listen(void *ctx, uint32_t events)
@@ -311,6 +352,43 @@ static void on_listen(void *ctx, uint32_t events)
 	*c = (struct client){ .server = s, .fd = fd };
 }
 
+void ctl_server_explained(struct ctl_server *s, uint32_t ticket, uint32_t pid,
+			  const Earshot__ExplainReply *e)
+{
+	Earshot__CtlReply r = EARSHOT__CTL_REPLY__INIT;
+	struct client *c = s->asked;
+
+	if (!c || ticket != s->ticket)
+		return; /* who asked is gone, or was told to wait no longer */
+	s->asked = NULL;
+	c->explain_pid = pid;
+	r.last = !c->explains_all || !pid;
+	c->explains = !r.last;
+	if (pid && *e->state) {
+		r.body_case = EARSHOT__CTL_REPLY__BODY_EXPLAINED;
+		r.explained = (Earshot__ExplainReply *)e;
+	}
+	if ((r.last || r.explained) && queue(c, &r))
+		queue_error(c, "an explanation does not fit");
+	pump(c);
+	explain_next(s);
+}
+
+/* A monitor that is busy or gone answers late or never. */
+static void give_up(void *ctx, uint64_t now_ns)
+{
+	struct ctl_server *s = ctx;
+	struct client *c = s->asked;
+
+	if (!c || now_ns - s->asked_ns < CTL_EXPLAIN_NS)
+		return;
+	s->asked = NULL;
+	c->explains = false;
+	queue_error(c, "the monitor does not answer");
+	pump(c);
+	explain_next(s);
+}
+
 int ctl_server_new(struct ctl_server **ret, struct loop *l, int fd, struct store *store,
 		   const struct ctl_ops *ops)
 {
@@ -326,6 +404,8 @@ int ctl_server_new(struct ctl_server **ret, struct loop *l, int fd, struct store
 	for (size_t i = 0; i < CTL_CLIENTS_MAX; i++)
 		s->clients[i] = (struct client){ .server = s, .fd = -1 };
 	err = loop_add(l, fd, EPOLLIN, on_listen, s);
+	if (!err)
+		err = loop_every(l, NS_PER_SEC, give_up, s);
 	if (err)
 		return err;
 	s->fd = fd;

@@ -232,6 +232,26 @@ static void on_who(void *ctx, const struct who_msg *w)
 	prober_who(m->prober, (pid_t)w->tgid, w->start_ns);
 }
 
+static void on_explain(void *ctx, const struct explain_msg *q)
+{
+	static struct explained e;
+	struct monitor *m = ctx;
+	pid_t pid = !m->prober ? 0
+		    : q->next  ? prober_next(m->prober, (pid_t)q->pid)
+			       : (pid_t)q->pid;
+
+	e = (struct explained){ .ticket = q->ticket };
+	if (pid > 0)
+		prober_explain(m->prober, pid, &e);
+	if (pid == getpid() || team_has(m->team, pid)) {
+		e.state = EXPLAIN_SENSOR;
+		e.n_files = e.more_files = e.unexamined = 0;
+		snprintf(e.reason, sizeof(e.reason),
+			 "a process of the sensor itself: never captured");
+	}
+	team_explained(m->team, &e);
+}
+
 static void on_fresh(void *ctx)
 {
 	struct monitor *m = ctx;
@@ -430,7 +450,7 @@ static int run(struct monitor *m, const struct options *o)
 		.method = c->capture.method - 1,
 	};
 	struct team_opts team_opts = {
-		.who = on_who, .over = on_over, .fresh = on_fresh, .ctx = m
+		.who = on_who, .explain = on_explain, .over = on_over, .fresh = on_fresh, .ctx = m
 	};
 	struct prober_opts prober_opts = { .proc = on_proc, .ctx = m };
 	uid_t uid, keeper_uid;

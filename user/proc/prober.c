@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "base/own.h"
+#include "capture/hint.h"
 #include "capture/snapshot.h"
 #include "proc/req.h"
 #include "proc/team.h"
@@ -28,6 +29,7 @@ enum file_state { FILE_FREE, FILE_WAITING, FILE_PLAIN, FILE_TLS, FILE_FAILED };
 struct file {
 	struct inode_key key;
 	enum file_state state;
+	struct explained_file *told; /* NULL: it holds no TLS code */
 };
 
 struct job {
@@ -131,12 +133,37 @@ static int look(struct prober *p, pid_t pid)
 
 static void next_job(struct prober *p);
 
-static void fail(struct prober *p, const struct job *j, const char *why)
+/* Keeps what was learned of a file for `earshot explain`. Without memory it is not explained. */
+static void remember(struct file *f, const struct job *j, enum explain_state state,
+		     const struct survey *s, const char *why)
+{
+	struct explained_file *e = f->told ? f->told : calloc(1, sizeof(*e));
+
+	if (!e)
+		return;
+	f->told = e;
+	snprintf(e->path, sizeof(e->path), "%s", j->path);
+	snprintf(e->why, sizeof(e->why), "%s", why);
+	e->state = state;
+	if (!s)
+		return;
+	e->hints = s->hints;
+	e->n_sites = s->n_sites;
+	e->build_id_len = MIN(s->build_id_len, (uint32_t)sizeof(e->build_id));
+	memcpy(e->build_id, s->build_id, sizeof(e->build_id));
+	memcpy(e->sites, s->sites, sizeof(e->sites));
+	for (size_t i = 0; i < ARRAY_SIZE(e->sites); i++)
+		e->sites[i].symbol[sizeof(e->sites[i].symbol) - 1] = '\0';
+}
+
+static void fail(struct prober *p, const struct job *j, const struct survey *s, const char *why)
 {
 	struct file *f = file_of(p, &j->key, false);
 
-	if (f)
+	if (f) {
 		f->state = FILE_FAILED;
+		remember(f, j, EXPLAIN_FAILED, s, why);
+	}
 	page_add(p->o.page, CTR_SURVEY_FAILED, 1);
 	log_warn("%s (seen in process %d): %s", j->path, j->pid, why);
 }
@@ -164,17 +191,21 @@ static int on_surveyed(struct peer *peer, const struct req_msg *m)
 	/* Not ELF is nothing to warn of: interpreters map scripts and data, too. */
 	if (s.verdict == SURVEY_BAD)
 		log_debug("%s: %s", p->job.path, s.why);
-	if (s.verdict != SURVEY_TLS)
+	if (s.verdict != SURVEY_TLS) {
+		if (s.hints & ((1u << HINT_MAX_) - 1))
+			remember(f, &p->job, EXPLAIN_FOREIGN, &s, s.why);
 		return 0;
+	}
 	err = capture_attach(p->o.capture, &p->job.key, p->job.fd, &s);
 	if (err && err != -EEXIST) {
 		char why[160];
 
 		snprintf(why, sizeof(why), "probes cannot be attached: %s", strerror(-err));
-		fail(p, &p->job, why);
+		fail(p, &p->job, &s, why);
 		return 0;
 	}
 	f->state = FILE_TLS;
+	remember(f, &p->job, EXPLAIN_CAPTURED, &s, s.why);
 	page_set(p->o.page, CTR_ATTACHED_FILES, capture_attached(p->o.capture));
 	log_info("%s: %s; %u probe sites", p->job.path, s.why, s.n_sites);
 	look(p, p->job.pid);
@@ -212,7 +243,7 @@ static void on_surveyor_end(void *ctx, uint32_t events)
 		p->next_spawn_ns =
 		    mono_ns() + NS_PER_SEC; /* it died before it had work: not in a tight loop */
 	else if (!p->answered)
-		fail(p, &p->job, "the surveyor could not examine it");
+		fail(p, &p->job, NULL, "the surveyor could not examine it");
 	job_done(p);
 	next_job(p);
 }
@@ -365,6 +396,8 @@ void prober_free(struct prober **p)
 		own_close(&(*p)->queue[((*p)->head + i) % PROBER_QUEUE_MAX].fd);
 	for (size_t i = 0; i < (*p)->n_procs; i++)
 		free((*p)->procs[i]);
+	for (size_t i = 0; i < ARRAY_SIZE((*p)->files); i++)
+		free((*p)->files[i].told);
 	free(*p);
 	*p = NULL;
 }
@@ -397,4 +430,128 @@ void prober_who(struct prober *p, pid_t pid, uint64_t start_ns)
 		p->o.proc(p->o.ctx, &known->info);
 	else if (look(p, pid))
 		p->o.proc(p->o.ctx, &gone);
+}
+
+/* --- explaining */
+
+struct account { /* of the files that a process maps */
+	struct prober *p;
+	struct explained *e;
+	unsigned maps, tls, waiting, failed, foreign;
+	uint32_t hints;
+};
+
+static void on_mapped(void *ctx, const struct inode_key *key)
+{
+	struct account *a = ctx;
+	struct explained *e = a->e;
+	const struct file *f = file_of(a->p, key, false);
+
+	a->maps++;
+	if (!f) {
+		e->unexamined++;
+		return;
+	}
+	a->waiting += f->state == FILE_WAITING;
+	if (!f->told)
+		return;
+	/* A file may be mapped in several pieces. */
+	for (uint32_t i = 0; i < e->n_files; i++)
+		if (!memcmp(&e->files[i], f->told, sizeof(*f->told)))
+			return;
+	a->tls += f->told->state == EXPLAIN_CAPTURED;
+	a->failed += f->told->state == EXPLAIN_FAILED;
+	a->foreign += f->told->state == EXPLAIN_FOREIGN;
+	a->hints |= f->told->hints;
+	if (e->n_files == EXPLAIN_FILES_MAX)
+		e->more_files++;
+	else
+		e->files[e->n_files++] = *f->told;
+}
+
+static void say_hints(char *out, size_t size, uint32_t hints)
+{
+	size_t at = (size_t)snprintf(out, size, "nothing that can be probed: ");
+
+	for (int i = 0; i < HINT_MAX_ && at < size; i++)
+		if (hints & 1u << i) {
+			at += (size_t)snprintf(out + at, size - at, "%s; ", hint_rows[i].why);
+			hints &= ~(1u << i);
+		}
+	if (at < size && at > 2)
+		out[at - 2] = '\0';
+}
+
+struct passed { /* on the connections of one process */
+	const struct proc_info *proc;
+	struct explained *e;
+	uint32_t exec; /* of the program whose figures these are: the latest */
+};
+
+static int on_proc_stats(void *ctx, const struct ev_proc *of, const struct ev_proc_stats *s)
+{
+	struct passed *w = ctx;
+	struct explained *e = w->e;
+
+	if (!proc_same(of->tgid, of->start_ns, w->proc) || of->exec < w->exec)
+		return 0;
+	w->exec = of->exec;
+	e->conns = s->conns;
+	e->calls = s->calls;
+	e->bytes = s->bytes;
+	e->lost_events = s->lost_events;
+	e->lost_bytes = s->lost_bytes;
+	e->muted_bytes = s->muted_bytes;
+	e->lost_ns = s->lost_ns;
+	e->lost_why = s->lost_why;
+	return 0;
+}
+
+void prober_explain(struct prober *p, pid_t pid, struct explained *ret)
+{
+	struct passed passed = { .proc = &ret->proc, .e = ret };
+	struct account a = { .p = p, .e = ret };
+	char *why = ret->reason;
+	size_t size = sizeof(ret->reason);
+
+	ret->pid = (uint32_t)pid;
+	ret->state = EXPLAIN_GONE;
+	if (snapshot_process(pid, &ret->proc) || discover_maps(p->discover, pid, on_mapped, &a) ||
+	    ret->proc.flags & PROC_EXITED) {
+		snprintf(why, size, "no such process");
+		return;
+	}
+	if (pid == p->surveyor.pid) {
+		ret->state = EXPLAIN_SENSOR;
+		ret->n_files = ret->more_files = 0;
+		snprintf(why, size, "a process of the sensor itself: never captured");
+		return;
+	}
+	if (a.tls)
+		capture_each_proc(p->o.capture, on_proc_stats, &passed);
+	if (a.tls) {
+		ret->state = EXPLAIN_CAPTURED;
+		snprintf(why, size, "%u file(s) with TLS code, probed by %s", a.tls,
+			 capture_method_names[capture_method(p->o.capture)]);
+	} else if (a.failed) {
+		ret->state = EXPLAIN_FAILED;
+		snprintf(why, size, "%s", ret->files[0].why);
+	} else if (a.waiting) {
+		ret->state = EXPLAIN_WAITING;
+		snprintf(why, size, "%u of its files wait to be examined", a.waiting);
+	} else if (a.foreign) {
+		ret->state = EXPLAIN_FOREIGN;
+		say_hints(why, size, a.hints);
+	} else if (!a.maps && !*ret->proc.exe) {
+		ret->state = EXPLAIN_KERNEL;
+		snprintf(why, size, "a kernel thread, or a process that maps no file");
+	} else {
+		ret->state = EXPLAIN_NO_TLS;
+		snprintf(why, size, "it maps no TLS code that Earshot knows");
+	}
+}
+
+pid_t prober_next(const struct prober *p, pid_t after)
+{
+	return discover_next(p->discover, after);
 }

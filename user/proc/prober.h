@@ -3,6 +3,7 @@
 #pragma once
 
 #include "capture/capture.h"
+#include "proc/explain.h"
 #include "proc/loop.h"
 #include "proc/page.h"
 #include "proc/spawn.h"
@@ -35,3 +36,7 @@ bool prober_settled(const struct prober *p);
 void prober_tell_all(struct prober *p);
 /* Who is it? Calls proc when the process still runs. */
 void prober_who(struct prober *p, pid_t pid, uint64_t start_ns);
+/* Everything but tickets of what is known of a process, found out now. */
+void prober_explain(struct prober *p, pid_t pid, struct explained *ret);
+/* The next process above this pid that maps code; 0: none. */
+pid_t prober_next(const struct prober *p, pid_t after);

@@ -31,10 +31,12 @@ enum req {
 		      is committed */
 	REQ_BATCH, /* keeper -> shipper: protobuf Batch; one at a time, the next after REQ_SHIPPED
 		    */
-	REQ_SHIPPED,  /* shipper -> keeper: protobuf Ack */
-	REQ_UPSTREAM, /* shipper -> keeper: text: why the last attempt failed, "" when it succeeded
-		       */
-	REQ_STOP,     /* monitor -> role: finish what is in hand and exit 0 */
+	REQ_SHIPPED,   /* shipper -> keeper: protobuf Ack */
+	REQ_UPSTREAM,  /* shipper -> keeper: text: why the last attempt failed, "" when it succeeded
+			*/
+	REQ_EXPLAIN,   /* keeper -> monitor: struct explain_msg */
+	REQ_EXPLAINED, /* monitor -> keeper: struct explained */
+	REQ_STOP,      /* monitor -> role: finish what is in hand and exit 0 */
 	REQ_MAX_,
 };
 

@@ -80,6 +80,16 @@ static int on_who(struct peer *p, const struct req_msg *m)
 	return 0;
 }
 
+static int on_explain(struct peer *p, const struct req_msg *m)
+{
+	struct member *mb = p->ctx;
+	struct explain_msg q;
+
+	memcpy(&q, m->body, sizeof(q));
+	mb->team->o.explain(mb->team->o.ctx, &q);
+	return 0;
+}
+
 static const struct req_row tables[ROLE_MAX_][REQ_MAX_] = {
 	[ROLE_INSPECTOR] = {
 		[REQ_READY] = { ROLE_INSPECTOR, 0, 0, on_ready },
@@ -89,7 +99,10 @@ static const struct req_row tables[ROLE_MAX_][REQ_MAX_] = {
 		[REQ_READY] = { ROLE_RECORDER, 0, 0, on_ready },
 		[REQ_WHO] = { ROLE_RECORDER, sizeof(struct who_msg), sizeof(struct who_msg), on_who },
 	},
-	[ROLE_KEEPER] = { [REQ_READY] = { ROLE_KEEPER, 0, 0, on_ready } },
+	[ROLE_KEEPER] = {
+		[REQ_READY] = { ROLE_KEEPER, 0, 0, on_ready },
+		[REQ_EXPLAIN] = { ROLE_KEEPER, sizeof(struct explain_msg), sizeof(struct explain_msg), on_explain },
+	},
 	[ROLE_SHIPPER] = { [REQ_READY] = { ROLE_SHIPPER, 0, 0, on_ready } },
 };
 
@@ -507,6 +520,22 @@ void team_proc(struct team *t, const struct proc_info *p)
 
 	if (mb->up)
 		req_send(mb->child.sock, REQ_PROC, p, sizeof(*p), NULL, 0);
+}
+
+bool team_has(const struct team *t, pid_t pid)
+{
+	for (int r = 0; r < ROLE_MAX_; r++)
+		if (t->member[r].child.pid == pid)
+			return true;
+	return false;
+}
+
+void team_explained(struct team *t, const struct explained *e)
+{
+	struct member *mb = &t->member[ROLE_KEEPER];
+
+	if (mb->up)
+		req_send(mb->child.sock, REQ_EXPLAINED, e, sizeof(*e), NULL, 0);
 }
 
 struct page *team_page(struct team *t, enum role role)

@@ -1,8 +1,9 @@
-/* user/proc/team.h - keeper, shipper and inspector (or a recorder alone): started, connected, watched, restarted,
- * stopped. In the monitor. */
+/* user/proc/team.h - keeper, shipper and inspector (or a recorder alone): started, connected,
+ * watched, restarted, stopped. In the monitor. */
 #pragma once
 
 #include "capture/capture.h"
+#include "proc/explain.h"
 #include "proc/loop.h"
 #include "proc/req.h"
 #include "proc/spawn.h"
@@ -22,12 +23,14 @@ struct team_opts {
 	int control_fd;		    /* listening control socket */
 	int store_fd;		    /* the keeper's directory */
 	int ca_fd, cert_fd, key_fd; /* files of the https export, or -1 */
-	int trace_fd; /* not -1: a recorder writes here, and no other role runs */
+	int trace_fd;		    /* not -1: a recorder writes here, and no other role runs */
 	uint8_t boot[16];
 	uint8_t key[MAC_KEY_LEN];
 	char host[256];
 	/* The inspector (or recorder) wants to know who a process is. */
 	void (*who)(void *ctx, const struct who_msg *who);
+	/* The keeper asks what is known of a process: answer with team_explained(). */
+	void (*explain)(void *ctx, const struct explain_msg *q);
 	/* The recorder ended by itself. */
 	void (*over)(void *ctx);
 	/* A new inspector runs: tell it all processes again. */
@@ -46,6 +49,10 @@ void team_proc(struct team *t, const struct proc_info *p);
 /* Tells the keeper what happened to the sensor; kept (up to 16) while the keeper is down. */
 __attribute__((format(printf, 5, 6))) void
 team_event(struct team *t, const char *kind, uint64_t events, uint64_t bytes, const char *why, ...);
+/* Is it one of them? */
+bool team_has(const struct team *t, pid_t pid);
+/* Lost when the keeper is down or busy: it asks again, or gives up. */
+void team_explained(struct team *t, const struct explained *e);
 struct page *team_page(struct team *t, enum role role); /* the monitor's own is ROLE_MONITOR */
 /* Ends them in the order of the data: inspector, keeper, shipper; each gets up to 5 s. */
 void team_stop(struct team *t);

@@ -38,6 +38,7 @@ struct keep {
 	} sender; /* whom keep_committed() is for: an earlier process may have messages in the queue
 		     still */
 	uint64_t sent; /* last sequence of the batch that is out */
+	struct tally tally;
 
 	/* of the transaction under way */
 	struct keep_time now;
@@ -92,6 +93,11 @@ void keep_free(struct keep **k)
 	conversations_free(&(*k)->conversations);
 	free(*k);
 	*k = NULL;
+}
+
+const struct tally *keep_tally(const struct keep *k)
+{
+	return &k->tally;
 }
 
 struct store *keep_store(struct keep *k)
@@ -526,6 +532,18 @@ static int transact(struct keep *k, const int64_t *dirty, size_t n_dirty)
 	return err;
 }
 
+static void count_turns(struct keep *k)
+{
+	for (size_t i = 0; i < k->n_queue; i++) {
+		const Earshot__Observation *o = k->queue[i]->observation;
+
+		if (k->queue[i]->body_case == EARSHOT__TO_KEEPER__BODY_OBSERVATION &&
+		    o->context->process)
+			tally_turn(&k->tally, o->context->process->pid,
+				   o->context->process->start_ns, k->now.mono_ns);
+	}
+}
+
 int keep_commit(struct keep *k, struct keep_time now, bool all)
 {
 	int64_t rows[DIRTY_MAX];
@@ -547,6 +565,7 @@ int keep_commit(struct keep *k, struct keep_time now, bool all)
 	if (err) {
 		page_add(k->o.page, CTR_STORE_ERRORS, 1);
 	} else {
+		count_turns(k);
 		empty_queue(k);
 		for (int i = 0; i < CTR_MAX_; i++)
 			if (k->counts[i])

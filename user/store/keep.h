@@ -11,6 +11,7 @@
 #include "detect/kind.h"
 #include "proc/page.h"
 #include "store/store.h"
+#include "store/tally.h"
 
 #define KEEP_QUEUE_MAX 256 /* messages of one transaction */
 #define KEEP_OWN_MAX   32  /* beside them: what the sensor has to say of itself */
@@ -43,6 +44,7 @@ struct keep;
 int keep_open(struct keep **ret, const struct keep_opts *o, struct keep_time now);
 void keep_free(struct keep **k);
 struct store *keep_store(struct keep *k);
+const struct tally *keep_tally(const struct keep *k);
 
 /* Takes a serialized ToKeeper. 0; -EAGAIN: the queue is full, commit first; -EBADMSG; -ENOMEM. */
 int keep_take(struct keep *k, struct span msg);

@@ -21,6 +21,7 @@
 #include "ctl/server.h"
 #include "proc/req.h"
 #include "proc/sandbox.h"
+#include "store/explained.h"
 #include "store/keep.h"
 
 #define STORE_PATH "earshot.db" /* in the state directory, which is the working directory */
@@ -314,6 +315,28 @@ static int on_roles(struct peer *p, const struct req_msg *m)
 	return 0;
 }
 
+static int explain(void *ctx, uint32_t ticket, uint32_t pid, bool next)
+{
+	struct keeper *k = ctx;
+	struct explain_msg q = { .ticket = ticket, .pid = pid, .next = next };
+
+	return req_send(k->monitor.fd, REQ_EXPLAIN, &q, sizeof(q), NULL, 0);
+}
+
+static int on_explained(struct peer *p, const struct req_msg *m)
+{
+	static struct explained e;
+	struct keeper *k = p->ctx;
+	struct explain_reply r;
+
+	memcpy(&e, m->body, sizeof(e));
+	explain_reply(&r, &e, tally_of(keep_tally(k->keep), e.proc.tgid, e.proc.start_ns),
+		      mono_ns());
+	if (k->ctl)
+		ctl_server_explained(k->ctl, e.ticket, e.pid, &r.reply);
+	return 0;
+}
+
 static int on_stop(struct peer *p, const struct req_msg *m)
 {
 	(void)m;
@@ -330,6 +353,8 @@ static const struct req_row reqs[REQ_MAX_] = {
 			 on_sensor },
 	[REQ_ROLES] = { ROLE_MONITOR, sizeof(struct roles_msg), sizeof(struct roles_msg),
 			on_roles },
+	[REQ_EXPLAINED] = { ROLE_MONITOR, sizeof(struct explained), sizeof(struct explained),
+			    on_explained },
 	[REQ_STOP] = { ROLE_MONITOR, 0, 0, on_stop },
 };
 
@@ -515,7 +540,7 @@ static int set_up(struct keeper *k)
 		.revised = revised,
 		.ctx = k,
 	};
-	const struct ctl_ops ctl = { .status = status, .ctx = k };
+	const struct ctl_ops ctl = { .status = status, .explain = explain, .ctx = k };
 	bool landlock;
 	int err;
 
