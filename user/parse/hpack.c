@@ -212,7 +212,9 @@ static int unpack(struct hpack *h, struct span in)
 		h->n_bits += 8;
 		while (h->n_bits >= 5) {
 			/* Filled up with ones, as the code's own end is (section 5.2). */
-			uint32_t next = (uint32_t)((h->bits << 32 | UINT32_MAX) >> h->n_bits);
+			uint32_t next = (uint32_t)(h->n_bits < 32
+						       ? (h->bits << 32 | UINT32_MAX) >> h->n_bits
+						       : h->bits >> (h->n_bits - 32));
 			const struct huffman_row *row = huffman_rows;
 			size_t symbol;
 
@@ -251,6 +253,15 @@ static const struct {
 	{ 0xe0, 0x20, 5, REP_RESIZE },	{ 0xf0, 0x10, 4, REP_NEVER },
 	{ 0xf0, 0x00, 4, REP_PLAIN },
 };
+
+static int rep_of(uint8_t byte)
+{
+	int i = 0;
+
+	while ((byte & reps[i].mask) != reps[i].bits)
+		i++;
+	return i;
+}
 
 static void field_clear(struct hpack *h)
 {
@@ -397,13 +408,11 @@ static int on_number(struct hpack *h)
 
 static int on_byte(struct hpack *h, uint8_t byte)
 {
-	size_t i = 0;
-	int is;
+	int i, is;
 
 	switch (h->where) {
 	case AT_FIELD:
-		while ((byte & reps[i].mask) != reps[i].bits)
-			i++;
+		i = rep_of(byte);
 		h->rep = reps[i].rep;
 		is = number_begin(h, byte, reps[i].prefix);
 		h->where++;
@@ -484,6 +493,59 @@ void hpack_lost(struct hpack *h, bool inside)
 {
 	skip_block(h);
 	h->skip = inside;
+}
+
+/* Pseudo-header fields in the static table. */
+#define STATIC_AUTHORITY   1
+#define STATIC_SCHEME_LAST 7
+#define STATIC_STATUS_LAST 14
+
+/* A number at *at, which moves behind it. 0, -EBADMSG, -EAGAIN. */
+static int number_at(struct span in, size_t *at, unsigned prefix, uint64_t *ret)
+{
+	struct hpack h;
+	int is;
+
+	if (*at >= in.len)
+		return -EAGAIN;
+	is = number_begin(&h, in.p[(*at)++], prefix);
+	while (!is && *at < in.len)
+		is = number_more(&h, in.p[(*at)++]);
+	*ret = h.number;
+	return is == 1 ? 0 : is ? is : -EAGAIN;
+}
+
+int hpack_probe(struct span in, bool *request)
+{
+	unsigned n_request = 0;
+	size_t at = 0;
+
+	while (at < in.len) {
+		int i = rep_of(in.p[at]), err;
+		uint64_t index, len;
+
+		err = number_at(in, &at, reps[i].prefix, &index);
+		if (err)
+			return err == -EAGAIN ? err : 0;
+		if (reps[i].rep == REP_RESIZE)
+			continue;
+		*request = index && index <= STATIC_SCHEME_LAST;
+		n_request += *request;
+		if (n_request == 2 || (index > STATIC_SCHEME_LAST && index <= STATIC_STATUS_LAST))
+			return 1;
+		/* A field that stands in the dynamic table may be any; these are not pseudo-header
+		 * fields, which come first (RFC 9113 section 8.3). */
+		if (!index || (index > STATIC_STATUS_LAST && index <= HPACK_STATIC_TABLE) ||
+		    (reps[i].rep == REP_INDEXED && index == STATIC_AUTHORITY))
+			return 0;
+		if (reps[i].rep == REP_INDEXED)
+			continue;
+		err = number_at(in, &at, 7, &len);
+		if (err)
+			return err == -EAGAIN ? err : 0;
+		at += len;
+	}
+	return -EAGAIN;
 }
 
 const struct hpack_stats *hpack_stats(const struct hpack *h)

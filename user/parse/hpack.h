@@ -44,6 +44,12 @@ int hpack_end(struct hpack *h);
  * block is open; the rest of it is passed over. */
 void hpack_lost(struct hpack *h, bool inside);
 
+/* 1 when in begins like the header section of a request (two pseudo-header fields of a request) or
+ * of a response (:status) that names them by the static table, then *request says which; 0 when
+ * not, -EAGAIN when it is too short to tell.
+ */
+int hpack_probe(struct span in, bool *request);
+
 struct hpack_stats {
 	uint64_t fields, unknown; /* unknown: fields of which a part is */
 	uint64_t broken;	  /* blocks */
