@@ -90,7 +90,7 @@ static void on_response(void *ctx, struct exchange *x)
 	struct wire *w = ctx;
 	struct seen *s = seen_of(w, x);
 
-	CHECK(s->wanted && !s->response && x->status >= 100 && x->status <= 999);
+	CHECK(s->wanted && !s->response && (!x->status || (x->status >= 100 && x->status <= 999)));
 	s->response = true;
 	if (w->what == WIRE_EXCHANGES) {
 		evlog_line(w->log, "%" PRIu64 " response %u%s", x->number, x->status,

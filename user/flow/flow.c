@@ -12,6 +12,8 @@
 #include "base/own.h"
 #include "flow/exchange.h"
 #include "flow/h1.h"
+#include "flow/h2.h"
+#include "parse/http2.h"
 
 #define PROBE_MAX  128	      /* bytes held while it is not clear what they begin */
 #define SCAN_MAX   (16 << 20) /* bytes of one joined in its middle that are searched */
@@ -21,6 +23,7 @@
 const struct flow_limits flow_defaults = {
 	.max_conns = 131072,
 	.max_pipeline = 64,
+	.max_streams = 256,
 	.max_body = 64 << 20,
 	.max_ratio = 200,
 	.max_event = 2 << 20,
@@ -30,9 +33,8 @@ const struct flow_limits flow_defaults = {
 enum conn_state {
 	CONN_NEW, /* not clear yet what it speaks */
 	CONN_H1,
-	/* Nothing we read, or no more: bytes are only counted. HTTP/2 and WebSocket will leave from
-	   here. */
-	CONN_OTHER,
+	CONN_H2,
+	CONN_OTHER, /* nothing we read, or no more: bytes are only counted */
 };
 
 struct half {
@@ -48,10 +50,11 @@ struct conn {
 	TAILQ_ENTRY(conn) by_age;
 	uint64_t active_ns;
 	enum conn_state state;
-	enum ev_dir request_dir; /* in CONN_H1 */
+	enum ev_dir request_dir; /* in CONN_H1 and CONN_H2 */
 	struct half halves[EV_DIR_MAX_];
 	uint64_t scanned; /* in CONN_NEW: bytes that began nothing */
-	struct h1 *h1;
+	struct h1 *h1;	  /* in CONN_H1 */
+	struct h2 *h2;	  /* in CONN_H2 */
 };
 
 LIST_HEAD(bucket, conn);
@@ -91,7 +94,10 @@ static void conn_free(struct flow *f, struct conn *c)
 {
 	if (c->h1)
 		h1_close(c->h1);
+	if (c->h2)
+		h2_close(c->h2);
 	h1_free(&c->h1);
+	h2_free(&c->h2);
 	for (enum ev_dir d = 0; d < EV_DIR_MAX_; d++)
 		buf_free(&c->halves[d].probe);
 	LIST_REMOVE(c, by_id);
@@ -142,8 +148,8 @@ int flow_new(struct flow **ret, const struct flow_limits *limits, const struct f
 	auto_free(flow) struct flow *f = NULL;
 	size_t n = TABLE_MIN;
 
-	if (!limits->max_conns || !limits->max_pipeline || !limits->max_body ||
-	    !limits->max_ratio || !limits->max_event || !limits->idle_ns)
+	if (!limits->max_conns || !limits->max_pipeline || !limits->max_streams ||
+	    !limits->max_body || !limits->max_ratio || !limits->max_event || !limits->idle_ns)
 		return -EINVAL;
 	f = calloc(1, sizeof(*f));
 	if (!f)
@@ -197,31 +203,59 @@ static enum side side_of(const struct conn *c, enum ev_dir dir)
 	return dir == c->request_dir ? SIDE_REQUEST : SIDE_RESPONSE;
 }
 
-static void h1_in(struct conn *c, enum ev_dir dir, struct span in)
+static void give(struct conn *c, enum ev_dir dir, struct span in)
 {
 	if (c->state == CONN_H1 && h1_feed(c->h1, side_of(c, dir), in) == -EOPNOTSUPP)
 		leave(c);
+	else if (c->state == CONN_H2)
+		h2_feed(c->h2, side_of(c, dir), in);
 }
 
-/* The first bytes of a message were seen in dir: what was held goes to the parsers. */
-static int h1_begin(struct flow *f, struct conn *c, enum ev_dir dir, bool request)
+/* n 0: nobody knows how many bytes are missing. */
+static void lose(struct conn *c, enum ev_dir dir, uint64_t n)
+{
+	if (c->state == CONN_H1)
+		h1_gap(c->h1, side_of(c, dir), n);
+	else if (c->state == CONN_H2)
+		h2_gap(c->h2, side_of(c, dir), n);
+}
+
+/* The first bytes of what state speaks were seen in dir: what was held goes to the parsers. */
+static int begin(struct flow *f, struct conn *c, enum conn_state state, enum ev_dir dir,
+		 bool request)
 {
 	enum ev_dir request_dir = request ? dir : EV_DIR_MAX_ - 1 - dir;
-	int err = h1_new(&c->h1, &f->env, &c->info, request_dir == EV_WRITE);
+	bool client = request_dir == EV_WRITE;
+	int err = state == CONN_H1 ? h1_new(&c->h1, &f->env, &c->info, client)
+				   : h2_new(&c->h2, &f->env, &c->info, client);
 
 	if (err)
 		return err;
-	c->state = CONN_H1;
+	c->state = state;
 	c->request_dir = request_dir;
 	for (enum ev_dir d = 0; d < EV_DIR_MAX_; d++) {
 		struct half *half = &c->halves[d];
 
 		if (half->midway && d != dir)
-			h1_gap(c->h1, side_of(c, d), 0);
-		h1_in(c, d, buf_span(&half->probe));
+			lose(c, d, 0);
+		else if (half->midway && state == CONN_H2)
+			h2_join(c->h2, side_of(c, d));
+		give(c, d, buf_span(&half->probe));
 		buf_free(&half->probe);
 	}
 	return 0;
+}
+
+/* What begins with in? 1 (then *ret says what, and *request whose it is), 0, -EAGAIN. */
+static int recognise(struct span in, bool midway, enum conn_state *ret, bool *request)
+{
+	int is = http2_probe(in, midway, request);
+
+	*ret = CONN_H2;
+	if (is)
+		return is;
+	*ret = CONN_H1;
+	return http1_probe(in, request);
 }
 
 /* in does not continue anything that is held, or is what is held. */
@@ -229,19 +263,20 @@ static int probe(struct flow *f, struct conn *c, enum ev_dir dir, struct span in
 {
 	struct half *half = &c->halves[dir];
 	size_t held = half->probe.len;
+	enum conn_state state;
 	bool request;
 	ssize_t n = buf_add_some(&half->probe, in);
 	int is, err;
 
 	if (n < 0)
 		return (int)n;
-	is = http1_probe(buf_span(&half->probe), &request);
+	is = recognise(buf_span(&half->probe), half->midway, &state, &request);
 	if (is == -EAGAIN && half->probe.len < PROBE_MAX)
 		return 0;
 	if (is == 1) {
-		err = h1_begin(f, c, dir, request);
+		err = begin(f, c, state, dir, request);
 		if (!err)
-			h1_in(c, dir, span_sub(in, (size_t)n, in.len));
+			give(c, dir, span_sub(in, (size_t)n, in.len));
 		return err;
 	}
 	buf_clear(&half->probe);
@@ -269,8 +304,8 @@ static void gap(struct flow *f, struct conn *c, enum ev_dir dir, uint64_t n)
 	if (c->state == CONN_OTHER)
 		return;
 	count_gap(f, n);
-	if (c->state == CONN_H1) {
-		h1_gap(c->h1, side_of(c, dir), n);
+	if (c->state != CONN_NEW) {
+		lose(c, dir, n);
 		return;
 	}
 	c->scanned += half->probe.len;
@@ -334,8 +369,8 @@ int flow_data(struct flow *f, const struct conn_info *info, enum ev_dir dir, uin
 	half = &c->halves[dir];
 	if (!half->known) {
 		half_join(c, half, pos);
-		if (half->midway && c->state == CONN_H1)
-			h1_gap(c->h1, side_of(c, dir), 0);
+		if (half->midway && c->state != CONN_NEW)
+			lose(c, dir, 0);
 	}
 	if (pos > half->pos)
 		gap(f, c, dir, pos - half->pos);
@@ -352,7 +387,7 @@ int flow_data(struct flow *f, const struct conn_info *info, enum ev_dir dir, uin
 	if (c->state == CONN_NEW)
 		err = probe(f, c, dir, data);
 	else
-		h1_in(c, dir, data);
+		give(c, dir, data);
 	if (err) {
 		/* What could not be held is missing. */
 		buf_clear(&half->probe);
@@ -407,7 +442,7 @@ int flow_mutable(const struct flow *f, uint64_t conn)
 		return 0;
 	if (c->state == CONN_OTHER)
 		return 1;
-	return h1_unwanted(c->h1) >= MUTE_AFTER;
+	return (c->state == CONN_H1 ? h1_unwanted(c->h1) : h2_unwanted(c->h2)) >= MUTE_AFTER;
 }
 
 const struct flow_stats *flow_stats(const struct flow *f)

@@ -57,7 +57,9 @@ struct exchange {
 	bool client; /* the captured process sent the request (wrote it), else it served it */
 	struct span method, target; /* target as sent: path?query, or absolute form */
 	struct span host; /* Host field or authority, lower case, with port; empty when unknown */
-	unsigned status;  /* 0: no response head seen */
+	/* 0: no response head was seen, or what it says of the status refers to what passed unseen
+	 */
+	unsigned status;
 	struct field *fields[SIDE_MAX_];
 	size_t n_fields[SIDE_MAX_];
 	enum event_framing framing[SIDE_MAX_];
@@ -104,10 +106,11 @@ struct flow_ops {
 struct flow_limits {
 	uint32_t max_conns;    /* beyond it the longest idle one is closed and counted */
 	uint32_t max_pipeline; /* requests waiting for their response on one connection */
-	uint64_t max_body;     /* decoded bytes of one body given out */
-	uint32_t max_ratio;    /* decompression */
-	uint32_t max_event;    /* bytes of one message of a framed body */
-	uint64_t idle_ns;      /* a connection without bytes for so long is closed */
+	uint32_t max_streams; /* open at once on one HTTP/2 connection; the longest idle one ends */
+	uint64_t max_body;    /* decoded bytes of one body given out */
+	uint32_t max_ratio;   /* decompression */
+	uint32_t max_event;   /* bytes of one message of a framed body */
+	uint64_t idle_ns;     /* a connection without bytes for so long is closed */
 };
 extern const struct flow_limits flow_defaults;
 
@@ -117,7 +120,10 @@ struct flow_stats {
 	uint64_t not_http, exchanges, unpaired, broken, ambiguous;
 	uint64_t
 	    decode_errors; /* bodies whose content coding broke or hit a cap, or is not known */
-	uint64_t cut;	   /* heads, fields, bodies or events that a cap shortened */
+	uint64_t resynced; /* places where HTTP/2 frames were found again behind a loss */
+	uint64_t unknown_fields;		   /* HPACK: what they refer to passed unseen */
+	uint64_t streams_evicted, tunnels, floods; /* HTTP/2 */
+	uint64_t cut; /* heads, fields, bodies or events that a cap shortened */
 };
 
 struct flow;

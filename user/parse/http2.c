@@ -83,6 +83,7 @@ struct http2 {
 	int err;
 
 	enum where where;
+	bool joined; /* midway, and nothing was read yet */
 	uint8_t head[FRAME_HEAD];
 	size_t n_head; /* of head or of the preface */
 	struct frame frame;
@@ -490,6 +491,9 @@ static size_t read_frames(struct http2 *h, struct span in)
 	while (at < in.len && h->where != SEARCHING) {
 		size_t n = 1;
 
+		if (h->joined && in.p[at] == preface.p[0])
+			h->where = IN_PREFACE;
+		h->joined = false;
 		if (h->where == IN_PREFACE) {
 			on_preface(h, in.p[at]);
 		} else if (h->where == IN_HEAD) {
@@ -621,6 +625,7 @@ void http2_join(struct http2 *h)
 {
 	hpack_lost(h->hpack, false);
 	h->where = IN_HEAD;
+	h->joined = true;
 	h->max_frame = HTTP2_FRAME_MAX;
 }
 
