@@ -1,5 +1,5 @@
 /* user/flow/exchange.h - inside user/flow: an exchange being built, whatever protocol carries it.
- * A protocol (h1.c; HTTP/2 and WebSocket are to come beside it) tells what it reads; this gives it
+ * A protocol (h1.c, h2.c) tells what it reads; this gives it
  * to the flow_ops, with the content coding removed and event streams taken apart, and counts.
  */
 #pragma once
