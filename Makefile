@@ -13,7 +13,7 @@ SUBMAKE = $(MAKE) --no-print-directory -j$(shell nproc)
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-7s %s\n' $(1) '$(2)')
 
-PKGS := libbpf libelf zlib libcrypto libssl libprotobuf-c libhs sqlite3 libcurl yaml-0.1 libutf8proc libseccomp libcap-ng libxxhash
+PKGS := libbpf libelf zlib libcrypto libssl libprotobuf-c libhs libbrotlidec libzstd sqlite3 libcurl yaml-0.1 libutf8proc libseccomp libcap-ng libxxhash
 CFLAGS ?= -O2 -g
 WARN := -Wall -Wextra -Werror -Wshadow -Wmissing-prototypes -Wvla -Wno-missing-field-initializers
 CPPFLAGS += -D_GNU_SOURCE -DEARSHOT_VERSION='"$(VERSION)"' -I. -Iuser -I$(G)
@@ -134,7 +134,7 @@ $(TEST_LIB): $(TEST_OBJS)
 $(B)/tests/unit/%: tests/unit/%.c $(B)/tests/nomem.o $(TEST_LIB) $(LIB) | $(GEN)
 	@mkdir -p $(@D)
 	$(call say,TEST,$@)
-	$(Q)$(CC) $(CPPFLAGS) -Itests $(ALL_CFLAGS) $(LDFLAGS) $(WRAP) -o $@ $< $(B)/tests/nomem.o $(TEST_LIB) $(LIB) -lcmocka $(LIBS)
+	$(Q)$(CC) $(CPPFLAGS) -Itests $(ALL_CFLAGS) $(LDFLAGS) $(WRAP) -o $@ $< $(B)/tests/nomem.o $(TEST_LIB) $(LIB) -lcmocka -lbrotlienc $(LIBS)
 $(B)/tests/fuzz/fuzz_json_oracle: LIBS += -ljansson
 $(B)/tests/fuzz/fuzz_hpack $(B)/tests/unit/test_hpack $(B)/tests/unit/test_http2 $(B)/tests/unit/test_h2: LIBS += -lnghttp2
 FUZZ_MAIN := tests/fuzz/replay.c # tests/fuzz/run puts libFuzzer here

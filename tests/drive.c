@@ -7,15 +7,15 @@
 #include "base/escape.h"
 #include "base/own.h"
 #include "guard.h"
+#include "parse/coding.h"
 #include "parse/http1.h"
-#include "parse/inflate.h"
 #include "parse/json.h"
 #include "parse/sse.h"
 
-#define JSON_DEPTH    16
-#define SSE_MAX	      64
-#define INFLATE_OUT   (1 << 20)
-#define INFLATE_RATIO 100
+#define JSON_DEPTH   16
+#define SSE_MAX	     64
+#define CODING_OUT   (1 << 20)
+#define CODING_RATIO 100
 
 /* Which errors came, however often: how often depends on how the input was cut. */
 struct verdict {
@@ -365,34 +365,34 @@ static void sse_drive_free(void *p)
 const struct driver driver_sse = { "sse",	  sse_open,	  sse_drive, sse_drive_gap,
 				   sse_drive_end, sse_drive_free, no_args };
 
-/* --- inflate: arg is "gzip" or "deflate"; a gap cannot be told to it and is passed over */
+/* --- coding: arg is its name; a gap cannot be told to it and is passed over */
 
-struct drive_inflate {
-	struct inflate *inflate;
+struct drive_coding {
+	struct coding *coding;
 	struct evlog *log;
 	struct verdict verdict;
 	uint64_t n_out;
 };
 
-static void on_inflate(void *ctx, struct span out)
+static void on_coding(void *ctx, struct span out)
 {
-	struct drive_inflate *d = ctx;
+	struct drive_coding *d = ctx;
 
 	d->n_out += out.len;
-	promise(out.len && d->n_out <= INFLATE_OUT);
+	promise(out.len && d->n_out <= CODING_OUT);
 	evlog_piece(d->log, "out", out);
 }
 
-static int inflate_open(void **ret, struct evlog *log, const char *arg)
+static int coding_open(void **ret, struct evlog *log, const char *arg)
 {
-	struct drive_inflate *d = calloc(1, sizeof(*d));
+	struct drive_coding *d = calloc(1, sizeof(*d));
 	int err;
 
 	if (!d)
 		return -ENOMEM;
 	d->log = log;
-	err = inflate_new(&d->inflate, strcmp(arg, "deflate") ? INFLATE_GZIP : INFLATE_DEFLATE,
-			  INFLATE_OUT, INFLATE_RATIO, on_inflate, d);
+	err = coding_new(&d->coding, coding_named(span_str(*arg ? arg : "gzip")),
+			 &(struct coding_limits){ CODING_OUT, CODING_RATIO, NULL }, on_coding, d);
 	if (err) {
 		free(d);
 		return err;
@@ -401,37 +401,37 @@ static int inflate_open(void **ret, struct evlog *log, const char *arg)
 	return 0;
 }
 
-static int inflate_drive(void *p, struct span in)
+static int coding_drive(void *p, struct span in)
 {
-	struct drive_inflate *d = p;
+	struct drive_coding *d = p;
 
-	return verdict_add(&d->verdict, inflate_feed(d->inflate, in));
+	return verdict_add(&d->verdict, coding_feed(d->coding, in));
 }
 
-static void inflate_drive_gap(void *p, uint64_t n)
+static void coding_drive_gap(void *p, uint64_t n)
 {
 	(void)p;
 	(void)n;
 }
 
-static void inflate_drive_end(void *p)
+static void coding_drive_end(void *p)
 {
-	struct drive_inflate *d = p;
+	struct drive_coding *d = p;
 
-	verdict_add(&d->verdict, inflate_end(d->inflate));
+	verdict_add(&d->verdict, coding_end(d->coding));
 	verdict_log(&d->verdict, d->log);
 }
 
-static void inflate_drive_free(void *p)
+static void coding_drive_free(void *p)
 {
-	inflate_free(&((struct drive_inflate *)p)->inflate);
+	coding_free(&((struct drive_coding *)p)->coding);
 	free(p);
 }
 
-static const char *const inflate_args[] = { "gzip", "deflate", NULL };
-const struct driver driver_inflate = {
-	"inflate",	   inflate_open,       inflate_drive, inflate_drive_gap,
-	inflate_drive_end, inflate_drive_free, inflate_args,
+static const char *const coding_args[] = { "gzip", "deflate", "br", "zstd", NULL };
+const struct driver driver_coding = {
+	"coding",	  coding_open,	     coding_drive, coding_drive_gap,
+	coding_drive_end, coding_drive_free, coding_args,
 };
 
 /* --- */

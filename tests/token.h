@@ -1,5 +1,5 @@
-/* tests/token.h - made-up credentials for tests: random tokens of the shapes in the credential table, with fitting checksums.
- * No whole token stands in any source file. Deterministic.
+/* tests/token.h - made-up credentials for tests: random tokens of the shapes in the credential
+ * table, with fitting checksums. No whole token stands in any source file. Deterministic.
  */
 #pragma once
 
@@ -122,9 +122,12 @@ static inline void token_make(const struct credential *row, char *out)
 		len = strlen(out);
 		if (row->check == check_crc32_base62)
 			token_digits(out + len - 6, 6,
-				     (uint32_t)crc32(0, (uint8_t *)out + prefix, (unsigned)(len - 6 - prefix)), 62);
+				     (uint32_t)crc32(0, (uint8_t *)out + prefix,
+						     (unsigned)(len - 6 - prefix)),
+				     62);
 		if (row->check == check_gitlab_routable)
-			token_digits(out + len - 7, 7, (uint32_t)crc32(0, (uint8_t *)out, (unsigned)len - 7), 36);
+			token_digits(out + len - 7, 7,
+				     (uint32_t)crc32(0, (uint8_t *)out, (unsigned)len - 7), 36);
 		c.text = span_of(out, len);
 		c.where = (struct range){ 0, len };
 		if (!credential_placeholder(span_sub(c.text, prefix, 200)) &&

@@ -105,7 +105,8 @@ static struct seen *open_side(struct wire *w, const struct exchange *x, enum sid
 {
 	struct seen *s = seen_of(w, x);
 
-	CHECK(s->wanted && !s->done[side] && (side == SIDE_REQUEST || s->response));
+	CHECK(s->wanted && (side == SIDE_REQUEST || s->response));
+	CHECK(!s->done[side] || x->framing[side] == FRAMING_WEBSOCKET);
 	return s;
 }
 
@@ -142,10 +143,7 @@ static void on_event(void *ctx, struct exchange *x, const struct flow_event *ev)
 {
 	struct wire *w = ctx;
 
-	if (ev->framing == FRAMING_WEBSOCKET)
-		CHECK(seen_of(w, x)->wanted && seen_of(w, x)->done[SIDE_REQUEST]);
-	else
-		open_side(w, x, ev->side);
+	open_side(w, x, ev->side);
 	CHECK(ev->framing && ev->framing == x->framing[ev->side]);
 	if (w->what == WIRE_EXCHANGES) {
 		evlog_begin(w->log, "%" PRIu64 "%s event%s%s%s ", x->number,

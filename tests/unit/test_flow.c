@@ -7,8 +7,10 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include <brotli/encode.h>
 #include <cmocka.h>
 #include <zlib.h>
+#include <zstd.h>
 
 #include "base/own.h"
 #include "nomem.h"
@@ -139,9 +141,9 @@ static void test_leaves_http(void **state)
 		     { OUT, "\x16\x03\x01" GET }, { IN, "\x16\x03\x03" OK2 }),
 	       "1 request client CONNECT h:443 host=h:443\n1 request end\n1 response 200\n" END_LOG(
 		   "1", "200", "0+0"));
-	expect(STEPS({ OUT, "GET /ws HTTP/1.1\r\nUpgrade: websocket\r\n\r\n" },
-		     { IN, "HTTP/1.1 101 Switching Protocols\r\n\r\n\x81\x05hello" }, { OUT, GET }),
-	       "1 request client GET /ws host=\n  upgrade: websocket\n1 request end\n1 response "
+	expect(STEPS({ OUT, "GET /x HTTP/1.1\r\nUpgrade: other\r\n\r\n" },
+		     { IN, "HTTP/1.1 101 Switching Protocols\r\n\r\nwhatever" }, { OUT, GET }),
+	       "1 request client GET /x host=\n  upgrade: other\n1 request end\n1 response "
 	       "101\n" END_LOG("1", "101", "0+0"));
 }
 
@@ -370,6 +372,7 @@ static void test_codings(void **state)
 	static const char text[] = "the same again, the same again";
 	static const char decoded[] = "1 response body the same again, the same again\n";
 	struct span gz = pack(31, text, sizeof(text) - 1, out, sizeof(out));
+	size_t len;
 
 	(void)state;
 	coded("gzip", gz, 0, decoded, "", 0);
@@ -379,11 +382,39 @@ static void test_codings(void **state)
 	coded("gzip", gz, 24, "1 response body the\n1 response gap 0\n", "", 0);
 	coded("deflate", pack(15, text, sizeof(text) - 1, out, sizeof(out)), 0, decoded, "", 0);
 	coded("deflate", pack(-15, text, sizeof(text) - 1, out, sizeof(out)), 0, decoded, "", 0);
-	coded("gzip", SPAN_LIT("no gzip at all, but it says so"), 0, "1 response gap 0\n",
-	      " ambiguous", 1);
-	coded("br", SPAN_LIT("whatever"), 0, "1 response gap 0\n", " ambiguous", 1);
-	coded("gzip, gzip", gz, 0, "1 response gap 0\n", " ambiguous", 1);
 	coded("identity", SPAN_LIT("plain"), 0, "1 response body plain\n", "", 0);
+	len = sizeof(out);
+	assert_true(BrotliEncoderCompress(5, 18, BROTLI_MODE_TEXT, sizeof(text) - 1,
+					  (const uint8_t *)text, &len, out));
+	coded("br", span_of(out, len), 0, decoded, "", 0);
+	coded("br", SPAN_LIT("\xff\xff\xff\xff"), 0, "1 response gap 0\n", " ambiguous", 1);
+	len = ZSTD_compress(out, sizeof(out), text, sizeof(text) - 1, 3);
+	coded("zstd", span_of(out, len), 0, decoded, "", 0);
+	/* What the bytes show goes before what the head says. */
+	coded("identity", span_of(out, len), 0, decoded, " ambiguous", 0);
+	coded("gzip", span_of(out, len), 0, decoded, " ambiguous", 1);
+	coded("gzip", SPAN_LIT("no gzip at all, but it says so"), 0,
+	      "1 response body no gzip at all, but it says so\n", " ambiguous", 1);
+	coded("utf-8", SPAN_LIT("plain"), 0, "1 response body plain\n", " ambiguous", 1);
+}
+
+/* In the order in which they were applied. */
+static void test_stacked(void **state)
+{
+	static const char text[] = "the same again, the same again";
+	static const char decoded[] = "1 response body the same again, the same again\n";
+	uint8_t one[256], two[256], three[256];
+	struct span gz = pack(31, text, sizeof(text) - 1, one, sizeof(one)), deflated;
+	size_t len = sizeof(three);
+
+	(void)state;
+	deflated = pack(15, (const char *)gz.p, gz.len, two, sizeof(two));
+	coded("gzip, deflate", deflated, 0, decoded, "", 0);
+	assert_true(BrotliEncoderCompress(5, 18, BROTLI_MODE_GENERIC, deflated.len, deflated.p,
+					  &len, three));
+	coded("gzip,deflate , br", span_of(three, len), 0, decoded, "", 0);
+	coded("gzip, gzip", gz, 0, "1 response gap 0\n", " ambiguous", 1);
+	coded("br, br, br, br, br", SPAN_LIT("x"), 0, "1 response body x\n", " ambiguous", 1);
 }
 
 static void test_bomb(void **state)
@@ -405,6 +436,39 @@ static void test_bomb(void **state)
 	assert_int_equal(wire_send(w, 1, EV_WRITE, span_str(head), 0), 0);
 	assert_int_equal(wire_send(w, 1, EV_WRITE, gz, 4096), 0);
 	assert_int_equal(flow_stats(wire_flow(w))->decode_errors, 1);
+	assert_int_equal(flow_stats(wire_flow(w))->bombs, 1);
+}
+
+/* Each of two codings keeps its ratio; what comes out of both does not. */
+static void test_nested_bomb(void **state)
+{
+	enum { LEN = 32 << 20 };
+	auto_mem char *text = malloc(LEN);
+	auto_mem uint8_t *once = malloc(LEN), *twice = malloc(LEN);
+	auto_free(evlog) struct evlog log = { 0 };
+	auto_free(wire) struct wire *w = NULL;
+	struct flow_limits limits = flow_defaults;
+	struct span z;
+	char head[128];
+
+	(void)state;
+	/* 100 bytes that repeat, and every 10,000 something new: about 1:100 each time. */
+	for (size_t i = 0; i < LEN; i++)
+		text[i] = (char)(i % 10000 < 60 ? i / 10000 * 31 + i * 7 : i % 100);
+	z = pack(31, text, LEN, once, LEN);
+	z = pack(31, (const char *)z.p, z.len, twice, LEN);
+	limits.max_conns = 8;
+	limits.max_ratio = 250;
+	assert_true(LEN / z.len > limits.max_ratio * 2);
+	assert_int_equal(wire_new(&w, WIRE_TURNS, &log, &limits), 0);
+	wire_open(w, 1);
+	snprintf(head, sizeof(head),
+		 "POST /v1/chat/completions HTTP/1.1\r\nContent-Encoding: gzip, "
+		 "gzip\r\nContent-Length: %zu\r\n\r\n",
+		 z.len);
+	assert_int_equal(wire_send(w, 1, EV_WRITE, span_str(head), 0), 0);
+	assert_int_equal(wire_send(w, 1, EV_WRITE, z, 4096), 0);
+	assert_int_equal(flow_stats(wire_flow(w))->bombs, 1);
 }
 
 /* --- event streams */
@@ -431,6 +495,122 @@ static void test_events(void **state)
 	       GET_LOG("1") "1 response 200 streamed\n  content-type: text/event-stream\n1 event  "
 			    "one\n1 event damaged  t\n"
 			    "1 response gap 12\n1 event  four\n" END_LOG("1", "200", "35+12"));
+}
+
+/* What says that it is framed and is not is a body. */
+static void test_framing_doubted(void **state)
+{
+	(void)state;
+	expect(STEPS({ OUT, "POST / HTTP/1.1\r\nContent-Type: application/grpc\r\n"
+			    "Content-Length: 7\r\n\r\n{\"a\":1}" },
+		     { IN, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+			   "Content-Length: 7\r\n\r\n{\"b\":2}" }),
+	       "1 request client POST / host=\n  content-type: application/grpc\n  "
+	       "content-length: 7\n1 request body {\"a\":1}\n1 request end\n"
+	       "1 response 200 streamed\n  content-type: text/event-stream\n  content-length: 7\n"
+	       "1 response body {\"b\":2}\n1 end status=200 request=complete,7+0 "
+	       "response=complete,7+0\n");
+	expect(STEPS({ OUT, GET }, { IN, "HTTP/1.1 200 OK\r\nContent-Type: "
+					 "application/vnd.amazon.eventstream\r\n"
+					 "Content-Length: 14\r\n\r\n\1 other things" }),
+	       GET_LOG("1") "1 response 200 streamed\n  content-type: "
+			    "application/vnd.amazon.eventstream\n  content-length: 14\n"
+			    "1 response body \\x01 other things\n" END_LOG("1", "200", "14+0"));
+}
+
+#define GRPC(type, len)                                                                            \
+	"HTTP/1.1 200 OK\r\nContent-Type: " type "\r\nContent-Length: " len "\r\n\r\n"
+
+static void test_grpc(void **state)
+{
+	static const char request[] =
+	    "POST /pkg.Service/Call HTTP/1.1\r\nContent-Type: application/grpc-web+proto\r\n"
+	    "Content-Length: 8\r\n\r\n\0\0\0\0\3abc";
+	static const char response[] =
+	    GRPC("application/grpc+proto", "13") "\0\0\0\0\2hi\x80\0\0\0\1x";
+
+	(void)state;
+	expect(STEPS({ OUT, request, sizeof(request) - 1 }, { IN, response, sizeof(response) - 1 }),
+	       "1 request client POST /pkg.Service/Call host=\n  content-type: "
+	       "application/grpc-web+proto\n  content-length: 8\n1 request event binary  abc\n"
+	       "1 request end\n1 response 200 streamed\n  content-type: application/grpc+proto\n  "
+	       "content-length: 13\n1 event binary  hi\n1 event trailers x\n"
+	       "1 end status=200 request=complete,8+0 response=complete,13+0\n");
+}
+
+/* --- WebSocket */
+
+#define UPGRADE	 "GET /v1/realtime HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+#define UPGRADED "HTTP/1.1 101 Switching Protocols\r\nUpgrade: WebSocket\r\n"
+#define UPGRADED_LOG                                                                               \
+	"1 request client GET /v1/realtime host=\n  connection: Upgrade\n  upgrade: "              \
+	"websocket\n1 request end\n1 response 101\n  upgrade: WebSocket\n"
+
+static void test_websocket(void **state)
+{
+	(void)state;
+	/* Its messages come as they are complete, of both sides; control frames between them. */
+	expect(STEPS({ OUT, UPGRADE }, { IN, UPGRADED "\r\n\x81\x05hello" },
+		     { OUT, "\x81\x82"
+			    "abcd\x09\x0b" },
+		     { IN, "\x01\x03one\x89\x01p\x80\x03two" },
+		     { OUT, "\x88\x80"
+			    "abcd" },
+		     { IN, "\x88\x01x" }, { CLOSE }),
+	       UPGRADED_LOG "1 event  hello\n1 request event  hi\n1 event  onetwo\n"
+			    "1 end status=101 request=complete,14+0 response=complete,23+0\n");
+	/* Bytes are lost: inside of a frame, then over the beginning of one. */
+	expect(STEPS({ OUT, UPGRADE }, { IN, UPGRADED "\r\n\x81\x07{\"a\"" }, { LOSE_IN, NULL, 2 },
+		     { IN, "}\x81\x04"
+			   "next\x81" },
+		     { LOSE_IN, NULL, 30 }, { IN, "tail\x81\x07{\"b\":1}" }, { CLOSE }),
+	       UPGRADED_LOG
+	       "1 response gap 2\n1 event damaged  {\"a\"}\n1 event  next\n1 response gap 30\n"
+	       "1 event  {\"b\":1}\n"
+	       "1 end status=101 request=cut,0+0 response=cut,27+32\n");
+}
+
+/* The extension's parameters are each direction's own: here the server forgets, the client does
+ * not.
+ */
+static void test_websocket_deflate(void **state)
+{
+	char out[64], in[256], want[1024];
+	struct step steps[] = { { OUT, UPGRADE },     { IN, in }, { OUT, out },
+				{ IN, "\x81\x02ok" }, { CLOSE },  { END } };
+	z_stream z = { 0 };
+	uint8_t packed[32];
+	size_t n = 0;
+
+	(void)state;
+	assert_int_equal(deflateInit2(&z, 9, Z_DEFLATED, -15, 8, Z_DEFAULT_STRATEGY), Z_OK);
+	for (unsigned i = 0; i < 2; i++) {
+		size_t len;
+
+		z.next_in = (uint8_t *)(uintptr_t) "{\"same\":\"words\"}";
+		z.avail_in = 16;
+		z.next_out = packed;
+		z.avail_out = sizeof(packed);
+		assert_int_equal(deflate(&z, Z_SYNC_FLUSH), Z_OK);
+		len = sizeof(packed) - z.avail_out - 4;
+		out[n++] = (char)0xc1;
+		out[n++] = (char)(0x80 | len);
+		memcpy(out + n, "\0\0\0\0", 4); /* a mask that changes nothing */
+		memcpy(out + n + 4, packed, len);
+		n += 4 + len;
+	}
+	deflateEnd(&z);
+	steps[2].n = n;
+	snprintf(in, sizeof(in),
+		 UPGRADED "Sec-WebSocket-Extensions: permessage-deflate; "
+			  "server_no_context_takeover\r\n\r\n");
+	snprintf(want, sizeof(want),
+		 UPGRADED_LOG
+		 "  sec-websocket-extensions: permessage-deflate; server_no_context_takeover\n"
+		 "1 request event  {\"same\":\"words\"}\n1 request event  {\"same\":\"words\"}\n"
+		 "1 event  ok\n1 end status=101 request=cut,%zu+0 response=cut,4+0\n",
+		 n);
+	expect(steps, want);
 }
 
 /* --- what is not for us */
@@ -652,7 +832,13 @@ int main(void)
 		cmocka_unit_test(test_midway),
 		cmocka_unit_test(test_data_before_open),
 		cmocka_unit_test(test_codings),
+		cmocka_unit_test(test_stacked),
 		cmocka_unit_test(test_bomb),
+		cmocka_unit_test(test_nested_bomb),
+		cmocka_unit_test(test_framing_doubted),
+		cmocka_unit_test(test_grpc),
+		cmocka_unit_test(test_websocket),
+		cmocka_unit_test(test_websocket_deflate),
 		cmocka_unit_test(test_events),
 		cmocka_unit_test(test_not_http),
 		cmocka_unit_test(test_mutable),

@@ -1,6 +1,5 @@
-/* user/flow/exchange.c - one exchange being built: heads kept, bodies decoded and handed on.
- * Owns an arena for both heads, at most EXCHANGE_HEAD_MAX bytes each (API keys: wiped on free), and
- * the decoders of its bodies.
+/* user/flow/exchange.c - one exchange being built: heads kept, bodies handed to body.c.
+ * Owns an arena for both heads, at most EXCHANGE_HEAD_MAX bytes each (API keys: wiped on free).
  */
 #include "flow/exchange.h"
 
@@ -8,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/own.h"
+#include "parse/websocket.h"
 
 #define BLOCK_MIN  1024
 #define FIELDS_MIN 16
@@ -111,6 +111,7 @@ int exch_new(struct exch **ret, struct flow_env *env, const struct conn_info *co
 		e->m[s].of = e;
 		e->m[s].side = s;
 		e->x.end[s] = HTTP1_CUT;
+		e->m[s].spec.message_coding = CODING_MAX_;
 	}
 	*ret = e;
 	return 0;
@@ -185,29 +186,48 @@ static struct span next_token(struct span *list, char sep)
 
 static void on_coding(struct message *m, struct span value)
 {
-	static const struct {
-		const char *name;
-		enum inflate_coding coding;
-	} rows[] = {
-		{ "gzip", INFLATE_GZIP },
-		{ "x-gzip", INFLATE_GZIP },
-		{ "deflate", INFLATE_DEFLATE },
-	};
+	struct body_spec *spec = &m->spec;
 
 	while (value.len) {
 		struct span token = next_token(&value, ',');
+		enum coding_kind k = coding_named(token);
 
 		if (!token.len || span_eq_nocase(token, SPAN_LIT("identity")))
 			continue;
-		/* More than one in a row is rare enough to be left alone: nothing of such a body is
-		 * given out. */
-		m->coding = INFLATE_CODING_MAX_;
-		if (m->codings++)
-			continue;
-		for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-			if (span_eq_nocase(token, span_str(rows[i].name)))
-				m->coding = rows[i].coding;
+		if (k == CODING_MAX_ || spec->n_codings == BODY_CODINGS_MAX)
+			spec->strange = true;
+		else
+			spec->codings[spec->n_codings++] = k;
 	}
+}
+
+static void on_message_coding(struct message *m, struct span value)
+{
+	m->spec.message_coding = coding_named(value);
+}
+
+static void on_upgrade(struct message *m, struct span value)
+{
+	while (m->side == SIDE_RESPONSE && value.len)
+		m->of->websocket |= span_eq_nocase(next_token(&value, ','), SPAN_LIT("websocket"));
+}
+
+static void on_extensions(struct message *m, struct span value)
+{
+	struct message *of = m->of->m;
+	bool client, server;
+
+	if (m->side != SIDE_RESPONSE || !websocket_extensions(value, &client, &server))
+		return;
+	of[SIDE_REQUEST].spec.deflate = of[SIDE_RESPONSE].spec.deflate = true;
+	of[SIDE_REQUEST].spec.takeover = client;
+	of[SIDE_RESPONSE].spec.takeover = server;
+}
+
+static void set_framing(struct exchange *x, enum side side, enum event_framing framing)
+{
+	x->framing[side] = framing;
+	x->streamed = x->framing[SIDE_RESPONSE] != FRAMING_NONE;
 }
 
 static void on_type(struct message *m, struct span value)
@@ -217,18 +237,26 @@ static void on_type(struct message *m, struct span value)
 		enum event_framing framing;
 		bool
 		    request; /* else only a response's: servers read requests whatever their type */
+		bool more;   /* so may the types that begin so */
 	} rows[] = {
-		{ "text/event-stream", FRAMING_SSE, false },
+		{ "text/event-stream", FRAMING_SSE, false, false },
+		{ "application/vnd.amazon.eventstream", FRAMING_AWS_EVENTSTREAM, true, false },
+		{ "application/grpc", FRAMING_GRPC, true, false },
+		{ "application/grpc+", FRAMING_GRPC, true, true },
+		{ "application/grpc-web", FRAMING_GRPC, true, false },
+		{ "application/grpc-web+", FRAMING_GRPC, true, true },
 	};
 	struct span type = next_token(&value, ';');
-	struct exchange *x = &m->of->x;
+	enum event_framing framing = FRAMING_NONE;
 
-	x->framing[m->side] = FRAMING_NONE;
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-		if (span_eq_nocase(type, span_str(rows[i].type)) &&
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct span row = span_str(rows[i].type);
+
+		if (span_eq_nocase(rows[i].more ? span_sub(type, 0, row.len) : type, row) &&
 		    (rows[i].request || m->side == SIDE_RESPONSE))
-			x->framing[m->side] = rows[i].framing;
-	x->streamed = x->framing[SIDE_RESPONSE] != FRAMING_NONE;
+			framing = rows[i].framing;
+	}
+	set_framing(&m->of->x, m->side, framing);
 }
 
 static void on_host(struct message *m, struct span value)
@@ -246,7 +274,10 @@ static const struct {
 } special[] = {
 	{ "content-encoding", on_coding },
 	{ "content-type", on_type },
+	{ "grpc-encoding", on_message_coding },
 	{ "host", on_host },
+	{ "sec-websocket-extensions", on_extensions },
+	{ "upgrade", on_upgrade },
 };
 
 static struct field *next_field(struct message *m)
@@ -288,91 +319,6 @@ void exch_field(struct exch *e, enum side side, struct span name, struct span va
 	e->x.n_fields[side]++;
 }
 
-/* From here on nothing of this body is given out; the reader learns that something is missing. */
-static void go_deaf(struct message *m)
-{
-	struct exch *e = m->of;
-
-	if (m->state == BODY_DEAF)
-		return;
-	m->state = BODY_DEAF;
-	if (e->ignored)
-		return;
-	if (m->sse)
-		sse_gap(m->sse, 0);
-	e->env->ops->gap(e->env->ctx, &e->x, m->side, 0);
-}
-
-static void on_event(void *ctx, const struct sse_event *ev)
-{
-	struct message *m = ctx;
-	struct exch *e = m->of;
-
-	e->env->ops->event(e->env->ctx, &e->x,
-			   &(struct flow_event){ .side = m->side,
-						 .framing = FRAMING_SSE,
-						 .type = ev->type,
-						 .data = ev->data,
-						 .damaged = ev->damaged });
-}
-
-/* Decoded bytes. */
-static void give(void *ctx, struct span out)
-{
-	struct message *m = ctx;
-	struct exch *e = m->of;
-	uint64_t left = e->env->limits.max_body - m->out;
-	bool full = out.len > left;
-
-	if (m->state == BODY_DEAF || e->ignored)
-		return;
-	if (full)
-		out.len = left;
-	m->out += out.len;
-	if (m->sse) {
-		if (sse_feed(m->sse, out)) {
-			e->env->err = -ENOMEM;
-			full = true;
-		}
-	} else if (out.len) {
-		e->env->ops->body(e->env->ctx, &e->x, m->side, out);
-	}
-	if (full) {
-		cut(m);
-		go_deaf(m);
-	}
-}
-
-/* The coding is not known, broke, or hit a cap. */
-static void coding_failed(struct message *m)
-{
-	m->of->env->stats.decode_errors++;
-	m->of->x.ambiguous = true;
-	go_deaf(m);
-}
-
-/* Decoders are made at the first byte: most requests and many responses have no body. */
-static void body_begin(struct message *m)
-{
-	struct exch *e = m->of;
-	const struct flow_limits *l = &e->env->limits;
-	int err = 0;
-
-	if (e->x.framing[m->side] == FRAMING_SSE)
-		err = sse_new(&m->sse, l->max_event, on_event, m);
-	if (!err && m->codings == 1 && m->coding != INFLATE_CODING_MAX_) {
-		m->state = BODY_CODED;
-		err = inflate_new(&m->inflate, m->coding, l->max_body, l->max_ratio, give, m);
-	} else if (!err && m->codings) {
-		coding_failed(m);
-	}
-	if (err) {
-		e->env->err = err;
-		cut(m);
-		go_deaf(m);
-	}
-}
-
 void exch_fields_end(struct exch *e, enum side side, bool ambiguous)
 {
 	struct flow_env *env = e->env;
@@ -387,82 +333,87 @@ void exch_fields_end(struct exch *e, enum side side, bool ambiguous)
 		env->ops->response(env->ctx, &e->x);
 }
 
-/* The first of body and gap opens the body. */
-static bool body_open(struct message *m)
+/* Decoders are made at the first byte or gap: most requests and many responses have no body. */
+static struct body *body_of(struct message *m)
 {
-	struct coverage *c = &m->of->x.body[m->side];
+	struct exch *e = m->of;
+	int err;
 
-	if (m->of->ignored)
-		return false;
-	if (!c->seen && !c->lost)
-		body_begin(m);
-	return true;
+	if (m->begun || e->ignored)
+		return e->ignored ? NULL : m->body;
+	m->begun = true;
+	err = body_new(&m->body, e->env, &e->x, m->side, &m->spec);
+	if (err) {
+		e->env->err = err;
+		cut(m);
+		e->env->ops->gap(e->env->ctx, &e->x, m->side, 0);
+	}
+	return m->body;
 }
 
 void exch_body(struct exch *e, enum side side, struct span data)
 {
-	struct message *m = &e->m[side];
-	bool open = body_open(m);
-	int err = 0;
+	struct body *body = body_of(&e->m[side]);
 
 	if (side == SIDE_RESPONSE && !e->x.first_byte_ns)
 		e->x.first_byte_ns = e->env->now_ns;
 	e->x.body[side].seen += data.len;
 	count(e, data.len);
-	if (!open)
-		return;
-	if (m->state == BODY_PLAIN)
-		give(m, data);
-	else if (m->state == BODY_CODED)
-		err = inflate_feed(m->inflate, data);
-	if (err == -ENOMEM)
-		e->env->err = err;
-	if (err)
-		coding_failed(m);
+	if (body)
+		body_feed(body, data);
 }
 
 void exch_gap(struct exch *e, enum side side, uint64_t n)
 {
-	struct message *m = &e->m[side];
-	bool open = body_open(m);
+	struct body *body = body_of(&e->m[side]);
 
 	e->x.body[side].lost += n;
-	if (!open)
-		return;
-	/* A compressed stream cannot be picked up again. */
-	if (m->state == BODY_CODED)
-		go_deaf(m);
-	if (m->state != BODY_PLAIN)
-		return;
-	if (m->sse)
-		sse_gap(m->sse, n);
-	e->env->ops->gap(e->env->ctx, &e->x, side, n);
+	if (body)
+		body_gap(body, n);
+}
+
+void exch_upgrade(struct exch *e)
+{
+	exch_message_end(e, SIDE_REQUEST, HTTP1_CUT); /* unless it ended before */
+	exch_message_end(e, SIDE_RESPONSE, HTTP1_COMPLETE);
+	e->upgraded = true;
+	for (enum side s = 0; s < SIDE_MAX_; s++) {
+		struct message *m = &e->m[s];
+
+		m->done = m->begun = false;
+		m->spec.masked = s == SIDE_REQUEST;
+		set_framing(&e->x, s, FRAMING_WEBSOCKET);
+	}
+}
+
+/* A WebSocket has no end but its own. */
+static enum http1_end websocket_end_of(const struct message *m)
+{
+	return m->body && body_closed(m->body) ? HTTP1_COMPLETE : HTTP1_CUT;
 }
 
 void exch_message_end(struct exch *e, enum side side, enum http1_end how)
 {
 	struct message *m = &e->m[side];
+	struct exchange *x = &e->x;
 
 	if (m->done)
 		return;
 	announce(e);
 	m->done = true;
-	e->x.end[side] = how;
-	e->x.body[side].open_ended = how != HTTP1_COMPLETE;
-	if (side == SIDE_REQUEST)
-		e->x.request_end_ns = e->env->now_ns;
-	else
-		e->x.end_ns = e->env->now_ns;
-	if (m->state == BODY_CODED && how == HTTP1_COMPLETE && inflate_end(m->inflate))
-		coding_failed(m);
-	if (m->sse) {
-		sse_end(m->sse);
-		e->env->stats.cut += sse_cut(m->sse);
-	}
-	inflate_free(&m->inflate);
-	sse_free(&m->sse);
-	if (side == SIDE_REQUEST && !e->ignored)
-		e->env->ops->request_end(e->env->ctx, &e->x);
+	if (e->upgraded)
+		how = websocket_end_of(m);
+	x->end[side] = how;
+	x->body[side].open_ended = how != HTTP1_COMPLETE;
+	if (side == SIDE_RESPONSE)
+		x->end_ns = e->env->now_ns;
+	else if (!e->upgraded)
+		x->request_end_ns = e->env->now_ns;
+	if (m->body)
+		body_end(m->body, how == HTTP1_COMPLETE);
+	body_free(&m->body);
+	if (side == SIDE_REQUEST && !e->ignored && !e->upgraded)
+		e->env->ops->request_end(e->env->ctx, x);
 }
 
 void exch_free(struct exch **ep)

@@ -1,14 +1,12 @@
 /* user/flow/exchange.h - inside user/flow: an exchange being built, whatever protocol carries it.
- * A protocol (h1.c, h2.c) tells what it reads; this gives it
- * to the flow_ops, with the content coding removed and event streams taken apart, and counts.
+ * A protocol (h1.c, h2.c) tells what it reads; this keeps the heads, gives the bodies to body.c,
+ * and counts.
  */
 #pragma once
 
 #include <sys/queue.h>
 
-#include "flow/flow.h"
-#include "parse/inflate.h"
-#include "parse/sse.h"
+#include "flow/body.h"
 
 /* What all exchanges of one flow object share. */
 struct flow_env {
@@ -17,32 +15,26 @@ struct flow_env {
 	void *ctx;
 	struct flow_stats stats;
 	uint64_t now_ns;
-	uint64_t undecided; /* bytes of open exchanges */
-	uint64_t heads;	    /* bytes of all arenas, at most HEADS_MAX */
-	uint64_t numbers;   /* exchanges numbered so far */
-	int err;	    /* -ENOMEM since the caller cleared it */
+	uint64_t undecided;   /* bytes of open exchanges */
+	uint64_t heads;	      /* bytes of all arenas, at most HEADS_MAX */
+	uint64_t coding_left; /* of CODINGS_MAX */
+	uint64_t numbers;     /* exchanges numbered so far */
+	int err;	      /* -ENOMEM since the caller cleared it */
 };
 
-enum body_state {
-	BODY_PLAIN, /* given out as it comes */
-	BODY_CODED, /* through inflate */
-	BODY_DEAF,  /* not given out any more: coding unknown or broken, a cap, no memory */
-};
+#define CODINGS_MAX (128 << 20) /* bytes of working memory of all decompressors */
 
 struct exch;
 
-/* One side of an exchange: its head's growth and its body's decoders. */
+/* One side of an exchange: its head's growth and its body. */
 struct message {
 	struct exch *of;
 	enum side side;
 	size_t head_len, fields_room;
-	unsigned codings;
-	enum inflate_coding coding; /* when codings is 1; INFLATE_CODING_MAX_: not one we remove */
-	enum body_state state;
 	bool done, cut;
-	struct inflate *inflate;
-	struct sse *sse;
-	uint64_t out; /* decoded bytes given out */
+	bool begun; /* its body */
+	struct body_spec spec;
+	struct body *body; /* NULL when it is not begun, of no interest, or for want of memory */
 };
 
 struct exch {
@@ -54,6 +46,8 @@ struct exch {
 	uint64_t counted; /* its share of env->undecided */
 	bool announced;	  /* request was called */
 	bool ignored;	  /* of no interest: only end is called */
+	bool websocket;	  /* the response's head says that the protocol becomes WebSocket */
+	bool upgraded;	  /* exch_upgrade() */
 };
 
 /* -ENOMEM. */
@@ -69,4 +63,8 @@ void exch_fields_end(struct exch *e, enum side side, bool ambiguous);
 /* The body, transfer coding removed. */
 void exch_body(struct exch *e, enum side side, struct span data);
 void exch_gap(struct exch *e, enum side side, uint64_t n);
+/* The exchange goes on as a WebSocket: what exch_body() is given from here on, of either side, are
+ * its frames, until exch_free(). Call after both heads, before or instead of the response's end.
+ */
+void exch_upgrade(struct exch *e);
 void exch_message_end(struct exch *e, enum side side, enum http1_end how);

@@ -158,6 +158,7 @@ int flow_new(struct flow **ret, const struct flow_limits *limits, const struct f
 	f->env.limits = *limits;
 	f->env.ops = ops;
 	f->env.ctx = ctx;
+	f->env.coding_left = CODINGS_MAX;
 	while (n < limits->max_conns)
 		n *= 2;
 	f->mask = n - 1;

@@ -62,16 +62,18 @@ struct exchange {
 	unsigned status;
 	struct field *fields[SIDE_MAX_];
 	size_t n_fields[SIDE_MAX_];
+	/* As the head says, unless the body's first bytes show that it is not framed. */
 	enum event_framing framing[SIDE_MAX_];
 	bool streamed;	/* the response is framed */
-	bool ambiguous; /* framing fields disagree, or the body's coding could not be removed */
+	bool ambiguous; /* framing fields disagree, or a body's coding is not as the head says */
+	bool bomb;	/* decompression of a body hit a cap */
 	enum http1_end end[SIDE_MAX_];
 	struct coverage body[SIDE_MAX_];
 	uint64_t begin_ns; /* first byte of the request */
 	uint64_t request_end_ns, first_byte_ns,
-	    end_ns; /* response's first body byte and end; 0: not reached */
-	bool dropped;  /* by exchange_drop() */
-	void *user; /* for the callbacks; flow never touches it */
+	    end_ns;   /* response's first body byte and end; 0: not reached */
+	bool dropped; /* by exchange_drop() */
+	void *user;   /* for the callbacks; flow never touches it */
 };
 
 /* The field's value, or an empty span. name in lower case. */
@@ -107,7 +109,7 @@ struct flow_limits {
 	uint32_t max_conns;    /* beyond it the longest idle one is closed and counted */
 	uint32_t max_pipeline; /* requests waiting for their response on one connection */
 	uint32_t max_streams; /* open at once on one HTTP/2 connection; the longest idle one ends */
-	uint64_t max_body;    /* decoded bytes of one body given out */
+	uint64_t max_body;    /* decoded bytes of one unframed body given out */
 	uint32_t max_ratio;   /* decompression */
 	uint32_t max_event;   /* bytes of one message of a framed body */
 	uint64_t idle_ns;     /* a connection without bytes for so long is closed */
@@ -120,8 +122,10 @@ struct flow_stats {
 	uint64_t not_http, exchanges, unpaired, broken, ambiguous;
 	uint64_t
 	    decode_errors; /* bodies whose content coding broke or hit a cap, or is not known */
-	uint64_t resynced; /* places where HTTP/2 frames were found again behind a loss */
-	uint64_t unknown_fields;		   /* HPACK: what they refer to passed unseen */
+	uint64_t bombs;	   /* of these: hit a cap */
+	uint64_t events_broken;	 /* messages of framed bodies that break their protocol */
+	uint64_t resynced;	 /* places where HTTP/2 frames were found again behind a loss */
+	uint64_t unknown_fields; /* HPACK: what they refer to passed unseen */
 	uint64_t streams_evicted, tunnels, floods; /* HTTP/2 */
 	uint64_t cut; /* heads, fields, bodies or events that a cap shortened */
 };

@@ -34,7 +34,8 @@ struct h1 {
 	/* Responses may have passed without being recognised: a gap, or bytes that break the
 	 * protocol. */
 	bool lost_place;
-	bool left; /* the connection does not speak HTTP/1 any more */
+	bool left;		/* the connection does not speak HTTP/1 any more */
+	struct exch *websocket; /* it became this one's WebSocket */
 };
 
 static void finish(struct h1 *h, struct exch *e)
@@ -42,6 +43,8 @@ static void finish(struct h1 *h, struct exch *e)
 	for (enum side s = 0; s < SIDE_MAX_; s++)
 		if (h->streams[s].now == e)
 			h->streams[s].now = NULL;
+	if (h->websocket == e)
+		h->websocket = NULL;
 	TAILQ_REMOVE(&h->queue, e, link);
 	h->n_queue--;
 	h->n_unwanted += e->ignored;
@@ -140,6 +143,13 @@ static void on_fields_end(void *ctx, bool ambiguous)
 		return;
 	if (span_eq(e->x.method, SPAN_LIT("HEAD")))
 		http1_no_body(s->parser);
+	/* From here on both sides send frames (RFC 6455 section 4.1). */
+	if (e->x.status == 101 && e->websocket) {
+		exch_upgrade(e);
+		s->now = NULL;
+		s->of->streams[SIDE_REQUEST].now = NULL;
+		s->of->websocket = e;
+	}
 	/* A tunnel begins (RFC 9110 section 9.3.6). */
 	if (span_eq(e->x.method, SPAN_LIT("CONNECT")) && e->x.status / 100 == 2) {
 		http1_no_body(s->parser);
@@ -241,9 +251,20 @@ int h1_feed(struct h1 *h, enum side side, struct span in)
 
 	if (h->left)
 		return -EOPNOTSUPP;
+	if (h->websocket) {
+		exch_body(h->websocket, side, in);
+		return 0;
+	}
 	err = http1_feed(h->streams[side].parser, in);
 	if (!err)
 		return 0;
+	if (err == -EOPNOTSUPP && h->websocket) {
+		size_t n = http1_unread(h->streams[side].parser);
+
+		if (n)
+			exch_body(h->websocket, side, span_sub(in, in.len - n, n));
+		return 0;
+	}
 	if (err == -EOPNOTSUPP) {
 		h->left = true;
 		end_all(h);
@@ -260,6 +281,10 @@ void h1_gap(struct h1 *h, enum side side, uint64_t n)
 {
 	struct stream *s = &h->streams[side];
 
+	if (h->websocket) {
+		exch_gap(h->websocket, side, n);
+		return;
+	}
 	s->gap_seen = 0;
 	http1_gap(s->parser, n);
 	if (side == SIDE_RESPONSE && !(s->inside && s->gap_seen == n))
@@ -277,6 +302,8 @@ uint64_t h1_unwanted(const struct h1 *h)
 {
 	const struct exch *e;
 
+	if (h->websocket && h->websocket->ignored)
+		return UINT64_MAX; /* nothing else will come */
 	TAILQ_FOREACH (e, &h->queue, link)
 		if (!e->ignored)
 			return 0;

@@ -39,7 +39,8 @@ struct http1 {
 	struct http1_stats stats;
 	struct buf line;
 	enum state state;
-	int err; /* of this feed */
+	int err;       /* of this feed */
+	size_t unread; /* of this feed: behind the end of HTTP/1 */
 	bool requests;
 	bool no_body; /* asked for by http1_no_body() */
 	bool tunnel;  /* HTTP/1 ends with the open message */
@@ -866,7 +867,13 @@ int http1_feed(struct http1 *h, struct span in)
 	h->err = h->state == TUNNEL ? -EOPNOTSUPP : 0;
 	while (in.len && h->state != TUNNEL)
 		in = span_sub(in, steps[h->state](h, in), in.len);
+	h->unread = in.len;
 	return h->err;
+}
+
+size_t http1_unread(const struct http1 *h)
+{
+	return h->unread;
 }
 
 void http1_gap(struct http1 *h, uint64_t n)

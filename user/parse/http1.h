@@ -68,6 +68,8 @@ int http1_feed(struct http1 *h, struct span in);
  * next start line. n 0: the position in the stream is not known (joined mid-stream).
  */
 void http1_gap(struct http1 *h, uint64_t n);
+/* After -EOPNOTSUPP: how many bytes at the end of that feed lie behind the end of HTTP/1. */
+size_t http1_unread(const struct http1 *h);
 /* The connection closed: ends the open message (complete, if its body runs to the close). */
 void http1_end(struct http1 *h);
 

@@ -239,3 +239,9 @@ uint64_t sse_cut(const struct sse *s)
 {
 	return s->n_cut;
 }
+
+int sse_probe(struct span first)
+{
+	/* No field's name begins so: a JSON document under the wrong content type. */
+	return first.len ? first.p[0] != '{' && first.p[0] != '[' : -EAGAIN;
+}

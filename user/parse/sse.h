@@ -27,4 +27,6 @@ void sse_gap(struct sse *s, uint64_t n);
 /* End of stream: unlike a browser, gives out an unfinished event (damaged when its last line was
  * not ended). */
 void sse_end(struct sse *s);
+/* Can a stream begin with these bytes? 1, 0, -EAGAIN. */
+int sse_probe(struct span first);
 uint64_t sse_cut(const struct sse *s); /* events the cap cut */

@@ -343,6 +343,8 @@ static void publish(struct inspector *in)
 		{ CTR_FLOW_BROKEN, f->broken },
 		{ CTR_FLOW_AMBIGUOUS, f->ambiguous },
 		{ CTR_FLOW_DECODE_ERRORS, f->decode_errors },
+		{ CTR_FLOW_BOMBS, f->bombs },
+		{ CTR_FLOW_EVENTS_BROKEN, f->events_broken },
 		{ CTR_FLOW_RESYNCED, f->resynced },
 		{ CTR_FLOW_UNKNOWN_FIELDS, f->unknown_fields },
 		{ CTR_FLOW_STREAMS_EVICTED, f->streams_evicted },

@@ -1,0 +1,36 @@
+/* tests/unit/test_grpc.c - gRPC's length-prefixed messages. */
+#include "parse/grpc.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "base/own.h"
+#include "golden.h"
+
+static void test_goldens(void **state)
+{
+	(void)state;
+	assert_true(golden_run(&driver_grpc) >= 18);
+}
+
+static void test_no_memory(void **state)
+{
+	(void)state;
+	golden_nomem(&driver_grpc);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_goldens),
+		cmocka_unit_test(test_no_memory),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
