@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "bpf/maps.bpf.h"
+#include "bpf/share.bpf.h"
 
 __u64 last_conn __weak; /* the latest connection id given out */
 /* Of one process, so that none can take the whole table (set). */
@@ -18,12 +18,20 @@ static __always_inline void proc_of(struct task_struct *task, struct ev_proc *re
 	ret->exec = task->self_exec_id;
 }
 
-static __always_inline void conn_event(__u16 kind, const struct ev_conn *c, __u64 id)
+/* Not inlined, like what else needs room of its own: the stack is 512 bytes. */
+static __noinline void conn_event(__u16 kind, const struct ev_conn *c, __u64 id)
 {
-	struct ev_ctl *e = bpf_ringbuf_reserve(&control_ring, sizeof(*e), 0);
+	struct ev_proc key = { c->start_ns, c->tgid, c->exec };
+	__u64 fill = bpf_ringbuf_query(&control_ring, BPF_RB_AVAIL_DATA);
+	struct ev_proc_stats *proc = NULL;
+	struct ev_ctl *e = NULL;
 
+	if (fill >= control_ring_bytes / 2)
+		proc = bpf_map_lookup_elem(&procs, &key);
+	if (fill < control_ring_bytes / 2 || may_put_event(proc, fill))
+		e = bpf_ringbuf_reserve(&control_ring, sizeof(*e), 0);
 	if (!e) {
-		count_loss(EV_LOSS_CONTROL, 0);
+		proc_loss(proc, EV_LOSS_CONTROL, 0);
 		return;
 	}
 	e->hdr = (struct ev_hdr){
@@ -36,7 +44,7 @@ static __always_inline void conn_event(__u16 kind, const struct ev_conn *c, __u6
 	};
 	e->conn = *c;
 	e->conn.id = id;
-	bpf_ringbuf_submit(e, wake_flags(&control_ring));
+	bpf_ringbuf_submit(e, wake_flags(fill, control_ring_bytes));
 }
 
 static __always_inline struct ev_conn *conn_find(const struct conn_key *key)
@@ -137,8 +145,8 @@ static __always_inline void sighted(__u64 ssl, const struct ev_sock *seen, __u8 
 
 /* A connection of the current task, at the end of its first call that passed bytes: n of them.
  * NULL: excluded, or no room (they are counted as lost). */
-static __always_inline struct ev_conn *conn_open(const struct conn_key *key,
-						 const struct call *call, __u8 dir, __u64 n)
+__attribute__((unused)) static __noinline struct ev_conn *
+conn_open(const struct conn_key *key, const struct call *call, __u8 dir, __u64 n)
 {
 	struct early *early, known = {};
 	struct task_struct *task = bpf_get_current_task_btf();

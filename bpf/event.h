@@ -67,6 +67,8 @@ enum ev_loss {
 			   * refused. Bytes are unknown, so   the connection is closed, and its next
 			   * bytes open a new one */
 	EV_LOSS_SENDFILE, /* SSL_sendfile: no plaintext in user memory */
+	EV_LOSS_BUDGET,	  /* of a process beyond its budget: its share of the data ring's second
+			   * half; or calls, whose bytes are unknown, so the connection is closed */
 	EV_LOSS_MAX_,
 };
 
@@ -91,6 +93,8 @@ struct ev_proc_stats {
 	__u32 conns;	/* live ones */
 	__u32 exited;	/* 1 once its last thread is gone */
 	__u32 pad;
+	__u64 shed_events, shed_bytes, shed_ns; /* of the losses, those by EV_LOSS_BUDGET */
+	__u64 data_ns, control_ns, call_ns;	/* what it took of its budgets: bpf/share.bpf.h */
 };
 
 struct ev_sock {

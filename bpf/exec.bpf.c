@@ -24,7 +24,8 @@ static __always_inline int gone(const struct ev_proc *proc)
 		.tgid = proc->tgid,
 	};
 	e->start_ns = proc->start_ns;
-	bpf_ringbuf_submit(e, wake_flags(&control_ring));
+	bpf_ringbuf_submit(
+	    e, wake_flags(bpf_ringbuf_query(&control_ring, BPF_RB_AVAIL_DATA), control_ring_bytes));
 	return 0;
 }
 

@@ -41,6 +41,7 @@ struct call {
  * whose output it has not yet sent. */
 struct thread {
 	struct call call[CALLS_MAX];
+	__u64 shed_until_ns; /* 0: its calls are followed */
 	struct ev_sock received;
 	__u32 record;	  /* the type of TLS record that it began with */
 	__u32 n_unsent;	  /* outputs not yet sent, of different SSLs in a row counted each */
@@ -156,43 +157,44 @@ static __always_inline void count_loss(enum ev_loss why, __u64 bytes)
 	COUNT(lost_bytes[why], bytes);
 }
 
-/* The same for the process whose loss it is, if it is known; count_loss() was called. */
-static __always_inline void blame_loss(struct ev_proc_stats *proc, enum ev_loss why, __u64 events,
-				       __u64 bytes)
+/* The same for the process, if it is known, whose loss it is. */
+static __always_inline void proc_loss(struct ev_proc_stats *proc, enum ev_loss why, __u64 bytes)
 {
+	__u64 now;
+
+	count_loss(why, bytes);
 	if (!proc)
 		return;
 	if (why == EV_LOSS_MUTED) {
 		__sync_fetch_and_add(&proc->muted_bytes, bytes);
 		return;
 	}
-	__sync_fetch_and_add(&proc->lost_events, events);
+	now = bpf_ktime_get_ns();
+	__sync_fetch_and_add(&proc->lost_events, 1);
 	__sync_fetch_and_add(&proc->lost_bytes, bytes);
 	proc->lost_why = why;
-	proc->lost_ns = bpf_ktime_get_ns();
+	proc->lost_ns = now;
+	if (why != EV_LOSS_BUDGET)
+		return;
+	__sync_fetch_and_add(&proc->shed_events, 1);
+	__sync_fetch_and_add(&proc->shed_bytes, bytes);
+	proc->shed_ns = now;
 }
 
-static __always_inline void proc_loss(struct ev_proc_stats *proc, enum ev_loss why, __u64 bytes)
-{
-	count_loss(why, bytes);
-	blame_loss(proc, why, 1, bytes);
-}
-
-/* How to submit a record: quietly, unless the consumer sleeps for long or the ring begins its
- * second half. Only an eighth of the ring past the half wakes: one wakeup can cost more than the
- * rest of a probe, and a consumer that got it needs no other. Call after the reserve: it moved the
- * producer position that a consumer checks between setting asleep and sleeping.
+/* How to submit a record into a ring that held fill bytes: quietly, unless the consumer sleeps for
+ * long or the ring begins its second quarter. Only a sixteenth of the ring past that wakes: one
+ * wakeup can cost more than the rest of a probe, and a consumer that got it needs no other. Well
+ * below the half, about which the ring stays when somebody floods (bpf/share.bpf.h). Call after the
+ * reserve: it moved the producer position that a consumer checks between setting asleep and
+ * sleeping.
  */
-static __always_inline __u64 wake_flags(void *ring)
+static __always_inline __u64 wake_flags(__u64 fill, __u64 ring_bytes)
 {
 	struct ev_wake *w;
-	__u64 half, fill;
 	__u32 zero = 0;
 
 	w = bpf_map_lookup_elem(&wake, &zero);
 	if (w && w->asleep && __sync_val_compare_and_swap(&w->asleep, 1, 0) == 1)
 		return BPF_RB_FORCE_WAKEUP;
-	half = bpf_ringbuf_query(ring, BPF_RB_RING_SIZE) / 2;
-	fill = bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA);
-	return fill >= half && fill < half + half / 4 ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
+	return fill - ring_bytes / 4 < ring_bytes / 16 ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
 }

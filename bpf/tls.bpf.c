@@ -1,107 +1,19 @@
 // SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0)
 /* bpf/tls.bpf.c - copies the plaintext of SSL calls, at their return, into the data ring.
  * One set of programs for all probe sites: the attach cookie (enum ev_site) says what arguments and
- * result mean. Data goes straight into the reserved record: a scratch buffer per CPU would mix
- * threads, for uprobe programs can be preempted.
+ * result mean.
  */
 #include "bpf/compat.bpf.h"
-#include "bpf/conn.bpf.h"
+#include "bpf/copy.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-#define CHUNK_MAX 16384ULL /* the largest record's payload: what a TLS record holds */
+#define SHED_NS 1000000000ULL /* for so long a process over its calls is not followed */
 /* RFC 8446 section 5.1 */
 #define RECORD_CHANGE_CIPHER 20
 #define RECORD_HANDSHAKE     22
 #define UNSENT_NS                                                                                  \
 	1000000000ULL /* output that was not sent by then never will be, or was not seen */
-
-const volatile __u64 max_call_bytes = 16 << 20;
-
-/* 64-bit and pinned to one register: the verifier keeps the bound. */
-static __always_inline __u64 clamp_len(__u64 n, __u64 max)
-{
-	barrier_var(n);
-	return n < max ? n : max;
-}
-
-/* What is to be copied of one call: chunk i is at i * CHUNK_MAX. */
-struct copy {
-	struct ev_hdr hdr; /* of the first byte */
-	__u64 buf, len;
-	/* out: what could not be copied, and why last */
-	__u64 lost, lost_chunks;
-	enum ev_loss why;
-};
-
-static __always_inline enum ev_loss put(const struct ev_hdr *hdr, const void *src, __u64 n,
-					const __u64 room)
-{
-	struct ev_hdr *r = bpf_ringbuf_reserve(&data_ring, sizeof(*r) + room, 0);
-
-	if (!r)
-		return EV_LOSS_RING;
-	*r = *hdr;
-	if (bpf_probe_read_user(r + 1, clamp_len(n, room), src)) {
-		bpf_ringbuf_discard(r, BPF_RB_NO_WAKEUP);
-		return EV_LOSS_FAULT;
-	}
-	bpf_ringbuf_submit(r, wake_flags(&data_ring));
-	return EV_LOSS_MAX_;
-}
-
-/* Global, so that the verifier walks it once and not once per iteration. */
-__noinline int copy_chunk(struct copy *c, __u32 i)
-{
-	__u64 off = i * CHUNK_MAX, n;
-	struct ev_hdr hdr;
-	enum ev_loss loss;
-	const void *src;
-
-	if (!c || off >= c->len)
-		return 1;
-	n = clamp_len(c->len - off, CHUNK_MAX);
-	src = (const void *)(c->buf + off);
-	hdr = c->hdr;
-	hdr.pos += off;
-	hdr.len = n;
-	if (n <= 256)
-		loss = put(&hdr, src, n, 256);
-	else if (n <= 1024)
-		loss = put(&hdr, src, n, 1024);
-	else if (n <= 4096)
-		loss = put(&hdr, src, n, 4096);
-	else
-		loss = put(&hdr, src, n, CHUNK_MAX);
-	if (loss == EV_LOSS_MAX_) {
-		COUNT(records, 1);
-	} else {
-		c->lost += n;
-		c->lost_chunks++;
-		c->why = loss;
-		count_loss(loss, n);
-	}
-	return 0;
-}
-
-static long copy_next(__u32 i, struct copy *c)
-{
-	copy_chunk(c, i);
-	return 0;
-}
-
-static __always_inline bool muted(const struct ev_conn *c, __u64 id, __u32 slot)
-{
-	__u64 *word = bpf_map_lookup_elem(&slots, &slot);
-	__u64 w;
-
-	if (!word)
-		return false;
-	w = *word;
-	if (w >> 32 != (__u32)id)
-		return false;
-	return (__u8)w == EV_MUTE || ((__u8)w == EV_MUTE_TURN && (__u8)(w >> 8) == (__u8)c->turn);
-}
 
 /* ssl has output in a memory BIO, which the thread will send. */
 static __always_inline void unsent(struct thread *t, __u64 ssl, bool known)
@@ -133,15 +45,26 @@ static __always_inline void around(const struct thread *t, struct call *call)
 	}
 }
 
+/* A process with more calls than it may have is left alone for a while: at the entry, which spares
+ * it the return. Each of its threads notices for itself. */
+static __always_inline bool shed(struct thread *t)
+{
+	if (!t->shed_until_ns)
+		return false;
+	if (bpf_ktime_get_ns() < t->shed_until_ns)
+		return true;
+	t->shed_until_ns = 0;
+	return false;
+}
+
 /* n bytes passed. true: the connection's socket is known. */
-static __always_inline bool passed(const struct thread *t, struct call *call, __u8 dir, __u64 n)
+static __always_inline bool passed(struct thread *t, struct call *call, __u8 dir, __u64 n)
 {
 	struct conn_key key = { .ssl = call->ssl };
 	struct copy copy = { .buf = call->buf };
 	struct ev_proc_stats *proc;
 	struct ev_conn *c;
-	__u64 id, pos;
-	__u32 slot;
+	__u64 id;
 
 	proc_of(bpf_get_current_task_btf(), &key.proc);
 	c = conn_find(&key);
@@ -154,48 +77,19 @@ static __always_inline bool passed(const struct thread *t, struct call *call, __
 	if (!c)
 		return true;
 	id = c->id;
-	slot = c->slot;
-	if (c->dir != dir) {
-		c->dir = dir;
-		c->turn++;
-	}
-	pos = __sync_fetch_and_add(&c->pos[dir & 1], n);
-	if (!id || c->id != id) {
-		/* Freed by another thread under our feet, and the slot may be somebody else's by
-		 * now. */
-		__sync_fetch_and_add(&c->pos[dir & 1], -n);
+	if (!conn_advance(c, id, dir, n, &copy.hdr))
 		return true;
-	}
-	COUNT(calls, 1);
-	COUNT(bytes, n);
-	proc = bpf_map_lookup_elem(&procs, &key.proc);
-	if (proc) {
-		__sync_fetch_and_add(&proc->calls, 1);
-		__sync_fetch_and_add(&proc->bytes, n);
-	}
+	proc = proc_passed(&key.proc, n);
 	if (call->site == EV_SITE_SENDFILE) {
 		proc_loss(proc, EV_LOSS_SENDFILE, n);
 		copy.lost = n;
-	} else if (muted(c, id, slot)) {
+	} else if (muted(c, id, copy.hdr.slot)) {
 		proc_loss(proc, EV_LOSS_MUTED, n);
 		copy.lost = n;
 	} else {
-		copy.hdr = (struct ev_hdr){
-			.kind = EV_DATA,
-			.flags = (dir == EV_WRITE ? EV_F_WRITE : 0) | (__u8)c->turn << 8,
-			.ts_ns = bpf_ktime_get_ns(),
-			.conn = id,
-			.pos = pos,
-			.slot = slot,
-			.tgid = key.proc.tgid,
-		};
+		copy.proc = key.proc;
 		copy.len = n < max_call_bytes ? n : max_call_bytes;
-		if (copy.len <= CHUNK_MAX)
-			copy_chunk(&copy, 0);
-		else
-			bpf_loop((copy.len + CHUNK_MAX - 1) / CHUNK_MAX, copy_next, &copy, 0);
-		if (copy.lost)
-			blame_loss(proc, copy.why, copy.lost_chunks, copy.lost);
+		copy_all(&copy);
 		if (n > copy.len) {
 			proc_loss(proc, EV_LOSS_CALL, n - copy.len);
 			copy.lost += n - copy.len;
@@ -203,6 +97,8 @@ static __always_inline bool passed(const struct thread *t, struct call *call, __
 	}
 	if (copy.lost)
 		__sync_fetch_and_add(&c->lost[dir & 1], copy.lost);
+	if (!may_call(proc, copy.hdr.ts_ns))
+		t->shed_until_ns = copy.hdr.ts_ns + SHED_NS;
 	return c->votes;
 }
 
@@ -216,9 +112,12 @@ static __always_inline struct call *call_at(struct thread *t, __u64 sp)
 
 /* A call's bytes will be missing where nobody can say: its connection ends, rather than join what
  * does not belong. */
-static __always_inline void missed(__u64 ssl)
+static __always_inline void missed(__u64 ssl, enum ev_loss why)
 {
-	count_loss(EV_LOSS_NESTED, 0);
+	struct ev_proc proc;
+
+	proc_of(bpf_get_current_task_btf(), &proc);
+	proc_loss(bpf_map_lookup_elem(&procs, &proc), why, 0);
 	conn_end_ssl(ssl);
 }
 
@@ -235,7 +134,7 @@ static __always_inline struct call *call_room(struct thread *t, __u64 sp)
 	for (int i = 0; i < CALLS_MAX && !call; i++) {
 		if (t->call[i].sp < sp) {
 			call = &t->call[i];
-			missed(call->ssl);
+			missed(call->ssl, EV_LOSS_NESTED);
 		}
 	}
 	return call;
@@ -277,12 +176,16 @@ static __always_inline bool enter(struct pt_regs *ctx)
 
 	t = bpf_task_storage_get(&threads, bpf_get_current_task_btf(), NULL,
 				 BPF_LOCAL_STORAGE_GET_F_CREATE);
-	call = t ? call_room(t, sp) : NULL;
-	if (!call) {
-		missed(ssl);
+	site = bpf_get_attach_cookie(ctx);
+	if (call_ns && t && site != EV_SITE_HANDSHAKE && shed(t)) {
+		missed(ssl, EV_LOSS_BUDGET);
 		return false;
 	}
-	site = bpf_get_attach_cookie(ctx);
+	call = t ? call_room(t, sp) : NULL;
+	if (!call) {
+		missed(ssl, EV_LOSS_NESTED);
+		return false;
+	}
 	/* Both are read: the verifier wants constant offsets into the registers. */
 	barrier_var(fourth);
 	barrier_var(fifth);

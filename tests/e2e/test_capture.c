@@ -323,6 +323,21 @@ static void peer_flood(void)
 	wait_go();
 }
 
+/* Far more calls than anybody needs, then, when told, two. */
+static void peer_calls(void)
+{
+	struct end e[2];
+
+	pair_over_bios(e);
+	for (int i = 0; i < 20000; i++)
+		send_between(&e[0], &e[1], 10, false);
+	tell();
+	wait_go();
+	send_between(&e[0], &e[1], 10, false);
+	tell();
+	wait_go();
+}
+
 /* a message each way, whenever told. */
 static void peer_steps(void)
 {
@@ -589,11 +604,11 @@ static const struct {
 	const char *name;
 	void (*run)(void);
 } peers[] = {
-	{ "sizes", peer_sizes },     { "retry", peer_retry },	    { "reuse", peer_reuse },
-	{ "flood", peer_flood },     { "steps", peer_steps },	    { "nested", peer_nested },
-	{ "deep", peer_deep },	     { "leaver", peer_leaver },	    { "execer", peer_execer },
-	{ "sockets", peer_sockets }, { "confined", peer_confined }, { "threads", peer_threads },
-	{ "fakes", peer_fakes },
+	{ "sizes", peer_sizes },     { "retry", peer_retry },	  { "reuse", peer_reuse },
+	{ "flood", peer_flood },     { "calls", peer_calls },	  { "steps", peer_steps },
+	{ "nested", peer_nested },   { "deep", peer_deep },	  { "leaver", peer_leaver },
+	{ "execer", peer_execer },   { "sockets", peer_sockets }, { "confined", peer_confined },
+	{ "threads", peer_threads }, { "fakes", peer_fakes },
 };
 
 static int peer_main(const char *name)
@@ -889,9 +904,9 @@ static pid_t child_pid(const struct sensor *s)
 }
 
 /* A ring with room for all that a peer sends: nothing is lost however slow this machine. */
-static const struct capture_opts defaults = { .ring_bytes = 64 * MIB,
-					      .max_conns = 256,
-					      .max_call_bytes = 16 * MIB };
+static const struct capture_opts defaults = {
+	.ring_bytes = 64 * MIB, .max_conns = 256, .max_call_bytes = 16 * MIB, .share_bytes = 8 * MIB
+};
 
 static int begin(struct sensor *s, int method, const char *name)
 {
@@ -925,6 +940,9 @@ static int add_proc(void *ctx, const struct ev_proc *p, const struct ev_proc_sta
 	sum->lost_events += s->lost_events;
 	sum->lost_bytes += s->lost_bytes;
 	sum->muted_bytes += s->muted_bytes;
+	sum->shed_events += s->shed_events;
+	sum->shed_bytes += s->shed_bytes;
+	sum->shed_ns = s->shed_ns > sum->shed_ns ? s->shed_ns : sum->shed_ns;
 	sum->lost_ns = s->lost_ns > sum->lost_ns ? s->lost_ns : sum->lost_ns;
 	return 0;
 }
@@ -1065,31 +1083,72 @@ static void test_confined(struct sensor *s, int method)
 static void test_flood(struct sensor *s, int method)
 {
 	struct capture_opts o = defaults;
-	uint64_t gaps = 0, lost = 0;
+	uint64_t gaps = 0, lost = 0, counted;
+	struct ev_proc_stats sum;
 	struct ev_stats st;
 
 	o.method = method;
 	o.ring_bytes = 256 << 10;
+	o.share_bytes = 1000;
 	if (sensor_open(s, &o, copy, &libssl))
 		return;
 	child_start(s, "flood");
 	child_go(s);
 	child_wait(s, true);
+	/* Half of the ring, and once an eighth. */
+	EXPECT(ring_pending(s->data) > o.ring_bytes / 2 &&
+		   ring_pending(s->data) < o.ring_bytes / 8 * 6,
+	       "%llu bytes in the ring", (unsigned long long)ring_pending(s->data));
 	drain(s);
 	child_go(s);
 	child_wait(s, false);
 	EXPECT(!capture_stats(s->c, &st), "stats");
+	counted = st.lost_bytes[EV_LOSS_BUDGET];
+	EXPECT(!st.lost_bytes[EV_LOSS_RING], "lost although there was room");
 	gaps = total(s, offsetof(struct stream, gaps));
 	for (size_t i = 0; i < s->n; i++)
 		lost += s->tracks[i].conn.lost[EV_READ] + s->tracks[i].conn.lost[EV_WRITE];
-	EXPECT(gaps > 15 * MIB && gaps == st.lost_bytes[EV_LOSS_RING] && gaps == lost,
+	EXPECT(gaps > 15 * MIB && gaps == counted && gaps == lost,
 	       "gaps of %llu bytes, counted %llu and %llu", (unsigned long long)gaps,
-	       (unsigned long long)st.lost_bytes[EV_LOSS_RING], (unsigned long long)lost);
+	       (unsigned long long)counted, (unsigned long long)lost);
 	EXPECT(total(s, offsetof(struct stream, bytes)) + gaps == s->said.bytes,
 	       "seen and lost are not all");
 	EXPECT(!total(s, offsetof(struct stream, bad)), "bytes differ");
-	EXPECT(check_procs(s).lost_bytes == gaps, "not the process's loss");
+	sum = check_procs(s);
+	EXPECT(sum.lost_bytes == gaps && sum.shed_bytes == gaps && sum.shed_ns,
+	       "not the process's loss");
 	check_closed(s);
+	child_end(s);
+}
+
+/* Many calls in no time, of which a few are followed; then, after a while, all again. */
+static void test_calls_budget(struct sensor *s, int method)
+{
+	struct capture_opts o = defaults;
+	struct ev_stats st;
+	uint64_t seen;
+
+	o.method = method;
+	o.max_calls = 1000;
+	if (sensor_open(s, &o, copy, &libssl))
+		return;
+	child_start(s, "calls");
+	child_go(s);
+	child_wait(s, false);
+	EXPECT(!capture_stats(s->c, &st), "stats");
+	EXPECT(st.lost_events[EV_LOSS_BUDGET] && !st.lost_bytes[EV_LOSS_BUDGET], "nothing shed");
+	EXPECT(st.calls + st.lost_events[EV_LOSS_BUDGET] == s->said.calls,
+	       "%llu followed, %llu not, of %llu", (unsigned long long)st.calls,
+	       (unsigned long long)st.lost_events[EV_LOSS_BUDGET],
+	       (unsigned long long)s->said.calls);
+	EXPECT(check_procs(s).shed_events == st.lost_events[EV_LOSS_BUDGET], "of another process");
+	EXPECT(st.opened == st.closed, "a connection goes on as if nothing were missing");
+	seen = st.calls;
+	usleep(1100000);
+	child_go(s);
+	child_wait(s, false);
+	EXPECT(!capture_stats(s->c, &st) && st.calls == seen + 2, "%llu calls followed afterwards",
+	       (unsigned long long)(st.calls - seen));
 	child_end(s);
 }
 
@@ -1448,7 +1507,7 @@ static int wakeups(int epoll, int ms)
 }
 
 /* Asleep: the next record wakes the consumer, once. Awake: records are silent until the ring is
- * half full. */
+ * a quarter full. */
 static void test_wake(struct sensor *s, int method)
 {
 	struct epoll_event in = { .events = EPOLLIN };
@@ -1473,16 +1532,14 @@ static void test_wake(struct sensor *s, int method)
 	EXPECT(!__atomic_load_n(&s->wake->asleep, __ATOMIC_SEQ_CST), "asleep stays set");
 	drain(s);
 	EXPECT(!wakeups(epoll, 0), "woken after draining");
-	/* 200 KB, then 100 KB, and so on: past the half at the fourth. */
-	for (int i = 0; i < 3; i++) {
-		child_go(s);
-		child_wait(s, true);
-	}
-	EXPECT(!wakeups(epoll, 0) && ring_pending(s->data) < MIB / 2, "woken below the half");
+	/* 200 KB, then 100 KB: past the quarter at the second. */
 	child_go(s);
 	child_wait(s, true);
-	EXPECT(wakeups(epoll, 0) == 1 && ring_pending(s->data) > MIB / 2,
-	       "not woken past the half");
+	EXPECT(!wakeups(epoll, 0) && ring_pending(s->data) < MIB / 4, "woken below the quarter");
+	child_go(s);
+	child_wait(s, true);
+	EXPECT(wakeups(epoll, 0) == 1 && ring_pending(s->data) > MIB / 4,
+	       "not woken past the quarter");
 }
 
 static void test_detach(struct sensor *s, int method)
@@ -1563,6 +1620,7 @@ static const struct {
 	{ "TLS inside TLS", test_nested, ALL },
 	{ "a full ring: gaps equal the counters", test_flood, ALL },
 	{ "faults, sendfile and lies are counted", test_fakes, ALL },
+	{ "more calls than a process may have", test_calls_budget, ALL },
 	{ "the limit for one call", test_call_limit, BEST },
 	{ "muting, by turn and for good", test_mute, BEST },
 	{ "an excluded process", test_exclude, BEST },
@@ -1644,9 +1702,11 @@ static void prepare(void)
 /* Method, or -1 for the best. Returns which it is, or an error. */
 static int loads(int method, char *why, size_t why_size)
 {
-	struct capture_opts o = {
-		.ring_bytes = MIB, .max_conns = 16, .max_call_bytes = MIB, .method = method
-	};
+	struct capture_opts o = { .ring_bytes = MIB,
+				  .max_conns = 16,
+				  .max_call_bytes = MIB,
+				  .share_bytes = MIB,
+				  .method = method };
 	struct capture *c = NULL;
 	int err = capture_new(&c, &o, why, why_size);
 

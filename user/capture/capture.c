@@ -21,6 +21,7 @@
 
 #define RING_BYTES_MIN	   (256 << 10)
 #define CONTROL_RING_BYTES (1 << 20) /* 5,000 events */
+#define BURSTS_PER_RING	   8	     /* as much a process may put beyond its share, once */
 #define TICKS_APART	   2 /* between a start time and what /proc says of it, by rounding */
 
 const char *const capture_method_names[CAPTURE_METHOD_MAX_] = {
@@ -72,6 +73,18 @@ static void choose_programs(struct capture *c)
 	bpf_program__set_autoload(b->progs.sock_received, c->has[FEAT_SOCK_LENGTH]);
 }
 
+static void set_budget(struct capture *c)
+{
+	const struct capture_opts *o = &c->opts;
+
+	c->bpf->rodata->data_ring_bytes = o->ring_bytes;
+	c->bpf->rodata->control_ring_bytes = CONTROL_RING_BYTES;
+	c->bpf->rodata->share_kib_ns = MAX(1024 * NS_PER_SEC / o->share_bytes, 1u);
+	c->bpf->rodata->share_burst_ns =
+	    o->ring_bytes / BURSTS_PER_RING / 1024 * c->bpf->rodata->share_kib_ns;
+	c->bpf->rodata->call_ns = o->max_calls ? MAX(NS_PER_SEC / o->max_calls, 1u) : 0;
+}
+
 static int load(struct capture *c)
 {
 	uint32_t max = c->opts.max_conns;
@@ -84,6 +97,7 @@ static int load(struct capture *c)
 	choose_programs(c);
 	c->bpf->rodata->max_call_bytes = c->opts.max_call_bytes;
 	c->bpf->rodata->max_conns_proc = max - max / 2;
+	set_budget(c);
 	per_conn[0] = c->bpf->maps.conns;
 	per_conn[1] = c->bpf->maps.slots;
 	per_conn[2] = c->bpf->maps.refs;
@@ -222,11 +236,12 @@ int capture_new(struct capture **ret, const struct capture_opts *o, char *why, s
 	int err;
 
 	if (o->ring_bytes < RING_BYTES_MIN || o->ring_bytes > UINT32_MAX ||
-	    (o->ring_bytes & (o->ring_bytes - 1)) || !o->max_conns ||
+	    (o->ring_bytes & (o->ring_bytes - 1)) || !o->max_conns || !o->share_bytes ||
 	    o->method >= CAPTURE_METHOD_MAX_)
 		return fail(
 		    -EINVAL, why, why_size,
-		    "ring size must be a power of two of at least %d KiB, connections at least one",
+		    "ring size must be a power of two of at least %d KiB, connections and share at "
+		    "least one",
 		    RING_BYTES_MIN >> 10);
 	c = calloc(1, sizeof(*c));
 	if (!c)

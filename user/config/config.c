@@ -280,11 +280,18 @@ static const char *const methods[] = { "auto", "uprobe.session", "uprobe_multi",
 #define FIELD(f)  offsetof(struct config, f)
 #define STRING(f) offsetof(struct config, f), 0, sizeof(((struct config *)0)->f)
 
+static const struct key budget_keys[] = {
+	{ "share", set_u64, FIELD(capture.share_bytes), 64 << 10, 1ULL << 40, NULL },
+	{ "calls", set_u64, FIELD(capture.max_calls), 0, 1 << 30, NULL },
+	{ NULL, NULL, 0, 0, 0, NULL },
+};
+
 static const struct key capture_keys[] = {
 	{ "method", set_enum, FIELD(capture.method), 0, 0, methods },
 	{ "ring_size", set_ring, FIELD(capture.ring_bytes), 256 << 10, 1 << 30, NULL },
 	{ "max_connections", set_u32, FIELD(capture.max_connections), 64, 1 << 20, NULL },
 	{ "max_call_size", set_u64, FIELD(capture.max_call_bytes), 16 << 10, 1 << 30, NULL },
+	{ "budget", set_table, 0, 0, 0, budget_keys },
 	{ NULL, NULL, 0, 0, 0, NULL },
 };
 
@@ -353,7 +360,9 @@ void config_defaults(struct config *c)
 		.log_level = LOG_LEVEL_INFO,
 		.capture = { .ring_bytes = 16 << 20,
 			     .max_connections = 65536,
-			     .max_call_bytes = 64 << 20 },
+			     .max_call_bytes = 64 << 20,
+			     .share_bytes = 8 << 20,
+			     .max_calls = 200000 },
 		.detect = { .cache_bytes = 8 << 20 },
 		.evidence = EVIDENCE_REDACTED,
 	};

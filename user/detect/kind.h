@@ -6,7 +6,7 @@
 
 #include "dialect/turn.h"
 
-#define KIND_DATA_VERSION 1
+#define KIND_DATA_VERSION 2
 
 enum severity {
 	SEVERITY_INFORMATIONAL,

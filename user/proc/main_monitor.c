@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "base/own.h"
 #include "proc/caps.h"
+#include "proc/flood.h"
 #include "proc/host.h"
 #include "proc/notify.h"
 #include "proc/prober.h"
@@ -59,6 +60,7 @@ struct monitor {
 	bool announced;
 	bool failed; /* ends with EXIT_FAILED */
 	uint64_t started_ns;
+	struct floods floods;
 	struct ev_stats reported; /* losses the keeper was told of */
 	uint64_t reported_ns;
 };
@@ -283,7 +285,7 @@ static void account(struct monitor *m, uint64_t now_ns)
 		enum ev_loss loss;
 		enum counter counter;
 		bool events; /* counted in events, not bytes */
-		bool normal; /* no loss: on purpose */
+		bool normal; /* nothing to report here */
 	} rows[] = {
 		{ EV_LOSS_RING, CTR_LOST_RING, false, false },
 		{ EV_LOSS_FAULT, CTR_LOST_FAULT, false, false },
@@ -293,6 +295,7 @@ static void account(struct monitor *m, uint64_t now_ns)
 		{ EV_LOSS_CONTROL, CTR_LOST_CONTROL, true, false },
 		{ EV_LOSS_NESTED, CTR_LOST_NESTED, true, false },
 		{ EV_LOSS_SENDFILE, CTR_LOST_SENDFILE, true, false },
+		{ EV_LOSS_BUDGET, CTR_LOST_BUDGET, false, true }, /* said of each process */
 	};
 	static_assert(ARRAY_SIZE(rows) == EV_LOSS_MAX_, "loss without a counter");
 	struct page *page = team_page(m->team, ROLE_MONITOR);
@@ -307,6 +310,7 @@ static void account(struct monitor *m, uint64_t now_ns)
 	page_set(page, CTR_CAPTURE_RECORDS, s.records);
 	page_set(page, CTR_CAPTURE_OPENED, s.opened);
 	page_set(page, CTR_CAPTURE_CLOSED, s.closed);
+	page_set(page, CTR_LOST_BUDGET_EVENTS, s.lost_events[EV_LOSS_BUDGET]);
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		enum ev_loss l = rows[i].loss;
 
@@ -324,6 +328,7 @@ static void account(struct monitor *m, uint64_t now_ns)
 		m->reported = s;
 		m->reported_ns = now_ns;
 	}
+	floods_report(&m->floods, m->capture, m->team, s.lost_events[EV_LOSS_BUDGET], now_ns);
 }
 
 static void tick(void *ctx, uint64_t now_ns)
@@ -447,6 +452,8 @@ static int run(struct monitor *m, const struct options *o)
 		.ring_bytes = c->capture.ring_bytes,
 		.max_conns = c->capture.max_connections,
 		.max_call_bytes = c->capture.max_call_bytes,
+		.share_bytes = c->capture.share_bytes,
+		.max_calls = c->capture.max_calls,
 		.method = c->capture.method - 1,
 	};
 	struct team_opts team_opts = {
