@@ -164,7 +164,6 @@ struct drive_http1 {
 	struct verdict verdict;
 	bool no_body;
 	enum { OUTSIDE, IN_FIELDS, IN_BODY } at;
-	size_t n_fields;
 };
 
 static void on_head(void *ctx, const struct http1_head *h)
@@ -173,7 +172,6 @@ static void on_head(void *ctx, const struct http1_head *h)
 
 	promise(d->at == OUTSIDE);
 	d->at = IN_FIELDS;
-	d->n_fields = 0;
 	if (h->request) {
 		promise(h->method.len && h->target.len);
 		evlog_begin(d->log, "request 1.%u ", h->minor);
@@ -193,7 +191,7 @@ static void on_field(void *ctx, struct span name, struct span value)
 {
 	struct drive_http1 *d = ctx;
 
-	promise(d->at == IN_FIELDS && name.len && ++d->n_fields <= HTTP1_FIELDS_MAX);
+	promise(d->at == IN_FIELDS && name.len && value.len < HTTP1_LINE_MAX);
 	evlog_begin(d->log, "field ");
 	evlog_text(d->log, name);
 	evlog_text(d->log, SPAN_LIT(": "));

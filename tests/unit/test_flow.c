@@ -208,7 +208,24 @@ static void test_gap_over_response(void **state)
 	expect(STEPS({ OUT, GET }, { LOSE_IN, NULL, 300 }, { OUT, second }, { IN, OK2 "ok" }),
 	       GET_LOG("1") "2 request client GET /2 host=\n2 request end\n"
 			    "1 end status=0 request=complete,0+0 response=cut,0+0\n" OK2_LOG(
-				"2", "ok") END_LOG("2", "200", "2+0"));
+				"2", "ok") "2 end status=200 ambiguous request=complete,0+0 "
+					   "response=complete,2+0\n");
+}
+
+/* A client that pipelines has lost who knows which responses: none is taken for another. */
+static void test_gap_in_pipeline(void **state)
+{
+	(void)state;
+	expect(STEPS({ OUT, GET GET }, { IN, OK2 "aa" OK2 "bb" }, { OUT, GET GET GET },
+		     { LOSE_IN, NULL, 300 }, { IN, OK2 "xx" }, { OUT, GET }, { IN, OK2 "yy" }),
+	       GET_LOG("1") GET_LOG("2") OK2_LOG("1", "aa") END_LOG("1", "200", "2+0")
+		   OK2_LOG("2", "bb") END_LOG("2", "200", "2+0") GET_LOG("3") GET_LOG("4") GET_LOG(
+		       "5") "3 end status=0 request=complete,0+0 response=cut,0+0\n"
+			    "4 end status=0 request=complete,0+0 response=cut,0+0\n"
+			    "5 end status=0 ambiguous request=complete,0+0 "
+			    "response=cut,0+0\n" GET_LOG("6") OK2_LOG(
+				"6", "yy") "6 end status=200 ambiguous request=complete,0+0 "
+					   "response=complete,2+0\n");
 }
 
 /* A request is lost whole: its response has no request. */
@@ -826,6 +843,7 @@ int main(void)
 		cmocka_unit_test(test_unpaired),
 		cmocka_unit_test(test_gap_in_body),
 		cmocka_unit_test(test_gap_over_response),
+		cmocka_unit_test(test_gap_in_pipeline),
 		cmocka_unit_test(test_gap_over_request),
 		cmocka_unit_test(test_gap_over_request_end),
 		cmocka_unit_test(test_positions),

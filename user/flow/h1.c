@@ -34,6 +34,8 @@ struct h1 {
 	/* Responses may have passed without being recognised: a gap, or bytes that break the
 	 * protocol. */
 	bool lost_place;
+	bool pipelines;		/* the client was seen to send requests before it had its answers */
+	bool doubtful;		/* and then bytes were lost: no pairing is certain any more */
 	bool left;		/* the connection does not speak HTTP/1 any more */
 	struct exch *websocket; /* it became this one's WebSocket */
 };
@@ -50,6 +52,13 @@ static void finish(struct h1 *h, struct exch *e)
 	h->n_unwanted += e->ignored;
 	h->wanted |= !e->ignored;
 	exch_free(&e);
+}
+
+/* Its response may be another's. */
+static void doubt(struct exch *e)
+{
+	e->env->stats.ambiguous += !e->x.ambiguous;
+	e->x.ambiguous = true;
 }
 
 static void request_head(struct h1 *h, const struct http1_head *head)
@@ -77,6 +86,23 @@ static void request_head(struct h1 *h, const struct http1_head *head)
 	exch_request(e, head->method, head->target);
 }
 
+/* Several requests wait, and responses were lost. A client that never pipelined has lost those of
+ * all but the last; else nobody knows, and none is taken.
+ */
+static struct exch *guess(struct h1 *h)
+{
+	struct exch *last = TAILQ_LAST(&h->queue, queue);
+
+	h->doubtful |= h->pipelines;
+	while (TAILQ_FIRST(&h->queue) != last)
+		finish(h, TAILQ_FIRST(&h->queue));
+	doubt(last);
+	if (!h->pipelines)
+		return last;
+	finish(h, last);
+	return NULL;
+}
+
 /* The exchange that the response beginning now belongs to. */
 static struct exch *answered(struct h1 *h)
 {
@@ -88,13 +114,14 @@ static struct exch *answered(struct h1 *h)
 		finish(h, e);
 		e = TAILQ_FIRST(&h->queue);
 	}
-	/* Clients hardly ever pipeline: if several requests wait behind a gap, the responses of all
-	 * but the last were in it. */
-	while (h->lost_place && e && TAILQ_NEXT(e, link)) {
-		finish(h, e);
-		e = TAILQ_FIRST(&h->queue);
+	if (!e || !TAILQ_NEXT(e, link)) {
+		h->lost_place = false;
+	} else if (!h->lost_place) {
+		h->pipelines = true;
+	} else {
+		e = guess(h);
+		h->lost_place = false;
 	}
-	h->lost_place = false;
 	return e;
 }
 
@@ -104,6 +131,8 @@ static void response_head(struct h1 *h, const struct http1_head *head)
 
 	s->now = answered(h);
 	if (s->now) {
+		if (h->doubtful)
+			doubt(s->now);
 		exch_response(s->now, head->status);
 		return;
 	}

@@ -50,7 +50,6 @@ struct http1 {
 	bool open; /* its head was given out, its end not yet */
 	bool request_connect;
 	unsigned status, minor;
-	size_t n_fields, head_len;
 	bool has_length, bad_length, has_coding, chunked, ambiguous;
 	uint64_t length;
 	bool gapped; /* bytes of it are missing */
@@ -62,7 +61,7 @@ struct http1 {
 
 	/* bodies and chunks */
 	uint64_t left;	 /* of a body or chunk */
-	size_t line_len; /* of a chunk-size or trailer line */
+	size_t line_len; /* digits of a chunk size; in a trailer line, whether there is anything */
 	bool seen_cr;
 	bool seek_first; /* CHUNK_SEEK: nothing was read since the gap */
 	bool seek_pass;	 /* CHUNK_SEEK: in a line too long to mean anything */
@@ -324,8 +323,6 @@ static void message_begin(struct http1 *h, const struct http1_head *head)
 	h->request_connect = span_eq(head->method, SPAN_LIT("CONNECT"));
 	h->status = head->status;
 	h->minor = head->minor;
-	h->n_fields = 0;
-	h->head_len = h->line.len;
 	h->has_length = h->bad_length = h->has_coding = h->chunked = h->ambiguous = false;
 	h->length = 0;
 	h->gapped = h->pending = h->folding = h->skip_line = h->connect = false;
@@ -473,16 +470,14 @@ static void field_out(struct http1 *h)
 	for (size_t i = 0; i < ARRAY_SIZE(framing); i++) {
 		if (!span_eq_nocase(name, span_str(framing[i].name)))
 			continue;
-		if (name.p + name.len != colon)
-			h->ambiguous = true; /* a blank here: some readers miss the field */
+		if (name.p + name.len != colon || h->skip_line)
+			h->ambiguous = true; /* a blank here, or cut: some readers miss the field */
 		each_item(h, value, framing[i].item);
 	}
-	if (!name.len || h->n_fields == HTTP1_FIELDS_MAX) {
+	if (!name.len || h->skip_line)
 		h->stats.fields_skipped++;
-	} else if (h->open) {
-		h->n_fields++;
+	if (name.len && h->open)
 		h->ops->field(h->ctx, name, value);
-	}
 out:
 	buf_clear(&h->line);
 }
@@ -578,11 +573,17 @@ static size_t step_seek(struct http1 *h, struct span in)
 	return n;
 }
 
-/* A cap was reached, or memory is short: this line is no part of what is looked for next. */
-static void head_broken(struct http1 *h, int err)
+/* The line is as long as a line may be, or memory is short. */
+static void field_cut(struct http1 *h, int err)
 {
-	broken(h, err == -E2BIG ? -EBADMSG : err);
-	buf_clear(&h->line);
+	if (err == -E2BIG) {
+		h->skip_line = true;
+		field_out(h);
+		h->folding = false;
+	} else {
+		broken(h, err);
+		buf_clear(&h->line); /* no part of what is looked for next */
+	}
 }
 
 static size_t step_fields(struct http1 *h, struct span in)
@@ -602,7 +603,7 @@ static size_t step_fields(struct http1 *h, struct span in)
 		h->folding = is_blank(in.p[0]);
 		err = h->folding ? buf_add(&h->line, SPAN_LIT(" ")) : 0;
 		if (err)
-			head_broken(h, err);
+			field_cut(h, err);
 		else if (!h->folding)
 			field_out(h);
 		return 0;
@@ -611,19 +612,14 @@ static size_t step_fields(struct http1 *h, struct span in)
 		n = 1;
 		whole = false;
 	} else {
-		/* One byte beyond the cap, however they come. */
-		in.len = MIN(in.len, HTTP1_HEAD_MAX + 1 - h->head_len);
 		n = line_take(h, in, &whole, &err);
 		if (err) {
-			head_broken(h, err);
+			field_cut(h, err);
 			return n;
 		}
 		h->folding = false;
 	}
-	h->head_len += n;
-	if (h->head_len > HTTP1_HEAD_MAX) {
-		head_broken(h, -E2BIG);
-	} else if (whole) {
+	if (whole) {
 		line_chomp(h);
 		if (h->line.len)
 			h->pending = true;
@@ -670,7 +666,7 @@ static void chunk_broken(struct http1 *h)
 static void chunk_begin(struct http1 *h)
 {
 	h->state = h->left ? CHUNK_DATA : TRAILERS;
-	h->line_len = h->head_len = 0;
+	h->line_len = 0;
 }
 
 static size_t step_chunk_size(struct http1 *h, struct span in)
@@ -700,12 +696,6 @@ static size_t step_chunk_ext(struct http1 *h, struct span in)
 	const uint8_t *lf = memchr(in.p, '\n', in.len);
 	size_t n = lf ? (size_t)(lf - in.p) : in.len;
 
-	if (n > HTTP1_LINE_MAX - h->line_len) {
-		n = HTTP1_LINE_MAX - h->line_len;
-		chunk_broken(h);
-		return n;
-	}
-	h->line_len += n;
 	if (lf)
 		chunk_begin(h);
 	return n + !!lf;
@@ -742,16 +732,19 @@ static size_t step_chunk_end(struct http1 *h, struct span in)
 
 static size_t step_trailers(struct http1 *h, struct span in)
 {
-	if (++h->head_len > HTTP1_HEAD_MAX) {
-		broken(h, -EBADMSG);
-	} else if (in.p[0] == '\n') {
+	const uint8_t *lf;
+
+	if (in.p[0] == '\n') {
 		if (!h->line_len)
 			message_end(h, HTTP1_COMPLETE);
 		h->line_len = 0;
-	} else if (in.p[0] != '\r') {
-		h->line_len++;
+		return 1;
 	}
-	return 1;
+	if (in.p[0] == '\r')
+		return 1;
+	lf = memchr(in.p, '\n', in.len);
+	h->line_len = 1;
+	return lf ? (size_t)(lf - in.p) : in.len;
 }
 
 /* "1a2b", perhaps with extensions. */

@@ -8,9 +8,11 @@
 
 #include "base/span.h"
 
-#define HTTP1_LINE_MAX	 (64 << 10)  /* start or field line; a longer one breaks the message */
-#define HTTP1_FIELDS_MAX 256	     /* given out per message; the rest is skipped and counted */
-#define HTTP1_HEAD_MAX	 (256 << 10) /* bytes of a header section */
+/* A longer start line breaks the message; of a longer field line the rest is skipped and counted.
+ * Header and trailer sections and chunk extensions may be of any length: no memory is held for
+ * them, and a cap would hide the body behind.
+ */
+#define HTTP1_LINE_MAX (64 << 10)
 
 struct http1_head {
 	bool request;
@@ -79,6 +81,7 @@ void http1_end(struct http1 *h);
 int http1_probe(struct span in, bool *request);
 
 struct http1_stats {
-	uint64_t messages, broken, resynced, fields_skipped, ambiguous;
+	uint64_t messages, broken, resynced, ambiguous;
+	uint64_t fields_skipped; /* no fields, or cut at HTTP1_LINE_MAX */
 };
 const struct http1_stats *http1_stats(const struct http1 *h);
