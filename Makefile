@@ -41,6 +41,7 @@ PROGRAMS := earshotd=monitor earshot-compiler=compiler earshot-surveyor=surveyor
 	earshot-keeper=keeper earshot-shipper=shipper earshot=cli
 PROGRAM_BINS := $(foreach p,$(PROGRAMS),$(B)/$(firstword $(subst =, ,$(p))))
 COLLECTOR := $(B)/earshot-collector
+SITES := $(B)/earshot-sites
 GEN := $(G)/proto/earshot.pb-c.h $(G)/capture.skel.h $(G)/discover.skel.h
 
 UNIT := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_*.c))
@@ -54,7 +55,7 @@ E2E_BINS := $(patsubst tests/e2e/%.c,$(B)/tests/e2e/%,$(wildcard tests/e2e/*.c))
 all: deps ## build everything (installs what is missing, as root)
 	@$(SUBMAKE) programs
 .PHONY: programs
-programs: $(PROGRAM_BINS) $(COLLECTOR)
+programs: $(PROGRAM_BINS) $(COLLECTOR) $(SITES)
 	@:
 
 deps:
@@ -111,6 +112,11 @@ $(COLLECTOR): $(patsubst %.c,$(B)/%.o,$(wildcard tools/collector/*.c)) $(LIB)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 $(patsubst %.c,$(B)/%.o,$(wildcard tools/collector/*.c)): | $(GEN)
+
+$(SITES): $(B)/tools/sites/sites.o $(LIB)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+$(B)/tools/sites/sites.o: | $(GEN)
 
 DOCS := $(B)/earshot-docs
 $(DOCS): $(B)/tools/docs/docs.o $(LIB)

@@ -72,6 +72,18 @@ uint64_t elf64_code(const struct elf64 *e, uint64_t va, uint64_t *ret_off)
 	return p->p_filesz - (va - p->p_vaddr);
 }
 
+uint64_t elf64_code_at(const struct elf64 *e, uint64_t off)
+{
+	for (unsigned i = 0; i < e->n_ph; i++) {
+		const Elf64_Phdr *p = &e->ph[i];
+
+		if (p->p_type == PT_LOAD && p->p_flags & PF_X && off >= p->p_offset &&
+		    off - p->p_offset < p->p_filesz)
+			return p->p_filesz - (off - p->p_offset);
+	}
+	return 0;
+}
+
 static int read_va(struct elf64 *e, uint64_t va, void *buf, size_t len)
 {
 	const Elf64_Phdr *p = segment(e, va, PF_R | PF_X);

@@ -43,6 +43,8 @@ int elf64_read(struct elf64 *e, uint64_t off, void *buf, size_t len);
 /* Where in the file executable address va is. Returns how many bytes are there, 0 when it is not in
  * an executable segment. */
 uint64_t elf64_code(const struct elf64 *e, uint64_t va, uint64_t *ret_off);
+/* How many bytes of executable segment are at this place in the file; 0: none. */
+uint64_t elf64_code_at(const struct elf64 *e, uint64_t off);
 /* The functions of these names that the file defines: in its dynamic symbols; in its full symbol
  * table. */
 int elf64_dynamic(struct elf64 *e, const char *const *names, unsigned n, struct elf64_func *ret);
