@@ -24,6 +24,7 @@
 #include "proc/host.h"
 #include "proc/notify.h"
 #include "proc/prober.h"
+#include "proc/tables.h"
 #include "proc/team.h"
 
 #define CONFIG_FILE   "/etc/earshot/earshot.yaml"
@@ -56,6 +57,7 @@ struct monitor {
 	struct capture *capture;
 	struct team *team;
 	struct prober *prober;
+	int sites_fd; /* -1: none */
 	pid_t viewer; /* `earshot tail` of --foreground */
 	bool announced;
 	bool failed; /* ends with EXIT_FAILED */
@@ -523,6 +525,10 @@ static int run(struct monitor *m, const struct options *o)
 		err = team_start(m->team);
 	if (err)
 		return failed("roles cannot be started", err);
+	err = tables_open(o->config ? o->config : CONFIG_FILE, &m->sites_fd);
+	if (err)
+		return failed("tables of probe sites cannot be read", err);
+	prober_opts.sites_fd = m->sites_fd;
 	prober_opts.page = team_page(m->team, ROLE_MONITOR);
 	err = prober_new(&m->prober, m->loop, &prober_opts, why, sizeof(why));
 	if (err)
@@ -559,6 +565,7 @@ static void stop(struct monitor *m)
 	capture_free(&m->capture);
 	loop_free(&m->loop);
 	host_close(&m->host);
+	own_close(&m->sites_fd);
 }
 
 int main(int argc, char **argv)
@@ -566,6 +573,7 @@ int main(int argc, char **argv)
 	struct monitor m = {
 		.compiled = { .config_fd = -1, .patterns_fd = -1 },
 		.trace_fd = -1,
+		.sites_fd = -1,
 	};
 	struct options o = { 0 };
 	char why[512] = "";

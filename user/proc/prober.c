@@ -253,8 +253,10 @@ static void next_job(struct prober *p)
 {
 	const struct {
 		struct start start;
-		uint32_t kind;
-	} msg = { { .role = ROLE_SURVEYOR }, START_FILE };
+		uint32_t kinds[2];
+	} msg = { { .role = ROLE_SURVEYOR }, { START_FILE, START_SITES } };
+	unsigned n_fds = p->o.sites_fd < 0 ? 1 : 2;
+	int fds[2];
 
 	if (!p->surveyor.pid) {
 		int err = mono_ns() < p->next_spawn_ns
@@ -280,8 +282,10 @@ static void next_job(struct prober *p)
 	p->head = (p->head + 1) % PROBER_QUEUE_MAX;
 	p->n_queue--;
 	p->job_ns = mono_ns();
-	if (req_send(p->surveyor.sock, REQ_START, &msg, sizeof(msg.start) + sizeof(msg.kind),
-		     &p->job.fd, 1))
+	fds[0] = p->job.fd;
+	fds[1] = p->o.sites_fd;
+	if (req_send(p->surveyor.sock, REQ_START, &msg,
+		     sizeof(msg.start) + n_fds * sizeof(*msg.kinds), fds, n_fds))
 		kill(p->surveyor.pid, SIGKILL); /* reported when its end shows */
 }
 

@@ -19,6 +19,7 @@ struct prober_opts {
 	const struct binaries *binaries;
 	struct capture *capture;
 	struct page *page; /* the monitor's */
+	int sites_fd;	   /* tables of probe sites for the surveyor, borrowed; -1: none */
 	void (*proc)(void *ctx,
 		     const struct proc_info *p); /* a process that maps TLS code, or asked for */
 	void *ctx;
