@@ -226,4 +226,4 @@ clean: ## remove build/
 help: ## this list
 	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F'\t' '{ printf "  make %-10s %s\n", $$1, $$2 }'
 
--include $(shell find $(B) -name '*.d' 2>/dev/null)
+-include $(shell find $(B) \( -path $(B)/roots -o -path $(B)/venv -o -path $(B)/node \) -prune -o -name '*.d' -print 2>/dev/null)

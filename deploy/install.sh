@@ -32,6 +32,7 @@ if [ "${1-}" = --uninstall ]; then
 		[ -e "$page" ] && rm -f "$destdir$prefix/share/man/man${page##*.}/${page##*/}"
 	done
 	rm -f "$destdir$prefix/sbin/earshotd" "$destdir$prefix/bin/earshot" "$destdir$prefix/bin/earshot-collector" \
+		"$destdir$prefix/bin/earshot-sites" \
 		"$destdir$prefix/lib/systemd/system/earshot.service" "$destdir$prefix/lib/sysusers.d/earshot.conf" \
 		"$destdir$prefix/lib/tmpfiles.d/earshot.conf" "$destdir$prefix/share/bash-completion/completions/earshot" \
 		"$destdir$prefix/share/doc/earshot/earshot.yaml"
@@ -49,6 +50,7 @@ build=$1 destdir=$2 prefix=${3:-/usr/local}
 put 755 "$build/earshotd" "$prefix/sbin/earshotd"
 put 755 "$build/earshot" "$prefix/bin/earshot"
 put 755 "$build/earshot-collector" "$prefix/bin/earshot-collector"
+put 755 "$build/earshot-sites" "$prefix/bin/earshot-sites"
 for role in $roles; do put 755 "$build/$role" "$prefix/lib/earshot/$role"; done
 
 unit=$(mktemp)

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "base/own.h"
+#include "capture/hint.h"
 #include "capture/sites.h"
 
 #define CODE 16 /* bytes that are compared at each site */
@@ -15,6 +16,19 @@
 static int fail(const char *file, const char *why)
 {
 	fprintf(stderr, "earshot-sites: %s: %s\n", file, why);
+	return 1;
+}
+
+/* What else is in a file without sites. */
+static int nothing(const char *file, int fd, const struct survey *s)
+{
+	uint32_t hints = s->verdict == SURVEY_NONE ? hint_find(fd) : 0;
+
+	fprintf(stderr, "earshot-sites: %s: %s", file, s->why);
+	for (unsigned h = 0, n = 0; h < HINT_MAX_; h++)
+		if (hints >> h & 1)
+			fprintf(stderr, "%s%s", n++ ? ", " : ": ", hint_rows[h].name);
+	fputc('\n', stderr);
 	return 1;
 }
 
@@ -60,7 +74,7 @@ int main(int argc, char **argv)
 	if (survey_file(whole, &s))
 		return fail(argv[1], strerror(ENOMEM));
 	if (s.verdict != SURVEY_TLS)
-		return fail(argv[1], s.why);
+		return nothing(argv[1], whole, &s);
 	if (s.build_id_len < SITES_ID_MIN)
 		return fail(argv[1], "no build-id (link with -Wl,--build-id)");
 	if (argc == 3) {

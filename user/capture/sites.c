@@ -156,7 +156,7 @@ int sites_find(int fd, struct span table, struct survey *s)
 	if (!s->n_sites)
 		return bad(s, "no sites");
 	s->verdict = SURVEY_TLS;
-	snprintf(s->why, sizeof(s->why), "by a table of sites: %.*s", (int)MIN(what.len, 64u),
+	snprintf(s->why, sizeof(s->why), "by table: %.*s", (int)MIN(what.len, sizeof(s->why)),
 		 what.len ? (const char *)what.p : "");
 	return 1;
 }

@@ -18,10 +18,10 @@
 
 #define SITES_ID_MIN 8 /* bytes of a build-id that tells builds apart */
 
-/* The file's entry, for what survey_file() answered SURVEY_NONE with its build-id. Each site must be
- * an instruction in an executable segment, a cheap one where the table says so.
- * 1: *s is SURVEY_TLS now. 0: not in the table, *s is as before. -EBADMSG: the entry is void; s->why
- * says why. */
+/* The file's entry, for what survey_file() answered SURVEY_NONE with its build-id. Each site must
+ * be an instruction in an executable segment, a cheap one where the table says so. 1: *s is
+ * SURVEY_TLS now. 0: not in the table, *s is as before. -EBADMSG: the entry is void; s->why says
+ * why. */
 int sites_find(int fd, struct span table, struct survey *s);
 /* Prints the entry of a surveyed file; -EINVAL without sites or build-id. */
 int sites_print(FILE *to, const struct survey *s, const char *what);

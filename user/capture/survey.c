@@ -85,14 +85,10 @@ const char *const site_choice_names[SITE_CHOICE_MAX_] = {
 };
 
 const char *const site_names[EV_SITE_MAX_] = {
-	[EV_SITE_READ] = "read",
-	[EV_SITE_WRITE] = "write",
-	[EV_SITE_READ_EX] = "read_ex",
-	[EV_SITE_WRITE_EX] = "write_ex",
-	[EV_SITE_WRITE_EX2] = "write_ex2",
-	[EV_SITE_FREE] = "free",
-	[EV_SITE_CLEAR] = "clear",
-	[EV_SITE_SENDFILE] = "sendfile",
+	[EV_SITE_READ] = "read",	   [EV_SITE_WRITE] = "write",
+	[EV_SITE_READ_EX] = "read_ex",	   [EV_SITE_WRITE_EX] = "write_ex",
+	[EV_SITE_WRITE_EX2] = "write_ex2", [EV_SITE_FREE] = "free",
+	[EV_SITE_CLEAR] = "clear",	   [EV_SITE_SENDFILE] = "sendfile",
 	[EV_SITE_HANDSHAKE] = "handshake",
 };
 

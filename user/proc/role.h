@@ -49,10 +49,10 @@ enum start_fd {
 	START_CONNS,
 	START_SLOTS,
 	START_WAKE,
-	START_FILE, /* surveyor: the ELF file; compiler: the configuration file;
-			 recorder: the trace */
+	START_FILE,  /* surveyor: the ELF file; compiler: the configuration file;
+			  recorder: the trace */
 	START_SITES, /* surveyor: sealed memfd: tables of probe sites (capture/sites.h) */
-	START_CA,   /* shipper: files of the https export, already open */
+	START_CA,    /* shipper: files of the https export, already open */
 	START_CERT,
 	START_KEY,
 	START_FD_MAX_,
