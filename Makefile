@@ -48,7 +48,7 @@ UNIT := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_*
 FUZZ := $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 E2E_BINS := $(patsubst tests/e2e/%.c,$(B)/tests/e2e/%,$(wildcard tests/e2e/*.c))
 
-.PHONY: all deps run check e2e demo bench bench-json fuzz fmt lint docs install uninstall clean help test-bins
+.PHONY: all deps run check check-kernels e2e demo bench bench-json fuzz fmt lint docs install uninstall clean help test-bins
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -167,6 +167,11 @@ e2e: ## only the end-to-end tests
 	@tests/e2e/prepare $(B)
 	@tests/run $(B) e2e
 
+check-kernels: ## load, attach and capture on Debian's 6.1 and 6.12, emulated (minutes; no KVM needed)
+	@tools/deps.sh build test kernels
+	@$(SUBMAKE) test-bins
+	@tests/kernels/run $(B)
+
 run: all ## run the sensor in the foreground, printing alerts
 	@$(B)/earshotd --foreground
 
@@ -224,6 +229,6 @@ clean: ## remove build/
 	rm -rf build
 
 help: ## this list
-	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F'\t' '{ printf "  make %-10s %s\n", $$1, $$2 }'
+	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F'\t' '{ printf "  make %-13s %s\n", $$1, $$2 }'
 
 -include $(shell find $(B) \( -path $(B)/roots -o -path $(B)/venv -o -path $(B)/node \) -prune -o -name '*.d' -print 2>/dev/null)

@@ -1,5 +1,5 @@
 #!/bin/sh
-# tools/deps.sh [build|test|bench|fuzz|lint]... - install what is missing with apt; silent and quick when nothing is.
+# tools/deps.sh [build|test|bench|kernels|fuzz|lint]... - install what is missing with apt; silent and quick when nothing is.
 # Debian 12 takes libbpf and bpftool from bookworm-backports, on the mirror the host already uses.
 # shellcheck disable=SC2034 # the groups are read by name
 set -eu
@@ -10,6 +10,7 @@ build="gcc make pkg-config clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev l
 test="libcmocka-dev libjansson-dev libnghttp2-dev curl openssl nginx-light nodejs npm python3 python3-venv sqlite3 iproute2 iptables procps util-linux mount kmod
 	python3-yaml systemd apache2 haproxy libio-socket-ssl-perl php-cli ruby wget"
 bench="wrk bpftrace python3 libjansson-dev"
+kernels="qemu-system-x86 busybox-static cpio"
 # The runtime of the clang that is there: install the build group first.
 fuzz="libclang-rt-$(clang -dumpversion 2>/dev/null | cut -d. -f1)-dev"
 lint="clang-format clang-tidy cppcheck shellcheck mandoc"
@@ -27,7 +28,7 @@ have() {
 want=""
 for group in "${@:-build}"; do
 	eval "packages=\${$group-}"
-	[ -n "$packages" ] || { echo "deps.sh: unknown group '$group' (build, test, bench, fuzz, lint)" >&2; exit 2; }
+	[ -n "$packages" ] || { echo "deps.sh: unknown group '$group' (build, test, bench, kernels, fuzz, lint)" >&2; exit 2; }
 	for p in $packages; do have "$p" || want="$want $p"; done
 done
 

@@ -45,7 +45,7 @@ struct compiled {
 	int config_fd, patterns_fd;
 	const struct config *config;
 	char errors[CONFIG_ERRORS_MAX];
-	bool answered;
+	bool answered, with_patterns;
 };
 
 struct monitor {
@@ -150,10 +150,11 @@ static int on_compiled(struct peer *p, const struct req_msg *m)
 	snprintf(c->errors, sizeof(c->errors), "%.*s", (int)m->len, (const char *)m->body);
 	if (m->len)
 		return 0;
-	if (m->n_fds != 2 || fstat(m->fds[0], &st) < 0 || st.st_size != sizeof(struct config))
+	if (m->n_fds != 1U + c->with_patterns || fstat(m->fds[0], &st) < 0 ||
+	    st.st_size != sizeof(struct config))
 		return -EBADMSG;
 	/* Sealed, or its maker could change it after it was checked. */
-	for (int i = 0; i < 2; i++)
+	for (size_t i = 0; i < m->n_fds; i++)
 		if ((fcntl(m->fds[i], F_GET_SEALS) & (F_SEAL_WRITE | F_SEAL_SHRINK)) !=
 		    (F_SEAL_WRITE | F_SEAL_SHRINK))
 			return -EBADMSG;
@@ -162,7 +163,8 @@ static int on_compiled(struct peer *p, const struct req_msg *m)
 		return -errno;
 	c->config = map;
 	c->config_fd = steal_fd(&m->fds[0]);
-	c->patterns_fd = steal_fd(&m->fds[1]);
+	if (c->with_patterns)
+		c->patterns_fd = steal_fd(&m->fds[1]);
 	return 0;
 }
 
@@ -177,7 +179,8 @@ static int compile(const struct binaries *b, const char *name, int file, bool sw
 	struct {
 		struct start start;
 		uint32_t kind;
-	} msg = { .start = { .role = ROLE_COMPILER }, .kind = START_FILE };
+	} msg = { .start = { .role = ROLE_COMPILER, .no_patterns = !ret->with_patterns },
+		  .kind = START_FILE };
 	struct child child;
 	struct peer peer = { .role = ROLE_COMPILER, .table = compiler_table, .ctx = ret };
 	struct pollfd wait = { .events = POLLIN };
@@ -209,6 +212,7 @@ static int load_config(struct monitor *m, const struct options *o)
 		fprintf(stderr, "earshotd: %s: %s\n", name, strerror(errno));
 		return EXIT_USAGE;
 	}
+	m->compiled.with_patterns = !o->record;
 	if (compile(&m->binaries, name, file, geteuid() == 0, &m->compiled)) {
 		/* Each line names its place: FILE:LINE:COLUMN. */
 		fprintf(stderr, "%s%s", m->compiled.errors,

@@ -23,7 +23,8 @@ enum req {
 		     still runs */
 	REQ_SURVEYED, /* surveyor -> monitor: struct survey */
 	REQ_COMPILED, /* compiler -> monitor: text of errors (empty: none); descriptors:
-			 configuration, patterns */
+			 configuration, and
+			 patterns if asked for */
 	REQ_SENSOR,   /* monitor -> keeper: struct sensor_msg; becomes a sensor.* alert */
 	REQ_ROLES,    /* monitor -> keeper: struct roles_msg */
 	REQ_KEEP,     /* inspector -> keeper: protobuf ToKeeper */

@@ -68,7 +68,7 @@ struct start {
 	uint64_t data_ring_bytes, control_ring_bytes;
 	uint64_t skip_conn; /* inspector: the connection it died on; to be muted. 0: none */
 	uint32_t max_conns;
-	uint32_t pad;
+	uint32_t no_patterns; /* compiler: nobody will search for any */
 	char host[256];
 };
 
