@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0)
 /* bpf/vma.bpf.c - what perf events and /proc do not say: the real inode behind an executable
  * mapping (overlayfs shows another one to user space), and when the last thread of a process is
- * gone.
+ * gone. Where perf events are closed to us, new mappings and programs as well.
  */
 #include "bpf/vma.h"
 #include "bpf/kernel.bpf.h"
@@ -49,12 +49,30 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 __u32 only_tgid;  /* 0: all */
 __u64 also_start; /* a mapping that counts although it is not executable */
-__u64 lost_exits;
+__u64 lost_events;
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 256 << 10);
-} exits SEC(".maps");
+} events SEC(".maps");
+
+static __always_inline int tell(__u32 kind, __u32 tgid, const struct inode *inode)
+{
+	struct vma_event *e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
+
+	if (!e) {
+		__sync_fetch_and_add(&lost_events, 1);
+		return 0;
+	}
+	*e = (struct vma_event){ .kind = kind, .tgid = tgid };
+	if (inode) {
+		e->dev = inode->i_sb->s_dev;
+		e->ino = inode->i_ino;
+		e->generation = inode->i_generation;
+	}
+	bpf_ringbuf_submit(e, 0);
+	return 0;
+}
 
 /* Links iter/task_vma were new in 5.12; links for one process in 6.1. */
 SEC("iter/task_vma")
@@ -93,16 +111,25 @@ int vma_files(struct bpf_iter__task_vma *ctx)
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(vma_exit, struct task_struct *task)
 {
-	__u32 *e;
+	return task->signal->live.counter ? 0 : tell(VMA_EXIT, task->tgid, NULL);
+}
 
-	if (task->signal->live.counter)
+/* Called for every new mapping, whether perf has listeners or not. */
+SEC("fentry/perf_event_mmap")
+int BPF_PROG(vma_mapped, struct vm_area_struct *vma)
+{
+	struct inode *inode;
+
+	if (!(vma->vm_flags & VM_EXEC) || !vma->vm_file)
 		return 0;
-	e = bpf_ringbuf_reserve(&exits, sizeof(*e), 0);
-	if (!e) {
-		__sync_fetch_and_add(&lost_exits, 1);
+	inode = vma->vm_file->f_inode;
+	if (!inode || (inode->i_mode & S_IFMT) != S_IFREG)
 		return 0;
-	}
-	*e = task->tgid;
-	bpf_ringbuf_submit(e, 0);
-	return 0;
+	return tell(VMA_MAPPED, bpf_get_current_pid_tgid() >> 32, inode);
+}
+
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(vma_exec, struct task_struct *task)
+{
+	return tell(VMA_EXEC, task->tgid, NULL);
 }

@@ -1,10 +1,23 @@
 /* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0) */
-/* bpf/vma.h - what bpf/vma.bpf.c tells user space: one struct per executable mapping of a regular
- * file. */
+/* bpf/vma.h - what bpf/vma.bpf.c tells user space. */
 #pragma once
 
 #include <linux/types.h>
 
+enum vma_event_kind {
+	VMA_EXIT = 1, /* the last thread of a process is gone */
+	VMA_EXEC,     /* a process executed another program */
+	VMA_MAPPED,   /* a process mapped a regular file to execute it: dev, ino, generation */
+};
+
+struct vma_event {
+	__u32 kind, tgid;
+	__u64 dev, ino; /* as in struct vma_file */
+	__u32 generation, pad;
+};
+_Static_assert(sizeof(struct vma_event) == 32, "wire layout");
+
+/* Of one executable mapping of a regular file, from the walk. */
 struct vma_file {
 	__u64 dev, ino;	  /* s_dev and i_ino of the real inode */
 	__u64 start, end; /* of the mapping */

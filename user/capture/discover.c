@@ -78,14 +78,14 @@ struct discover {
 	struct discover_ops ops;
 	void *ctx;
 	struct discover_bpf *bpf;
-	struct ring_buffer *exits;
+	struct ring_buffer *events;
 	int epoll;
 	struct ring *rings;
 	unsigned n_rings;
 	bool by_pid; /* the kernel can iterate over one process */
 	bool rescan;
 	uint32_t scan;
-	uint64_t lost, lost_exits, refused;
+	uint64_t lost, lost_events, refused;
 	pid_t dirty[DIRTY_MAX];
 	unsigned n_dirty;
 	struct wanted *wanted;
@@ -504,28 +504,33 @@ static void mark_dirty(struct discover *d, pid_t pid)
 		d->dirty[d->n_dirty++] = pid;
 }
 
+/* real: the key is the real inode's. */
+static void on_mapped(struct discover *d, pid_t pid, const struct inode_key *key, bool real)
+{
+	const struct file *file = real ? file_of(d, key) : NULL;
+
+	if (file && file->state == FILE_REFUSED)
+		return;
+	if (file && file->state == FILE_REPORTED) {
+		if (proc_add(d, pid, key))
+			d->ops.user(d->ctx, key, pid);
+		return;
+	}
+	mark_dirty(d, pid);
+}
+
 static void on_mmap(struct discover *d, const struct mmap2 *m)
 {
-	struct inode_key key = {
+	const struct inode_key key = {
 		.dev = KERNEL_DEV(m->maj, m->min),
 		.ino = m->ino,
 		.generation = (uint32_t)m->ino_generation,
 	};
-	const struct file *file;
 
-	if (!(m->prot & PROT_EXEC) || !m->ino || (pid_t)m->pid <= 0)
-		return;
 	/* On a block device the numbers shown are the real ones. Without (overlayfs, btrfs) they
 	 * may be used again for another file after a mount is gone. */
-	file = m->maj ? file_of(d, &key) : NULL;
-	if (file && file->state == FILE_REFUSED)
-		return;
-	if (file && file->state == FILE_REPORTED) {
-		if (proc_add(d, (pid_t)m->pid, &key))
-			d->ops.user(d->ctx, &key, (pid_t)m->pid);
-		return;
-	}
-	mark_dirty(d, (pid_t)m->pid);
+	if (m->prot & PROT_EXEC && m->ino && (pid_t)m->pid > 0)
+		on_mapped(d, (pid_t)m->pid, &key, m->maj != 0);
 }
 
 static void on_exec(struct discover *d, pid_t pid)
@@ -584,24 +589,34 @@ static void drain(struct discover *d, struct ring *r)
 	__atomic_store_n(&r->page->data_tail, tail, __ATOMIC_RELEASE);
 }
 
-static int on_exit_of(void *ctx, void *data, size_t size)
+static int on_event(void *ctx, void *data, size_t size)
 {
-	uint32_t pid;
+	const struct vma_event *e = data;
+	struct discover *d = ctx;
 
-	if (size < sizeof(pid))
+	if (size < sizeof(*e))
 		return 0;
-	memcpy(&pid, data, sizeof(pid));
-	proc_exit(ctx, (pid_t)pid);
+	if (e->kind == VMA_EXIT)
+		proc_exit(d, (pid_t)e->tgid);
+	else if (e->kind == VMA_EXEC)
+		on_exec(d, (pid_t)e->tgid);
+	else
+		on_mapped(d, (pid_t)e->tgid,
+			  &(struct inode_key){ e->dev, e->ino, e->generation, 0 }, true);
 	return 0;
 }
 
 int discover_poll(struct discover *d)
 {
-	uint64_t lost_exits;
+	uint64_t lost_events;
 	int r = 0;
 
 	for (unsigned i = 0; i < d->n_rings; i++)
 		drain(d, &d->rings[i]);
+	/* Exits wait until what was mapped before them is looked at, unless mappings come the same
+	 * way. */
+	if (!d->n_rings)
+		ring_buffer__consume(d->events);
 	/* Without a kernel that can look at one process, one look at all is cheaper than several.
 	 */
 	if (!d->by_pid && d->n_dirty > 1)
@@ -613,11 +628,12 @@ int discover_poll(struct discover *d)
 		report_wanted(d);
 	}
 	d->n_dirty = 0;
-	ring_buffer__consume(d->exits);
-	lost_exits = __atomic_load_n(&d->bpf->bss->lost_exits, __ATOMIC_RELAXED);
-	if (lost_exits != d->lost_exits) {
-		d->lost += lost_exits - d->lost_exits;
-		d->lost_exits = lost_exits;
+	if (d->n_rings)
+		ring_buffer__consume(d->events);
+	lost_events = __atomic_load_n(&d->bpf->bss->lost_events, __ATOMIC_RELAXED);
+	if (lost_events != d->lost_events) {
+		d->lost += lost_events - d->lost_events;
+		d->lost_events = lost_events;
 		d->rescan = true;
 	}
 	if (!r && d->rescan)
@@ -699,26 +715,45 @@ static void nothing(struct discover *d, const struct vma_file *f, void *arg)
 	(void)arg;
 }
 
+static int attach(struct bpf_link **ret, const struct bpf_program *p)
+{
+	*ret = bpf_program__attach(p);
+	return *ret ? 0 : -errno;
+}
+
 static int start(struct discover *d, const char **ret_what)
 {
+	bool by_perf;
 	int r;
 
-	*ret_what = "BPF programs for discovery cannot be loaded";
-	d->bpf = discover_bpf__open_and_load();
-	if (!d->bpf)
-		return -errno;
-	*ret_what = "exits of processes cannot be traced";
-	d->bpf->links.vma_exit = bpf_program__attach(d->bpf->progs.vma_exit);
-	if (!d->bpf->links.vma_exit)
-		return -errno;
-	d->exits = ring_buffer__new(bpf_map__fd(d->bpf->maps.exits), on_exit_of, d, NULL);
-	if (!d->exits)
-		return -errno;
-	r = watch(d, ring_buffer__epoll_fd(d->exits));
-	if (r)
-		return r;
 	*ret_what = "perf events of all processes cannot be opened (CAP_PERFMON)";
 	r = open_rings(d);
+	/* Debian and others close them to all but CAP_SYS_ADMIN (kernel.perf_event_paranoid 3). */
+	by_perf = r != -EACCES && r != -EPERM;
+	if (by_perf && r)
+		return r;
+	*ret_what = by_perf ? "BPF programs for discovery cannot be loaded"
+			    : "new mappings cannot be seen: neither by perf events "
+			      "(kernel.perf_event_paranoid above 2?) nor by BPF (fentry)";
+	d->bpf = discover_bpf__open();
+	if (!d->bpf)
+		return -errno;
+	bpf_program__set_autoload(d->bpf->progs.vma_mapped, !by_perf);
+	bpf_program__set_autoload(d->bpf->progs.vma_exec, !by_perf);
+	r = discover_bpf__load(d->bpf);
+	if (r)
+		return r;
+	r = attach(&d->bpf->links.vma_exit, d->bpf->progs.vma_exit);
+	if (!r && !by_perf)
+		r = attach(&d->bpf->links.vma_mapped, d->bpf->progs.vma_mapped);
+	if (!r && !by_perf)
+		r = attach(&d->bpf->links.vma_exec, d->bpf->progs.vma_exec);
+	if (r)
+		return r;
+	d->events = ring_buffer__new(bpf_map__fd(d->bpf->maps.events), on_event, d, NULL);
+	if (!d->events)
+		return -errno;
+	r = watch(d, ring_buffer__epoll_fd(d->events));
 	if (r)
 		return r;
 	/* Older kernels refuse or ignore the process in the link. */
@@ -762,7 +797,7 @@ void discover_free(struct discover **d)
 		own_close(&(*d)->rings[i].fd);
 	}
 	free((*d)->rings);
-	ring_buffer__free((*d)->exits);
+	ring_buffer__free((*d)->events);
 	discover_bpf__destroy((*d)->bpf);
 	own_close(&(*d)->epoll);
 	for (size_t i = 0; i < ARRAY_SIZE((*d)->procs); i++) {

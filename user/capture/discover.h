@@ -1,10 +1,11 @@
 /* user/capture/discover.h - which files hold executable code that processes map, and who runs it.
  * In the monitor. Learned from the kernel: perf's mmap and exec records of every process are the
- * hint, a BPF task_vma iterator the truth (the real inode, also under overlayfs), a tracepoint
- * tells exits. Starts with one scan of what runs already; scans again when the kernel had to drop
- * events. Must run in the first pid namespace (in Kubernetes: hostPID). A CPU that comes online
- * later is not heard: what is mapped there is found by the next scan. Kernel: iter/task_vma
- * since 5.12, for one process since 6.1 (before that, each look walks all of them).
+ * hint (where perf is closed to us, as Debian's kernel.perf_event_paranoid=3 does, fentry on
+ * perf_event_mmap()), a BPF task_vma iterator the truth (the real inode, also under overlayfs), a
+ * tracepoint tells exits. Starts with one scan of what runs already; scans again when the kernel
+ * had to drop events. Must run in the first pid namespace (in Kubernetes: hostPID). A CPU that
+ * comes online later is not heard: what is mapped there is found by the next scan. Kernel:
+ * iter/task_vma since 5.12, for one process since 6.1 (before that, each look walks all of them).
  */
 #pragma once
 
