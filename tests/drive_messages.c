@@ -6,6 +6,7 @@
 #include "drive.h"
 #include "parse/eventstream.h"
 #include "parse/grpc.h"
+#include "parse/multipart.h"
 #include "parse/websocket.h"
 
 #define MESSAGE_MAX 64
@@ -253,4 +254,107 @@ static const char *const eventstream_args[] = { "", NULL };
 const struct driver driver_eventstream = {
 	"eventstream",	       eventstream_open,       eventstream_drive, eventstream_drive_gap,
 	eventstream_drive_end, eventstream_drive_free, eventstream_args,
+};
+
+/* --- multipart: arg is the boundary */
+
+struct drive_multipart {
+	struct multipart *multipart;
+	struct evlog *log;
+	bool open;
+	uint64_t n_parts;
+};
+
+static void on_part(void *ctx, const struct multipart_part *p)
+{
+	struct drive_multipart *d = ctx;
+	const struct {
+		const char *name;
+		struct span value;
+	} rows[] = { { "name", p->name }, { "filename", p->filename }, { "type", p->type } };
+
+	promise(!d->open && ++d->n_parts <= MULTIPART_PARTS_MAX);
+	d->open = true;
+	evlog_begin(d->log, "part");
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		if (!rows[i].value.len)
+			continue;
+		promise(rows[i].value.len <= MULTIPART_HEAD_MAX);
+		evlog_text(d->log, SPAN_LIT(" "));
+		evlog_text(d->log, span_str(rows[i].name));
+		evlog_text(d->log, SPAN_LIT("="));
+		evlog_text(d->log, rows[i].value);
+	}
+	evlog_end(d->log);
+}
+
+static void on_data(void *ctx, struct span data)
+{
+	struct drive_multipart *d = ctx;
+
+	promise(d->open && data.len);
+	evlog_piece(d->log, "data", data);
+}
+
+static void on_part_end(void *ctx, bool damaged)
+{
+	struct drive_multipart *d = ctx;
+
+	promise(d->open);
+	d->open = false;
+	evlog_line(d->log, "end%s", damaged ? " damaged" : "");
+}
+
+static int multipart_open(void **ret, struct evlog *log, const char *arg)
+{
+	static const struct multipart_ops ops = { on_part, on_data, on_part_end };
+	struct drive_multipart *d = calloc(1, sizeof(*d));
+	int err;
+
+	if (!d)
+		return -ENOMEM;
+	d->log = log;
+	err = multipart_new(&d->multipart, span_str(*arg ? arg : "b"), &ops, d);
+	if (err) {
+		free(d);
+		return err;
+	}
+	*ret = d;
+	return 0;
+}
+
+static int multipart_drive(void *p, struct span in)
+{
+	int err = multipart_feed(((struct drive_multipart *)p)->multipart, in);
+
+	promise(!err || err == -ENOMEM);
+	return err;
+}
+
+static void multipart_drive_gap(void *p, uint64_t n)
+{
+	multipart_gap(((struct drive_multipart *)p)->multipart, n);
+}
+
+static void multipart_drive_end(void *p)
+{
+	struct drive_multipart *d = p;
+	const struct multipart_stats *s = multipart_stats(d->multipart);
+
+	multipart_end(d->multipart);
+	promise(!d->open);
+	evlog_line(d->log, "parts %llu cut %llu", (unsigned long long)s->parts,
+		   (unsigned long long)s->cut);
+}
+
+static void multipart_drive_free(void *p)
+{
+	multipart_free(&((struct drive_multipart *)p)->multipart);
+	free(p);
+}
+
+static const char *const multipart_args[] = { "b", "--b-b", NULL };
+const struct driver driver_multipart = {
+	"multipart",	     multipart_open,	   multipart_drive, multipart_drive_gap,
+	multipart_drive_end, multipart_drive_free, multipart_args,
 };
