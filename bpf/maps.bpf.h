@@ -130,7 +130,7 @@ struct {
 /* The least recently used makes way: what is lost is a hint. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 4096);
+	__uint(max_entries, 1); /* (set) */
 	__type(key, struct conn_key);
 	__type(value, struct early);
 } handshakes __weak SEC(".maps");

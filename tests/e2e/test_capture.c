@@ -1,7 +1,8 @@
 /* tests/e2e/test_capture.c - real OpenSSL under the loaded BPF programs, by every attach method:
  * each byte is compared with what the peers sent. Prints TAP. Both ends run in a child process, on
  * a private copy of libssl: a file of its own, so that nobody else's calls count.
- * EARSHOT_REQUIRE_BPF=1: not being able to load is a failure, not a skip.
+ * EARSHOT_REQUIRE_BPF=1: not being able to load is a failure, not a skip. EARSHOT_CYCLES=N: so many
+ * connections at one pointer. usage: test_capture BUILD_DIR [PART OF A TEST'S NAME]
  */
 #include <arpa/inet.h>
 #include <cap-ng.h>
@@ -39,9 +40,27 @@
 #define SALT_LEN 8 /* a stream begins with its salt, then byte i is pattern(salt, i) */
 #define BIO_ROOM (8 * MIB)
 
+#define MANY	    10000 /* connections at once */
+#define CYCLES	    100000
+#define CYCLES_STEP 1000 /* events that the control ring holds, with the bytes */
+#define PIDS	    10000
+#define PIDS_STEP   100
+
 static uint8_t pattern(uint64_t salt, uint64_t i)
 {
 	return (uint8_t)((i * UINT64_C(0x9e3779b97f4a7c15) + salt) >> 29);
+}
+
+/* A child with this pid, or with any (0). */
+static pid_t fork_as(pid_t pid)
+{
+	struct clone_args a = { .exit_signal = SIGCHLD,
+				.set_tid = (uintptr_t)&pid,
+				.set_tid_size = pid ? 1 : 0 };
+
+	if (!pid)
+		return fork();
+	return (pid_t)syscall(SYS_clone3, &a, sizeof(a));
 }
 
 /* --- the peers: a child process, told what to do by one byte at a time on stdin; prints its counts
@@ -104,16 +123,21 @@ static void handshake(SSL *c, SSL *s)
 	MUST(SSL_is_init_finished(c) && SSL_is_init_finished(s));
 }
 
-static void pair_over_bios(struct end e[2])
+static void pair_in_room(struct end e[2], size_t room)
 {
 	BIO *a, *b;
 
-	MUST(BIO_new_bio_pair(&a, BIO_ROOM, &b, BIO_ROOM) == 1);
+	MUST(BIO_new_bio_pair(&a, room, &b, room) == 1);
 	e[0] = (struct end){ .ssl = SSL_new(client_ctx) };
 	e[1] = (struct end){ .ssl = SSL_new(server_ctx) };
 	SSL_set_bio(e[0].ssl, a, a);
 	SSL_set_bio(e[1].ssl, b, b);
 	handshake(e[0].ssl, e[1].ssl);
+}
+
+static void pair_over_bios(struct end e[2])
+{
+	pair_in_room(e, BIO_ROOM);
 }
 
 static void pair_over_fds(struct end e[2], int a, int b)
@@ -558,6 +582,130 @@ static void peer_threads(void)
 	wait_go();
 }
 
+/* What a failing SSL_read leaves in its buffer is nobody's bytes: nothing there, a damaged record,
+ * the end. */
+static void peer_failures(void)
+{
+	uint8_t junk[5 + 64] = { 23, 3, 3, 0, 64 };
+	struct end e[2][2];
+	size_t done;
+	BIO *wire;
+
+	for (int i = 0; i < 2; i++) {
+		pair_over_bios(e[i]);
+		send_between(&e[i][0], &e[i][1], 1000, i);
+		memset(scratch, 'x', 4096);
+		for (int k = 0; k < 100; k++) {
+			MUST(SSL_read(e[i][1].ssl, scratch, 4096) <= 0);
+			MUST(SSL_read_ex(e[i][1].ssl, scratch, 4096, &done) <= 0);
+		}
+		send_between(&e[i][0], &e[i][1], 2000, i);
+	}
+	wire = SSL_get_wbio(e[0][0].ssl);
+	MUST(BIO_write(wire, junk, sizeof(junk)) == sizeof(junk));
+	for (int k = 0; k < 3; k++) {
+		MUST(SSL_read(e[0][1].ssl, scratch, 4096) <= 0);
+		MUST(SSL_get_error(e[0][1].ssl, -1) == SSL_ERROR_SSL);
+	}
+	MUST(SSL_shutdown(e[1][0].ssl) == 0);
+	MUST(SSL_read(e[1][1].ssl, scratch, 4096) == 0);
+	MUST(SSL_read_ex(e[1][1].ssl, scratch, 4096, &done) == 0);
+	for (int i = 0; i < 4; i++)
+		end_free(&e[i / 2][i % 2]);
+	tell();
+	wait_go();
+}
+
+/* Several references: the first SSL_free ends nothing. */
+static void peer_references(void)
+{
+	struct end e[2];
+
+	pair_over_bios(e);
+	send_between(&e[0], &e[1], 1000, false);
+	send_between(&e[1], &e[0], 700, false);
+	MUST(SSL_up_ref(e[0].ssl) == 1);
+	SSL_free(e[0].ssl);
+	send_between(&e[0], &e[1], 1000, false);
+	send_between(&e[1], &e[0], 700, false);
+	end_free(&e[0]);
+	end_free(&e[1]);
+	tell();
+	wait_go();
+}
+
+/* The bytes of all connections mixed as finely as can be: a few of each, both ways, in turn. */
+static void peer_many(void)
+{
+	struct end(*e)[2] = calloc(MANY / 2, sizeof(*e));
+	SSL_SESSION *session = NULL;
+
+	MUST(e);
+	/* A handshake that goes on from the first one makes no signatures: 10,000 in seconds. */
+	SSL_CTX_set_max_proto_version(client_ctx, TLS1_2_VERSION);
+	SSL_CTX_set_mode(client_ctx, SSL_MODE_RELEASE_BUFFERS);
+	SSL_CTX_set_mode(server_ctx, SSL_MODE_RELEASE_BUFFERS);
+	for (int i = 0; i < MANY / 2; i++) {
+		BIO *a, *b;
+
+		MUST(BIO_new_bio_pair(&a, 8192, &b, 8192) == 1);
+		e[i][0] = (struct end){ .ssl = SSL_new(client_ctx) };
+		e[i][1] = (struct end){ .ssl = SSL_new(server_ctx) };
+		SSL_set_bio(e[i][0].ssl, a, a);
+		SSL_set_bio(e[i][1].ssl, b, b);
+		if (session)
+			SSL_set_session(e[i][0].ssl, session);
+		handshake(e[i][0].ssl, e[i][1].ssl);
+		if (!session)
+			session = SSL_get1_session(e[i][0].ssl);
+	}
+	for (size_t round = 0; round < 3; round++) {
+		for (size_t i = 0; i < MANY / 2; i++) {
+			send_between(&e[i][0], &e[i][1], SALT_LEN + (i * 7 + round) % 900, i & 1);
+			send_between(&e[i][1], &e[i][0], SALT_LEN + (i * 5 + round) % 300, i & 1);
+		}
+	}
+	tell();
+	wait_go();
+	_exit(0);
+}
+
+/* One write of 64 MiB, then another way to know where the stream is. */
+static void peer_one_big(void)
+{
+	size_t n = 64 * MIB;
+	struct end e[2];
+
+	scratch = realloc(scratch, n);
+	MUST(scratch);
+	pair_in_room(e, n + 2 * MIB);
+	write_all(&e[0], n, true);
+	tell();
+	wait_go();
+	write_all(&e[0], 100, false);
+	end_free(&e[0]);
+	end_free(&e[1]);
+	tell();
+	wait_go();
+}
+
+/* 64 MiB in writes of 4 MiB, each when the one before was looked at. */
+static void peer_big(void)
+{
+	struct end e[2];
+
+	pair_over_bios(e);
+	for (int i = 0; i < 16; i++) {
+		send_between(&e[0], &e[1], 4 * MIB, i & 1);
+		tell();
+		wait_go();
+	}
+	end_free(&e[0]);
+	end_free(&e[1]);
+	tell();
+	wait_go();
+}
+
 /* Functions of this program that are probed as if they were OpenSSL's, for what the real ones
  * cannot be made to do. */
 __attribute__((noinline, noclone)) static int fake_write(void *ssl, const void *buf, int n)
@@ -582,6 +730,82 @@ __attribute__((noinline, noclone)) static int fake_read_ex(void *ssl, void *buf,
 	return 1;
 }
 
+__attribute__((noinline, noclone)) static void fake_free(void *ssl)
+{
+	__asm__ volatile("" : "+r"(ssl));
+}
+
+__attribute__((noinline, noclone)) static int fake_clear(void *ssl)
+{
+	__asm__ volatile("" : "+r"(ssl));
+	return 1;
+}
+
+/* Connections at so few addresses that each is used again at once; as many as told by
+ * EARSHOT_CYCLES. */
+static void peer_cycles(void)
+{
+	uint64_t n = strtoull(getenv("EARSHOT_CYCLES"), NULL, 10);
+
+	for (uint64_t i = 0; i < n; i++) {
+		struct end e = { .ssl = (SSL *)(uintptr_t)(0x1000 + 0x100 * (i % 7)) };
+		size_t len = SALT_LEN + i % 50;
+
+		compose(&e, len);
+		for (size_t k = 0; k < SALT_LEN; k++)
+			scratch[k] = (uint8_t)(i >> 8 * k);
+		for (size_t k = SALT_LEN; k < len; k++)
+			scratch[k] = pattern(i, k);
+		fake_write(e.ssl, scratch, (int)len);
+		count(len);
+		if (i % 3)
+			fake_free(e.ssl);
+		else
+			fake_clear(e.ssl);
+		if (i % CYCLES_STEP == CYCLES_STEP - 1) {
+			tell();
+			wait_go();
+		}
+	}
+}
+
+/* One process after the other, all with one number and one SSL*. */
+static void peer_pids(void)
+{
+	pid_t pid = 0;
+
+	for (uint64_t i = 0; i < PIDS; i++) {
+		struct end e = { .ssl = (SSL *)UINT64_C(0x1000) };
+		pid_t child = fork_as(pid);
+		int status;
+
+		if (!child) {
+			compose(&e, 40);
+			for (size_t k = 0; k < SALT_LEN; k++)
+				scratch[k] = (uint8_t)(i >> 8 * k);
+			for (size_t k = SALT_LEN; k < 40; k++)
+				scratch[k] = pattern(i, k);
+			fake_write(e.ssl, scratch, 40);
+			_exit(0); /* leaves its connection behind */
+		}
+		if (child < 0) {
+			/* Somebody else got the number: another one, then. */
+			MUST(errno == EEXIST);
+			report.b++;
+			pid = 0;
+			i--;
+			continue;
+		}
+		count(40);
+		pid = child;
+		MUST(waitpid(child, &status, 0) == child && !status);
+		if (i % PIDS_STEP == PIDS_STEP - 1) {
+			tell();
+			wait_go();
+		}
+	}
+}
+
 static void peer_fakes(void)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE), done;
@@ -604,11 +828,27 @@ static const struct {
 	const char *name;
 	void (*run)(void);
 } peers[] = {
-	{ "sizes", peer_sizes },     { "retry", peer_retry },	  { "reuse", peer_reuse },
-	{ "flood", peer_flood },     { "calls", peer_calls },	  { "steps", peer_steps },
-	{ "nested", peer_nested },   { "deep", peer_deep },	  { "leaver", peer_leaver },
-	{ "execer", peer_execer },   { "sockets", peer_sockets }, { "confined", peer_confined },
-	{ "threads", peer_threads }, { "fakes", peer_fakes },
+	{ "sizes", peer_sizes },
+	{ "retry", peer_retry },
+	{ "reuse", peer_reuse },
+	{ "flood", peer_flood },
+	{ "calls", peer_calls },
+	{ "steps", peer_steps },
+	{ "nested", peer_nested },
+	{ "deep", peer_deep },
+	{ "leaver", peer_leaver },
+	{ "execer", peer_execer },
+	{ "sockets", peer_sockets },
+	{ "confined", peer_confined },
+	{ "threads", peer_threads },
+	{ "fakes", peer_fakes },
+	{ "failures", peer_failures },
+	{ "references", peer_references },
+	{ "many", peer_many },
+	{ "one-big", peer_one_big },
+	{ "big", peer_big },
+	{ "cycles", peer_cycles },
+	{ "pids", peer_pids },
 };
 
 static int peer_main(const char *name)
@@ -628,12 +868,15 @@ static int peer_main(const char *name)
 
 /* --- the sensor's side */
 
-#define STREAMS_MAX 1024
+#define STREAMS_MAX 16384
 
 struct stream {
 	uint64_t next; /* position expected */
 	uint64_t bytes, gaps;
 	uint64_t salt;
+	/* What another connection began: so many bytes of it stand before position 0. */
+	const struct stream *from;
+	uint64_t begin;
 	uint64_t hash; /* of all bytes, FNV-1a */
 	uint64_t bad;  /* bytes that differ from the pattern, positions that run backwards */
 	bool any;
@@ -655,9 +898,12 @@ struct sensor {
 	struct capture_fds fds;
 	struct inode_key key;
 	pid_t child;
+	bool goes_on; /* a connection midway continues the one before it */
+	bool anyone;  /* else the child's connections are looked at */
 	int to, from; /* the child's stdin and stdout */
 	struct track tracks[STREAMS_MAX];
 	size_t n;
+	uint64_t forgotten;
 	unsigned exits,
 	    orphans; /* orphans: data before its open, or of a connection that was never opened */
 	struct peer_report said;
@@ -679,15 +925,38 @@ static char reason[256]; /* why the current test fails */
 		}                                                                                  \
 	} while (0)
 
+/* Ids ascend by one; those up to s->forgotten were looked at. */
 static struct track *track_of(struct sensor *s, uint64_t id, bool make)
 {
-	for (size_t i = 0; i < s->n; i++)
-		if (s->tracks[i].conn.id == id)
-			return &s->tracks[i];
-	if (!make || s->n == STREAMS_MAX)
+	uint64_t i = id - s->forgotten - 1;
+
+	if (i >= STREAMS_MAX || (i >= s->n && !make))
 		return NULL;
-	s->tracks[s->n].conn.id = id;
-	return &s->tracks[s->n++];
+	s->tracks[i].conn.id = id;
+	s->n = MAX(s->n, i + 1);
+	return &s->tracks[i];
+}
+
+static void forget(struct sensor *s)
+{
+	s->forgotten += s->n;
+	memset(s->tracks, 0, s->n * sizeof(*s->tracks));
+	s->n = 0;
+	s->exits = 0;
+}
+
+/* t continues what an earlier connection at its SSL* began. */
+static void go_on(struct sensor *s, struct track *t)
+{
+	for (struct track *from = t - 1; from >= s->tracks; from--) {
+		if (from->conn.ssl != t->conn.ssl)
+			continue;
+		for (int d = 0; d < EV_DIR_MAX_; d++) {
+			t->s[d].begin = from->conn.pos[d];
+			t->s[d].from = &from->s[d];
+		}
+		break;
+	}
 }
 
 static void on_control(void *ctx, struct span r)
@@ -698,11 +967,11 @@ static void on_control(void *ctx, struct span r)
 
 	EXPECT(r.len >= sizeof(e->hdr), "%zu", r.len);
 	if (e->hdr.kind == EV_EXIT) {
-		s->exits += e->hdr.tgid == (uint32_t)s->child;
+		s->exits += e->hdr.tgid == (uint32_t)s->child || s->anyone;
 		return;
 	}
 	EXPECT(r.len == sizeof(*e) && e->hdr.conn == e->conn.id && e->conn.id, "%zu", r.len);
-	if (e->hdr.tgid != (uint32_t)s->child)
+	if (e->hdr.tgid != (uint32_t)s->child && !s->anyone)
 		return;
 	t = track_of(s, e->conn.id, e->hdr.kind == EV_OPEN);
 	EXPECT(t, "control event %u of an unknown connection", e->hdr.kind);
@@ -712,6 +981,8 @@ static void on_control(void *ctx, struct span r)
 	t->opens += e->hdr.kind == EV_OPEN;
 	t->socks += e->hdr.kind == EV_SOCK;
 	t->closes += e->hdr.kind == EV_CLOSE;
+	if (s->goes_on && e->hdr.kind == EV_OPEN && e->conn.flags & EV_CONN_MIDWAY)
+		go_on(s, t);
 }
 
 static void on_data(void *ctx, struct span r)
@@ -721,10 +992,11 @@ static void on_data(void *ctx, struct span r)
 	const uint8_t *p = r.p + sizeof(*h);
 	struct track *t = track_of(s, h->conn, false);
 	struct stream *st;
+	uint64_t at;
 
 	EXPECT(h->kind == EV_DATA && h->len <= r.len - sizeof(*h), "kind %u, %u of %zu bytes",
 	       h->kind, h->len, r.len);
-	if (h->tgid != (uint32_t)s->child)
+	if (h->tgid != (uint32_t)s->child && !s->anyone)
 		return;
 	if (!t) {
 		s->orphans++;
@@ -737,10 +1009,13 @@ static void on_data(void *ctx, struct span r)
 		st->bad += h->len;
 	else
 		st->gaps += h->pos - st->next;
-	if (!h->pos && h->len >= SALT_LEN)
+	at = st->begin + h->pos;
+	if (st->from)
+		st->salt = st->from->salt;
+	if (!at && h->len >= SALT_LEN)
 		memcpy(&st->salt, p, SALT_LEN);
 	for (uint32_t i = 0; i < h->len; i++) {
-		st->bad += h->pos + i >= SALT_LEN && p[i] != pattern(st->salt, h->pos + i);
+		st->bad += at + i >= SALT_LEN && p[i] != pattern(st->salt, at + i);
 		st->hash = (st->hash ^ p[i]) * UINT64_C(0x100000001b3);
 	}
 	st->bytes += h->len;
@@ -812,18 +1087,6 @@ static int sensor_open(struct sensor *s, const struct capture_opts *o, const cha
 	       "attached twice");
 	close(fd);
 	return 0;
-}
-
-/* A child with this pid, or with any (0). */
-static pid_t fork_as(pid_t pid)
-{
-	struct clone_args a = { .exit_signal = SIGCHLD,
-				.set_tid = (uintptr_t)&pid,
-				.set_tid_size = pid ? 1 : 0 };
-
-	if (!pid)
-		return fork();
-	return (pid_t)syscall(SYS_clone3, &a, sizeof(a));
 }
 
 static void child_start_as(struct sensor *s, const char *name, pid_t pid)
@@ -1344,8 +1607,7 @@ static void test_exit(struct sensor *s, int method)
 		drain(s);
 		check_closed(s);
 		s->child = 0;
-		s->n = s->exits = 0;
-		memset(s->tracks, 0, sizeof(s->tracks));
+		forget(s);
 	}
 	for (uint32_t i = 0; i < o.max_conns; i++)
 		live += !!s->conns[i].id;
@@ -1499,6 +1761,209 @@ static void test_fakes(struct sensor *s, int method)
 	child_end(s);
 }
 
+static void test_failures(struct sensor *s, int method)
+{
+	if (begin(s, method, "failures"))
+		return;
+	child_go(s);
+	child_wait(s, false);
+	EXPECT(s->n == 4, "%zu connections", s->n);
+	check_whole(s, true);
+	check_closed(s);
+	child_end(s);
+}
+
+/* What follows the first SSL_free is another connection, of which the beginning was not seen: no
+ * byte is lost, and none taken for a beginning. */
+static void test_references(struct sensor *s, int method)
+{
+	if (begin(s, method, "references"))
+		return;
+	s->goes_on = true;
+	child_go(s);
+	child_wait(s, false);
+	EXPECT(s->n == 3, "%zu connections", s->n);
+	check_whole(s, true);
+	check_closed(s);
+	for (size_t i = 0; i < s->n; i++)
+		EXPECT(!(s->tracks[i].conn.flags & EV_CONN_MIDWAY) == (i != 2),
+		       "connection %zu: flags %u", i, s->tracks[i].conn.flags);
+	EXPECT(s->tracks[2].conn.ssl == s->tracks[0].conn.ssl &&
+		   s->tracks[2].s[EV_WRITE].begin == 1000 && s->tracks[2].s[EV_READ].begin == 700,
+	       "what goes on");
+	child_end(s);
+}
+
+static int by_salt(const void *a, const void *b)
+{
+	uint64_t x = (*(struct track *const *)a)->s[EV_WRITE].salt;
+	uint64_t y = (*(struct track *const *)b)->s[EV_WRITE].salt;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Each of them wrote what its own pointer seeds, and read what its peer wrote. */
+static void test_many(struct sensor *s, int method)
+{
+	struct track *sorted[MANY];
+	struct capture_opts o = defaults;
+	unsigned strange = 0, lonely = 0;
+
+	o.method = method;
+	o.max_conns = 4 * MANY;
+	if (sensor_open(s, &o, copy, &libssl))
+		return;
+	child_start(s, "many");
+	child_go(s);
+	child_wait(s, false);
+	EXPECT(s->n == MANY, "%zu connections", s->n);
+	if (reason[0])
+		return;
+	check_whole(s, true);
+	for (size_t i = 0; i < MANY; i++)
+		sorted[i] = &s->tracks[i];
+	qsort(sorted, MANY, sizeof(*sorted), by_salt);
+	for (size_t i = 0; i < MANY; i++) {
+		struct track *t = &s->tracks[i], key = {}, *at = &key, **peer;
+
+		strange += t->s[EV_WRITE].salt != t->conn.ssl * 31 + 7 || t->conn.flags;
+		key.s[EV_WRITE].salt = t->s[EV_READ].salt;
+		peer = bsearch(&at, sorted, MANY, sizeof(*sorted), by_salt);
+		lonely += !peer || (*peer)->s[EV_READ].salt != t->s[EV_WRITE].salt ||
+			  (*peer)->s[EV_READ].bytes != t->s[EV_WRITE].bytes ||
+			  (*peer)->s[EV_READ].hash != t->s[EV_WRITE].hash;
+	}
+	EXPECT(!strange && !lonely, "%u wrote what another did, %u read what nobody wrote", strange,
+	       lonely);
+	child_end(s);
+}
+
+/* One call larger than the ring, its consumer stalled: as much as fits, then a gap of exactly the
+ * rest. */
+static void test_one_big(struct sensor *s, int method)
+{
+	struct capture_opts o = defaults;
+	struct ev_stats st;
+	struct stream *w;
+
+	o.method = method;
+	o.ring_bytes = 16 * MIB;
+	o.max_call_bytes = 128 * MIB;
+	if (sensor_open(s, &o, copy, &libssl))
+		return;
+	child_start(s, "one-big");
+	child_go(s);
+	child_wait(s, true);
+	drain(s);
+	w = &s->tracks[0].s[EV_WRITE];
+	EXPECT(s->n == 1 && w->bytes > 15 * MIB && w->bytes < 16 * MIB && w->bytes == w->next &&
+		   !w->gaps,
+	       "%llu bytes before the gap", (unsigned long long)w->bytes);
+	child_go(s);
+	child_wait(s, false);
+	EXPECT(!capture_stats(s->c, &st) && w->gaps == st.lost_bytes[EV_LOSS_RING] &&
+		   w->bytes + w->gaps == 64 * MIB + 100 && w->next == 64 * MIB + 100 && !w->bad,
+	       "%llu bytes and gaps of %llu, %llu counted", (unsigned long long)w->bytes,
+	       (unsigned long long)w->gaps, (unsigned long long)st.lost_bytes[EV_LOSS_RING]);
+	check_procs(s);
+	check_closed(s);
+	child_end(s);
+}
+
+/* 64 MiB in writes of 4 MiB, through a ring that holds two of them. */
+static void test_big(struct sensor *s, int method)
+{
+	struct capture_opts o = defaults;
+
+	o.method = method;
+	o.ring_bytes = 16 * MIB;
+	if (sensor_open(s, &o, copy, &libssl))
+		return;
+	child_start(s, "big");
+	for (int i = 0; i < 17; i++) {
+		child_go(s);
+		child_wait(s, false);
+	}
+	check_whole(s, true);
+	check_closed(s);
+	EXPECT(s->n == 2 && s->said.bytes == 128 * MIB, "%zu connections", s->n);
+	child_end(s);
+}
+
+/* Those of one step, numbered from first: each is a connection of its own with the bytes that its
+ * number seeds. */
+static void check_step(struct sensor *s, uint64_t first, size_t n)
+{
+	EXPECT(s->n == n, "%zu of %zu connections", s->n, n);
+	EXPECT(!total(s, offsetof(struct stream, bad)) &&
+		   !total(s, offsetof(struct stream, gaps)) && !s->orphans,
+	       "from %llu on: bytes differ", (unsigned long long)first);
+	for (size_t i = 0; i < s->n && !reason[0]; i++)
+		EXPECT(s->tracks[i].opens == 1 && s->tracks[i].s[EV_WRITE].salt == first + i &&
+			   s->tracks[i].s[EV_WRITE].bytes && !s->tracks[i].s[EV_READ].any,
+		       "connection %llu", (unsigned long long)(first + i));
+}
+
+static void test_cycles(struct sensor *s, int method)
+{
+	const char *told = getenv("EARSHOT_CYCLES");
+	uint64_t n = told ? strtoull(told, NULL, 10) : CYCLES;
+	struct capture_opts o = defaults;
+	struct ev_stats st;
+
+	n -= n % CYCLES_STEP;
+	if (!told)
+		setenv("EARSHOT_CYCLES", "100000", 1);
+	o.method = method;
+	if (sensor_open(s, &o, "/proc/self/exe", &itself))
+		return;
+	child_start(s, "cycles");
+	for (uint64_t i = 0; i < n && !reason[0]; i += CYCLES_STEP) {
+		child_go(s);
+		child_wait(s, false);
+		check_step(s, i, CYCLES_STEP);
+		check_closed(s);
+		forget(s);
+	}
+	EXPECT(!capture_stats(s->c, &st) && st.opened == n && st.closed == n &&
+		   st.bytes == s->said.bytes && st.calls == n && !st.lost_events[EV_LOSS_CONTROL],
+	       "%llu opened, %llu closed", (unsigned long long)st.opened,
+	       (unsigned long long)st.closed);
+	child_end(s);
+}
+
+static void test_pids(struct sensor *s, int method)
+{
+	struct capture_opts o = defaults;
+	struct ev_stats st;
+
+	o.method = method;
+	if (sensor_open(s, &o, "/proc/self/exe", &itself))
+		return;
+	child_start(s, "pids");
+	s->anyone = true;
+	for (uint64_t i = 0; i < PIDS && !reason[0]; i += PIDS_STEP) {
+		child_go(s);
+		child_wait(s, false);
+		check_step(s, i, PIDS_STEP);
+		EXPECT(s->exits == PIDS_STEP, "%u exits", s->exits);
+		capture_collect(s->c);
+		drain(s);
+		for (size_t k = 0; k < s->n; k++) {
+			EXPECT(s->tracks[k].closes == 1, "connection %zu stays", k);
+			EXPECT(!k || s->tracks[k].conn.start_ns > s->tracks[k - 1].conn.start_ns,
+			       "two processes at once");
+		}
+		forget(s);
+	}
+	EXPECT(s->said.b < PIDS / 10, "the number was taken %llu times",
+	       (unsigned long long)s->said.b);
+	EXPECT(!capture_stats(s->c, &st) && st.opened == PIDS && st.closed == PIDS,
+	       "%llu opened, %llu closed", (unsigned long long)st.opened,
+	       (unsigned long long)st.closed);
+	child_end(s);
+}
+
 static int wakeups(int epoll, int ms)
 {
 	struct epoll_event e;
@@ -1621,6 +2086,13 @@ static const struct {
 	{ "a full ring: gaps equal the counters", test_flood, ALL },
 	{ "faults, sendfile and lies are counted", test_fakes, ALL },
 	{ "more calls than a process may have", test_calls_budget, ALL },
+	{ "reads that fail", test_failures, ALL },
+	{ "SSL_free of one of several references", test_references, ALL },
+	{ "10,000 connections at once, each byte on its stream", test_many, ALL },
+	{ "a write of 64 MiB, larger than the ring", test_one_big, ALL },
+	{ "64 MiB in writes of 4 MiB", test_big, ALL },
+	{ "pointers used again and again", test_cycles, ALL },
+	{ "10,000 processes with one pid", test_pids, ALL },
 	{ "the limit for one call", test_call_limit, BEST },
 	{ "muting, by turn and for good", test_mute, BEST },
 	{ "an excluded process", test_exclude, BEST },
@@ -1697,6 +2169,8 @@ static void prepare(void)
 		 EV_SITE_SENDFILE);
 	add_site(&itself, file_offset((const void *)(uintptr_t)fake_read_ex, NULL, 0),
 		 EV_SITE_READ_EX);
+	add_site(&itself, file_offset((const void *)(uintptr_t)fake_free, NULL, 0), EV_SITE_FREE);
+	add_site(&itself, file_offset((const void *)(uintptr_t)fake_clear, NULL, 0), EV_SITE_CLEAR);
 }
 
 /* Method, or -1 for the best. Returns which it is, or an error. */
@@ -1765,7 +2239,9 @@ int main(int argc, char **argv)
 			continue;
 		}
 		for (size_t i = 0; i < ARRAY_SIZE(tests); i++)
-			if (tests[i].methods & 1u << m || (!tests[i].methods && m == MAX(best, 0)))
+			if ((argc < 3 || strstr(tests[i].name, argv[2])) &&
+			    (tests[i].methods & 1u << m ||
+			     (!tests[i].methods && m == MAX(best, 0))))
 				wanted[m] |= 1u << i;
 		plan += (unsigned)__builtin_popcount(wanted[m]);
 	}

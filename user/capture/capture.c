@@ -106,6 +106,9 @@ static int load(struct capture *c)
 	err = bpf_map__set_max_entries(c->bpf->maps.data_ring, (__u32)c->opts.ring_bytes);
 	if (!err)
 		err = bpf_map__set_max_entries(c->bpf->maps.control_ring, CONTROL_RING_BYTES);
+	if (!err)
+		err =
+		    bpf_map__set_max_entries(c->bpf->maps.handshakes, MAX(max / 4, HANDSHAKES_MIN));
 	for (size_t i = 0; i < ARRAY_SIZE(per_conn) && !err; i++)
 		err = bpf_map__set_max_entries(per_conn[i], max);
 	if (!err)
