@@ -22,6 +22,7 @@
 #define RING_BYTES_MIN	   (256 << 10)
 #define CONTROL_RING_BYTES (1 << 20) /* 5,000 events */
 #define BURSTS_PER_RING	   8	     /* as much a process may put beyond its share, once */
+#define HANDSHAKES_MIN	   4096	     /* with fewer, kernels evict what is hardly old */
 #define TICKS_APART	   2 /* between a start time and what /proc says of it, by rounding */
 
 const char *const capture_method_names[CAPTURE_METHOD_MAX_] = {
