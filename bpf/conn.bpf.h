@@ -148,11 +148,12 @@ static __always_inline void sighted(__u64 ssl, const struct ev_sock *seen, __u8 
 __attribute__((unused)) static __noinline struct ev_conn *
 conn_open(const struct conn_key *key, const struct call *call, __u8 dir, __u64 n)
 {
-	struct early *early, known = {};
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct task_struct *leader = task->group_leader;
 	struct conn_ref ref = {};
 	struct ev_proc_stats *state;
+	__u8 dirs = call->dirs;
+	struct early *early;
 	struct ev_conn *c;
 
 	if (bpf_map_lookup_elem(&excluded, &key->proc.tgid))
@@ -168,27 +169,28 @@ conn_open(const struct conn_key *key, const struct call *call, __u8 dir, __u64 n
 	c = bpf_map_lookup_elem(&conns, &ref.slot);
 	if (!c)
 		goto full;
+	/* In place: what is put together on the stack is too much of it for kernels that add up the
+	 * frames of the calls. */
+	__builtin_memset(c, 0, sizeof(*c));
+	c->ssl = key->ssl;
+	c->start_ns = key->proc.start_ns;
+	c->tgid = key->proc.tgid;
+	c->exec = key->proc.exec;
+	c->ppid = task->real_parent->tgid;
+	c->cgroup = bpf_get_current_cgroup_id();
+	c->uid = bpf_get_current_uid_gid();
+	c->slot = ref.slot;
+	c->dir = dir;
 	early = bpf_map_lookup_elem(&handshakes, key);
 	if (early) {
-		known = *early;
+		c->sock = early->sock;
+		c->votes = early->votes;
+		c->changes = early->changes;
+		dirs |= early->dirs;
 		bpf_map_delete_elem(&handshakes, key);
 	}
-	vote(&known.sock, &known.votes, &known.changes, &call->sock, call->weight);
-	*c = (struct ev_conn){
-		.ssl = key->ssl,
-		.start_ns = key->proc.start_ns,
-		.tgid = key->proc.tgid,
-		.exec = key->proc.exec,
-		.ppid = task->real_parent->tgid,
-		.cgroup = bpf_get_current_cgroup_id(),
-		.uid = bpf_get_current_uid_gid(),
-		.slot = ref.slot,
-		.sock = known.sock,
-		.dir = dir,
-		.votes = known.votes,
-		.changes = known.changes,
-		.flags = (known.dirs | call->dirs) == DIRS_BOTH ? 0 : EV_CONN_MIDWAY,
-	};
+	vote(&c->sock, &c->votes, &c->changes, &call->sock, call->weight);
+	c->flags = dirs == DIRS_BOTH ? 0 : EV_CONN_MIDWAY;
 	bpf_probe_read_kernel_str(c->comm, sizeof(c->comm), leader->comm);
 	ref.id = __sync_fetch_and_add(&last_conn, 1) + 1;
 	__sync_lock_test_and_set(&c->id, ref.id); /* a barrier: the rest is visible before */

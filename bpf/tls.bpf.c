@@ -227,25 +227,24 @@ static __always_inline __u64 passes(struct pt_regs *ctx, const struct call *call
 static __always_inline void leave(struct pt_regs *ctx)
 {
 	struct thread *t = bpf_task_storage_get(&threads, bpf_get_current_task_btf(), NULL, 0);
-	struct call *found, call;
+	struct call *call;
 	bool known = false;
 	__u64 n;
 
 	if (!t)
 		return;
-	found = call_at(t, ENTRY_SP(ctx));
-	if (!found || !found->sp)
+	call = call_at(t, ENTRY_SP(ctx));
+	if (!call || !call->sp)
 		return;
-	call = *found;
-	found->sp = 0;
-	n = passes(ctx, &call);
+	call->sp = 0; /* free, but nobody else's before this thread enters the next */
+	n = passes(ctx, call);
 	if (n)
-		known = passed(t, &call, writes(call.site) ? EV_WRITE : EV_READ, n);
-	else if (call.weight || call.site == EV_SITE_HANDSHAKE)
-		sighted(call.ssl, &call.sock, call.weight, call.dirs);
-	if (call.weight != WEIGHT_NESTED &&
-	    (call.site == EV_SITE_HANDSHAKE || (n && writes(call.site))))
-		unsent(t, call.ssl, known);
+		known = passed(t, call, writes(call->site) ? EV_WRITE : EV_READ, n);
+	else if (call->weight || call->site == EV_SITE_HANDSHAKE)
+		sighted(call->ssl, &call->sock, call->weight, call->dirs);
+	if (call->weight != WEIGHT_NESTED &&
+	    (call->site == EV_SITE_HANDSHAKE || (n && writes(call->site))))
+		unsent(t, call->ssl, known);
 }
 
 /* Literal results: 1 spares the return leg. */
