@@ -28,7 +28,7 @@ static __noinline void conn_event(__u16 kind, const struct ev_conn *c, __u64 id)
 
 	if (fill >= control_ring_bytes / 2)
 		proc = bpf_map_lookup_elem(&procs, &key);
-	if (fill < control_ring_bytes / 2 || may_put_event(proc, fill))
+	if (fill < control_ring_bytes / 2 || may_put(EV_RING_CONTROL, fill, proc, sizeof(*e)))
 		e = bpf_ringbuf_reserve(&control_ring, sizeof(*e), 0);
 	if (!e) {
 		proc_loss(proc, EV_LOSS_CONTROL, 0);

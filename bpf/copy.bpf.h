@@ -63,7 +63,7 @@ __weak __noinline int copy_chunk(struct copy *c, __u32 i)
 	fill = bpf_ringbuf_query(&data_ring, BPF_RB_AVAIL_DATA);
 	if (fill >= data_ring_bytes / 2)
 		proc = bpf_map_lookup_elem(&procs, &who);
-	if (fill >= data_ring_bytes / 2 && !may_put_data(proc, fill, n))
+	if (fill >= data_ring_bytes / 2 && !may_put(EV_RING_DATA, fill, proc, n))
 		loss = EV_LOSS_BUDGET;
 	else if (n <= 256)
 		loss = put(&hdr, src, n, fill, 256);

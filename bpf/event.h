@@ -82,6 +82,8 @@ struct ev_stats {
 	__u64 lost_bytes[EV_LOSS_MAX_];
 };
 
+enum ev_ring { EV_RING_DATA, EV_RING_CONTROL, EV_RING_MAX_ };
+
 /* Of one process, for as long as procs has it: an element of procs. Losses do not count
  * EV_LOSS_MUTED. */
 struct ev_proc_stats {
@@ -94,7 +96,7 @@ struct ev_proc_stats {
 	__u32 exited;	/* 1 once its last thread is gone */
 	__u32 pad;
 	__u64 shed_events, shed_bytes, shed_ns; /* of the losses, those by EV_LOSS_BUDGET */
-	__u64 data_ns, control_ns, call_ns;	/* what it took of its budgets: bpf/share.bpf.h */
+	__u64 paid[EV_RING_MAX_], call_ns;	/* what it took of its budgets: bpf/share.bpf.h */
 };
 
 struct ev_sock {

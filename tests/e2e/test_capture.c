@@ -1158,7 +1158,7 @@ static pid_t child_pid(const struct sensor *s)
 
 /* A ring with room for all that a peer sends: nothing is lost however slow this machine. */
 static const struct capture_opts defaults = {
-	.ring_bytes = 64 * MIB, .max_conns = 256, .max_call_bytes = 16 * MIB, .share_bytes = 8 * MIB
+	.ring_bytes = 64 * MIB, .max_conns = 256, .max_call_bytes = 16 * MIB, .share = 5
 };
 
 static int begin(struct sensor *s, int method, const char *name)
@@ -1342,7 +1342,6 @@ static void test_flood(struct sensor *s, int method)
 
 	o.method = method;
 	o.ring_bytes = 256 << 10;
-	o.share_bytes = 1000;
 	if (sensor_open(s, &o, copy, &libssl))
 		return;
 	child_start(s, "flood");
@@ -2173,7 +2172,7 @@ static int loads(int method, char *why, size_t why_size)
 	struct capture_opts o = { .ring_bytes = MIB,
 				  .max_conns = 16,
 				  .max_call_bytes = MIB,
-				  .share_bytes = MIB,
+				  .share = 5,
 				  .method = method };
 	struct capture *c = NULL;
 	int err = capture_new(&c, &o, why, why_size);

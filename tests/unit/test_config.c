@@ -43,7 +43,7 @@ static void test_every_key(void **state)
 	static const char yaml[] = "state_dir: /s\nrun_dir: \"/r\"\nhost: gpu-7\nlog_level: debug\n"
 				   "capture:\n  method: perf\n  ring_size: 1 MiB\n  "
 				   "max_connections: 100\n  max_call_size: 65536\n"
-				   "  budget:\n    share: 1 MiB\n    calls: 0\n"
+				   "  budget:\n    share: 7\n    calls: 0\n"
 				   "detect:\n  cache_size: 2MiB\n  kinds:\n    sensor.loss: hunt\n "
 				   "   sensor.restart: off\n"
 				   "evidence:\n  mode: none\n"
@@ -63,7 +63,7 @@ static void test_every_key(void **state)
 	assert_int_equal(c.capture.ring_bytes, 1 << 20);
 	assert_int_equal(c.capture.max_connections, 100);
 	assert_int_equal(c.capture.max_call_bytes, 65536);
-	assert_int_equal(c.capture.share_bytes, 1 << 20);
+	assert_int_equal(c.capture.share, 7);
 	assert_int_equal(c.capture.max_calls, 0);
 	assert_int_equal(c.detect.cache_bytes, 2 << 20);
 	assert_int_equal(c.detect.modes[kind_find("sensor.loss")], MODE_HUNT);
@@ -108,7 +108,7 @@ static void test_mistakes(void **state)
 		{ "capture:\n  max_connections: 1\n",
 		  "f:2:20: max_connections: 1 is out of range, 64 to 1048576\n" },
 		{ "capture: {budget: {share: 0}}\n",
-		  "f:1:27: share: 0 is out of range, 65536 to 1099511627776\n" },
+		  "f:1:27: share: 0 is out of range, 1 to 100\n" },
 		{ "capture:\n  ring_size: 99999999999999999999\n",
 		  "f:2:14: ring_size: '99999999999999999999' is not a number\n" },
 		{ "log_level: loud\n",

@@ -21,7 +21,6 @@
 
 #define RING_BYTES_MIN	   (256 << 10)
 #define CONTROL_RING_BYTES (1 << 20) /* 5,000 events */
-#define BURSTS_PER_RING	   8	     /* as much a process may put beyond its share, once */
 #define HANDSHAKES_MIN	   4096	     /* with fewer, kernels evict what is hardly old */
 #define TICKS_APART	   2 /* between a start time and what /proc says of it, by rounding */
 
@@ -80,9 +79,7 @@ static void set_budget(struct capture *c)
 
 	c->bpf->rodata->data_ring_bytes = o->ring_bytes;
 	c->bpf->rodata->control_ring_bytes = CONTROL_RING_BYTES;
-	c->bpf->rodata->share_kib_ns = MAX(1024 * NS_PER_SEC / o->share_bytes, 1u);
-	c->bpf->rodata->share_burst_ns =
-	    o->ring_bytes / BURSTS_PER_RING / 1024 * c->bpf->rodata->share_kib_ns;
+	c->bpf->rodata->share_cost = 100 / o->share;
 	c->bpf->rodata->call_ns = o->max_calls ? MAX(NS_PER_SEC / o->max_calls, 1u) : 0;
 }
 
@@ -240,13 +237,13 @@ int capture_new(struct capture **ret, const struct capture_opts *o, char *why, s
 	int err;
 
 	if (o->ring_bytes < RING_BYTES_MIN || o->ring_bytes > UINT32_MAX ||
-	    (o->ring_bytes & (o->ring_bytes - 1)) || !o->max_conns || !o->share_bytes ||
+	    (o->ring_bytes & (o->ring_bytes - 1)) || !o->max_conns || !o->share || o->share > 100 ||
 	    o->method >= CAPTURE_METHOD_MAX_)
-		return fail(
-		    -EINVAL, why, why_size,
-		    "ring size must be a power of two of at least %d KiB, connections and share at "
-		    "least one",
-		    RING_BYTES_MIN >> 10);
+		return fail(-EINVAL, why, why_size,
+			    "ring size must be a power of two of at least %d KiB, connections at "
+			    "least one, "
+			    "a share 1 to 100",
+			    RING_BYTES_MIN >> 10);
 	c = calloc(1, sizeof(*c));
 	if (!c)
 		return fail(-ENOMEM, why, why_size, "out of memory");

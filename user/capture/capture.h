@@ -33,8 +33,8 @@ struct capture_opts {
 	uint64_t ring_bytes;	 /* data ring, power of two, at least 256 KiB */
 	uint32_t max_conns;	 /* one process may have half of them */
 	uint64_t max_call_bytes; /* of one SSL call; the rest is counted */
-	uint64_t share_bytes;	 /* per second, that one process may put into the data ring's second
-				    half, at least 1; into the first, whatever there is room for */
+	uint32_t share; /* percent of what is consumed of a ring, 1 to 100, that one process may put
+			   into its second half; into the first, whatever there is room for */
 	uint64_t max_calls; /* per second, of one process; beyond it calls are not followed for a
 			       while; 0: no limit */
 	int method;	    /* -1: the best; else an enum capture_method to force, for tests */

@@ -281,7 +281,7 @@ static const char *const methods[] = { "auto", "uprobe.session", "uprobe_multi",
 #define STRING(f) offsetof(struct config, f), 0, sizeof(((struct config *)0)->f)
 
 static const struct key budget_keys[] = {
-	{ "share", set_u64, FIELD(capture.share_bytes), 64 << 10, 1ULL << 40, NULL },
+	{ "share", set_u32, FIELD(capture.share), 1, 100, NULL },
 	{ "calls", set_u64, FIELD(capture.max_calls), 0, 1 << 30, NULL },
 	{ NULL, NULL, 0, 0, 0, NULL },
 };
@@ -361,7 +361,7 @@ void config_defaults(struct config *c)
 		.capture = { .ring_bytes = 16 << 20,
 			     .max_connections = 65536,
 			     .max_call_bytes = 64 << 20,
-			     .share_bytes = 8 << 20,
+			     .share = 5,
 			     .max_calls = 200000 },
 		.detect = { .cache_bytes = 8 << 20 },
 		.evidence = EVIDENCE_REDACTED,

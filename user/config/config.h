@@ -40,9 +40,8 @@ struct config {
 		uint64_t ring_bytes; /* data ring, a power of two */
 		uint32_t max_connections;
 		uint64_t max_call_bytes; /* of one SSL_read or SSL_write */
-		/* One process's, per second: bytes in the data ring's second half; calls followed,
-		 * 0: all. */
-		uint64_t share_bytes, max_calls;
+		uint32_t share;		 /* of the ring's second half one process's, percent */
+		uint64_t max_calls;	 /* followed of one process per second; 0: all */
 	} capture;
 	struct {
 		uint64_t cache_bytes; /* segment cache */

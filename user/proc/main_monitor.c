@@ -458,7 +458,7 @@ static int run(struct monitor *m, const struct options *o)
 		.ring_bytes = c->capture.ring_bytes,
 		.max_conns = c->capture.max_connections,
 		.max_call_bytes = c->capture.max_call_bytes,
-		.share_bytes = c->capture.share_bytes,
+		.share = c->capture.share,
 		.max_calls = c->capture.max_calls,
 		.method = c->capture.method - 1,
 	};
