@@ -386,6 +386,7 @@ static void on_turn_end(void *ctx, struct turn *t)
 		   t->inspected, t->uninspected);
 	log_value(w->log, "model", span_str(t->response_model));
 	log_value(w->log, "id", span_str(t->response_id));
+	log_value(w->log, "object", span_str(t->object));
 	log_value(w->log, "conversation", span_str(t->conversation));
 	log_value(w->log, "finish", span_str(t->finish_reason));
 	log_value(w->log, "error", span_str(t->error_code));

@@ -37,6 +37,7 @@ struct form {
 	/* Keys that a request of this form has: all of needs, which is NULL for a form that only
 	 * its path can tell, and at least one of hints unless that is NULL. */
 	const char *const *needs, *const *hints;
+	bool sure; /* no other form has these hints: it goes before those that share its needs */
 };
 
 struct route {
@@ -49,6 +50,7 @@ struct route {
 	const char *method; /* NULL: POST; "*": any */
 	/* Known provider (provider.h) that it must be; NULL: any host. */
 	const char *provider;
+	bool stream; /* its answers are streams */
 	/* Takes the messages of a framed body that are not JSON events, or have them inside; may
 	 * call reading_event(). Returns whether it took this one. */
 	bool (*event)(struct reading *r, const struct flow_event *ev);
@@ -111,6 +113,8 @@ struct segment *turn_segment(struct turn *t, enum segment_role role, enum origin
 void turn_text(struct turn *t, struct segment *s, struct span text);
 /* Takes a segment's text away again. */
 void turn_untext(struct turn *t, struct segment *s);
+/* Moves the last segment's text to the end of another's. */
+void turn_append(struct turn *t, struct segment *to, struct segment *last);
 /* Copies s into a fixed field, cut at a whole character. */
 void turn_id(char *field, size_t size, struct span s);
 /* The same piece by piece, as a JSON string comes. Other values leave the field alone. */

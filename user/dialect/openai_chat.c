@@ -221,6 +221,7 @@ static const struct form completion = {
 	.operation = OP_COMPLETION,
 	.request = &prompt,
 	.response = &response,
+	.envelope = &order, /* the number stands behind the text */
 	.needs = prompt_needs,
 	.hints = prompt_hints,
 };

@@ -104,6 +104,7 @@ static int on_request(void *ctx, struct exchange *x)
 	}
 	if (g->route) {
 		g->t.operation = g->route->operation;
+		g->t.stream = g->route->stream;
 		if (g->route->form && start(r, g, g->route->form))
 			return 1;
 	}

@@ -196,6 +196,41 @@ static void set_names(struct turn *t, const struct item *item, size_t i)
 		name_result(t, i);
 }
 
+/* What content of this media type is; SKIP_MAX_: text, as far as known. */
+static enum skipped media_of(struct span type)
+{
+	static const struct {
+		const char *begins;
+		enum skipped what;
+	} rows[] = {
+		{ "image/", SKIP_IMAGE },
+		{ "audio/", SKIP_AUDIO },
+		{ "video/", SKIP_VIDEO },
+		{ "application/pdf", SKIP_FILE },
+		{ "application/octet-stream", SKIP_FILE },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (span_eq_nocase(span_sub(type, 0, strlen(rows[i].begins)),
+				   span_str(rows[i].begins)))
+			return rows[i].what;
+	return SKIP_MAX_;
+}
+
+/* What a file is may be told behind it, or by the part's type only. */
+static void retype(struct turn *t, struct attached *a, const char *type)
+{
+	enum skipped what = media_of(span_str(a->media_type));
+
+	if (what == SKIP_MAX_ && !a->media_type[0] && !strcmp(type, "image"))
+		what = SKIP_IMAGE;
+	if (a->what != SKIP_FILE || what == SKIP_MAX_ || what == a->what)
+		return;
+	t->skipped[a->what] -= a->size;
+	t->skipped[what] += a->size;
+	a->what = what;
+}
+
 static void set_media(struct turn *t, const struct item *item)
 {
 	for (size_t i = item->media; i < turn_attachments(t); i++) {
@@ -205,6 +240,7 @@ static void set_media(struct turn *t, const struct item *item)
 			memcpy(a->media_type, item->media_type, sizeof(a->media_type));
 		if (!a->name[0])
 			memcpy(a->name, item->name, sizeof(a->name));
+		retype(t, a, item->type);
 	}
 }
 
@@ -223,10 +259,20 @@ static void block_end(struct reading *r)
 	if (!block->open)
 		return;
 	block->open = false;
-	for (size_t i = block->first; i < t->n_segments; i++)
-		if (t->segments[i].side == r->now->side)
-			set_names(t, block, i);
+	for (size_t i = block->first; i < t->n_segments; i++) {
+		struct segment *seg = &t->segments[i];
+
+		if (seg->side != r->now->side)
+			continue;
+		/* What was searched for outside of any tool. */
+		if (seg->role == SEG_TOOL_RESULT && !strcmp(block->type, "search_result")) {
+			seg->role = SEG_DOCUMENT;
+			seg->origin = ORIGIN_RETRIEVED;
+		}
+		set_names(t, block, i);
+	}
 	set_media(t, block);
+	r->now->part = r->now->event.part;
 }
 
 static void item_end(struct reading *r)
@@ -282,6 +328,8 @@ void reading_block(struct reading *r, const struct json_event *e, unsigned arg)
 		return;
 	block_end(r);
 	begin(r, &r->now->block);
+	if (e->n_index)
+		r->now->part = e->index[e->n_index - 1];
 }
 
 void reading_mark(struct reading *r, const struct json_event *e, unsigned arg)
@@ -376,6 +424,12 @@ void reading_text(struct reading *r, const struct json_event *e, unsigned arg)
 		text(r, e, arg, false);
 }
 
+void reading_delta(struct reading *r, const struct json_event *e, unsigned arg)
+{
+	if (e->kind == JSON_STRING && e->text.len)
+		reading_add(r, reading_segment(r, arg, reading_part(r, e)), e);
+}
+
 void reading_another(struct reading *r, const struct json_event *e, unsigned arg)
 {
 	if (e->kind == JSON_STRING)
@@ -415,6 +469,33 @@ void reading_text_id(struct reading *r, const struct json_event *e, unsigned arg
 
 	if (seg)
 		turn_id_piece(seg->call_id, sizeof(seg->call_id), e);
+}
+
+void reading_settle(struct reading *r, size_t at, enum field_of was, enum field_of is)
+{
+	struct turn *t = &r->t;
+	struct segment *seg = &t->segments[at], *before;
+	size_t i = at;
+
+	if (seg->side != r->now->side || field_of(seg) != was)
+		return;
+	if (is != was) {
+		seg->role = fields[is].role;
+		seg->origin = fields[is].origin;
+		seg->source = source_of(is, seg->source & PART_MAX);
+	}
+	if (seg->side != SIDE_RESPONSE || at != t->n_segments - 1)
+		return;
+	for (before = NULL; i-- > 0 && at - i <= LOOKBACK && !before;)
+		if (t->segments[i].side == seg->side && t->segments[i].message == seg->message &&
+		    field_of(&t->segments[i]) == is)
+			before = &t->segments[i];
+	if (!before)
+		return;
+	before->damaged |= seg->damaged;
+	before->missing += seg->missing;
+	turn_append(t, before, seg);
+	r->now->last = (size_t)(before - t->segments);
 }
 
 /* --- values as JSON text */
@@ -604,7 +685,7 @@ static void media_settle(struct reading *r)
 	port->media.state = MEDIA_DATA;
 	/* A document may come as text. */
 	if (port->media.what == SKIP_FILE && !from &&
-	    (!strcmp(port->block.type, "text") || !is_base64(head))) {
+	    !is_base64(head)) {
 		port->media.state = MEDIA_TEXT;
 		reading_new_segment(r, FIELD_DOCUMENT, port->part);
 	} else {
@@ -718,6 +799,12 @@ const struct shape_row tool_rows[6] = {
 	{ "input_schema.description", reading_text, FIELD_TOOL },
 };
 
+static const struct shape_row type_rows[] = {
+	{ "type", reading_mark, PORT_STR(event.type) },
+};
+static const struct shape type_list[] = { SHAPE("", type_rows) };
+struct shapes envelope_type = SHAPES(type_list);
+
 /* --- values of the turn */
 
 void reading_turn_id(struct reading *r, const struct json_event *e, unsigned arg)
@@ -754,6 +841,12 @@ void reading_progress(struct reading *r, const struct json_event *e, unsigned ar
 {
 	(void)arg;
 	r->progress |= e->last;
+}
+
+void reading_done(struct reading *r, const struct json_event *e, unsigned arg)
+{
+	(void)arg;
+	r->t.ended |= e->kind == JSON_TRUE;
 }
 
 void reading_finish(struct reading *r, const struct json_event *e, unsigned arg)
@@ -898,25 +991,9 @@ void reading_clear(struct reading *r)
 	explicit_bzero(r, sizeof(*r));
 }
 
-/* A body that is an image or a sound itself. SKIP_MAX_: it is none. */
-static enum skipped media_of(struct span type)
+static bool is_form_data(struct span type)
 {
-	static const struct {
-		const char *begins;
-		enum skipped what;
-	} rows[] = {
-		{ "image/", SKIP_IMAGE },
-		{ "audio/", SKIP_AUDIO },
-		{ "video/", SKIP_VIDEO },
-		{ "application/pdf", SKIP_FILE },
-		{ "application/octet-stream", SKIP_FILE },
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-		if (span_eq_nocase(span_sub(type, 0, strlen(rows[i].begins)),
-				   span_str(rows[i].begins)))
-			return rows[i].what;
-	return SKIP_MAX_;
+	return span_eq_nocase(span_sub(type, 0, 10), SPAN_LIT("multipart/"));
 }
 
 static void on_utf8(void *ctx, struct span data)
@@ -938,7 +1015,9 @@ void reading_body(struct reading *r, enum side side, struct span data)
 		struct span type = exchange_field(r->t.exchange, side, "content-type");
 		enum skipped what = media_of(type);
 
-		port->body = what != SKIP_MAX_ ? BODY_MEDIA : port->shapes ? BODY_JSON : BODY_UNREAD;
+		port->body = what != SKIP_MAX_ ? BODY_MEDIA
+			     : !port->shapes || is_form_data(type) ? BODY_UNREAD
+								    : BODY_JSON;
 		if (port->body == BODY_MEDIA) {
 			media_begin(r, what);
 			media_settle(r);
@@ -949,6 +1028,8 @@ void reading_body(struct reading *r, enum side side, struct span data)
 	}
 	if (port->body == BODY_MEDIA)
 		media_bytes(r, data);
+	if (port->body == BODY_UNREAD && port->shapes)
+		turn_skip(&r->t, SKIP_FILE, data.len);
 	if (port->body != BODY_JSON)
 		return;
 	charset_feed(&port->charset, data, on_utf8, port);

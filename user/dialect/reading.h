@@ -127,6 +127,7 @@ row_fn reading_number; /* a small whole number of the port: offsetof(struct port
 row_fn reading_text;	  /* a string: text of enum field_of */
 row_fn reading_input;	  /* a prompt: strings are FIELD_INPUT, numbers token ids */
 row_fn reading_part_begin; /* a part that is an object or a bare string; of enum field_of */
+row_fn reading_delta;	  /* a string: a piece of the text of enum field_of */
 row_fn reading_another;	  /* the same, each value a segment of its own */
 row_fn reading_value;	  /* any value: a string as it is, an object as JSON text; enum field_of */
 row_fn reading_text_name; /* name (of a tool, a file) of the text of enum field_of */
@@ -138,6 +139,7 @@ row_fn reading_skip;	  /* a value that is not read: enum skipped */
 row_fn reading_turn_id; /* a string of the turn: TURN_STR(response_id) */
 row_fn reading_tokens;	/* offsetof(struct turn, input_tokens) */
 row_fn reading_model, reading_stream;
+row_fn reading_done;   /* true: the answer is complete */
 row_fn reading_finish; /* why the answer ended */
 row_fn reading_error;  /* 0: the error object; 1: its code; 2: its type; 3: of who refused */
 row_fn reading_filter; /* "<category>.filtered" (1) and "<category>.detected" (0) */
@@ -158,6 +160,9 @@ struct segment *reading_segment(struct reading *r, enum field_of field, uint32_t
 struct segment *reading_new_segment(struct reading *r, enum field_of field, uint32_t part);
 /* Appends a piece of a string; seg may be NULL (counted). */
 void reading_add(struct reading *r, struct segment *seg, const struct json_event *e);
+/* The last segment was of field `was` and is of field `is`; in a response its text goes on where the
+ * last one of its kind ended. Call for each segment in turn that a part made. */
+void reading_settle(struct reading *r, size_t at, enum field_of was, enum field_of is);
 /* Number of the part that e belongs to: the array step behind the shape's prefix, else port.part.
  */
 uint32_t reading_part(const struct reading *r, const struct json_event *e);
@@ -204,3 +209,5 @@ void reading_filtered(struct reading *r, enum filter f, bool blocked);
 /* clang-format on */
 /* A tool's definition, below "tools[].function." and the like. */
 extern const struct shape_row tool_rows[6];
+/* An envelope that is only a type. */
+extern struct shapes envelope_type;

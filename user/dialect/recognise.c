@@ -264,15 +264,16 @@ const struct form *recognise_body(struct span body)
 	for (size_t i = 0; dialects[i]; i++)
 		for (size_t k = 0; k < dialects[i]->n_routes; k++) {
 			const struct form *form = dialects[i]->routes[k].form;
-			unsigned n_needs, n_hints, needs, hints;
+			unsigned n_needs, n_hints, needs, hints, score;
 
 			if (!form || !form->needs)
 				continue;
 			needs = count(&seen, form->needs, &n_needs);
 			hints = count(&seen, form->hints, &n_hints);
-			if (needs < n_needs || (n_hints && !hints) || needs + hints <= most)
+			score = needs + hints + (form->sure ? KEYS_MAX : 0);
+			if (needs < n_needs || (n_hints && !hints) || score <= most)
 				continue;
-			most = needs + hints;
+			most = score;
 			best = form;
 		}
 	return best || !generic_is(&seen.generic) ? best : &form_generic;

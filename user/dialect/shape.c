@@ -67,7 +67,7 @@ static bool wild_match(const struct shape_wild *w, const char *path, size_t len)
 
 	/* The first and the last byte tell most of them apart. */
 	if (len <= w->head_len + w->tail_len || path[0] != w->head[0] ||
-	    path[len - 1] != w->tail[w->tail_len - 1])
+	    (w->tail_len && path[len - 1] != w->tail[w->tail_len - 1]))
 		return false;
 	if (memcmp(path + len - w->tail_len, w->tail, w->tail_len) ||
 	    memcmp(path, w->head, w->head_len))

@@ -135,6 +135,20 @@ void turn_untext(struct turn *t, struct segment *s)
 	s->judged = 0;
 }
 
+void turn_append(struct turn *t, struct segment *to, struct segment *last)
+{
+	struct span text = buf_span(&last->text);
+
+	assert(last == &t->segments[t->n_segments - 1] && to < last);
+	t->held -= text.len;
+	t->inspected -= text.len;
+	give_back(t, text.len);
+	turn_text(t, to, text);
+	buf_free(&last->text);
+	explicit_bzero(last, sizeof(*last));
+	t->n_segments--;
+}
+
 void turn_retire(struct turn *t)
 {
 	size_t n = 0;

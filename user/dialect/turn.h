@@ -171,8 +171,9 @@ struct turn {
 	uint64_t *left; /* of TURNS_MAX, shared by the turns of one reader; NULL: no such limit */
 	uint64_t taken; /* its own share */
 	uint64_t skipped[SKIP_MAX_];	      /* bytes */
-	/* As reported; 0: unknown. cached is part of input, reasoning part of output. */
-	uint64_t input_tokens, output_tokens, cached_tokens, reasoning_tokens;
+	/* As reported; 0: unknown. cached (read) and cache_write are parts of input, reasoning of
+	 * output. */
+	uint64_t input_tokens, output_tokens, cached_tokens, cache_write_tokens, reasoning_tokens;
 	uint32_t n_choices;		      /* answers to choose from */
 	char finish_reason[32];		      /* of the first choice */
 	char error_code[64];		      /* of an error response */
