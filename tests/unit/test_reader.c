@@ -51,6 +51,7 @@ static void test_providers(void **state)
 		{ "127.0.0.1:8000", "127.0.0.1", false },
 		{ "[::1]:8000", "[::1]", false },
 		{ "vllm", "vllm", false },
+		{ "gpu7:11434", "ollama", true },
 		{ "", "", false },
 	};
 

@@ -51,6 +51,7 @@ struct route {
 	/* Known provider (provider.h) that it must be; NULL: any host. */
 	const char *provider;
 	bool stream; /* its answers are streams */
+	bool common; /* others have such paths, too: the body must have the form's needs */
 	/* Takes the messages of a framed body that are not JSON events, or have them inside; may
 	 * call reading_event(). Returns whether it took this one. */
 	bool (*event)(struct reading *r, const struct flow_event *ev);

@@ -130,12 +130,33 @@ static const struct shape_row managed_rows[] = {
 static const struct shape managed_list[] = { SHAPE("", managed_rows) };
 static struct shapes manage_request = SHAPES(manage_list), manage_response = SHAPES(managed_list);
 
+static const char *const manage_needs[] = { "model", NULL };
+
 static const struct form manage = {
 	.name = "ollama-models",
 	.summary = "Ollama's models: pull, push, create, copy, delete",
 	.operation = OP_MODEL_MANAGEMENT,
 	.request = &manage_request,
 	.response = &manage_response,
+	.needs = manage_needs,
+};
+
+/* A file of a model, and questions about what is there. */
+static const struct form server = {
+	.name = "ollama-models",
+	.summary = "what an Ollama server has",
+	.operation = OP_MODEL_MANAGEMENT,
+};
+
+static const char *const copy_needs[] = { "source", "destination", NULL };
+
+static const struct form copy = {
+	.name = "ollama-models",
+	.summary = "Ollama's models, copied",
+	.operation = OP_MODEL_MANAGEMENT,
+	.request = &manage_request,
+	.response = &manage_response,
+	.needs = copy_needs,
 };
 
 static const struct route routes[] = {
@@ -143,15 +164,15 @@ static const struct route routes[] = {
 	{ "/api/generate", &generate },
 	{ "/api/embed", &embed },
 	{ "/api/embeddings", &embed },
-	{ "/api/pull", &manage },
-	{ "/api/push", &manage },
-	{ "/api/create", &manage },
-	{ "/api/copy", &manage },
-	{ "/api/delete", &manage, .method = "DELETE" },
-	{ "/api/blobs/{object}", &manage },
-	{ "/api/show", &manage, OP_MODELS },
-	{ "/api/tags", &manage, OP_MODELS, .method = "GET" },
-	{ "/api/ps", &manage, OP_SERVER, .method = "GET" },
+	{ "/api/pull", &manage, .common = true },
+	{ "/api/push", &manage, .common = true },
+	{ "/api/create", &manage, .common = true },
+	{ "/api/copy", &copy, .common = true },
+	{ "/api/delete", &manage, .method = "DELETE", .common = true },
+	{ "/api/show", &manage, OP_MODELS, .common = true },
+	{ "/api/blobs/{object}", &server, .provider = "ollama" },
+	{ "/api/tags", &server, OP_MODELS, .method = "GET", .provider = "ollama" },
+	{ "/api/ps", &server, OP_SERVER, .method = "GET", .provider = "ollama" },
 };
 
 const struct dialect dialect_ollama = {

@@ -226,7 +226,19 @@ static const struct form completion = {
 	.hints = prompt_hints,
 };
 
+/* --- models */
+
+static const struct form models = {
+	.name = "openai-models",
+	.summary = "the models that a server has",
+	.operation = OP_MODELS,
+};
+
 static const struct route routes[] = {
+	{ "/v1/models", &models, .method = "GET" },
+	{ "/v1/models/{object}", &models, .method = "GET" },
+	{ "/v1/models/{object}", &models, OP_MODEL_MANAGEMENT, .method = "DELETE" },
+	{ "/openai/models", &models, .method = "GET" },
 	{ "/chat/completions", &chat },
 	{ "/deployments/{model}/chat/completions", &chat },
 	{ "/deployments/{model}/extensions/chat/completions", &chat },

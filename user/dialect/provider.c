@@ -65,6 +65,11 @@ bool provider_of(const struct exchange *x, char *ret_name, size_t size)
 			return true;
 		}
 	}
+	/* Nobody else has this port. */
+	if (ends_with(x->host, SPAN_LIT(":11434"))) {
+		turn_id(ret_name, size, SPAN_LIT("ollama"));
+		return true;
+	}
 	turn_id(ret_name, size, host);
 	return false;
 }

@@ -105,7 +105,7 @@ static int on_request(void *ctx, struct exchange *x)
 	if (g->route) {
 		g->t.operation = g->route->operation;
 		g->t.stream = g->route->stream;
-		if (g->route->form && start(r, g, g->route->form))
+		if (g->route->form && !g->route->common && start(r, g, g->route->form))
 			return 1;
 	}
 	x->user = steal(g);
@@ -116,12 +116,13 @@ static int on_request(void *ctx, struct exchange *x)
 static bool decide(struct reader *r, struct exchange *x)
 {
 	struct reading *g = x->user;
-	const struct form *form;
+	const struct form *form = NULL;
 
 	if (!g || g->form)
 		return g;
-	form = g->held.len ? recognise_body(buf_span(&g->held)) : NULL;
-	if (!form && g->route)
+	if (g->held.len)
+		form = recognise_body(buf_span(&g->held), g->route ? g->route->form : NULL);
+	if (!form && g->route && !g->route->form)
 		form = &form_generic;
 	r->held -= g->held.len;
 	if (!form || start(r, g, form)) {

@@ -247,7 +247,7 @@ bool recognise_worth(const struct exchange *x)
 	       (!type.len || starts_nocase(type, SPAN_LIT("application/json")));
 }
 
-const struct form *recognise_body(struct span body)
+const struct form *recognise_body(struct span body, const struct form *only)
 {
 	const struct form *best = NULL;
 	struct seen seen = { 0 };
@@ -261,12 +261,17 @@ const struct form *recognise_body(struct span body)
 	json_feed(json, body);
 	json_end(json);
 	json_free(&json);
+	if (only) {
+		unsigned n;
+
+		return count(&seen, only->needs, &n) == n ? only : NULL;
+	}
 	for (size_t i = 0; dialects[i]; i++)
 		for (size_t k = 0; k < dialects[i]->n_routes; k++) {
 			const struct form *form = dialects[i]->routes[k].form;
 			unsigned n_needs, n_hints, needs, hints, score;
 
-			if (!form || !form->needs)
+			if (!form || !form->needs || dialects[i]->routes[k].common)
 				continue;
 			needs = count(&seen, form->needs, &n_needs);
 			hints = count(&seen, form->hints, &n_hints);
