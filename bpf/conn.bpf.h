@@ -155,12 +155,15 @@ conn_open(const struct conn_key *key, const struct call *call, __u8 dir, __u64 n
 	__u8 dirs = call->dirs;
 	struct early *early;
 	struct ev_conn *c;
+	__u32 *role;
 
-	if (bpf_map_lookup_elem(&excluded, &key->proc.tgid))
+	role = bpf_map_lookup_elem(&own, &key->proc.tgid);
+	if (role && *role != EV_OWN_CANARY)
 		return NULL;
 	state = proc_get(&key->proc);
 	if (!state)
 		goto full;
+	state->canary = !!role;
 	if (__sync_fetch_and_add(&state->conns, 1) >= max_conns_proc ||
 	    bpf_map_pop_elem(&free_slots, &ref.slot)) {
 		proc_put(state);
@@ -190,7 +193,8 @@ conn_open(const struct conn_key *key, const struct call *call, __u8 dir, __u64 n
 		bpf_map_delete_elem(&handshakes, key);
 	}
 	vote(&c->sock, &c->votes, &c->changes, &call->sock, call->weight);
-	c->flags = dirs == DIRS_BOTH ? 0 : EV_CONN_MIDWAY;
+	c->flags = (dirs == DIRS_BOTH ? 0 : EV_CONN_MIDWAY) |
+		   (state->canary ? EV_CONN_CANARY : 0);
 	bpf_probe_read_kernel_str(c->comm, sizeof(c->comm), leader->comm);
 	ref.id = __sync_fetch_and_add(&last_conn, 1) + 1;
 	__sync_lock_test_and_set(&c->id, ref.id); /* a barrier: the rest is visible before */
@@ -204,7 +208,8 @@ conn_open(const struct conn_key *key, const struct call *call, __u8 dir, __u64 n
 			goto full;
 		return c;
 	}
-	COUNT(opened, 1);
+	if (!state->canary)
+		COUNT(opened, 1);
 	conn_event(EV_OPEN, c, ref.id);
 	return c;
 full:
@@ -216,6 +221,7 @@ full:
 static __always_inline void conn_end(struct ev_conn *c, __u64 id)
 {
 	struct conn_key key = { .proc = { c->start_ns, c->tgid, c->exec }, .ssl = c->ssl };
+	bool canary = c->flags & EV_CONN_CANARY;
 	__u32 slot = c->slot;
 	struct ev_proc_stats *state;
 	struct conn_ref *ref;
@@ -228,7 +234,8 @@ static __always_inline void conn_end(struct ev_conn *c, __u64 id)
 	state = bpf_map_lookup_elem(&procs, &key.proc);
 	if (state)
 		proc_put(state);
-	COUNT(closed, 1);
+	if (!canary)
+		COUNT(closed, 1);
 	conn_event(EV_CLOSE, c, id);
 	bpf_map_push_elem(&free_slots, &slot, 0);
 }

@@ -74,7 +74,8 @@ __weak __noinline int copy_chunk(struct copy *c, __u32 i)
 	else
 		loss = put(&hdr, src, n, fill, CHUNK_MAX);
 	if (loss == EV_LOSS_MAX_) {
-		COUNT(records, 1);
+		if (!(hdr.flags & EV_F_CANARY))
+			COUNT(records, 1);
 		return 0;
 	}
 	if (!proc)
@@ -133,7 +134,8 @@ static __always_inline bool conn_advance(struct ev_conn *c, __u64 id, __u8 dir, 
 	}
 	*ret = (struct ev_hdr){
 		.kind = EV_DATA,
-		.flags = (dir == EV_WRITE ? EV_F_WRITE : 0) | (__u8)c->turn << 8,
+		.flags = (dir == EV_WRITE ? EV_F_WRITE : 0) |
+			 (c->flags & EV_CONN_CANARY ? EV_F_CANARY : 0) | (__u8)c->turn << 8,
 		.ts_ns = bpf_ktime_get_ns(),
 		.conn = id,
 		.pos = pos,
@@ -147,8 +149,10 @@ static __always_inline struct ev_proc_stats *proc_passed(const struct ev_proc *k
 {
 	struct ev_proc_stats *proc = bpf_map_lookup_elem(&procs, key);
 
-	COUNT(calls, 1);
-	COUNT(bytes, n);
+	if (!proc || !proc->canary) {
+		COUNT(calls, 1);
+		COUNT(bytes, n);
+	}
 	if (proc) {
 		__sync_fetch_and_add(&proc->calls, 1);
 		__sync_fetch_and_add(&proc->bytes, n);

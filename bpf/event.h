@@ -40,6 +40,7 @@ enum ev_dir { EV_READ, EV_WRITE, EV_DIR_MAX_ };
 /* ev_hdr.flags: the direction, and in the upper byte the turn: how often the direction changed so
  * far, modulo 256. */
 #define EV_F_WRITE     1 /* direction is EV_WRITE */
+#define EV_F_CANARY    2 /* of a test call of the sensor: EV_CONN_CANARY */
 #define EV_TURN(flags) ((flags) >> 8 & 0xff)
 
 struct ev_hdr {
@@ -94,7 +95,7 @@ struct ev_proc_stats {
 	__u32 lost_why; /* enum ev_loss of the last loss */
 	__u32 conns;	/* live ones */
 	__u32 exited;	/* 1 once its last thread is gone */
-	__u32 pad;
+	__u32 canary;	/* 1: makes the sensor's test calls. In no sum of struct ev_stats */
 	__u64 shed_events, shed_bytes, shed_ns; /* of the losses, those by EV_LOSS_BUDGET */
 	__u64 paid[EV_RING_MAX_], call_ns;	/* what it took of its budgets: bpf/share.bpf.h */
 };
@@ -111,6 +112,14 @@ struct ev_sock {
  * SSL_free of one of several references, or calls were missed. Position 0 may be in the middle of
  * anything. */
 #define EV_CONN_MIDWAY 1
+/* A test call of the sensor itself: to be seen, and to show in nobody's figures. */
+#define EV_CONN_CANARY 2
+
+/* What the sensor's own processes are to capture. */
+enum ev_own {
+	EV_OWN_EXCLUDED = 1,
+	EV_OWN_CANARY, /* marked by EV_CONN_CANARY */
+};
 
 /* One live connection: an element of conns, and the body of open, socket and close events.
  * id 0: free. Readers of the mapped array may see a torn element: check id before and after.

@@ -113,12 +113,13 @@ struct {
 	__type(value, struct ev_proc_stats);
 } procs __weak SEC(".maps");
 
+/* Processes of the sensor. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 64);
-	__type(key, __u32); /* tgid */
-	__type(value, __u32);
-} excluded __weak SEC(".maps");
+	__type(key, __u32);   /* tgid */
+	__type(value, __u32); /* enum ev_own */
+} own __weak SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
@@ -162,7 +163,8 @@ static __always_inline void proc_loss(struct ev_proc_stats *proc, enum ev_loss w
 {
 	__u64 now;
 
-	count_loss(why, bytes);
+	if (!proc || !proc->canary)
+		count_loss(why, bytes);
 	if (!proc)
 		return;
 	if (why == EV_LOSS_MUTED) {

@@ -85,6 +85,7 @@ CONTAINER = {
         "privileged": ANY, "allowPrivilegeEscalation": ANY, "readOnlyRootFilesystem": ANY, "runAsUser": ANY, "runAsGroup": ANY,
         "capabilities": {"drop": ANY, "add": ANY}, "seccompProfile": {"type": ANY}, "appArmorProfile": {"type": ANY},
     },
+    "readinessProbe": {"exec": {"command": ANY}, "periodSeconds": ANY, "timeoutSeconds": ANY},
     "livenessProbe": {"exec": {"command": ANY}, "initialDelaySeconds": ANY, "periodSeconds": ANY, "timeoutSeconds": ANY,
                       "failureThreshold": ANY},
     "volumeMounts": [MOUNT],

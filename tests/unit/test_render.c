@@ -412,6 +412,8 @@ static void test_status(void **state)
 	s.counters = counters;
 	s.n_counters = 2;
 	s.upstream = "HTTP 503";
+	s.canary = "seen";
+	s.canary_age_ns = 3000000000;
 	s.outbox = 4;
 	s.problems = problems;
 	s.n_problems = 1;
@@ -422,6 +424,7 @@ static void test_status(void **state)
 				  "  not captured  ring_bytes 512 B\n"
 				  "  inspected     0 HTTP exchanges, 0 AI API calls, 0 texts\n"
 				  "  found         0 findings, 0 open alerts\n"
+				  "  test call     seen, 3s ago\n"
 				  "  upstream      HTTP 503, 4 revisions waiting\n"
 				  "  keeper        pid 7, up 1m 5s, 1 restart\n");
 }

@@ -322,18 +322,28 @@ void capture_fds(const struct capture *c, struct capture_fds *ret)
 	};
 }
 
+static int set_own(struct capture *c, pid_t tgid, enum ev_own own)
+{
+	__u32 key = (__u32)tgid, value = own;
+
+	return bpf_map_update_elem(bpf_map__fd(c->bpf->maps.own), &key, &value, BPF_ANY);
+}
+
 int capture_exclude(struct capture *c, pid_t tgid)
 {
-	__u32 key = (__u32)tgid, yes = 1;
+	return set_own(c, tgid, EV_OWN_EXCLUDED);
+}
 
-	return bpf_map_update_elem(bpf_map__fd(c->bpf->maps.excluded), &key, &yes, BPF_ANY);
+int capture_canary(struct capture *c, pid_t tgid)
+{
+	return set_own(c, tgid, EV_OWN_CANARY);
 }
 
 int capture_include(struct capture *c, pid_t tgid)
 {
 	__u32 key = (__u32)tgid;
 
-	return bpf_map_delete_elem(bpf_map__fd(c->bpf->maps.excluded), &key);
+	return bpf_map_delete_elem(bpf_map__fd(c->bpf->maps.own), &key);
 }
 
 static struct probed_file **find(struct capture *c, const struct inode_key *key)

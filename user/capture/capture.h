@@ -25,6 +25,7 @@ struct feature_row {
 	const char *name;  /* "uprobe-multi" */
 	const char *since; /* kernel release that has it, for messages only: features are probed */
 	const char *gives; /* what it is for, in words */
+	const char *without; /* what its absence costs */
 	bool required;
 };
 extern const struct feature_row features[FEAT_MAX_];
@@ -70,6 +71,10 @@ void capture_fds(const struct capture *c, struct capture_fds *ret);
  * capture_include(). */
 int capture_exclude(struct capture *c, pid_t tgid);
 int capture_include(struct capture *c, pid_t tgid);
+
+/* This process of the sensor is captured, marked (EV_CONN_CANARY) and left out of every count. From
+ * before its first call; undone by capture_include(). */
+int capture_canary(struct capture *c, pid_t tgid);
 
 /* Probes the sites of a surveyed file; file_fd is the descriptor that the surveyor read (borrowed).
  * -EEXIST: attached already. */

@@ -21,14 +21,22 @@
 #include "capture/link.h"
 
 const struct feature_row features[FEAT_MAX_] = {
-	[FEAT_BTF] = { "btf", "5.4", "one build for every kernel (CONFIG_DEBUG_INFO_BTF)", true },
-	[FEAT_RINGBUF] = { "ring-buffer", "5.8", "records of every CPU in one order", true },
+	[FEAT_BTF] = { "btf", "5.4", "one build for every kernel (CONFIG_DEBUG_INFO_BTF)",
+		       "the programs cannot be fitted to this kernel", true },
+	[FEAT_RINGBUF] = { "ring-buffer", "5.8", "records of every CPU in one order",
+			   "there is no way for captured bytes to come up", true },
 	[FEAT_UPROBE_MULTI] = { "uprobe-multi", "6.6",
-				"one link per file, attached without CAP_SYS_ADMIN", false },
+				"one link per file, attached without CAP_SYS_ADMIN",
+				"the monitor keeps CAP_SYS_ADMIN, for each time it attaches",
+				false },
 	[FEAT_UPROBE_SESSION] = { "uprobe-session", "6.13",
-				  "entry and return of a call by one probe", false },
-	[FEAT_SOCK_LENGTH] = { "sock-length", "6.3", "the socket of a connection", false },
+				  "entry and return of a call by one probe",
+				  "two probes for each call: a little dearer", false },
+	[FEAT_SOCK_LENGTH] = { "sock-length", "6.3", "the socket of a connection",
+			       "alerts do not tell the addresses of a connection", false },
 	[FEAT_RETURN_PROBES] = { "return-probes", "3.10", "the length of what was read or written",
+				 "processes would die of being watched, so nothing is: update the "
+				 "kernel",
 				 true },
 };
 

@@ -301,6 +301,12 @@ static const struct key detect_keys[] = {
 	{ NULL, NULL, 0, 0, 0, NULL },
 };
 
+static const struct key canary_keys[] = {
+	{ "interval", set_u32, FIELD(canary.interval_s), 0, 3600, NULL },
+	{ "limit", set_u32, FIELD(canary.limit_s), 1, 86400, NULL },
+	{ NULL, NULL, 0, 0, 0, NULL },
+};
+
 static const struct key evidence_keys[] = {
 	{ "mode", set_enum, FIELD(evidence), 0, 0, evidence_modes },
 	{ NULL, NULL, 0, 0, 0, NULL },
@@ -313,6 +319,7 @@ static const struct key top_keys[] = {
 	{ "log_level", set_enum, FIELD(log_level), 0, 0, log_levels },
 	{ "capture", set_table, 0, 0, 0, capture_keys },
 	{ "detect", set_table, 0, 0, 0, detect_keys },
+	{ "canary", set_table, 0, 0, 0, canary_keys },
 	{ "evidence", set_table, 0, 0, 0, evidence_keys },
 	{ "export", set_exports, 0, 0, 0, NULL },
 	{ NULL, NULL, 0, 0, 0, NULL },
@@ -364,6 +371,7 @@ void config_defaults(struct config *c)
 			     .share = 5,
 			     .max_calls = 200000 },
 		.detect = { .cache_bytes = 8 << 20 },
+		.canary = { .interval_s = 20, .limit_s = 60 },
 		.evidence = EVIDENCE_REDACTED,
 	};
 	for (int i = 0; i < KIND_MAX_; i++)

@@ -47,6 +47,10 @@ struct config {
 		uint64_t cache_bytes; /* segment cache */
 		enum mode modes[KIND_MAX_];
 	} detect;
+	struct {
+		uint32_t interval_s; /* between test calls; 0: none */
+		uint32_t limit_s;    /* without one for so long the sensor is blind */
+	} canary;
 	enum evidence_mode evidence;
 	struct config_export export[CONFIG_EXPORTS_MAX];
 	size_t n_exports;

@@ -1,6 +1,6 @@
 /* user/ctl/main_cli.c - earshot, the command line: asks a running sensor over its control socket,
  * records and replays.
- * Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no sensor there.
+ * Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no sensor there, 4 it is not well.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -16,6 +16,7 @@
 #include "base/escape.h"
 #include "base/own.h"
 #include "ctl/client.h"
+#include "ctl/doctor.h"
 #include "ctl/pb_json.h"
 #include "ctl/record.h"
 #include "ctl/render.h"
@@ -29,7 +30,7 @@
 #define TIMES_MAX	1000000
 #define PROCESSES_MAX	(1 << 20)
 
-enum { EXIT_USAGE = 2, EXIT_NO_SENSOR = 3 };
+enum { EXIT_USAGE = 2, EXIT_NO_SENSOR = 3, EXIT_UNWELL = 4 };
 
 struct cli {
 	const char *run_dir;
@@ -135,6 +136,7 @@ static int run_tail(struct cli *c, char *const *args);
 static int run_record(struct cli *c, char *const *args);
 static int run_replay(struct cli *c, char *const *args);
 static int run_explain(struct cli *c, char *const *args);
+static int run_doctor(struct cli *c, char *const *args);
 static int run_version(struct cli *c, char *const *args);
 static int run_help(struct cli *c, char *const *args);
 
@@ -161,6 +163,8 @@ static const struct verb {
 	  BIT(OPT_STATS) | BIT(OPT_TEXT) | BIT(OPT_NO_DETECT) | BIT(OPT_TIMES), run_replay },
 	{ "explain", "[PID]", 0, 1, "what is seen of a process, or why nothing", BIT(OPT_ALL),
 	  run_explain },
+	{ "doctor", NULL, 0, 0, "can this host carry a sensor, and does the one that runs see?", 0,
+	  run_doctor },
 	{ "version", NULL, 0, 0, "print the version of this program", 0, run_version },
 	{ "help", "[VERB]", 0, 2, "print help, of one verb or of all", 0, run_help },
 };
@@ -229,9 +233,9 @@ static int help_all(FILE *f)
 	}
 	fputs("\nOptions:\n", f);
 	print_options(f, GLOBAL | BIT(OPT_VERSION));
-	fputs(
-	    "\nExit status: 0 done, 1 failed, 2 wrong usage, 3 no sensor to ask. See earshot(1).\n",
-	    f);
+	fputs("\nExit status: 0 done, 1 failed, 2 wrong usage, 3 no sensor to ask,\n"
+	      "4 the sensor is not well. See earshot(1).\n",
+	      f);
 	return 0;
 }
 
@@ -540,9 +544,11 @@ static void print_json(const ProtobufCMessage *m, enum json_out_style style)
 
 static void on_status(struct cli *c, Earshot__CtlReply *r, void *ctx)
 {
-	(void)ctx;
+	bool *well = ctx;
+
 	if (r->body_case != EARSHOT__CTL_REPLY__BODY_STATUS)
 		return;
+	*well = r->status->healthy;
 	if (c->json)
 		print_json(&r->status->base, JSON_OUT_PRETTY);
 	else
@@ -553,11 +559,14 @@ static int run_status(struct cli *c, char *const *args)
 {
 	Earshot__CtlRequest q = EARSHOT__CTL_REQUEST__INIT;
 	Earshot__StatusQuery s = EARSHOT__STATUS_QUERY__INIT;
+	bool well = true;
+	int code;
 
 	(void)args;
 	q.verb_case = EARSHOT__CTL_REQUEST__VERB_STATUS;
 	q.status = &s;
-	return answer(c, ask(c, &q, on_status, NULL));
+	code = answer(c, ask(c, &q, on_status, &well));
+	return code ? code : well ? 0 : EXIT_UNWELL;
 }
 
 struct list {
@@ -717,6 +726,14 @@ static int run_explain(struct cli *c, char *const *args)
 		earshot__explain_reply__free_unpacked(l.p[i], NULL);
 	free(l.p);
 	return gone ? EXIT_FAILURE : answer(c, err);
+}
+
+static int run_doctor(struct cli *c, char *const *args)
+{
+	int bad = doctor(&c->render, c->run_dir, c->json);
+
+	(void)args;
+	return finish(0) ? EXIT_FAILURE : bad;
 }
 
 static void on_shown(struct cli *c, Earshot__CtlReply *r, void *ctx)

@@ -855,6 +855,18 @@ static void show_upstream(const struct render *r, const Earshot__StatusReply *s,
 	line(r, "upstream", text);
 }
 
+static void show_canary(const struct render *r, const Earshot__StatusReply *s)
+{
+	char text[CELL_MAX], word[CELL_MAX], age[32];
+
+	how_long(age, s->canary_age_ns);
+	snprintf(text, sizeof(text), "%s%s%s%s", safe(word, *s->canary ? s->canary : "off"),
+		 s->canary_age_ns ? (strcmp(s->canary, "blind") ? ", " : " for ") : "",
+		 s->canary_age_ns ? age : "",
+		 s->canary_age_ns && strcmp(s->canary, "blind") ? " ago" : "");
+	line(r, "test call", text);
+}
+
 static void show_counters(const struct render *r, const Earshot__StatusReply *s)
 {
 	fputc('\n', r->out);
@@ -896,6 +908,7 @@ void render_status(const struct render *r, const Earshot__StatusReply *s, bool a
 	append(text, sizeof(text), "%" PRIu64 " findings", counter_of(s, CTR_FINDINGS));
 	append(text, sizeof(text), "%" PRIu64 " open alerts", s->alerts_open);
 	line(r, "found", text);
+	show_canary(r, s);
 	show_upstream(r, s, now_ns);
 	show_roles(r, s, now_ns);
 	if (all_counters)

@@ -267,6 +267,9 @@ static int on_request(struct client *c, struct span msg)
 	} else {
 		switch (q->verb_case) {
 		case EARSHOT__CTL_REQUEST__VERB_STATUS:
+			/* Should it fail, the age will tell. */
+			if (q->status->canary)
+				c->server->ops.canary(c->server->ops.ctx);
 			c->server->ops.status(c->server->ops.ctx, answer_status, c);
 			break;
 		case EARSHOT__CTL_REQUEST__VERB_ALERTS:

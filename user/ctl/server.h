@@ -26,6 +26,8 @@ struct ctl_ops {
 	int (*explain)(void *ctx, uint32_t ticket, uint32_t pid, bool next);
 	/* Makes the status and gives it to answer(to, ...) before it returns. */
 	void (*status)(void *ctx, ctl_answer_fn *answer, void *to);
+	/* Has a test call made. 0 or -errno. */
+	int (*canary)(void *ctx);
 	void *ctx;
 };
 

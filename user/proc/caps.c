@@ -8,24 +8,33 @@
 
 #include "base/own.h"
 
-static const struct {
-	const char *name;
-	unsigned cap;
-	bool start_only; /* given up before the first probe */
-} table[] = {
-	{ "CAP_BPF", CAP_BPF, false }, /* load programs and maps */
-	{ "CAP_PERFMON", CAP_PERFMON,
-	  false }, /* tracing programs, mapping events of all processes */
-	{ "CAP_SYS_PTRACE", CAP_SYS_PTRACE, false }, /* /proc/PID/{exe,root,map_files} of others */
-	{ "CAP_DAC_READ_SEARCH", CAP_DAC_READ_SEARCH,
-	  false }, /* libraries below closed directories */
-	{ "CAP_CHECKPOINT_RESTORE", CAP_CHECKPOINT_RESTORE,
-	  false }, /* map_files: deleted libraries, other mount namespaces */
-	{ "CAP_SETUID", CAP_SETUID, false }, /* each role its own user */
-	{ "CAP_SETGID", CAP_SETGID, false },
-	{ "CAP_KILL", CAP_KILL, false },  /* end a role of another user */
-	{ "CAP_CHOWN", CAP_CHOWN, true }, /* hand the state directory to the keeper */
+static const struct caps_row table[] = {
+	{ "CAP_BPF", CAP_BPF, false, "programs and maps cannot be loaded" },
+	{ "CAP_PERFMON", CAP_PERFMON, false,
+	  "no tracing programs, and no word of what processes map" },
+	{ "CAP_SYS_PTRACE", CAP_SYS_PTRACE, false, "other users' processes cannot be identified" },
+	{ "CAP_DAC_READ_SEARCH", CAP_DAC_READ_SEARCH, false,
+	  "libraries below closed directories are not found" },
+	{ "CAP_CHECKPOINT_RESTORE", CAP_CHECKPOINT_RESTORE, false,
+	  "deleted libraries and those of containers are not found" },
+	{ "CAP_SETUID", CAP_SETUID, false,
+	  "the sensor's processes cannot have users of their own" },
+	{ "CAP_SETGID", CAP_SETGID, false,
+	  "the sensor's processes cannot have groups of their own" },
+	{ "CAP_KILL", CAP_KILL, false, "a process of the sensor that hangs cannot be ended" },
+	{ "CAP_CHOWN", CAP_CHOWN, true, "the state directory cannot be handed to the keeper" },
 };
+
+size_t caps_rows(const struct caps_row **ret)
+{
+	*ret = table;
+	return ARRAY_SIZE(table);
+}
+
+bool caps_have(unsigned cap)
+{
+	return !capng_get_caps_process() && capng_have_capability(CAPNG_EFFECTIVE, cap);
+}
 
 void caps_print(FILE *f)
 {

@@ -2,8 +2,20 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <sys/types.h>
+
+struct caps_row {
+	const char *name; /* "CAP_BPF" */
+	unsigned cap;
+	bool start_only;     /* given up before the first probe */
+	const char *without; /* what its absence costs */
+};
+/* The table. */
+size_t caps_rows(const struct caps_row **ret);
+/* Has this process got it, effective? */
+bool caps_have(unsigned cap);
 
 /* One name per line ("CAP_BPF"): what a unit file or a manifest must grant. */
 void caps_print(FILE *f);

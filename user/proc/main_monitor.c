@@ -30,6 +30,7 @@
 #define CONFIG_FILE   "/etc/earshot/earshot.yaml"
 #define COMPILE_NS    (60 * NS_PER_SEC)
 #define READY_NS      (30 * NS_PER_SEC)
+#define BLIND	      "blind: no test call comes through"
 #define LOSS_EVENT_NS (10 * NS_PER_SEC) /* at most one loss alert in so long */
 
 enum { EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_UNSUPPORTED };
@@ -62,6 +63,7 @@ struct monitor {
 	bool announced;
 	bool failed; /* ends with EXIT_FAILED */
 	uint64_t started_ns;
+	struct pulse pulse;
 	struct floods floods;
 	struct ev_stats reported; /* losses the keeper was told of */
 	uint64_t reported_ns;
@@ -226,6 +228,33 @@ static int load_config(struct monitor *m, const struct options *o)
 
 /* --- callbacks */
 
+/* Has a test call made when one is due, and says it when none comes through any more, or again. */
+static void beat(struct monitor *m, uint64_t now_ns)
+{
+	const struct page *page = team_page(m->team, ROLE_INSPECTOR);
+	enum pulse_state before;
+
+	if (!page || !m->prober || !prober_settled(m->prober) || !team_ready(m->team))
+		page = NULL; /* nothing can come through yet: time passes */
+	before = pulse_look(&m->pulse,
+			    page ? __atomic_load_n(&page->canary_ns, __ATOMIC_RELAXED) : 0, now_ns);
+	if (m->pulse.state == PULSE_BLIND && before != PULSE_BLIND) {
+		log_error("blind: no test call came through for %" PRIu64 " s",
+			  m->pulse.limit_ns / NS_PER_SEC);
+		notify_send("STATUS=" BLIND);
+		team_event(m->team, "sensor.blind", 1, 0,
+			   "No test call of the sensor came through for %" PRIu64 " s",
+			   m->pulse.limit_ns / NS_PER_SEC);
+	} else if (m->pulse.state == PULSE_SEEN && before == PULSE_BLIND) {
+		log_info("test calls come through again");
+		notify_send("STATUS=watching");
+	}
+	if (m->pulse.state != before)
+		team_pulse(m->team, &m->pulse);
+	if (page && pulse_due(&m->pulse, now_ns))
+		team_canary(m->team);
+}
+
 static void on_proc(void *ctx, const struct proc_info *p)
 {
 	struct monitor *m = ctx;
@@ -244,6 +273,7 @@ static void on_explain(void *ctx, const struct explain_msg *q)
 {
 	static struct explained e;
 	struct monitor *m = ctx;
+	enum role role;
 	pid_t pid = !m->prober ? 0
 		    : q->next  ? prober_next(m->prober, (pid_t)q->pid)
 			       : (pid_t)q->pid;
@@ -251,7 +281,12 @@ static void on_explain(void *ctx, const struct explain_msg *q)
 	e = (struct explained){ .ticket = q->ticket };
 	if (pid > 0)
 		prober_explain(m->prober, pid, &e);
-	if (pid == getpid() || team_has(m->team, pid)) {
+	role = pid > 0 ? team_role(m->team, pid) : ROLE_MAX_;
+	if (role == ROLE_CANARY) {
+		e.state = EXPLAIN_CANARY;
+		snprintf(e.reason, sizeof(e.reason),
+			 "it makes the test calls by which the sensor knows that it is not blind");
+	} else if (role != ROLE_MAX_) {
 		e.state = EXPLAIN_SENSOR;
 		e.n_files = e.more_files = e.unexamined = 0;
 		snprintf(e.reason, sizeof(e.reason),
@@ -266,6 +301,14 @@ static void on_fresh(void *ctx)
 
 	if (m->prober)
 		prober_tell_all(m->prober);
+}
+
+static void on_canary(void *ctx)
+{
+	struct monitor *m = ctx;
+
+	pulse_hurry(&m->pulse);
+	beat(m, mono_ns());
 }
 
 static void on_over(void *ctx)
@@ -342,9 +385,12 @@ static void tick(void *ctx, uint64_t now_ns)
 	struct monitor *m = ctx;
 
 	account(m, now_ns);
+	beat(m, now_ns);
 	capture_collect(m->capture);
 	notify_send("WATCHDOG=1");
-	if (!m->announced && team_ready(m->team) && prober_settled(m->prober)) {
+	/* Ready is who has seen its own test call, or waited for it long enough. */
+	if (!m->announced && team_ready(m->team) && prober_settled(m->prober) &&
+	    m->pulse.state != PULSE_WAITING) {
 		m->announced = true;
 		log_info("%s: %u file(s) with TLS code, method %s%s%s%s",
 			 m->trace_fd < 0 ? "watching" : "recording", capture_attached(m->capture),
@@ -352,7 +398,8 @@ static void tick(void *ctx, uint64_t now_ns)
 			 m->trace_fd < 0 ? ", control socket " : "",
 			 m->trace_fd < 0 ? m->compiled.config->run_dir : "",
 			 m->trace_fd < 0 ? "/control.sock" : "");
-		notify_send("READY=1\nSTATUS=watching");
+		notify_send(m->pulse.state == PULSE_BLIND ? "READY=1\nSTATUS=" BLIND
+							  : "READY=1\nSTATUS=watching");
 	} else if (!m->announced && !team_ready(m->team) && now_ns - m->started_ns > READY_NS) {
 		log_error("a role did not get ready in %" PRIu64 " s",
 			  (uint64_t)(READY_NS / NS_PER_SEC));
@@ -462,9 +509,12 @@ static int run(struct monitor *m, const struct options *o)
 		.max_calls = c->capture.max_calls,
 		.method = c->capture.method - 1,
 	};
-	struct team_opts team_opts = {
-		.who = on_who, .explain = on_explain, .over = on_over, .fresh = on_fresh, .ctx = m
-	};
+	struct team_opts team_opts = { .who = on_who,
+				       .canary = on_canary,
+				       .explain = on_explain,
+				       .over = on_over,
+				       .fresh = on_fresh,
+				       .ctx = m };
 	struct prober_opts prober_opts = { .proc = on_proc, .ctx = m };
 	uid_t uid, keeper_uid;
 	gid_t gid, keeper_gid;
@@ -545,6 +595,9 @@ static int run(struct monitor *m, const struct options *o)
 	if (o->foreground && !o->record)
 		m->viewer = start_viewer(m);
 	m->started_ns = mono_ns();
+	pulse_begin(&m->pulse, o->record ? 0 : c->canary.interval_s * NS_PER_SEC,
+		    c->canary.limit_s * NS_PER_SEC, m->started_ns);
+	team_pulse(m->team, &m->pulse);
 	err = loop_run(m->loop);
 	if (err)
 		return failed("event loop", err);

@@ -22,6 +22,7 @@ extern const struct counter_row counters[CTR_MAX_];
 struct page {
 	uint64_t heartbeat_ns; /* CLOCK_MONOTONIC, written at least every second */
 	uint64_t conn, pos;    /* inspector: the record being worked on; conn 0: none */
+	uint64_t canary_ns;    /* inspector: when a test call was last seen whole; 0 never */
 	uint64_t undecided;    /* inspector: bytes of exchanges not yet judged */
 	uint64_t counter[CTR_MAX_];
 };

@@ -35,6 +35,7 @@ enum req {
 	REQ_SHIPPED,   /* shipper -> keeper: protobuf Ack */
 	REQ_UPSTREAM,  /* shipper -> keeper: text: why the last attempt failed, "" when it succeeded
 			*/
+	REQ_CANARY,   /* monitor -> canary: empty; make a test call. keeper -> monitor: have one made */
 	REQ_EXPLAIN,   /* keeper -> monitor: struct explain_msg */
 	REQ_EXPLAINED, /* monitor -> keeper: struct explained */
 	REQ_STOP,      /* monitor -> role: finish what is in hand and exit 0 */
@@ -52,6 +53,8 @@ struct roles_msg { /* what the keeper shows in its status */
 		uint32_t pid, restarts, up, pad;
 	} role[ROLE_MAX_];
 	char method[32]; /* "uprobe.session" */
+	uint64_t canary_ns;    /* CLOCK_MONOTONIC: when a test call last came through, or the wait began */
+	uint32_t canary, pad2; /* enum pulse_state */
 };
 
 /* What the monitor has to say of the sensor itself. Plain data: the monitor links no protobuf. */

@@ -23,6 +23,7 @@ const struct role_row roles[ROLE_MAX_] = {
 	[ROLE_RECORDER] = { "recorder", "earshot-recorder", "earshot-inspect" },
 	[ROLE_KEEPER] = { "keeper", "earshot-keeper", "earshot-keep" },
 	[ROLE_SHIPPER] = { "shipper", "earshot-shipper", "earshot-ship" },
+	[ROLE_CANARY] = { "canary", "earshot-canary", "earshot-inspect" },
 };
 static_assert(ARRAY_SIZE(roles) == ROLE_MAX_, "role without a row");
 
@@ -118,7 +119,7 @@ void role_begin(enum role role, struct role_ctx *ret)
 			refuse("page cannot be mapped");
 	}
 	if ((role == ROLE_INSPECTOR || role == ROLE_RECORDER || role == ROLE_KEEPER ||
-	     role == ROLE_SHIPPER) &&
+	     role == ROLE_SHIPPER || role == ROLE_CANARY) &&
 	    (!ret->config || !ret->page))
 		refuse("start message lacks configuration or page");
 }

@@ -20,6 +20,7 @@ enum role {
 	ROLE_RECORDER, /* in the inspector's place, for `earshot record` */
 	ROLE_KEEPER,
 	ROLE_SHIPPER,
+	ROLE_CANARY,
 	ROLE_MAX_
 };
 

@@ -77,6 +77,7 @@ static const int compiler[] = {
 };
 
 static const int inspector[] = { -1 };
+static const int canary[] = { -1 };
 
 static const int recorder[] = { -1 };
 
@@ -111,6 +112,7 @@ static const struct cage {
 	[ROLE_COMPILER] = { compiler, 0, false },    [ROLE_SURVEYOR] = { surveyor, 0, false },
 	[ROLE_INSPECTOR] = { inspector, 0, false },  [ROLE_RECORDER] = { recorder, 0, false },
 	[ROLE_KEEPER] = { keeper, FS_STORE, false }, [ROLE_SHIPPER] = { shipper, 0, true },
+	[ROLE_CANARY] = { canary, 0, false },
 };
 
 static int allow_below(int ruleset, int fd, uint64_t access)

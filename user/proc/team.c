@@ -24,7 +24,8 @@
 #define STOP_NS	   (5 * NS_PER_SEC)
 
 /* The order of starting: who is sent to must be there first. */
-static const enum role members[] = { ROLE_KEEPER, ROLE_SHIPPER, ROLE_INSPECTOR, ROLE_RECORDER };
+static const enum role members[] = { ROLE_KEEPER, ROLE_SHIPPER, ROLE_INSPECTOR, ROLE_RECORDER,
+				     ROLE_CANARY };
 
 struct member {
 	struct team *team;
@@ -45,8 +46,9 @@ struct team {
 	struct loop *loop;
 	struct team_opts o;
 	struct member member[ROLE_MAX_];
-	enum role reader;   /* of the rings: the inspector or the recorder */
-	struct page *pages; /* what the keeper sees: copies */
+	const struct pulse *pulse; /* NULL: no test calls */
+	enum role reader;	   /* of the rings: the inspector or the recorder */
+	struct page *pages;	   /* what the keeper sees: copies */
 	int pages_fd;
 	uint64_t epoch;
 	uint64_t skip_conn;
@@ -80,6 +82,15 @@ static int on_who(struct peer *p, const struct req_msg *m)
 	return 0;
 }
 
+static int on_canary(struct peer *p, const struct req_msg *m)
+{
+	struct member *mb = p->ctx;
+
+	(void)m;
+	mb->team->o.canary(mb->team->o.ctx);
+	return 0;
+}
+
 static int on_explain(struct peer *p, const struct req_msg *m)
 {
 	struct member *mb = p->ctx;
@@ -101,8 +112,10 @@ static const struct req_row tables[ROLE_MAX_][REQ_MAX_] = {
 	},
 	[ROLE_KEEPER] = {
 		[REQ_READY] = { ROLE_KEEPER, 0, 0, on_ready },
+		[REQ_CANARY] = { ROLE_KEEPER, 0, 0, on_canary },
 		[REQ_EXPLAIN] = { ROLE_KEEPER, sizeof(struct explain_msg), sizeof(struct explain_msg), on_explain },
 	},
+	[ROLE_CANARY] = { [REQ_READY] = { ROLE_CANARY, 0, 0, on_ready } },
 	[ROLE_SHIPPER] = { [REQ_READY] = { ROLE_SHIPPER, 0, 0, on_ready } },
 };
 
@@ -126,6 +139,13 @@ void team_exclude(void *capture, pid_t pid)
 {
 	if (capture && capture_exclude(capture, pid))
 		log_warn("process %d could not be excluded from capture", pid);
+}
+
+/* The one process of ours that is captured. */
+static void mark_canary(void *capture, pid_t pid)
+{
+	if (capture && capture_canary(capture, pid))
+		log_warn("process %d could not be marked as the canary", pid);
 }
 
 static void send_events(struct team *t)
@@ -244,6 +264,8 @@ static int send_start(struct team *t, struct member *mb)
 		attach(&a, START_KEY, t->o.key_fd);
 		connect_peer(t, &a, START_KEEPER, role, ROLE_KEEPER, &first);
 		break;
+	case ROLE_CANARY:
+		break;
 	default:
 		return -EINVAL;
 	}
@@ -260,7 +282,9 @@ static void on_message(void *ctx, uint32_t events);
 static int start_member(struct team *t, enum role role)
 {
 	struct member *mb = &t->member[role];
-	int err = spawn_role(t->o.binaries, role, true, team_exclude, t->o.capture, &mb->child);
+	int err =
+	    spawn_role(t->o.binaries, role, true, role == ROLE_CANARY ? mark_canary : team_exclude,
+		       t->o.capture, &mb->child);
 
 	if (err)
 		return err;
@@ -400,6 +424,10 @@ static void publish(void *ctx, uint64_t now_ns)
 	}
 	snprintf(m.method, sizeof(m.method), "%s",
 		 t->o.capture ? capture_method_names[capture_method(t->o.capture)] : "none");
+	if (t->pulse) {
+		m.canary = t->pulse->state;
+		m.canary_ns = t->pulse->seen_ns;
+	}
 	req_send(t->member[ROLE_KEEPER].child.sock, REQ_ROLES, &m, sizeof(m), NULL, 0);
 	send_events(t);
 }
@@ -457,6 +485,7 @@ int team_new(struct team **ret, struct loop *l, const struct team_opts *o)
 	t->reader = o->trace_fd >= 0 ? ROLE_RECORDER : ROLE_INSPECTOR;
 	t->member[t->reader].wanted = true;
 	t->member[ROLE_KEEPER].wanted = t->reader == ROLE_INSPECTOR;
+	t->member[ROLE_CANARY].wanted = t->reader == ROLE_INSPECTOR && o->config->canary.interval_s;
 	t->member[ROLE_SHIPPER].wanted = t->reader == ROLE_INSPECTOR && o->config->n_exports > 0;
 	for (int r = 0; r < ROLE_MAX_; r++) {
 		if (!t->member[r].wanted)
@@ -522,12 +551,29 @@ void team_proc(struct team *t, const struct proc_info *p)
 		req_send(mb->child.sock, REQ_PROC, p, sizeof(*p), NULL, 0);
 }
 
-bool team_has(const struct team *t, pid_t pid)
+enum role team_role(const struct team *t, pid_t pid)
 {
-	for (int r = 0; r < ROLE_MAX_; r++)
-		if (t->member[r].child.pid == pid)
-			return true;
-	return false;
+	enum role r = 0;
+
+	if (pid == getpid())
+		return ROLE_MONITOR;
+	while (r < ROLE_MAX_ && t->member[r].child.pid != pid)
+		r++;
+	return r;
+}
+
+void team_canary(struct team *t)
+{
+	struct member *mb = &t->member[ROLE_CANARY];
+
+	if (mb->up)
+		req_send(mb->child.sock, REQ_CANARY, NULL, 0, NULL, 0);
+}
+
+void team_pulse(struct team *t, const struct pulse *p)
+{
+	t->pulse = p;
+	publish(t, 0);
 }
 
 void team_explained(struct team *t, const struct explained *e)
@@ -545,7 +591,7 @@ struct page *team_page(struct team *t, enum role role)
 
 void team_stop(struct team *t)
 {
-	static const enum role order[] = { ROLE_INSPECTOR, ROLE_RECORDER, ROLE_KEEPER,
+	static const enum role order[] = { ROLE_CANARY, ROLE_INSPECTOR, ROLE_RECORDER, ROLE_KEEPER,
 					   ROLE_SHIPPER };
 
 	t->stopping = true;

@@ -5,6 +5,7 @@
 #include "capture/capture.h"
 #include "proc/explain.h"
 #include "proc/loop.h"
+#include "proc/pulse.h"
 #include "proc/req.h"
 #include "proc/spawn.h"
 
@@ -29,6 +30,8 @@ struct team_opts {
 	char host[256];
 	/* The inspector (or recorder) wants to know who a process is. */
 	void (*who)(void *ctx, const struct who_msg *who);
+	/* Somebody asks for a test call. */
+	void (*canary)(void *ctx);
 	/* The keeper asks what is known of a process: answer with team_explained(). */
 	void (*explain)(void *ctx, const struct explain_msg *q);
 	/* The recorder ended by itself. */
@@ -49,8 +52,12 @@ void team_proc(struct team *t, const struct proc_info *p);
 /* Tells the keeper what happened to the sensor; kept (up to 16) while the keeper is down. */
 __attribute__((format(printf, 5, 6))) void
 team_event(struct team *t, const char *kind, uint64_t events, uint64_t bytes, const char *why, ...);
-/* Is it one of them? */
-bool team_has(const struct team *t, pid_t pid);
+/* Which of them is it? ROLE_MAX_: none. */
+enum role team_role(const struct team *t, pid_t pid);
+/* Has the canary make a test call. */
+void team_canary(struct team *t);
+/* What the keeper is told of the test calls: now, and while the team lives. Borrowed. */
+void team_pulse(struct team *t, const struct pulse *p);
 /* Lost when the keeper is down or busy: it asks again, or gives up. */
 void team_explained(struct team *t, const struct explained *e);
 struct page *team_page(struct team *t, enum role role); /* the monitor's own is ROLE_MONITOR */

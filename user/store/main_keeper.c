@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "base/own.h"
 #include "ctl/server.h"
+#include "proc/pulse.h"
 #include "proc/req.h"
 #include "proc/sandbox.h"
 #include "store/explained.h"
@@ -323,6 +324,13 @@ static int explain(void *ctx, uint32_t ticket, uint32_t pid, bool next)
 	return req_send(k->monitor.fd, REQ_EXPLAIN, &q, sizeof(q), NULL, 0);
 }
 
+static int canary(void *ctx)
+{
+	struct keeper *k = ctx;
+
+	return req_send(k->monitor.fd, REQ_CANARY, NULL, 0, NULL, 0);
+}
+
 static int on_explained(struct peer *p, const struct req_msg *m)
 {
 	static struct explained e;
@@ -440,6 +448,9 @@ static void find_problems(const struct keeper *k, struct problems *p)
 			problem(p, "%s has not moved for %llu s", roles[i].name,
 				(unsigned long long)((t - beat) / NS_PER_SEC));
 	}
+	if (k->roles.canary == PULSE_BLIND)
+		problem(p, "blind: no test call came through for %llu s",
+			(unsigned long long)((t - k->roles.canary_ns) / NS_PER_SEC));
 	if (k->trouble)
 		problem(p, "the store refuses to commit: %s", strerror(-k->trouble));
 	if (k->upstream[0])
@@ -497,6 +508,9 @@ static void status(void *ctx, ctl_answer_fn *answer, void *to)
 	s.counters = counter_list;
 	if (store_alerts_open(keep_store(k->keep), &s.alerts_open))
 		problem(&problems, "the store cannot be read");
+	s.canary = (char *)(k->roles.canary < PULSE_STATE_MAX_ ? pulse_names[k->roles.canary] : "");
+	if (k->roles.canary == PULSE_SEEN || k->roles.canary == PULSE_BLIND)
+		s.canary_age_ns = mono_ns() - k->roles.canary_ns;
 	s.outbox = store_outbox(keep_store(k->keep));
 	s.upstream = !k->role.config->n_exports ? "none" : k->upstream[0] ? k->upstream : "ok";
 	s.upstream_ok_ns = k->upstream_ok_ns;
@@ -540,7 +554,9 @@ static int set_up(struct keeper *k)
 		.revised = revised,
 		.ctx = k,
 	};
-	const struct ctl_ops ctl = { .status = status, .explain = explain, .ctx = k };
+	const struct ctl_ops ctl = {
+		.status = status, .explain = explain, .canary = canary, .ctx = k
+	};
 	bool landlock;
 	int err;
 

@@ -1,0 +1,215 @@
+"""tests/e2e/test_explain.py - what is seen of a process or why nothing, the host's check-up, and the sensor's own test calls."""
+
+import contextlib
+import json
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+from harness import UNWELL, Process, Sensor, Skip, check, descendants, equal, main, wait_for
+from traffic import Traffic, hostile
+from world import Client, Pki, start_nginx
+
+
+def stage(w):
+    if not hasattr(w, "stage"):
+        pki = Pki(w.dir / "pki")
+        w.stage = Sensor(w).start(), pki, start_nginx(w, pki)
+    return w.stage
+
+
+def explain(sensor, pid):
+    return json.loads(sensor.cli("explain", pid, "-o", "json").stdout)
+
+
+def becomes(sensor, pid, state, seconds=10):
+    """The explanation, once its state is this."""
+    return wait_for(lambda: f"{explain(sensor, pid)} is not {state}",
+                    lambda: (e := explain(sensor, pid))["state"] == state and e, seconds, 0.1)
+
+
+def sleeper(w, name, *argv):
+    return w.own(Process(name, argv, w.dir / f"{name}.log"))
+
+
+def program(w, name, text):
+    """A program that does nothing, but holds this text, as TLS code that is linked in does."""
+    source, path = w.dir / f"{name}.c", w.dir / name
+    source.write_text('#include <unistd.h>\nconst char *volatile text = %s;\nint main(void) { pause(); }\n' % json.dumps(text))
+    subprocess.run(["gcc", "-o", path, source], check=True, timeout=60)
+    return path
+
+
+def test_captured(w):
+    """A process with OpenSSL: its code, the places of the probes and why there, what passed, its calls"""
+    sensor, pki, server = stage(w)
+    worker = wait_for("nginx has no worker", lambda: descendants(server.process.pid), 5)[0]
+    before = becomes(sensor, worker, "captured")
+    traffic = Traffic(sensor)
+    traffic.run(Client(w, "curl", pki), server, [traffic.job(hostile("explain")[0])])
+    sensor.settle()
+    e = explain(sensor, worker)
+    equal(e["process"]["pid"], worker, "pid")
+    check(e["process"]["executable"].endswith("nginx") and e["process"]["user"], f"who it is: {e['process']}")
+    check(e["calls"] > before["calls"] and e["bytes"] > before["bytes"] + 100, f"{before['bytes']}, then {e['bytes']} bytes")
+    check(e["turns"] >= 1, f"{e['turns']} AI calls")
+    equal((e["lost_events"], e["last_loss"]), (0, ""), "losses")
+    ssl = [f for f in e["files"] if "libssl" in f["path"]]
+    equal([f["state"] for f in ssl], ["captured"], "libssl")
+    check(len(ssl[0]["build_id"]) == 40 and "OpenSSL" in ssl[0]["why"], f"{ssl}")
+    sites = {s["call"]: s for s in ssl[0]["sites"]}
+    check("free" in sites and {"read_ex", "read"} & set(sites) and {"write_ex", "write_ex2", "write"} & set(sites), f"sites {sites}")
+    check(all(s["symbol"].startswith("SSL_") and s["choice"] for s in sites.values()), f"sites {sites}")
+    text = sensor.cli("explain", worker).stdout.decode()
+    for word in ("captured", "libssl", "AI calls", "build-id", *(s["symbol"] for s in sites.values())):
+        check(word in text, f"{word!r} is not in {text}")
+
+
+def test_not_captured(w):
+    """Processes of which nothing is seen, and why"""
+    sensor, _, _ = stage(w)
+    cases = {
+        "no-tls": (sleeper(w, "sleep", "sleep", 1000), ""),
+        "gnutls": (sleeper(w, "gnutls", sys.executable, "-c",
+                           "import ctypes, signal; ctypes.CDLL('libgnutls.so.30'); signal.pause()"), "gnutls"),
+        "go": (sleeper(w, "go", program(w, "go", "crypto/tls.(*Conn).Read")), "go"),
+        "rustls": (sleeper(w, "rustls", program(w, "rustls", "/cargo/rustls-0.23.5/src/conn.rs")), "rustls"),
+        "boring": (sleeper(w, "boring", program(w, "boring", "third_party/boringssl/src/ssl/ssl_lib.cc")), "boringssl-stripped"),
+    }
+    for name, (process, hint) in cases.items():
+        e = becomes(sensor, process.pid, "foreign-tls" if hint else "no-tls")
+        hints = [h for f in e["files"] for h in f["hints"]]
+        check((hint in hints) if hint else not hints, f"{name}: {e}")
+        equal((e["calls"], e["turns"]), (0, 0), "calls")
+        check(e["reason"], "no reason")
+    equal(explain(sensor, 2)["state"], "kernel-thread", "kthreadd")
+    for pid in sensor.processes():
+        with contextlib.suppress(json.JSONDecodeError):  # a surveyor may have ended
+            check(explain(sensor, pid)["state"] in ("sensor", "canary"), f"{explain(sensor, pid)}")
+    done = sensor.cli("explain", 2**22 + 1, check_code=False)
+    equal(done.returncode, 1, "exit code for no process")
+    check(b"no process" in done.stderr, f"{done.stderr}")
+    for args in ((), ("x",), ("0",), ("-a", "1")):
+        equal(sensor.cli("explain", *args, check_code=False).returncode, 2, f"exit code for {args}")
+
+    rows = {e["process"]["pid"]: e for e in json.loads(sensor.cli("explain", "--all", "-o", "json").stdout)}
+    for process, hint in cases.values():
+        equal(rows[process.pid]["state"], "foreign-tls" if hint else "no-tls", "state in the list")
+    equal(list(rows), sorted(rows), "order")
+    text = sensor.cli("explain", "--all").stdout.decode()
+    check(str(cases["go"][0].pid) in text and "without TLS code" in text, text)
+
+
+def test_doctor(w):
+    """The check-up: with a sensor a test call, without one the host's checks, without rights what is missing"""
+    sensor, _, _ = stage(w)
+
+    def rows(done):
+        return {c["name"]: c for c in json.loads(done.stdout)}
+
+    done = sensor.cli("doctor", "-o", "json")
+    got = rows(done)
+    for name in ("CAP_BPF", "btf", "return-probes", "seccomp", "sensor", "test-call"):
+        equal(got[name]["state"], "good", f"{name}: {got[name]}")
+    for name in ("landlock", "lockdown", "cgroup-v2", "bpf-jit", "host-pids", "uprobe-multi"):
+        check(got[name]["state"] in ("good", "less", "unknown") and got[name]["cost"], f"{name}: {got[name]}")
+    alone = subprocess.run([w.program("earshot"), "--run-dir", w.dir / "none", "doctor", "-o", "json"], capture_output=True, timeout=30)
+    equal(alone.returncode, 0, f"exit code without a sensor: {alone.stdout}")
+    got = rows(alone)
+    equal(got["sensor"]["state"], "unknown", "sensor")
+    check("test-call" not in got, "a test call without a sensor")
+    weak = subprocess.run(["setpriv", "--reuid", "65534", "--clear-groups", w.program("earshot"), "--run-dir", w.dir / "none", "doctor"],
+                          capture_output=True, text=True, timeout=30)
+    if "setpriv: failed to execute" in weak.stderr:
+        raise Skip("the build directory is closed to other users")
+    equal(weak.returncode, 1, f"exit code without rights: {weak.stdout}")
+    check("bad" in weak.stdout and "CAP_BPF" in weak.stdout and "cannot be loaded" in weak.stdout, weak.stdout)
+
+
+def unhook(pid):
+    """Puts the library's own bytes back over the breakpoints in this process: its probes are silently gone."""
+    for line in pathlib.Path(f"/proc/{pid}/maps").read_text().splitlines():
+        span, rights, offset, _, _, path = (line.split(maxsplit=5) + [""])[:6]
+        if "x" in rights and "libssl" in path:
+            begin, end = (int(n, 16) for n in span.split("-"))
+            with open(path, "rb") as f, open(f"/proc/{pid}/mem", "r+b", 0) as memory:
+                f.seek(int(offset, 16))
+                memory.seek(begin)
+                memory.write(f.read(end - begin))
+            return
+    raise AssertionError("the canary maps no libssl")
+
+
+def canary_pid(sensor):
+    return sensor.role("canary")["pid"]
+
+
+def test_canary(w):
+    """Test calls come through, show in no figures; when they do not the sensor is not well and says so everywhere, and recovers"""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+        address = str(w.dir / "notify")
+        notify.bind(address)
+        os.chmod(address, 0o777)
+        notify.settimeout(20)
+        sensor = Sensor(w, "canary", extra="canary:\n  interval: 1\n  limit: 4\n")
+        sensor.start(wait=False, prefix=("env", f"NOTIFY_SOCKET={address}"))
+
+        def hear(word):
+            deadline = time.monotonic() + 20
+            while time.monotonic() < deadline:
+                if word in (said := notify.recv(4096).decode()):
+                    return said
+            raise AssertionError(f"{word} was not said")
+
+        hear("READY=1")
+        status = sensor.status()
+        equal((status["healthy"], status["canary"]), (True, "seen"), "at READY")
+        canary = canary_pid(sensor)
+        equal(explain(sensor, canary)["state"], "canary", "explanation")
+        calls = explain(sensor, canary)["calls"]
+        wait_for("no more test calls", lambda: explain(sensor, canary)["calls"] >= calls + 12, 15)
+        check(sensor.status()["canary_age_ns"] < 3e9, "age of the last test call")
+
+        begin = time.monotonic()
+        unhook(canary)
+        hear("STATUS=blind")
+        took = time.monotonic() - begin
+        check(took < 8, f"blindness was noticed after {took:.1f} s")
+        status = wait_for("the status stays healthy", lambda: not (s := sensor.status())["healthy"] and s, 5)
+        check(any("blind" in p for p in status["problems"]), f"problems: {status['problems']}")
+        equal(status["canary"], "blind", "canary")
+        equal(sensor.cli("status", check_code=False).returncode, UNWELL, "exit code of status")
+        equal(sensor.cli("doctor", check_code=False).returncode, 1, "exit code of doctor")
+        wait_for("no alert", lambda: [a for a in sensor.alerts() if a["kind"] == "sensor.blind"], 5)
+
+        os.kill(canary, signal.SIGKILL)
+        hear("STATUS=watching")
+        wait_for("the status stays unhealthy", lambda: sensor.status()["healthy"], 5)
+        check(canary_pid(sensor) != canary, "the same canary")
+        equal(sensor.cli("status").returncode, 0, "exit code of status")
+    counters = sensor.counters()
+    bridge = [e["calls"] for e in json.loads(sensor.cli("explain", "--all", "-o", "json").stdout) if e["state"] == "captured"]
+    for name in ("capture.calls", "capture.bytes", "capture.records", "capture.opened", "capture.closed", "flow.connections", "flow.exchanges",
+                 "dialect.turns", "detect.segments", "keep.observations", "lost.ring_bytes"):
+        check(not counters(name) or any(bridge), f"{name} is {counters(name)}, and nobody else spoke TLS")
+    equal({a["kind"].split(".")[0] for a in sensor.alerts(hunt=True)}, {"sensor"}, "families of alerts")
+    equal(sensor.stop(), 0, "exit code")
+
+
+def test_stopped_inspector(w):
+    """An inspector that was stopped is replaced, and test calls come through again"""
+    sensor = Sensor(w, "stopped", extra="canary:\n  interval: 1\n  limit: 3\n").start()
+    inspector = sensor.role("inspector")["pid"]
+    os.kill(inspector, signal.SIGSTOP)
+    wait_for("a stopped inspector is healthy", lambda: not sensor.status()["healthy"], 10, 0.1)
+    wait_for("it does not recover", lambda: (s := sensor.status())["healthy"] and s["canary"] == "seen", 20, 0.2)
+    check(sensor.role("inspector")["pid"] != inspector, "the same inspector")
+    equal(sensor.stop(), 0, "exit code")
+
+
+if __name__ == "__main__":
+    main()
