@@ -370,6 +370,8 @@ struct drive_coding {
 	struct evlog *log;
 	struct verdict verdict;
 	uint64_t n_out;
+	bool ahead; /* the library decodes ahead: how much comes out before an error depends on the
+		       cut */
 };
 
 static void on_coding(void *ctx, struct span out)
@@ -389,6 +391,7 @@ static int coding_open(void **ret, struct evlog *log, const char *arg)
 	if (!d)
 		return -ENOMEM;
 	d->log = log;
+	d->ahead = !strcmp(arg, "br") || !strcmp(arg, "zstd");
 	err = coding_new(&d->coding, coding_named(span_str(*arg ? arg : "gzip")),
 			 &(struct coding_limits){ CODING_OUT, CODING_RATIO, NULL }, on_coding, d);
 	if (err) {
@@ -417,6 +420,8 @@ static void coding_drive_end(void *p)
 	struct drive_coding *d = p;
 
 	verdict_add(&d->verdict, coding_end(d->coding));
+	if (d->ahead && (d->verdict.badmsg || d->verdict.e2big))
+		evlog_clear(d->log);
 	verdict_log(&d->verdict, d->log);
 }
 

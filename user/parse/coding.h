@@ -42,7 +42,9 @@ int coding_new(struct coding **ret, enum coding_kind kind, const struct coding_l
 void coding_free(struct coding **z);
 /* 0; -EBADMSG not this coding or damaged; -E2BIG a cap; -ENOMEM. After an error input is ignored
  * and the error repeated. Concatenated members or frames are one stream (RFC 1952 section 2.2);
- * zeros may pad its end.
+ * zeros may pad its end. Any split of the same bytes gives the same output; but of a br or zstd
+ * stream with an error, how much comes out before it depends on the split: the libraries decode
+ * ahead.
  */
 int coding_feed(struct coding *z, struct span in);
 /* 0 when the stream was complete, or when there was no input at all; else the error, -EBADMSG when
