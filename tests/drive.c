@@ -162,7 +162,7 @@ struct drive_http1 {
 	struct http1 *http1;
 	struct evlog *log;
 	struct verdict verdict;
-	bool no_body;
+	bool no_body, doubtful;
 	enum { OUTSIDE, IN_FIELDS, IN_BODY } at;
 };
 
@@ -208,6 +208,14 @@ static void on_fields_end(void *ctx, bool ambiguous)
 	evlog_line(d->log, "fields_end%s", ambiguous ? " ambiguous" : "");
 }
 
+static void on_doubtful(void *ctx)
+{
+	struct drive_http1 *d = ctx;
+
+	promise(d->at == IN_BODY && !d->doubtful);
+	d->doubtful = true;
+}
+
 static void on_body(void *ctx, struct span data)
 {
 	struct drive_http1 *d = ctx;
@@ -232,12 +240,13 @@ static void on_end(void *ctx, enum http1_end how)
 	static_assert(ARRAY_SIZE(names) == HTTP1_END_MAX_, "end without a name");
 	promise(d->at != OUTSIDE);
 	d->at = OUTSIDE;
-	evlog_line(d->log, "end %s", names[how]);
+	evlog_line(d->log, "end %s%s", names[how], d->doubtful ? " doubtful" : "");
+	d->doubtful = false;
 }
 
 static int http1_open(void **ret, struct evlog *log, const char *arg)
 {
-	static const struct http1_ops ops = { on_head, on_field, on_fields_end,
+	static const struct http1_ops ops = { on_head, on_field, on_fields_end, on_doubtful,
 					      on_body, on_gap,	 on_end };
 	struct drive_http1 *d = calloc(1, sizeof(*d));
 	int err;

@@ -145,7 +145,12 @@ static void see_end(void *ctx, enum http1_end how)
 	s->ends[how]++;
 }
 
-static const struct http1_ops see_ops = { see_head, see_field, see_fields_end,
+static void see_doubtful(void *ctx)
+{
+	((struct seen *)ctx)->ambiguous = true;
+}
+
+static const struct http1_ops see_ops = { see_head, see_field, see_fields_end, see_doubtful,
 					  see_body, see_gap,   see_end };
 
 static struct http1 *begin(struct seen *s, bool requests)

@@ -1009,6 +1009,7 @@ static void on_utf8(void *ctx, struct span data)
 void reading_body(struct reading *r, enum side side, struct span data)
 {
 	struct port *port = &r->ports[side];
+	size_t held = 0; /* until the charset was known */
 
 	r->now = port;
 	if (port->body == BODY_NEW) {
@@ -1032,9 +1033,11 @@ void reading_body(struct reading *r, enum side side, struct span data)
 		turn_skip(&r->t, SKIP_FILE, data.len);
 	if (port->body != BODY_JSON)
 		return;
+	if (port->charset.kind == CHARSET_UNKNOWN)
+		held = port->charset.n_head;
 	charset_feed(&port->charset, data, on_utf8, port);
 	if (port->charset.kind == CHARSET_UTF32)
-		turn_skip(&r->t, SKIP_CHARSET, data.len);
+		turn_skip(&r->t, SKIP_CHARSET, held + data.len);
 }
 
 void reading_gap(struct reading *r, enum side side, uint64_t n)

@@ -186,6 +186,14 @@ static void on_fields_end(void *ctx, bool ambiguous)
 	}
 }
 
+static void on_doubtful(void *ctx)
+{
+	struct stream *s = ctx;
+
+	if (s->now)
+		doubt(s->now);
+}
+
 static void on_body(void *ctx, struct span data)
 {
 	struct stream *s = ctx;
@@ -224,6 +232,7 @@ static const struct http1_ops parser_ops = {
 	.head = on_head,
 	.field = on_field,
 	.fields_end = on_fields_end,
+	.doubtful = on_doubtful,
 	.body = on_body,
 	.gap = on_gap,
 	.end = on_end,

@@ -11,6 +11,7 @@
 
 #include "base/buf.h"
 #include "base/own.h"
+#include "base/scan.h"
 
 #define METHOD_MAX 24 /* bytes of a method; the longest registered one has 17 */
 #define SEEK_LINE_MAX                                                                              \
@@ -51,18 +52,20 @@ struct http1 {
 	bool request_connect;
 	unsigned status, minor;
 	bool has_length, bad_length, has_coding, chunked, ambiguous;
+	bool ended_lf, ended_crlf; /* lines of its head */
 	uint64_t length;
 	bool gapped; /* bytes of it are missing */
 
 	/* FIELDS */
 	bool pending;	/* the line is whole, unless the next one continues it */
 	bool folding;	/* in the blanks that begin a continuation */
-	bool skip_line; /* rest of a line that a gap cut */
+	bool skip_line; /* rest of a line that a gap or the cap cut */
+	bool line_cr;	/* the last whole line ended with CR LF */
 
 	/* bodies and chunks */
 	uint64_t left;	 /* of a body or chunk */
 	size_t line_len; /* digits of a chunk size; in a trailer line, whether there is anything */
-	bool seen_cr;
+	bool seen_cr, seen_colon;
 	bool seek_first; /* CHUNK_SEEK: nothing was read since the gap */
 	bool seek_pass;	 /* CHUNK_SEEK: in a line too long to mean anything */
 	bool held_crlf;	 /* CHUNK_SEEK: the last line's end, body or chunk frame */
@@ -316,6 +319,14 @@ static void broken(struct http1 *h, int err)
 	h->state = SEEK;
 }
 
+static bool has_control(struct span s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if ((s.p[i] < ' ' && s.p[i] != '\t') || s.p[i] == 0x7f)
+			return true;
+	return false;
+}
+
 /* h->line is a start line, or ends with one, as head says. */
 static void message_begin(struct http1 *h, const struct http1_head *head)
 {
@@ -323,9 +334,12 @@ static void message_begin(struct http1 *h, const struct http1_head *head)
 	h->request_connect = span_eq(head->method, SPAN_LIT("CONNECT"));
 	h->status = head->status;
 	h->minor = head->minor;
-	h->has_length = h->bad_length = h->has_coding = h->chunked = h->ambiguous = false;
+	h->has_length = h->bad_length = h->has_coding = h->chunked = false;
+	h->ambiguous = has_control(buf_span(&h->line));
 	h->length = 0;
 	h->gapped = h->pending = h->folding = h->skip_line = h->connect = false;
+	h->ended_lf = !h->line_cr;
+	h->ended_crlf = h->line_cr;
 	h->state = FIELDS;
 	if (h->open) {
 		h->stats.messages++;
@@ -346,7 +360,7 @@ static void fields_end(struct http1 *h)
 	buf_free(&h->line); /* an idle connection keeps no buffer */
 	if (h->has_coding && (h->has_length || h->minor == 0))
 		h->ambiguous = true;
-	if (h->gapped)
+	if (h->gapped || (h->ended_lf && h->ended_crlf))
 		h->ambiguous = true;
 	if (h->open) {
 		h->stats.ambiguous += h->ambiguous;
@@ -462,11 +476,14 @@ static void field_out(struct http1 *h)
 	if (line.len && is_blank(line.p[0]))
 		h->ambiguous = true; /* a continuation of the start line; some read it as a field */
 	if (!colon) {
+		h->ambiguous = true;
 		h->stats.fields_skipped++;
 		goto out;
 	}
 	name = trim(span_sub(line, 0, (size_t)(colon - line.p)));
 	value = trim(span_sub(line, (size_t)(colon - line.p) + 1, line.len));
+	if (token_len(name) != name.len || !name.len || has_control(value))
+		h->ambiguous = true;
 	for (size_t i = 0; i < ARRAY_SIZE(framing); i++) {
 		if (!span_eq_nocase(name, span_str(framing[i].name)))
 			continue;
@@ -484,8 +501,8 @@ out:
 
 static void line_chomp(struct http1 *h)
 {
-	if (h->line.len && h->line.p[h->line.len - 1] == '\r')
-		h->line.len--;
+	h->line_cr = h->line.len && h->line.p[h->line.len - 1] == '\r';
+	h->line.len -= h->line_cr;
 }
 
 /* Takes bytes up to the end of the line into h->line. *whole: the line end was among them. Returns
@@ -601,6 +618,7 @@ static size_t step_fields(struct http1 *h, struct span in)
 	if (h->pending) {
 		h->pending = false;
 		h->folding = is_blank(in.p[0]);
+		h->ambiguous |= h->folding; /* some read the continuation as a field */
 		err = h->folding ? buf_add(&h->line, SPAN_LIT(" ")) : 0;
 		if (err)
 			field_cut(h, err);
@@ -621,6 +639,8 @@ static size_t step_fields(struct http1 *h, struct span in)
 	}
 	if (whole) {
 		line_chomp(h);
+		h->ended_lf |= !h->line_cr;
+		h->ended_crlf |= h->line_cr;
 		if (h->line.len)
 			h->pending = true;
 		else
@@ -663,10 +683,21 @@ static void chunk_broken(struct http1 *h)
 		broken(h, -EBADMSG);
 }
 
+/* Others may see the chunk end, or begin, elsewhere. */
+static void doubtful(struct http1 *h)
+{
+	if (h->ambiguous || h->gapped)
+		return;
+	h->ambiguous = true;
+	h->stats.ambiguous++;
+	h->ops->doubtful(h->ctx);
+}
+
 static void chunk_begin(struct http1 *h)
 {
 	h->state = h->left ? CHUNK_DATA : TRAILERS;
 	h->line_len = 0;
+	h->seen_cr = h->seen_colon = false;
 }
 
 static size_t step_chunk_size(struct http1 *h, struct span in)
@@ -681,8 +712,12 @@ static size_t step_chunk_size(struct http1 *h, struct span in)
 		chunk_broken(h);
 		return 0;
 	} else if (c == '\n') {
+		doubtful(h);
 		chunk_begin(h);
 	} else if (c == '\r' || c == ';' || is_blank(c)) {
+		if (is_blank(c))
+			doubtful(h);
+		h->seen_cr = c == '\r';
 		h->state = CHUNK_EXT;
 	} else {
 		chunk_broken(h);
@@ -693,12 +728,16 @@ static size_t step_chunk_size(struct http1 *h, struct span in)
 
 static size_t step_chunk_ext(struct http1 *h, struct span in)
 {
-	const uint8_t *lf = memchr(in.p, '\n', in.len);
-	size_t n = lf ? (size_t)(lf - in.p) : in.len;
-
-	if (lf)
+	if (in.p[0] == '\n') {
+		if (!h->seen_cr)
+			doubtful(h);
 		chunk_begin(h);
-	return n + !!lf;
+		return 1;
+	}
+	if (h->seen_cr)
+		doubtful(h); /* a CR alone */
+	h->seen_cr = in.p[0] == '\r';
+	return h->seen_cr ? 1 : scan_line(in);
 }
 
 static size_t step_chunk_data(struct http1 *h, struct span in)
@@ -724,6 +763,8 @@ static size_t step_chunk_end(struct http1 *h, struct span in)
 		chunk_broken(h);
 		return 0;
 	}
+	if (!h->seen_cr)
+		doubtful(h);
 	h->state = CHUNK_SIZE;
 	h->line_len = 0;
 	h->left = 0;
@@ -732,19 +773,26 @@ static size_t step_chunk_end(struct http1 *h, struct span in)
 
 static size_t step_trailers(struct http1 *h, struct span in)
 {
-	const uint8_t *lf;
+	size_t n;
 
 	if (in.p[0] == '\n') {
+		if (!h->seen_cr || (h->line_len && !h->seen_colon))
+			doubtful(h);
+		h->seen_cr = h->seen_colon = false;
 		if (!h->line_len)
 			message_end(h, HTTP1_COMPLETE);
 		h->line_len = 0;
 		return 1;
 	}
-	if (in.p[0] == '\r')
+	if (h->seen_cr)
+		doubtful(h); /* a CR alone */
+	h->seen_cr = in.p[0] == '\r';
+	if (h->seen_cr)
 		return 1;
-	lf = memchr(in.p, '\n', in.len);
+	n = scan_line(in);
 	h->line_len = 1;
-	return lf ? (size_t)(lf - in.p) : in.len;
+	h->seen_colon |= memchr(in.p, ':', n) != NULL;
+	return n;
 }
 
 /* "1a2b", perhaps with extensions. */

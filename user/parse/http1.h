@@ -30,17 +30,20 @@ enum http1_end {
 };
 
 /* All spans are borrowed until the callback returns. Per message: head, field*, [fields_end, (body
- * | gap)*], end. A message whose head was seen always gets its end; fields_end is missing when its
- * header section was cut or broke. Informational (1xx) responses are swallowed, but for 101.
- * Trailer fields are skipped.
+ * | gap | doubtful)*], end. A message whose head was seen always gets its end; fields_end is
+ * missing when its header section was cut or broke. Informational (1xx) responses are swallowed,
+ * but for 101. Trailer fields are skipped.
  */
 struct http1_ops {
 	void (*head)(void *ctx, const struct http1_head *h);
 	/* value: without surrounding white space, folded lines joined. */
 	void (*field)(void *ctx, struct span name, struct span value);
-	/* The header section is complete. ambiguous: Content-Length and Transfer-Encoding disagree
-	 * or repeat (RFC 9112 section 6.3). */
+	/* The header section is complete. ambiguous: not every reader frames this message in the
+	 * same way: Content-Length and Transfer-Encoding disagree or repeat (RFC 9112 section 6.3),
+	 * folded lines, line ends of two kinds, bytes that no name or target has. */
 	void (*fields_end)(void *ctx, bool ambiguous);
+	/* The same, found in the frames of a chunked body; at most once, and not if it was said. */
+	void (*doubtful)(void *ctx);
 	void (*body)(void *ctx, struct span data); /* transfer coding removed, content coding not */
 	void (*gap)(void *ctx, uint64_t n); /* n bytes of this message's body are missing here */
 	void (*end)(void *ctx, enum http1_end how);
