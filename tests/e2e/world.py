@@ -81,7 +81,7 @@ http {{
 	keepalive_requests 1000000;
 	{http}
 	server {{
-		listen 127.0.0.1:{port} ssl;
+		listen 127.0.0.1:{port} ssl{listen};
 		server_name localhost;
 		ssl_certificate {cert};
 		ssl_certificate_key {key};
@@ -103,7 +103,7 @@ PROXY = """
 """
 
 
-def start_nginx(world, pki, name="nginx", http="", server=None, workers=1):
+def start_nginx(world, pki, name="nginx", http="", server=None, workers=1, listen=""):
     """nginx terminating TLS: before the inference application on plain HTTP, or with `server` as its configuration."""
     directory, port = world.dir / name, free_port()
     directory.mkdir()
@@ -115,7 +115,7 @@ def start_nginx(world, pki, name="nginx", http="", server=None, workers=1):
         server = PROXY.format(backend=backend)
     conf = directory / "nginx.conf"
     conf.write_text(NGINX.format(dir=directory, port=port, cert=pki.cert, key=pki.key, workers=workers, http=http,
-                                 server=server))
+                                 server=server, listen=listen))
     process = world.own(Process(name, ["nginx", "-c", conf, "-e", directory / "error.log"], world.dir / f"{name}.log"))
     return Server(name, "nginx", process, port, pki)
 
@@ -184,6 +184,7 @@ class Client:
         self.world, self.name, self.pki = world, name, pki
         self.comm = {"curl": "curl", "node": "node"}.get(name, "python")
         self.pids, self.more = [], []  # more: further arguments for curl
+        self.http2 = False  # of the SDKs in Python
 
     def run(self, server, jobs, seconds=60):
         results = self.curl(server, jobs) if self.name == "curl" else self.sdk(server, jobs, seconds)
@@ -199,7 +200,8 @@ class Client:
             env |= {"NODE_EXTRA_CA_CERTS": str(self.pki.ca), "EARSHOT_NODE_DIR": str(self.world.build / "node")}
         else:
             argv = [self.world.build / "venv/bin/python", HERE / "clients/sdk.py"]
-        conf = {"base_url": server.url + "/v1", "ca": str(self.pki.ca), "async": self.name.endswith("async"), "jobs": jobs}
+        conf = {"base_url": server.url + "/v1", "ca": str(self.pki.ca), "async": self.name.endswith("async"),
+                "http2": self.http2, "jobs": jobs}
         popen = subprocess.Popen([str(a) for a in argv], env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                  stderr=subprocess.PIPE)
         self.pids.append(popen.pid)

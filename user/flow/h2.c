@@ -105,8 +105,22 @@ static struct stream *find(struct h2 *h, uint32_t id)
 	return NULL;
 }
 
+/* A server that has answered resets a stream without waiting for its empty last frame: what the
+ * head promised is there all the same.
+ */
+static void complete(struct stream *s)
+{
+	for (enum side side = 0; side < SIDE_MAX_; side++) {
+		const struct coverage *c = &s->e->x.body[side];
+
+		if (s->m[side].has_length && c->seen && s->m[side].length == c->seen + c->lost)
+			exch_message_end(s->e, side, HTTP1_COMPLETE);
+	}
+}
+
 static void finish(struct h2 *h, struct stream *s)
 {
+	complete(s);
 	for (enum side side = 0; side < SIDE_MAX_; side++)
 		if (h->halves[side].now == s) {
 			h->halves[side].now = NULL;

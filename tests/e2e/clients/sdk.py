@@ -1,6 +1,6 @@
 """tests/e2e/clients/sdk.py - runs jobs through OpenAI's own Python client, synchronous or asynchronous.
 
-Reads one JSON object on standard input: {base_url, ca, async, jobs}; prints one JSON line per finished job, with its wall times.
+Reads one JSON object on standard input: {base_url, ca, async, http2, jobs}; prints one JSON line per finished job, with its wall times.
 A job: {name, api: chat|responses, key, user, model, messages, stream, tools, tool_result}. A tool call in the answer is
 answered with tool_result, and the conversation goes on until text comes.
 """
@@ -101,7 +101,7 @@ def report(job, fold, n, begun, error=None):
 
 def run_sync(conf, context):
     client = openai.OpenAI(base_url=conf["base_url"], api_key="none", max_retries=0,
-                           http_client=openai.DefaultHttpxClient(verify=context))
+                           http_client=openai.DefaultHttpxClient(verify=context, http2=conf["http2"]))
     for job in conf["jobs"]:
         one = client.with_options(api_key=job["key"])
         create = one.chat.completions.create if job["api"] == "chat" else one.responses.create
@@ -122,7 +122,7 @@ def run_sync(conf, context):
 
 async def run_async(conf, context):
     client = openai.AsyncOpenAI(base_url=conf["base_url"], api_key="none", max_retries=0,
-                                http_client=openai.DefaultAsyncHttpxClient(verify=context))
+                                http_client=openai.DefaultAsyncHttpxClient(verify=context, http2=conf["http2"]))
 
     async def run(job):
         one = client.with_options(api_key=job["key"])
