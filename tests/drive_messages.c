@@ -85,8 +85,9 @@ static void websocket_drive_free(void *p)
 	free(p);
 }
 
-static const char *const websocket_args[] = { "server",	      "client",		"server-deflate",
-					      "server-fresh", "client-deflate", NULL };
+static const char *const websocket_args[] = {
+	"server", "client", "server-deflate", "server-fresh", "client-deflate", "client-fresh", NULL
+};
 const struct driver driver_websocket = {
 	"websocket",	     websocket_open,	   websocket_drive, websocket_drive_gap,
 	websocket_drive_end, websocket_drive_free, websocket_args,

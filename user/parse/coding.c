@@ -43,6 +43,7 @@ struct coding {
 	void *ctx;
 	struct coding_limits limits;
 	uint64_t n_out, n_in;
+	size_t room; /* of out, for this step: up to the next multiple of BLOCK */
 	enum coding_kind kind;
 	enum where where;
 	int err;
@@ -155,10 +156,10 @@ static int zlib_step(struct coding *z, struct span *in, size_t *ret_n)
 	z->z.next_in = (uint8_t *)in->p;
 	z->z.avail_in = (unsigned)give;
 	z->z.next_out = z->out;
-	z->z.avail_out = sizeof(z->out);
+	z->z.avail_out = (unsigned)z->room;
 	rc = inflate(&z->z, Z_NO_FLUSH);
 	*in = span_sub(*in, give - z->z.avail_in, in->len);
-	*ret_n = sizeof(z->out) - z->z.avail_out;
+	*ret_n = z->room - z->z.avail_out;
 	switch (rc) {
 	case Z_OK:
 		return STEP_MORE;
@@ -199,12 +200,12 @@ static int br_step(struct coding *z, struct span *in, size_t *ret_n)
 {
 	const uint8_t *next_in = in->p;
 	uint8_t *next_out = z->out;
-	size_t left_in = in->len, left_out = sizeof(z->out);
+	size_t left_in = in->len, left_out = z->room;
 	BrotliDecoderResult rc =
 	    BrotliDecoderDecompressStream(z->br, &left_in, &next_in, &left_out, &next_out, NULL);
 
 	*in = span_sub(*in, in->len - left_in, in->len);
-	*ret_n = sizeof(z->out) - left_out;
+	*ret_n = z->room - left_out;
 	switch (rc) {
 	case BROTLI_DECODER_RESULT_NEEDS_MORE_OUTPUT:
 		return STEP_MORE;
@@ -239,7 +240,7 @@ static int zstd_begin(struct coding *z)
 static int zstd_step(struct coding *z, struct span *in, size_t *ret_n)
 {
 	ZSTD_inBuffer from = { in->p, in->len, 0 };
-	ZSTD_outBuffer to = { z->out, sizeof(z->out), 0 };
+	ZSTD_outBuffer to = { z->out, z->room, 0 };
 	size_t rc = ZSTD_decompressStream(z->zstd, &to, &from);
 
 	*in = span_sub(*in, from.pos, in->len);
@@ -372,8 +373,10 @@ static int hand_out(struct coding *z, size_t n)
 		z->fn(z->ctx, span_of(z->out, room));
 	if (room < n)
 		return -E2BIG;
-	return z->n_out > CODING_RATIO_FREE && z->n_out / z->limits.max_ratio > z->n_in ? -E2BIG
-											: 0;
+	/* At whole blocks only, so that it does not depend on how the input is cut. */
+	if (z->n_out % BLOCK || z->n_out <= CODING_RATIO_FREE)
+		return 0;
+	return z->n_out / z->limits.max_ratio > z->n_in ? -E2BIG : 0;
 }
 
 /* Runs *in through the library until it is used up or a member ends; *in becomes what remains. */
@@ -384,6 +387,7 @@ static int run(struct coding *z, struct span *in)
 	while (!err && step == STEP_MORE) {
 		size_t n = 0, before = in->len;
 
+		z->room = BLOCK - z->n_out % BLOCK;
 		step = z->of->step(z, in, &n);
 		z->n_in += before - in->len;
 		err = hand_out(z, n);
