@@ -214,6 +214,21 @@ static void test_tunnel(void **state)
 	    "1 request client CONNECT h:80 host=h:80\n1 response 200\n1 request end\n"
 	    "1 end status=200 request=cut,0+0 response=complete,0+0\n");
 	assert_int_equal(st.tunnels, 1);
+	/* Extended CONNECT (RFC 8441): a WebSocket on a stream. */
+	st = expect(
+	    STEPS(SEND(OUT, PREFACE FRAME("\x25", "\1", "\4", "\1") "\x02\7CONNECT\x40\x09:protocol"
+								    "\x09websocket\x44\2/p\x41\1h"),
+		  SEND(IN, SETTINGS OK("\1") FRAME("\7", "\0", "\0", "\1") "\x81\5hello"),
+		  SEND(OUT, FRAME("\6", "\0", "\0",
+				  "\1") "\x81\x82"
+					"abcd" FRAME("\2", "\0", "\0", "\1") "\x09\x0b" FRAME(
+					    "\6", "\0", "\1", "\1") "\x88\x80"
+								    "abcd"),
+		  SEND(IN, FRAME("\2", "\0", "\1", "\1") "\x88\0")),
+	    "1 request client CONNECT /p host=h\n  host: h\n1 response 200\n1 request end\n"
+	    "1 event  hello\n1 request event  hi\n"
+	    "1 end status=200 request=complete,14+0 response=complete,9+0\n");
+	assert_int_equal(st.tunnels, 0);
 }
 
 /* --- gaps */

@@ -144,8 +144,8 @@ void exch_request(struct exch *e, struct span method, struct span target)
 	end = absolute_end(e->x.target, &begin);
 	if (end)
 		e->x.host = keep(m, span_sub(e->x.target, begin, end - begin), true);
-	else if (span_eq(method, SPAN_LIT("CONNECT")))
-		e->x.host = keep(m, target, true);
+	else if (span_eq(method, SPAN_LIT("CONNECT")) && !span_starts(target, SPAN_LIT("/")))
+		e->x.host = keep(m, target, true); /* not an extended one (RFC 8441) */
 }
 
 /* Its request's head is complete, or no more of it will come. */

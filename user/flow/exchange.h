@@ -46,7 +46,7 @@ struct exch {
 	uint64_t counted; /* its share of env->undecided */
 	bool announced;	  /* request was called */
 	bool ignored;	  /* of no interest: only end is called */
-	bool websocket;	  /* the response's head says that the protocol becomes WebSocket */
+	bool websocket;	  /* the head says that the protocol is to become WebSocket */
 	bool upgraded;	  /* exch_upgrade() */
 };
 

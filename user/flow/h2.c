@@ -237,6 +237,7 @@ static void start_request(struct half *half)
 	struct span authority = pseudo(half, PSEUDO_AUTHORITY);
 	bool tunnel = is_connect(method) && !pseudo(half, PSEUDO_PROTOCOL).len;
 
+	e->websocket = span_eq_nocase(pseudo(half, PSEUDO_PROTOCOL), SPAN_LIT("websocket"));
 	exch_request(e, method, tunnel ? authority : pseudo(half, PSEUDO_PATH));
 	/* What HTTP/1 calls Host (section 8.3.1). */
 	if (authority.len && !tunnel)
@@ -336,7 +337,9 @@ static void on_fields_end(void *ctx, bool damaged)
 	exch_fields_end(e, half->into, damaged);
 	if (half->into == SIDE_REQUEST)
 		h->wanted |= !e->ignored;
-	/* A tunnel begins (section 8.5). */
+	/* A WebSocket (RFC 8441) or another tunnel (section 8.5) begins. */
+	else if (is_connect(e->x.method) && e->x.status / 100 == 2 && e->websocket)
+		exch_upgrade(e);
 	else if (is_connect(e->x.method) && e->x.status / 100 == 2)
 		s->tunnel = true;
 	h->env->stats.tunnels += s->tunnel;
