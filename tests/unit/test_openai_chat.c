@@ -86,6 +86,14 @@ static void test_stream(void **state)
 		     CHUNK("1", "\"content\":\"y\",\"reasoning\":\"hm\"") "data: [DONE]\n\n",
 	     LINES("request openai-chat chat stream\n", "end answered",
 		   "  0 assistant model: ab\n  1 assistant model: xy\n  1 reasoning model: hm\n"));
+	/* Numbers behind the texts. */
+	call(CHAT, "{}", SSE_OK,
+	     "data: {\"choices\":[{\"delta\":{\"content\":\"x\"},\"index\":1}]}\n\n"
+	     "data: {\"choices\":[{\"delta\":{\"content\":\"a\"},\"index\":0},"
+	     "{\"delta\":{\"content\":\"y\"},\"index\":1}]}\n\n"
+	     "data: {\"choices\":[{\"delta\":{\"content\":\"z\"},\"index\":1},"
+	     "{\"delta\":{\"content\":\"b\"},\"index\":0}]}\n\n",
+	     LINES("  1 assistant model: xyz\n  0 assistant model: ab\n"));
 	/* Calls without numbers, or all of one number. */
 	call(
 	    CHAT, "{}", SSE_OK,

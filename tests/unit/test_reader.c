@@ -164,12 +164,110 @@ static void test_counts(void **state)
 	assert_int_equal(wire_reader_stats(w)->failed, 0);
 }
 
+/* --- long exchanges */
+
+/* Events of so many bytes, until the stream holds total of them. */
+static void stream_text(struct wire *w, size_t each, size_t total)
+{
+	auto_mem char *event = malloc(each + 128), *chunk = malloc(each + 160);
+
+	for (size_t n = 0; n < total; n += each) {
+		int len = sprintf(event, "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"");
+
+		for (size_t i = 0; i < each; i++)
+			event[len++] = (char)('a' + (n + i) / each % 26);
+		len += sprintf(event + len, "\"}}]}\n\n");
+		len = sprintf(chunk, "%x\r\n%.*s\r\n", (unsigned)len, len, event);
+		assert_int_equal(wire_send(w, 1, EV_READ, span_of(chunk, (size_t)len), 0), 0);
+	}
+}
+
+static void stream_begin(struct wire *w)
+{
+	static const char request[] =
+	    "POST /v1/chat/completions HTTP/1.1\r\nContent-Length: 49\r\n\r\n"
+	    "{\"messages\":[{\"role\":\"user\",\"content\":\"Go on\"}]}\n";
+
+	wire_open(w, 1);
+	wire_progress(w);
+	assert_int_equal(wire_send(w, 1, EV_WRITE, SPAN_LIT(request), 0), 0);
+	assert_int_equal(wire_send(w, 1, EV_READ,
+				   SPAN_LIT("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+					    "Transfer-Encoding: chunked\r\n\r\n"),
+				   0),
+			 0);
+}
+
+/* A stream is judged as it goes, each byte of it once. */
+static void test_progress(void **state)
+{
+	auto_free(evlog) struct evlog log = { 0 };
+	auto_free(wire) struct wire *w = NULL;
+	size_t judged = 0, n = 0, total = 5 * PROGRESS_BYTES + 1024;
+	const char *at;
+
+	(void)state;
+	assert_int_equal(wire_new(&w, WIRE_TURNS, &log, NULL), 0);
+	stream_begin(w);
+	stream_text(w, 1024, total);
+	assert_null(strstr(log.p, "end "));
+	for (at = log.p; (at = strstr(at, "progress 0 assistant ")); n++) {
+		const char *text = strchr(at, ':') + 2;
+
+		assert_int_equal(strtoul(at + 21, NULL, 10), judged);
+		judged += strcspn(text, "\n");
+		at = text;
+	}
+	assert_int_equal(n, 5);
+	assert_true(total - judged < PROGRESS_BYTES);
+	wire_close(w, 1);
+	assert_non_null(strstr(log.p, "end answered"));
+}
+
+/* A short answer is judged at its end only. */
+static void test_no_progress(void **state)
+{
+	auto_free(evlog) struct evlog log = { 0 };
+	auto_free(wire) struct wire *w = NULL;
+
+	(void)state;
+	assert_int_equal(wire_new(&w, WIRE_TURNS, &log, NULL), 0);
+	stream_begin(w);
+	stream_text(w, 1000, PROGRESS_BYTES - 1000);
+	wire_close(w, 1);
+	assert_null(strstr(log.p, "progress"));
+}
+
+/* What was judged goes when there is much of it: a stream of many texts never fills a turn. */
+static void test_retire(void **state)
+{
+	uint64_t left = 64 << 20;
+	struct turn t = { .left = &left };
+
+	(void)state;
+	for (int i = 0; i < 8; i++)
+		turn_text(&t, turn_segment(&t, SEG_ASSISTANT, ORIGIN_MODEL, SIDE_RESPONSE),
+			  SPAN_LIT("12345"));
+	for (int i = 0; i < 8; i++)
+		t.segments[i].judged = i % 2 ? 5 : 3;
+	turn_retire(&t);
+	assert_int_equal(t.n_segments, 4);
+	assert_int_equal(t.held, 20);
+	assert_int_equal(t.inspected, 40);
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(t.segments[i].judged, 3);
+	turn_clear(&t);
+	assert_int_equal(left, 64 << 20);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_dialects),     cmocka_unit_test(test_providers),
 		cmocka_unit_test(test_head),	     cmocka_unit_test(test_unknown),
 		cmocka_unit_test(test_early_answer), cmocka_unit_test(test_counts),
+		cmocka_unit_test(test_progress),     cmocka_unit_test(test_no_progress),
+		cmocka_unit_test(test_retire),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,107 @@
+/* tests/fuzz/fuzz_dialect.c - hostile bodies for every route of every dialect: the promises that
+ * wire.c checks hold, and any cut of the same bytes gives the same turn. The input: which route (two
+ * bytes), how (a byte of flags), how long the request's body is (two bytes), where a byte of the
+ * response is lost (two bytes), then both bodies.
+ */
+#include <stdlib.h>
+
+#include "base/own.h"
+#include "wire.h"
+
+enum { STREAMED = 1, LOSSY = 2, UNKNOWN_PATH = 4 };
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+
+static const struct route *pick(size_t n)
+{
+	size_t all = 0;
+
+	for (size_t i = 0; dialects[i]; i++)
+		all += dialects[i]->n_routes;
+	n %= all;
+	for (size_t i = 0;; i++) {
+		if (n < dialects[i]->n_routes)
+			return &dialects[i]->routes[n];
+		n -= dialects[i]->n_routes;
+	}
+}
+
+/* The route's path with its names filled in. */
+static void path_of(const struct route *route, char *out)
+{
+	for (const char *p = route->path + (*route->path == '^'); *p; p++) {
+		if (*p != '{') {
+			*out++ = *p;
+			continue;
+		}
+		*out++ = 'x';
+		p = strchr(p, '}');
+	}
+	*out = 0;
+}
+
+struct fuzz_case {
+	char head[512];
+	unsigned flags;
+	size_t lost_at;
+	struct span request, response;
+};
+
+static void run(const struct fuzz_case *c, size_t piece, struct evlog *log)
+{
+	static const char *const types[] = { "application/json", "text/event-stream" };
+	auto_free(wire) struct wire *w = NULL;
+	struct span before = span_sub(c->response, 0, c->lost_at);
+	bool lossy = c->flags & LOSSY && c->response.len;
+	char head[128];
+
+	if (wire_new(&w, WIRE_TURNS, log, NULL))
+		abort();
+	wire_open(w, 1);
+	snprintf(head, sizeof(head), "HTTP/1.1 200 OK\r\nContent-Type: %s\r\n\r\n",
+		 types[c->flags & STREAMED]);
+	if (wire_send(w, 1, EV_WRITE, span_str(c->head), piece) ||
+	    wire_send(w, 1, EV_WRITE, c->request, piece) ||
+	    wire_send(w, 1, EV_READ, span_str(head), piece) ||
+	    wire_send(w, 1, EV_READ, before, piece))
+		abort();
+	if (lossy)
+		wire_lose(w, 1, EV_READ, 1);
+	if (wire_send(w, 1, EV_READ, span_sub(c->response, before.len + lossy, c->response.len),
+		      piece))
+		abort();
+	wire_close(w, 1);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	auto_free(evlog) struct evlog whole = { 0 }, cut = { 0 };
+	struct span in = span_of(data, len);
+	const struct route *route;
+	struct fuzz_case c;
+	char path[256];
+
+	if (len < 7)
+		return 0;
+	route = pick(data[0] | (size_t)data[1] << 8);
+	path_of(route, path);
+	c.flags = data[2];
+	in = span_sub(in, 7, in.len);
+	c.request = span_sub(in, 0, data[3] | (size_t)data[4] << 8);
+	c.response = span_sub(in, c.request.len, in.len);
+	c.lost_at = c.response.len ? (data[5] | (size_t)data[6] << 8) % c.response.len : 0;
+	snprintf(c.head, sizeof(c.head), "%s %s HTTP/1.1\r\nHost: %s\r\nContent-Length: %zu\r\n\r\n",
+		 !route->method		       ? "POST"
+		 : strcmp(route->method, "*") ? route->method
+					      : "PUT",
+		 c.flags & UNKNOWN_PATH ? "/x" : path,
+		 route->provider && !strcmp(route->provider, "ollama") ? "h:11434" : "h",
+		 c.request.len);
+	run(&c, 0, &whole);
+	run(&c, 1 + len % 17, &cut);
+	if (!span_eq(span_of(whole.p, whole.len), span_of(cut.p, cut.len))) {
+		fprintf(stderr, "whole:\n%scut:\n%s", whole.p ? whole.p : "", cut.p ? cut.p : "");
+		abort();
+	}
+	return 0;
+}
