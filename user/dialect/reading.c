@@ -7,6 +7,8 @@
 #include <ctype.h>
 #include <errno.h>
 
+#include "dialect/form_data.h"
+
 #define JSON_DEPTH_MAX 128
 #define LOOKBACK       256 /* segments searched, newest first, for the one an event continues */
 #define PART_MAX       0xffffff
@@ -662,7 +664,7 @@ static bool is_reference(struct span head)
 	return false;
 }
 
-static void media_bytes(struct reading *r, struct span data)
+void reading_media_bytes(struct reading *r, struct span data)
 {
 	struct port *port = r->now;
 
@@ -695,10 +697,10 @@ static void media_settle(struct reading *r)
 		media_url(port->media.to, head);
 		XXH3_128bits_reset(&port->media.hash);
 	}
-	media_bytes(r, span_sub(head, from, head.len));
+	reading_media_bytes(r, span_sub(head, from, head.len));
 }
 
-static void media_end(struct reading *r)
+void reading_media_end(struct reading *r)
 {
 	struct port *port = r->now;
 	struct attached *a = port->media.to;
@@ -719,6 +721,22 @@ static void media_begin(struct reading *r, enum skipped what)
 	r->now->media.what = what;
 	r->now->media.n = 0;
 	r->now->media.size = 0;
+}
+
+void reading_media_begin(struct reading *r, enum skipped what, struct span type, struct span name)
+{
+	struct port *port = r->now;
+	enum skipped told = media_of(type);
+
+	media_begin(r, told == SKIP_MAX_ ? what : told);
+	port->media.state = MEDIA_DATA;
+	XXH3_128bits_reset(&port->media.hash);
+	port->media.to = turn_attachment(&r->t, port->media.what, port->side);
+	if (!port->media.to)
+		return;
+	port->media.to->message = port->message;
+	turn_id(port->media.to->media_type, sizeof(port->media.to->media_type), type);
+	turn_id(port->media.to->name, sizeof(port->media.to->name), name);
 }
 
 static void media_reference(struct reading *r)
@@ -769,9 +787,9 @@ static void media(struct reading *r, const struct json_event *e, enum skipped wh
 		}
 	}
 	if (port->media.state == MEDIA_DATA || port->media.state == MEDIA_TEXT)
-		media_bytes(r, data);
+		reading_media_bytes(r, data);
 	if (e->last)
-		media_end(r);
+		reading_media_end(r);
 }
 
 void reading_media(struct reading *r, const struct json_event *e, unsigned arg)
@@ -834,7 +852,8 @@ void reading_model(struct reading *r, const struct json_event *e, unsigned arg)
 void reading_stream(struct reading *r, const struct json_event *e, unsigned arg)
 {
 	(void)arg;
-	r->t.stream = e->kind == JSON_TRUE;
+	/* Forms have strings only. */
+	r->t.stream = e->kind == JSON_TRUE || (reading_word(r, e) && !strcmp(r->now->word, "true"));
 }
 
 void reading_progress(struct reading *r, const struct json_event *e, unsigned arg)
@@ -944,9 +963,8 @@ void reading_block_flag(struct reading *r, const struct json_event *e, unsigned 
 
 /* --- the life of a reading */
 
-static void on_json(void *ctx, const struct json_event *e)
+void reading_event_of(struct port *port, const struct json_event *e)
 {
-	struct port *port = ctx;
 	struct reading *r = port->of;
 
 	r->now = port;
@@ -959,6 +977,11 @@ static void on_json(void *ctx, const struct json_event *e)
 		port->at->row->on(r, e, port->at->row->arg);
 	else if (r->form->any)
 		r->form->any(r, e, 0);
+}
+
+static void on_json(void *ctx, const struct json_event *e)
+{
+	reading_event_of(ctx, e);
 }
 
 int reading_begin(struct reading *r, const struct form *form)
@@ -982,18 +1005,37 @@ int reading_begin(struct reading *r, const struct form *form)
 	return 0;
 }
 
+static void port_free(struct port *port)
+{
+	json_free(&port->json);
+	form_data_free(&port->form_data);
+}
+
 void reading_clear(struct reading *r)
 {
 	for (enum side side = 0; side < SIDE_MAX_; side++)
-		json_free(&r->ports[side].json);
+		port_free(&r->ports[side]);
 	buf_free(&r->held);
 	turn_clear(&r->t);
 	explicit_bzero(r, sizeof(*r));
 }
 
-static bool is_form_data(struct span type)
+/* What a body is: by its content type, for JSON is what most do not even declare. */
+static void body_begin(struct port *port)
 {
-	return span_eq_nocase(span_sub(type, 0, 10), SPAN_LIT("multipart/"));
+	struct reading *r = port->of;
+	struct span type = exchange_field(r->t.exchange, port->side, "content-type");
+	enum skipped what = media_of(type);
+
+	port->body = BODY_JSON;
+	if (what != SKIP_MAX_) {
+		port->body = BODY_MEDIA;
+		reading_media_begin(r, what, type, (struct span){ 0 });
+	} else if (!port->shapes) {
+		port->body = BODY_UNREAD;
+	} else if (form_data_new(&port->form_data, type, port)) {
+		port->body = port->form_data ? BODY_FORM : BODY_UNREAD;
+	}
 }
 
 static void on_utf8(void *ctx, struct span data)
@@ -1012,25 +1054,12 @@ void reading_body(struct reading *r, enum side side, struct span data)
 	size_t held = 0; /* until the charset was known */
 
 	r->now = port;
-	if (port->body == BODY_NEW) {
-		struct span type = exchange_field(r->t.exchange, side, "content-type");
-		enum skipped what = media_of(type);
-
-		port->body = what != SKIP_MAX_ ? BODY_MEDIA
-			     : !port->shapes || is_form_data(type) ? BODY_UNREAD
-								    : BODY_JSON;
-		if (port->body == BODY_MEDIA) {
-			media_begin(r, what);
-			media_settle(r);
-			if (port->media.to)
-				turn_id(port->media.to->media_type,
-					sizeof(port->media.to->media_type), type);
-		}
-	}
+	if (port->body == BODY_NEW)
+		body_begin(port);
 	if (port->body == BODY_MEDIA)
-		media_bytes(r, data);
-	if (port->body == BODY_UNREAD && port->shapes)
-		turn_skip(&r->t, SKIP_FILE, data.len);
+		reading_media_bytes(r, data);
+	if (port->body == BODY_FORM)
+		form_data_feed(port->form_data, data);
 	if (port->body != BODY_JSON)
 		return;
 	if (port->charset.kind == CHARSET_UNKNOWN)
@@ -1051,7 +1080,10 @@ void reading_gap(struct reading *r, enum side side, uint64_t n)
 	} else {
 		port->hole = true;
 	}
-	if (port->json && r->t.exchange->framing[side] == FRAMING_NONE) {
+	if (port->form_data)
+		form_data_gap(port->form_data, n);
+	if (port->body <= BODY_JSON && port->json &&
+	    r->t.exchange->framing[side] == FRAMING_NONE) {
 		charset_gap(&port->charset, n);
 		json_gap(port->json, n);
 	}
@@ -1126,10 +1158,12 @@ static void port_end(struct reading *r, enum side side)
 	if (documented && json_end(port->json) && !port->broken)
 		r->t.json_broken++;
 	if (port->body == BODY_MEDIA)
-		media_end(r);
+		reading_media_end(r);
+	if (port->form_data)
+		form_data_end(port->form_data);
 	r->t.json_skipped += json_skipped(port->json);
 	item_end(r);
-	json_free(&port->json);
+	port_free(port);
 }
 
 void reading_request_end(struct reading *r)

@@ -53,7 +53,8 @@ struct port {
 	struct json *json;
 	struct shapes *shapes;
 	const struct shape_ref *at; /* the row at work */
-	enum { BODY_NEW, BODY_JSON, BODY_MEDIA, BODY_UNREAD } body;
+	enum { BODY_NEW, BODY_JSON, BODY_FORM, BODY_MEDIA, BODY_UNREAD } body;
+	struct form_data *form_data;
 	struct charset charset;
 	struct item item, block;
 	uint32_t message, part; /* numbers of what is in hand, where paths do not tell */
@@ -116,6 +117,13 @@ void reading_event(struct reading *r, enum side side, struct span type, struct s
 		   bool damaged);
 void reading_request_end(struct reading *r);
 void reading_end(struct reading *r);
+
+/* A value that comes from elsewhere than JSON: its row is called. */
+void reading_event_of(struct port *port, const struct json_event *e);
+/* An image or file that comes as it is: begin, bytes, end. */
+void reading_media_begin(struct reading *r, enum skipped what, struct span type, struct span name);
+void reading_media_bytes(struct reading *r, struct span data);
+void reading_media_end(struct reading *r);
 
 /* --- handlers of rows; arg */
 

@@ -1,0 +1,213 @@
+/* user/dialect/form_data.c - parts of a form become values. Owns the multipart reader, the name of
+ * the part in hand and the beginning of a character that was cut.
+ */
+#include "dialect/form_data.h"
+
+#include <errno.h>
+
+#include "base/escape.h"
+#include "dialect/reading.h"
+#include "parse/multipart.h"
+
+#define OUT_MAX 1024 /* bytes of clean text given on at a time */
+
+struct form_data {
+	struct multipart *multipart;
+	struct port *port;
+	enum { PART_FIELD, PART_TEXT, PART_BINARY } kind;
+	char name[64];
+	bool first;
+	uint8_t cut[4]; /* of a character */
+	size_t n_cut;
+};
+
+static bool has_suffix(struct span s, const char *with)
+{
+	struct span end = span_str(with);
+
+	return s.len >= end.len && span_eq_nocase(span_sub(s, s.len - end.len, end.len), end);
+}
+
+/* By what it is said to be, else by its name. */
+static bool is_text(const struct multipart_part *p)
+{
+	static const char *const types[] = { "text/", "application/json", "application/x-ndjson",
+					     "application/jsonl", "application/xml" };
+	static const char *const suffixes[] = { ".jsonl", ".json", ".txt",  ".md",  ".csv", ".tsv",
+						".html",  ".xml",  ".yaml", ".yml", ".py",  ".js",
+						".ts",	  ".c",	   ".go",   ".rs",  ".sh",  ".log" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
+		if (span_eq_nocase(span_sub(p->type, 0, strlen(types[i])), span_str(types[i])))
+			return true;
+	for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++)
+		if (has_suffix(p->filename, suffixes[i]))
+			return true;
+	return false;
+}
+
+/* A piece of the part's text, clean. */
+static void say(struct form_data *f, struct span text, bool last)
+{
+	struct json_event e = { .kind = JSON_STRING,
+				.path = f->name,
+				.path_hash = json_path_hash(f->name),
+				.text = text,
+				.first = f->first,
+				.last = last };
+
+	f->first = false;
+	if (f->kind == PART_FIELD)
+		reading_event_of(f->port, &e);
+	else
+		reading_add(f->port->of,
+			    reading_segment(f->port->of, FIELD_DOCUMENT, f->port->part), &e);
+}
+
+/* May what is held be the beginning of a character? */
+static bool is_begun(const struct form_data *f)
+{
+	static const uint8_t least[] = { 0xc2, 0xe0, 0xf0 };
+	uint8_t c = f->cut[0];
+	size_t want = c >= least[2] && c < 0xf5 ? 4 : c >= least[1] && c < 0xf0 ? 3 : 2;
+
+	if (c < least[0] || c >= 0xf5 || f->n_cut >= want)
+		return false;
+	for (size_t i = 1; i < f->n_cut; i++)
+		if ((f->cut[i] & 0xc0) != 0x80)
+			return false;
+	return true;
+}
+
+/* Bytes become valid UTF-8. */
+static void clean(struct form_data *f, struct span in)
+{
+	uint8_t out[OUT_MAX];
+	size_t n = 0;
+
+	while (in.len) {
+		uint32_t cp;
+		size_t len;
+
+		f->cut[f->n_cut++] = in.p[0];
+		in = span_sub(in, 1, in.len);
+		len = utf8_decode(span_of(f->cut, f->n_cut), &cp);
+		if (!len && is_begun(f))
+			continue;
+		if (len)
+			memcpy(out + n, f->cut, len);
+		n += len ? len : utf8_encode(0xfffd, out + n);
+		/* The byte that ended a character too early may begin the next one. */
+		if (!len && f->n_cut > 1)
+			in = span_of(in.p - 1, in.len + 1);
+		f->n_cut = 0;
+		if (n <= sizeof(out) - 4)
+			continue;
+		say(f, span_of(out, n), false);
+		n = 0;
+	}
+	if (n)
+		say(f, span_of(out, n), false);
+	explicit_bzero(out, sizeof(out));
+}
+
+static void on_part(void *ctx, const struct multipart_part *p)
+{
+	struct form_data *f = ctx;
+	struct reading *r = f->port->of;
+
+	r->now = f->port;
+	f->first = true;
+	f->n_cut = 0;
+	turn_id(f->name, sizeof(f->name), p->name);
+	if (!p->filename.len) {
+		f->kind = PART_FIELD;
+		return;
+	}
+	f->port->message = f->port->n_items++;
+	f->kind = is_text(p) ? PART_TEXT : PART_BINARY;
+	if (f->kind == PART_TEXT) {
+		struct segment *seg = reading_new_segment(r, FIELD_DOCUMENT, f->port->part);
+
+		if (seg)
+			turn_id(seg->name, sizeof(seg->name), p->filename);
+		return;
+	}
+	reading_media_begin(r, SKIP_FILE, p->type, p->filename);
+}
+
+static void on_data(void *ctx, struct span data)
+{
+	struct form_data *f = ctx;
+
+	f->port->of->now = f->port;
+	if (f->kind == PART_BINARY)
+		reading_media_bytes(f->port->of, data);
+	else
+		clean(f, data);
+}
+
+static void on_end(void *ctx, bool damaged)
+{
+	struct form_data *f = ctx;
+
+	f->port->of->now = f->port;
+	if (f->kind == PART_BINARY) {
+		reading_media_end(f->port->of);
+		return;
+	}
+	if (f->n_cut) {
+		f->n_cut = 0;
+		say(f, SPAN_LIT("\xef\xbf\xbd"), false);
+	}
+	say(f, (struct span){ 0 }, true);
+	if (damaged && f->port->has_last)
+		f->port->of->t.segments[f->port->last].damaged = true;
+}
+
+int form_data_new(struct form_data **ret, struct span content_type, struct port *port)
+{
+	static const struct multipart_ops ops = { on_part, on_data, on_end };
+	struct form_data *f;
+	struct span boundary;
+	int err;
+
+	if (multipart_boundary(content_type, &boundary) != 1)
+		return 0;
+	f = calloc(1, sizeof(*f));
+	if (!f)
+		return -ENOMEM;
+	f->port = port;
+	err = multipart_new(&f->multipart, boundary, &ops, f);
+	if (err) {
+		free(f);
+		return err == -EINVAL ? 0 : err;
+	}
+	*ret = f;
+	return 1;
+}
+
+void form_data_free(struct form_data **f)
+{
+	if (!*f)
+		return;
+	multipart_free(&(*f)->multipart);
+	explicit_bzero(*f, sizeof(**f));
+	free(*f);
+	*f = NULL;
+}
+
+void form_data_feed(struct form_data *f, struct span in)
+{
+	multipart_feed(f->multipart, in);
+}
+
+void form_data_gap(struct form_data *f, uint64_t n)
+{
+	multipart_gap(f->multipart, n);
+}
+
+void form_data_end(struct form_data *f)
+{
+	multipart_end(f->multipart);
+}
