@@ -19,6 +19,7 @@ static struct {
 	struct conn_info conn;
 	struct exchange exchange;
 	struct segment segments[4];
+	struct attached attachments[ATTACHMENTS_MAX];
 	struct turn turn;
 	struct proc_info proc;
 	struct finding finding;
@@ -59,6 +60,14 @@ static int set_up(void **state)
 	w.segments[2] = (struct segment){ .role = SEG_TOOL_RESULT, .name = "search" };
 	w.segments[3] =
 	    (struct segment){ .role = SEG_TOOL_CALL, .side = SIDE_RESPONSE, .name = "send_mail" };
+	w.attachments[0] = (struct attached){ .what = SKIP_IMAGE,
+					      .size = 77,
+					      .hash = { 1, 2, 3 },
+					      .media_type = "image/png",
+					      .name = "a\xff.png" };
+	w.attachments[1] = (struct attached){ .what = SKIP_FILE,
+					      .side = SIDE_RESPONSE,
+					      .url = "https://example.com/a" };
 	w.turn = (struct turn){ .exchange = &w.exchange,
 				.dialect = "openai-chat",
 				.provider = "openai",
@@ -67,6 +76,16 @@ static int set_up(void **state)
 				.response_model = "gpt-x-1",
 				.response_id = "chatcmpl-1",
 				.end_user = "alice",
+				.source_ip = "10.0.0.7",
+				.application = "shop",
+				.tenant = "t1",
+				.object = "orders",
+				.attachments = w.attachments,
+				.n_attachments = 70,
+				.cached_tokens = 5,
+				.reasoning_tokens = 6,
+				.filter_detected = 1u << FILTER_JAILBREAK | 1u << FILTER_HATE,
+				.filter_blocked = 1u << FILTER_JAILBREAK,
 				.credential = SPAN_LIT("sk-something"),
 				.user_agent = SPAN_LIT("curl/8"),
 				.segments = w.segments,
@@ -212,6 +231,30 @@ static void test_observation(void **state)
 	assert_int_equal(o->n_skipped, 1);
 	assert_string_equal(o->skipped[0]->key, "image");
 	assert_int_equal(o->skipped[0]->value, 77);
+	assert_int_equal(o->cached_tokens, 5);
+	assert_int_equal(o->reasoning_tokens, 6);
+	assert_int_equal(o->n_filters_detected, 2);
+	assert_string_equal(o->filters_detected[0], "jailbreak");
+	assert_string_equal(o->filters_detected[1], "hate");
+	assert_int_equal(o->n_filters_blocked, 1);
+	assert_string_equal(o->filters_blocked[0], "jailbreak");
+	assert_string_equal(o->context->api->object, "orders");
+	assert_string_equal(o->context->caller->source_ip, "10.0.0.7");
+	assert_string_equal(o->context->caller->application, "shop");
+	assert_string_equal(o->context->caller->tenant, "t1");
+	/* As many as are sent, of those that were seen. */
+	assert_int_equal(o->attachments_seen, 70);
+	assert_int_equal(o->n_attachments, 8);
+	assert_string_equal(o->attachments[0]->kind, "image");
+	assert_string_equal(o->attachments[0]->side, "request");
+	assert_string_equal(o->attachments[0]->name, "a?.png");
+	assert_int_equal(o->attachments[0]->size, 77);
+	assert_int_equal(o->attachments[0]->hash.len, 16);
+	assert_int_equal(o->attachments[0]->hash.data[2], 3);
+	assert_string_equal(o->attachments[1]->kind, "file");
+	assert_string_equal(o->attachments[1]->side, "response");
+	assert_string_equal(o->attachments[1]->url, "https://example.com/a");
+	assert_int_equal(o->attachments[1]->hash.len, 0);
 	assert_int_equal(o->findings, 2);
 	assert_int_equal(o->segments, 4);
 	assert_int_equal(o->input_tokens, 11);

@@ -17,6 +17,7 @@
 #define AGENT_MAX     256
 #define TOOLS_MAX     32 /* names in an observation, each list */
 #define TOOL_MAX      64
+#define ATTACHMENTS_SENT 8
 
 /* The two sides of the schema count alike. */
 static_assert((int)OUTCOME_ERROR == (int)EARSHOT__OUTCOME__OUTCOME_ERROR &&
@@ -214,6 +215,7 @@ static void fill(struct context *x, struct arena *a, const struct pack_source *s
 	x->api.status = e->status;
 	x->api.client = e->client;
 	x->api.stream = t->stream;
+	x->api.object = KEEP_FIELD(a, t->object);
 
 	earshot__model__init(&x->model);
 	x->c.model = &x->model;
@@ -228,6 +230,9 @@ static void fill(struct context *x, struct arena *a, const struct pack_source *s
 		    (ProtobufCBinaryData){ sizeof(x->credential.b), x->credential.b };
 	}
 	x->caller.end_user = KEEP_FIELD(a, t->end_user);
+	x->caller.source_ip = KEEP_FIELD(a, t->source_ip);
+	x->caller.application = KEEP_FIELD(a, t->application);
+	x->caller.tenant = KEEP_FIELD(a, t->tenant);
 	x->caller.user_agent = keep(a, t->user_agent, AGENT_MAX);
 	x->caller.forwarded_for = keep(a, t->forwarded_for, AGENT_MAX);
 
@@ -366,6 +371,41 @@ static void add_name(struct names *l, struct arena *a, const struct segment *s)
 	l->v[l->n++] = kept;
 }
 
+static size_t filters_of(uint32_t bits, char *out[FILTER_MAX_])
+{
+	size_t n = 0;
+
+	for (enum filter f = 0; f < FILTER_MAX_; f++)
+		if (bits & 1u << f)
+			out[n++] = (char *)filter_name(f);
+	return n;
+}
+
+struct attachments {
+	Earshot__Attachment v[ATTACHMENTS_SENT];
+	Earshot__Attachment *p[ATTACHMENTS_SENT];
+	size_t n;
+};
+
+static void attachments_of(struct attachments *l, struct arena *a, const struct turn *t)
+{
+	for (l->n = 0; l->n < MIN(turn_attachments(t), (size_t)ATTACHMENTS_SENT); l->n++) {
+		const struct attached *from = &t->attachments[l->n];
+		Earshot__Attachment *to = l->p[l->n] = &l->v[l->n];
+
+		earshot__attachment__init(to);
+		to->kind = (char *)skipped_name(from->what);
+		to->side = from->side == SIDE_REQUEST ? "request" : "response";
+		to->size = from->size;
+		if (from->size)
+			to->hash = (ProtobufCBinaryData){ sizeof(from->hash),
+							  (uint8_t *)from->hash };
+		to->media_type = KEEP_FIELD(a, from->media_type);
+		to->name = KEEP_FIELD(a, from->name);
+		to->url = KEEP_FIELD(a, from->url);
+	}
+}
+
 ssize_t pack_observation(const struct pack_source *s, uint64_t number,
 			 const struct pack_prefixes *before, const struct pack_prefixes *after,
 			 uint32_t n_findings, uint8_t *out, size_t max)
@@ -377,6 +417,8 @@ ssize_t pack_observation(const struct pack_source *s, uint64_t number,
 	ProtobufCBinaryData prefixes[PACK_PREFIXES_MAX], prefixes_after[PACK_PREFIXES_MAX];
 	const struct exchange *x = s->turn->exchange;
 	struct names offered = { .n = 0 }, called = { .n = 0 };
+	char *detected[FILTER_MAX_], *blocked[FILTER_MAX_];
+	struct attachments attached;
 	struct arena a = { .used = 0 };
 	struct context c;
 
@@ -403,6 +445,17 @@ ssize_t pack_observation(const struct pack_source *s, uint64_t number,
 	o.finish_reason = KEEP_FIELD(&a, s->turn->finish_reason);
 	o.input_tokens = s->turn->input_tokens;
 	o.output_tokens = s->turn->output_tokens;
+	o.cached_tokens = s->turn->cached_tokens;
+	o.cache_write_tokens = s->turn->cache_write_tokens;
+	o.reasoning_tokens = s->turn->reasoning_tokens;
+	o.n_filters_detected = filters_of(s->turn->filter_detected, detected);
+	o.filters_detected = detected;
+	o.n_filters_blocked = filters_of(s->turn->filter_blocked, blocked);
+	o.filters_blocked = blocked;
+	attachments_of(&attached, &a, s->turn);
+	o.n_attachments = attached.n;
+	o.attachments = attached.p;
+	o.attachments_seen = (uint32_t)MIN(s->turn->n_attachments, (size_t)UINT32_MAX);
 	if (x->end_ns > x->begin_ns)
 		o.duration_ns = x->end_ns - x->begin_ns;
 	if (x->first_byte_ns > x->begin_ns)
@@ -511,13 +564,24 @@ static bool finding_ok(const Earshot__Finding *f)
 	       earshot__evidence__get_packed_size(e) <= PACK_EVIDENCE_MAX;
 }
 
+static bool attachments_ok(const Earshot__Observation *o)
+{
+	if (o->n_attachments > ATTACHMENTS_SENT)
+		return false;
+	for (size_t i = 0; i < o->n_attachments; i++)
+		if (o->attachments[i]->hash.len > sizeof(struct hash128))
+			return false;
+	return true;
+}
+
 static bool observation_ok(const Earshot__Observation *o)
 {
 	return id_ok(o->id) && context_ok(o->context) && (unsigned)o->outcome < OUTCOME_MAX_ &&
 	       hashes_ok(o->n_prefixes, o->prefixes) &&
 	       hashes_ok(o->n_prefixes_after, o->prefixes_after) &&
 	       o->n_tools_offered <= TOOLS_MAX && o->n_tools_called <= TOOLS_MAX &&
-	       o->n_skipped <= SKIP_MAX_;
+	       o->n_skipped <= SKIP_MAX_ && o->n_filters_detected <= FILTER_MAX_ &&
+	       o->n_filters_blocked <= FILTER_MAX_ && attachments_ok(o);
 }
 
 int pack_check(const Earshot__ToKeeper *m)

@@ -658,6 +658,10 @@ static void show_api(const struct render *r, const Earshot__Context *c)
 		append(text, sizeof(text), "key fingerprint %s", key);
 	if (*k->forwarded_for)
 		append(text, sizeof(text), "for %s", k->forwarded_for);
+	if (*k->application)
+		append(text, sizeof(text), "application %s", k->application);
+	if (*k->source_ip)
+		append(text, sizeof(text), "at %s", k->source_ip);
 	if (*k->user_agent)
 		append(text, sizeof(text), "%s", k->user_agent);
 	line(r, "caller", text);

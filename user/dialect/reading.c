@@ -1051,7 +1051,6 @@ static void on_utf8(void *ctx, struct span data)
 void reading_body(struct reading *r, enum side side, struct span data)
 {
 	struct port *port = &r->ports[side];
-	size_t held = 0; /* until the charset was known */
 
 	r->now = port;
 	if (port->body == BODY_NEW)
@@ -1062,11 +1061,7 @@ void reading_body(struct reading *r, enum side side, struct span data)
 		form_data_feed(port->form_data, data);
 	if (port->body != BODY_JSON)
 		return;
-	if (port->charset.kind == CHARSET_UNKNOWN)
-		held = port->charset.n_head;
 	charset_feed(&port->charset, data, on_utf8, port);
-	if (port->charset.kind == CHARSET_UTF32)
-		turn_skip(&r->t, SKIP_CHARSET, held + data.len);
 }
 
 void reading_gap(struct reading *r, enum side side, uint64_t n)
@@ -1153,6 +1148,7 @@ static void port_end(struct reading *r, enum side side)
 	if (!port->json)
 		return;
 	r->now = port;
+	turn_skip(&r->t, SKIP_CHARSET, port->charset.unread);
 	if (documented)
 		charset_end(&port->charset, on_utf8, port);
 	if (documented && json_end(port->json) && !port->broken)

@@ -31,7 +31,7 @@ static int decide(struct charset *c, bool all)
 	if (n == 4 && ((!h[0] && !h[1]) || (!h[2] && !h[3] && !h[1]) ||
 		       (h[0] == 0xff && h[1] == 0xfe && !h[2] && !h[3]))) {
 		c->kind = CHARSET_UTF32;
-		return 4;
+		return 0;
 	}
 	if (h[0] == 0xff && h[1] == 0xfe) {
 		c->kind = CHARSET_UTF16_LE;
@@ -92,6 +92,8 @@ static void transcode(struct charset *c, struct span in, charset_fn *fn, void *c
 
 static void give(struct charset *c, struct span in, charset_fn *fn, void *ctx)
 {
+	if (c->kind == CHARSET_UTF32)
+		c->unread += in.len;
 	if (!in.len || c->kind == CHARSET_UTF32)
 		return;
 	if (c->kind == CHARSET_UTF8)

@@ -17,6 +17,7 @@ struct charset {
 	uint8_t head[4]; /* until the kind is known; then the odd byte of a unit */
 	size_t n_head;
 	uint16_t high; /* the first half of a pair, 0: none */
+	uint64_t unread; /* bytes that were not given out */
 };
 
 typedef void charset_fn(void *ctx, struct span utf8);
