@@ -56,7 +56,16 @@ struct {
 	__uint(max_entries, 256 << 10);
 } events SEC(".maps");
 
-static __always_inline int tell(__u32 kind, __u32 tgid, const struct inode *inode)
+/* Processes whose children are to be told of: they map what their parent does, without an event. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 16384);
+	__type(key, __u32);
+	__type(value, __u32);
+} followed SEC(".maps");
+
+static __always_inline int tell(__u32 kind, __u32 tgid, __u32 parent, const struct inode *inode)
 {
 	struct vma_event *e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
 
@@ -64,7 +73,7 @@ static __always_inline int tell(__u32 kind, __u32 tgid, const struct inode *inod
 		__sync_fetch_and_add(&lost_events, 1);
 		return 0;
 	}
-	*e = (struct vma_event){ .kind = kind, .tgid = tgid };
+	*e = (struct vma_event){ .kind = kind, .tgid = tgid, .parent = parent };
 	if (inode) {
 		e->dev = inode->i_sb->s_dev;
 		e->ino = inode->i_ino;
@@ -111,7 +120,24 @@ int vma_files(struct bpf_iter__task_vma *ctx)
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(vma_exit, struct task_struct *task)
 {
-	return task->signal->live.counter ? 0 : tell(VMA_EXIT, task->tgid, NULL);
+	__u32 tgid = task->tgid;
+
+	if (task->signal->live.counter)
+		return 0;
+	bpf_map_delete_elem(&followed, &tgid);
+	return tell(VMA_EXIT, tgid, 0, NULL);
+}
+
+/* Threads pass here, too. */
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(vma_fork, struct task_struct *parent, struct task_struct *child)
+{
+	__u32 from = parent->tgid, tgid = child->tgid, yes = 1;
+
+	if (from == tgid || !bpf_map_lookup_elem(&followed, &from))
+		return 0;
+	bpf_map_update_elem(&followed, &tgid, &yes, BPF_ANY);
+	return tell(VMA_FORK, tgid, from, NULL);
 }
 
 /* Called for every new mapping, whether perf has listeners or not. */
@@ -125,11 +151,11 @@ int BPF_PROG(vma_mapped, struct vm_area_struct *vma)
 	inode = vma->vm_file->f_inode;
 	if (!inode || (inode->i_mode & S_IFMT) != S_IFREG)
 		return 0;
-	return tell(VMA_MAPPED, bpf_get_current_pid_tgid() >> 32, inode);
+	return tell(VMA_MAPPED, bpf_get_current_pid_tgid() >> 32, 0, inode);
 }
 
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(vma_exec, struct task_struct *task)
 {
-	return tell(VMA_EXEC, task->tgid, NULL);
+	return tell(VMA_EXEC, task->tgid, 0, NULL);
 }

@@ -7,13 +7,14 @@
 enum vma_event_kind {
 	VMA_EXIT = 1, /* the last thread of a process is gone */
 	VMA_EXEC,     /* a process executed another program */
+	VMA_FORK,     /* a followed process forked this one: parent */
 	VMA_MAPPED,   /* a process mapped a regular file to execute it: dev, ino, generation */
 };
 
 struct vma_event {
 	__u32 kind, tgid;
 	__u64 dev, ino; /* as in struct vma_file */
-	__u32 generation, pad;
+	__u32 generation, parent;
 };
 _Static_assert(sizeof(struct vma_event) == 32, "wire layout");
 

@@ -30,12 +30,12 @@
 #define WAIT_NS	   (5 * NS_PER_SEC)
 #define CHURN	   "12000" /* mappings: more than the rings of perf hold */
 
-enum what { FILE_EVENT, USER_EVENT, EXIT_EVENT };
+enum what { FILE_EVENT, USER_EVENT, EXIT_EVENT, FORK_EVENT };
 
 struct event {
 	enum what what;
 	struct inode_key key;
-	pid_t pid;
+	pid_t pid, parent;
 	int fd;
 	char path[128];
 };
@@ -74,6 +74,12 @@ static void on_exit_of(void *ctx, pid_t pid)
 {
 	(void)ctx;
 	add_event(EXIT_EVENT, pid);
+}
+
+static void on_fork_of(void *ctx, pid_t parent, pid_t child)
+{
+	(void)ctx;
+	add_event(FORK_EVENT, child)->parent = parent;
 }
 
 /* --- TAP */
@@ -115,6 +121,11 @@ static int do_helper(char **todo)
 				munmap(mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0),
 				       4096);
 			close(fd);
+		}
+		if (!strcmp(*todo,
+			    "fork")) { /* a child and its child, all alive until the pipe closes */
+			for (int n = 0; n < 2 && !fork(); n++)
+				;
 		}
 		if (!strcmp(*todo, "exec")) {
 			todo[0] = (char[]){ "--helper" };
@@ -478,6 +489,35 @@ static bool hear_of_loss(void)
 	return discover_lost(discover) > 0;
 }
 
+/* A child maps nothing, and is a user of all that its parent maps; so is its child. */
+static void test_fork(void)
+{
+	const struct event *child = NULL, *grandchild = NULL;
+	struct helper h, other;
+
+	if (START(&h, "start", "fork") || START(&other, "start", "fork") ||
+	    discover_follow(discover, h.pid)) {
+		ok(false, "helpers start");
+		return;
+	}
+	go_on(&h);
+	go_on(&other);
+	await(FORK_EVENT, NULL, 0, &child);
+	for (int i = 0; i < 20 && count(FORK_EVENT, NULL, 0, &grandchild) < 2; i++)
+		settle();
+	ok(count(FORK_EVENT, NULL, 0, NULL) == 2,
+	   "children of a followed process are reported, no others");
+	for (unsigned i = 0; i < n_events; i++)
+		if (events[i].what == FORK_EVENT && events[i].parent == h.pid)
+			child = &events[i];
+	ok(child && grandchild && child->parent == h.pid && grandchild->parent == child->pid,
+	   "with their parents");
+	end(&h);
+	end(&other);
+	ok(child && await(EXIT_EVENT, NULL, child->pid, NULL) == 1, "and their exits");
+	ok(grandchild && await(EXIT_EVENT, NULL, grandchild->pid, NULL) == 1, "down to the last");
+}
+
 /* Nobody listens while more is mapped than the rings hold; then one more library. */
 static void test_lost(void)
 {
@@ -501,7 +541,7 @@ static void test_lost(void)
 
 int main(int argc, char **argv)
 {
-	static const struct discover_ops ops = { on_file, on_user, on_exit_of };
+	static const struct discover_ops ops = { on_file, on_user, on_exit_of, on_fork_of };
 	const char *require = getenv("EARSHOT_REQUIRE_BPF");
 	char why[256] = "", cmd[64];
 	int r;
@@ -527,6 +567,7 @@ int main(int argc, char **argv)
 	test_dlopen();
 	test_deleted();
 	test_overlay();
+	test_fork();
 	test_lost();
 	printf("1..%u\n# %ju files refused\n", n_tests, (uintmax_t)discover_refused(discover));
 	discover_free(&discover);

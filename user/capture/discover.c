@@ -169,6 +169,20 @@ static bool proc_add(struct discover *d, pid_t pid, const struct inode_key *key)
 	return true;
 }
 
+/* A forked child maps what its parent did. */
+static void proc_fork(struct discover *d, pid_t parent, pid_t child)
+{
+	struct proc **from = proc_of(d, parent, false), **to = proc_of(d, child, true);
+	size_t size = from && *from ? sizeof(**from) + (*from)->room * sizeof(*(*from)->files) : 0;
+
+	if (!size || !to || *to)
+		return;
+	*to = malloc(size);
+	if (*to)
+		memcpy(*to, *from, size);
+	d->ops.fork(d->ctx, parent, child);
+}
+
 static void proc_exit(struct discover *d, pid_t pid)
 {
 	struct proc **at = proc_of(d, pid, false);
@@ -600,6 +614,8 @@ static int on_event(void *ctx, void *data, size_t size)
 		proc_exit(d, (pid_t)e->tgid);
 	else if (e->kind == VMA_EXEC)
 		on_exec(d, (pid_t)e->tgid);
+	else if (e->kind == VMA_FORK)
+		proc_fork(d, (pid_t)e->parent, (pid_t)e->tgid);
 	else
 		on_mapped(d, (pid_t)e->tgid,
 			  &(struct inode_key){ e->dev, e->ino, e->generation, 0 }, true);
@@ -639,6 +655,13 @@ int discover_poll(struct discover *d)
 	if (!r && d->rescan)
 		r = discover_scan(d);
 	return r;
+}
+
+int discover_follow(struct discover *d, pid_t pid)
+{
+	uint32_t key = (uint32_t)pid, yes = 1;
+
+	return bpf_map_update_elem(bpf_map__fd(d->bpf->maps.followed), &key, &yes, BPF_ANY);
 }
 
 int discover_fd(const struct discover *d)
@@ -743,7 +766,9 @@ static int start(struct discover *d, const char **ret_what)
 	r = discover_bpf__load(d->bpf);
 	if (r)
 		return r;
-	r = attach(&d->bpf->links.vma_exit, d->bpf->progs.vma_exit);
+	r = attach(&d->bpf->links.vma_fork, d->bpf->progs.vma_fork);
+	if (!r)
+		r = attach(&d->bpf->links.vma_exit, d->bpf->progs.vma_exit);
 	if (!r && !by_perf)
 		r = attach(&d->bpf->links.vma_mapped, d->bpf->progs.vma_mapped);
 	if (!r && !by_perf)

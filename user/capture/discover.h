@@ -1,10 +1,10 @@
 /* user/capture/discover.h - which files hold executable code that processes map, and who runs it.
  * In the monitor. Learned from the kernel: perf's mmap and exec records of every process are the
  * hint (where perf is closed to us, as Debian's kernel.perf_event_paranoid=3 does, fentry on
- * perf_event_mmap()), a BPF task_vma iterator the truth (the real inode, also under overlayfs), a
- * tracepoint tells exits. Starts with one scan of what runs already; scans again when the kernel
- * had to drop events. Must run in the first pid namespace (in Kubernetes: hostPID). A CPU that
- * comes online later is not heard: what is mapped there is found by the next scan. Kernel:
+ * perf_event_mmap()), a BPF task_vma iterator the truth (the real inode, also under overlayfs),
+ * tracepoints tell forks and exits. Starts with one scan of what runs already; scans again when the
+ * kernel had to drop events. Must run in the first pid namespace (in Kubernetes: hostPID). A CPU
+ * that comes online later is not heard: what is mapped there is found by the next scan. Kernel:
  * iter/task_vma since 5.12, for one process since 6.1 (before that, each look walks all of them).
  */
 #pragma once
@@ -30,10 +30,12 @@ struct discover_ops {
 	void (*file)(void *ctx, const struct inode_key *key, int fd, pid_t pid, const char *path);
 	/* A process maps a file that was reported before (key): it may be a user of TLS code. Once
 	 * per process (until it executes another program) and file. A forked child maps nothing
-	 * anew and is reported by the next scan only. */
+	 * anew: see discover_follow(). */
 	void (*user)(void *ctx, const struct inode_key *key, pid_t pid);
 	/* The last thread is gone of a process that was named in one of the above. */
 	void (*exit)(void *ctx, pid_t pid);
+	/* A process that is followed forked a child, which uses what its parent does. */
+	void (*fork)(void *ctx, pid_t parent, pid_t child);
 };
 
 struct discover;
@@ -52,6 +54,9 @@ typedef void discover_map_fn(void *ctx, const struct inode_key *key);
 int discover_maps(struct discover *d, pid_t pid, discover_map_fn *fn, void *ctx);
 /* The lowest pid above this one among the processes that were named to ops; 0: none. */
 pid_t discover_next(const struct discover *d, pid_t after);
+/* Tells of the children that the process forks, and of theirs, until their ends. 0 or -errno
+ * (-E2BIG: so many are followed that its children are left to the next scan). */
+int discover_follow(struct discover *d, pid_t pid);
 /* Descriptor to epoll; readable when events wait. */
 int discover_fd(const struct discover *d);
 /* Handles what waits. 0 or -errno. */

@@ -127,6 +127,7 @@ static int look(struct prober *p, pid_t pid)
 		return -ENOMEM;
 	known->info = info;
 	known->gone_ns = 0;
+	discover_follow(p->discover, pid); /* its children use what it uses */
 	p->o.proc(p->o.ctx, &info);
 	return 0;
 }
@@ -332,6 +333,12 @@ static void on_exit_of(void *ctx, pid_t pid)
 	}
 }
 
+static void on_fork_of(void *ctx, pid_t parent, pid_t child)
+{
+	(void)parent;
+	look(ctx, child);
+}
+
 static void on_discovery(void *ctx, uint32_t events)
 {
 	struct prober *p = ctx;
@@ -361,7 +368,7 @@ static void tick(void *ctx, uint64_t now_ns)
 int prober_new(struct prober **ret, struct loop *l, const struct prober_opts *o, char *why,
 	       size_t why_size)
 {
-	static const struct discover_ops ops = { on_file, on_user, on_exit_of };
+	static const struct discover_ops ops = { on_file, on_user, on_exit_of, on_fork_of };
 	auto_free(prober) struct prober *p = calloc(1, sizeof(*p));
 	int err;
 
