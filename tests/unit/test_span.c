@@ -37,6 +37,19 @@ static void test_compare(void **state)
 }
 
 /* Only ASCII letters have a case: '@' and '`', '[' and '{' differ in the same bit. */
+static void test_token(void **state)
+{
+	struct span list = SPAN_LIT(" a b\t, ,c,");
+
+	(void)state;
+	assert_true(span_eq(span_token(&list, ','), SPAN_LIT("a b")));
+	assert_true(span_eq(span_token(&list, ','), SPAN_LIT("")));
+	assert_true(span_eq(span_token(&list, ','), SPAN_LIT("c")));
+	assert_int_equal(list.len, 0);
+	assert_int_equal(span_token(&list, ',').len, 0);
+	assert_int_equal(span_trim(SPAN_LIT(" \t ")).len, 0);
+}
+
 static void test_nocase(void **state)
 {
 	(void)state;
@@ -53,6 +66,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_sub),
 		cmocka_unit_test(test_compare),
+		cmocka_unit_test(test_token),
 		cmocka_unit_test(test_nocase),
 	};
 

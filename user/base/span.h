@@ -44,6 +44,27 @@ static inline bool span_starts(struct span s, struct span with)
 	return s.len >= with.len && (!with.len || !memcmp(s.p, with.p, with.len));
 }
 
+/* Without the blanks around it. */
+static inline struct span span_trim(struct span s)
+{
+	while (s.len && (s.p[0] == ' ' || s.p[0] == '\t'))
+		s = span_sub(s, 1, s.len);
+	while (s.len && (s.p[s.len - 1] == ' ' || s.p[s.len - 1] == '\t'))
+		s.len--;
+	return s;
+}
+
+/* The part of *list before the next sep, without blanks; *list becomes what follows. */
+static inline struct span span_token(struct span *list, char sep)
+{
+	const uint8_t *p = list->len ? memchr(list->p, sep, list->len) : NULL;
+	size_t n = p ? (size_t)(p - list->p) : list->len;
+	struct span token = span_sub(*list, 0, n);
+
+	*list = span_sub(*list, n + 1, list->len);
+	return span_trim(token);
+}
+
 static inline uint8_t ascii_lower(uint8_t c)
 {
 	return c >= 'A' && c <= 'Z' ? c | 0x20 : c;

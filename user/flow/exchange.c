@@ -164,32 +164,12 @@ void exch_response(struct exch *e, unsigned status)
 	e->x.status = status;
 }
 
-static struct span trim(struct span s)
-{
-	while (s.len && (s.p[0] == ' ' || s.p[0] == '\t'))
-		s = span_sub(s, 1, s.len);
-	while (s.len && (s.p[s.len - 1] == ' ' || s.p[s.len - 1] == '\t'))
-		s.len--;
-	return s;
-}
-
-/* The part of *list before the next sep, trimmed; *list becomes what follows. */
-static struct span next_token(struct span *list, char sep)
-{
-	const uint8_t *p = list->len ? memchr(list->p, sep, list->len) : NULL;
-	size_t n = p ? (size_t)(p - list->p) : list->len;
-	struct span token = span_sub(*list, 0, n);
-
-	*list = span_sub(*list, n + 1, list->len);
-	return trim(token);
-}
-
 static void on_coding(struct message *m, struct span value)
 {
 	struct body_spec *spec = &m->spec;
 
 	while (value.len) {
-		struct span token = next_token(&value, ',');
+		struct span token = span_token(&value, ',');
 		enum coding_kind k = coding_named(token);
 
 		if (!token.len || span_eq_nocase(token, SPAN_LIT("identity")))
@@ -209,7 +189,7 @@ static void on_message_coding(struct message *m, struct span value)
 static void on_upgrade(struct message *m, struct span value)
 {
 	while (m->side == SIDE_RESPONSE && value.len)
-		m->of->websocket |= span_eq_nocase(next_token(&value, ','), SPAN_LIT("websocket"));
+		m->of->websocket |= span_eq_nocase(span_token(&value, ','), SPAN_LIT("websocket"));
 }
 
 static void on_extensions(struct message *m, struct span value)
@@ -246,7 +226,7 @@ static void on_type(struct message *m, struct span value)
 		{ "application/grpc-web", FRAMING_GRPC, true, false },
 		{ "application/grpc-web+", FRAMING_GRPC, true, true },
 	};
-	struct span type = next_token(&value, ';');
+	struct span type = span_token(&value, ';');
 	enum event_framing framing = FRAMING_NONE;
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -358,7 +338,8 @@ void exch_body(struct exch *e, enum side side, struct span data)
 	if (side == SIDE_RESPONSE && !e->x.first_byte_ns)
 		e->x.first_byte_ns = e->env->now_ns;
 	e->x.body[side].seen += data.len;
-	count(e, data.len);
+	if (!e->upgraded) /* messages are decided as they come */
+		count(e, data.len);
 	if (body)
 		body_feed(body, data);
 }

@@ -139,15 +139,6 @@ static bool is_blank(uint8_t c)
 	return c == ' ' || c == '\t';
 }
 
-static struct span trim(struct span s)
-{
-	while (s.len && is_blank(s.p[s.len - 1]))
-		s.len--;
-	while (s.len && is_blank(s.p[0]))
-		s = span_sub(s, 1, s.len);
-	return s;
-}
-
 static size_t token_len(struct span s)
 {
 	size_t n = 0;
@@ -196,7 +187,7 @@ static bool parse_request_line(struct span line, struct http1_head *ret)
 	target = span_sub(line, n, line.len - VERSION_LEN - n);
 	if (!is_version(version) || target.p[target.len - 1] != ' ')
 		return false;
-	target = trim(target);
+	target = span_trim(target);
 	if (!target.len || (target.p[0] != '/' && memchr(target.p, ' ', target.len)))
 		return false;
 	*ret = (struct http1_head){
@@ -446,7 +437,7 @@ static void each_item(struct http1 *h, struct span list, void (*fn)(struct http1
 		const uint8_t *comma = list.len ? memchr(list.p, ',', list.len) : NULL;
 		size_t n = comma ? (size_t)(comma - list.p) : list.len;
 
-		fn(h, trim(span_sub(list, 0, n)));
+		fn(h, span_trim(span_sub(list, 0, n)));
 		if (!comma)
 			return;
 		list = span_sub(list, n + 1, list.len);
@@ -480,8 +471,8 @@ static void field_out(struct http1 *h)
 		h->stats.fields_skipped++;
 		goto out;
 	}
-	name = trim(span_sub(line, 0, (size_t)(colon - line.p)));
-	value = trim(span_sub(line, (size_t)(colon - line.p) + 1, line.len));
+	name = span_trim(span_sub(line, 0, (size_t)(colon - line.p)));
+	value = span_trim(span_sub(line, (size_t)(colon - line.p) + 1, line.len));
 	if (token_len(name) != name.len || !name.len || has_control(value))
 		h->ambiguous = true;
 	for (size_t i = 0; i < ARRAY_SIZE(framing); i++) {

@@ -41,15 +41,6 @@ struct multipart {
 
 /* --- parameters: "form-data; name=\"a\"; filename=\"b\"" */
 
-static struct span trim(struct span s)
-{
-	while (s.len && (s.p[0] == ' ' || s.p[0] == '\t'))
-		s = span_sub(s, 1, s.len);
-	while (s.len && (s.p[s.len - 1] == ' ' || s.p[s.len - 1] == '\t' || s.p[s.len - 1] == '\r'))
-		s.len--;
-	return s;
-}
-
 /* Length of the leading part of s before the next semicolon outside of quotes. */
 static size_t until_semicolon(struct span s)
 {
@@ -70,15 +61,15 @@ static struct span parameter(struct span value, const char *name)
 {
 	while (value.len) {
 		size_t n = until_semicolon(value);
-		struct span one = trim(span_sub(value, 0, n));
+		struct span one = span_trim(span_sub(value, 0, n));
 		const uint8_t *eq = one.len ? memchr(one.p, '=', one.len) : NULL;
 		struct span v;
 
 		value = span_sub(value, n + 1, value.len);
-		if (!eq ||
-		    !span_eq_nocase(trim(span_sub(one, 0, (size_t)(eq - one.p))), span_str(name)))
+		if (!eq || !span_eq_nocase(span_trim(span_sub(one, 0, (size_t)(eq - one.p))),
+					   span_str(name)))
 			continue;
-		v = trim(span_sub(one, (size_t)(eq - one.p) + 1, one.len));
+		v = span_trim(span_sub(one, (size_t)(eq - one.p) + 1, one.len));
 		if (v.len >= 2 && v.p[0] == '"' && v.p[v.len - 1] == '"')
 			v = span_sub(v, 1, v.len - 2);
 		return v;
@@ -156,8 +147,8 @@ static void part_field(struct multipart_part *p, struct span line)
 
 	if (!colon)
 		return;
-	name = trim(span_sub(line, 0, (size_t)(colon - line.p)));
-	value = trim(span_sub(line, (size_t)(colon - line.p) + 1, line.len));
+	name = span_trim(span_sub(line, 0, (size_t)(colon - line.p)));
+	value = span_trim(span_sub(line, (size_t)(colon - line.p) + 1, line.len));
 	if (span_eq_nocase(name, SPAN_LIT("content-type"))) {
 		p->type = value;
 	} else if (span_eq_nocase(name, SPAN_LIT("content-disposition"))) {
@@ -177,7 +168,11 @@ static void head_end(struct multipart *m)
 		const uint8_t *lf = memchr(head.p, '\n', head.len);
 		size_t n = lf ? (size_t)(lf - head.p) : head.len;
 
-		part_field(&p, span_sub(head, 0, n));
+		struct span line = span_sub(head, 0, n);
+
+		if (line.len && line.p[line.len - 1] == '\r')
+			line.len--;
+		part_field(&p, line);
 		head = span_sub(head, n + 1, head.len);
 	}
 	m->where = IN_CONTENT;

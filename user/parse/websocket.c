@@ -465,31 +465,16 @@ void websocket_end(struct websocket *w)
 
 /* --- the handshake */
 
-/* The part of *list before the next sep, without blanks around it; *list becomes what follows. */
-static struct span next(struct span *list, char sep)
-{
-	const uint8_t *p = list->len ? memchr(list->p, sep, list->len) : NULL;
-	size_t n = p ? (size_t)(p - list->p) : list->len;
-	struct span s = span_sub(*list, 0, n);
-
-	*list = span_sub(*list, n + 1, list->len);
-	while (s.len && (s.p[0] == ' ' || s.p[0] == '\t'))
-		s = span_sub(s, 1, s.len);
-	while (s.len && (s.p[s.len - 1] == ' ' || s.p[s.len - 1] == '\t'))
-		s.len--;
-	return s;
-}
-
 int websocket_extensions(struct span value, bool *ret_client, bool *ret_server)
 {
 	while (value.len) {
-		struct span one = next(&value, ',');
+		struct span one = span_token(&value, ',');
 
-		if (!span_eq_nocase(next(&one, ';'), SPAN_LIT("permessage-deflate")))
+		if (!span_eq_nocase(span_token(&one, ';'), SPAN_LIT("permessage-deflate")))
 			continue;
 		*ret_client = *ret_server = true;
 		while (one.len) {
-			struct span param = next(&one, ';');
+			struct span param = span_token(&one, ';');
 
 			if (span_eq_nocase(param, SPAN_LIT("client_no_context_takeover")))
 				*ret_client = false;
