@@ -274,7 +274,7 @@ static void unreadable(struct body *b)
 /* A coding broke, or hit a cap. */
 static void coding_failed(struct body *b, int err)
 {
-	if (b->state == BODY_DEAF)
+	if (b->state == BODY_DEAF || b->x->dropped)
 		return;
 	if (err == -ENOMEM)
 		b->env->err = err;

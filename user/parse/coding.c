@@ -93,6 +93,7 @@ static void *block_alloc(void *of, size_t len)
 			b = calloc(1, size);
 		else
 			b = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+				 /* cppcheck-suppress invalidFunctionArg ; as mmap(2) says */
 				 -1, 0);
 	}
 	if (!b || b == MAP_FAILED) {
