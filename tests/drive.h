@@ -23,7 +23,7 @@ struct driver {
 extern const struct driver driver_json, driver_http1, driver_sse, driver_coding;
 /* drive_messages.c */
 extern const struct driver driver_websocket, driver_grpc, driver_eventstream, driver_multipart;
-extern const struct driver driver_hpack; /* drive_http2.c */
+extern const struct driver driver_hpack, driver_http2; /* drive_http2.c */
 
 /* What a driver checks of its parser. */
 static inline void promise(bool kept)

@@ -325,6 +325,395 @@ static void test_midway(void **state)
 	assert_int_equal(flow_stats(wire_flow(w))->not_http, 0);
 }
 
+/* --- a session as nghttp2 has it: three exchanges at once, then one more */
+
+#define MESSAGES_MAX 64
+
+struct message {
+	enum ev_dir dir;
+	size_t at, len;
+};
+
+struct session {
+	struct message messages[MESSAGES_MAX];
+	size_t n;
+	size_t n_before; /* messages before the last exchange */
+	struct buf bytes;
+};
+
+static nghttp2_nv nv(const char *name, const char *value)
+{
+	return (nghttp2_nv){ (uint8_t *)(uintptr_t)name, (uint8_t *)(uintptr_t)value, strlen(name),
+			     strlen(value), 0 };
+}
+
+/* The whole body in one frame. */
+static ssize_t body_of(nghttp2_session *s, int32_t stream, uint8_t *out, size_t room,
+		       uint32_t *flags, nghttp2_data_source *source, void *ctx)
+{
+	(void)s;
+	(void)stream;
+	(void)ctx;
+	assert_true(strlen(source->ptr) <= room);
+	*flags = NGHTTP2_DATA_FLAG_EOF;
+	memcpy(out, source->ptr, strlen(source->ptr));
+	return (ssize_t)strlen(source->ptr);
+}
+
+static nghttp2_data_provider body_source(const char *text)
+{
+	return (nghttp2_data_provider){ { .ptr = (void *)(uintptr_t)text }, body_of };
+}
+
+static bool pass(struct session *to, nghttp2_session *from, nghttp2_session *at, enum ev_dir dir)
+{
+	struct message m = { dir, to->bytes.len, 0 };
+	const uint8_t *p;
+	ssize_t n;
+
+	while ((n = nghttp2_session_mem_send(from, &p)) > 0) {
+		assert_int_equal(nghttp2_session_mem_recv(at, p, (size_t)n), n);
+		assert_int_equal(buf_add(&to->bytes, span_of(p, (size_t)n)), 0);
+		m.len += (size_t)n;
+	}
+	assert_int_equal(n, 0);
+	if (m.len) {
+		assert_true(to->n < MESSAGES_MAX);
+		to->messages[to->n++] = m;
+	}
+	return m.len;
+}
+
+static void talk(struct session *to, nghttp2_session *client, nghttp2_session *server)
+{
+	while (pass(to, client, server, EV_WRITE) | pass(to, server, client, EV_READ))
+		;
+}
+
+static void make_session(struct session *ret)
+{
+	const nghttp2_settings_entry setting = { NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, 100 };
+	nghttp2_nv ok[] = { nv(":status", "200"), nv("server", "nghttp2"),
+			    nv("content-type", "application/json") };
+	nghttp2_nv fields[] = { nv(":method", "POST"), nv(":scheme", "https"),
+				nv(":authority", "api.example"), nv(":path", "/v1/chat"),
+				nv("user-agent", "test of earshot") };
+	nghttp2_data_provider body = body_source("{\"messages\": \"a body of a request\"}");
+	nghttp2_data_provider answer = body_source("{\"text\": \"the answer that came\"}");
+	nghttp2_data_provider last = body_source("the last answer");
+	nghttp2_session_callbacks *callbacks;
+	nghttp2_session *client, *server;
+
+	*ret = (struct session){ .bytes = BUF(1 << 16) };
+	assert_int_equal(nghttp2_session_callbacks_new(&callbacks), 0);
+	assert_int_equal(nghttp2_session_client_new(&client, callbacks, NULL), 0);
+	assert_int_equal(nghttp2_session_server_new(&server, callbacks, NULL), 0);
+	nghttp2_submit_settings(client, 0, &setting, 1);
+	nghttp2_submit_settings(server, 0, &setting, 1);
+	talk(ret, client, server);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(nghttp2_submit_request(client, NULL, fields, 5, &body, NULL),
+				 2 * i + 1);
+	talk(ret, client, server);
+	for (int i = 3; i--;)
+		assert_int_equal(nghttp2_submit_response(server, 2 * i + 1, ok, 3, &answer), 0);
+	talk(ret, client, server);
+	ret->n_before = ret->n;
+	fields[3] = nv(":path", "/last");
+	assert_int_equal(nghttp2_submit_request(client, NULL, fields, 5, &body, NULL), 7);
+	talk(ret, client, server);
+	assert_int_equal(nghttp2_submit_response(server, 7, ok, 3, &last), 0);
+	talk(ret, client, server);
+	nghttp2_session_del(client);
+	nghttp2_session_del(server);
+	nghttp2_session_callbacks_del(callbacks);
+}
+
+struct loss {
+	size_t at, n; /* in session.bytes */
+};
+
+static void play_session(const struct session *s, size_t piece, struct loss loss, struct evlog *log)
+{
+	auto_free(wire) struct wire *w = NULL;
+
+	assert_int_equal(wire_new(&w, WIRE_EXCHANGES, log, NULL), 0);
+	wire_open(w, 1);
+	for (size_t i = 0; i < s->n; i++) {
+		const struct message *m = &s->messages[i];
+		struct span all = span_sub(buf_span(&s->bytes), m->at, m->len);
+		size_t from = loss.at < m->at ? 0 : MIN(loss.at - m->at, m->len);
+		size_t to = loss.at + loss.n < m->at ? 0 : MIN(loss.at + loss.n - m->at, m->len);
+
+		assert_int_equal(wire_send(w, 1, m->dir, span_sub(all, 0, from), piece), 0);
+		wire_lose(w, 1, m->dir, to - from);
+		assert_int_equal(wire_send(w, 1, m->dir, span_sub(all, to, all.len), piece), 0);
+	}
+	wire_close(w, 1);
+}
+
+static void test_every_size(void **state)
+{
+	static const struct loss none = { SIZE_MAX / 2, 0 };
+	auto_free(evlog) struct evlog whole = { 0 };
+	struct session s;
+
+	(void)state;
+	make_session(&s);
+	play_session(&s, 0, none, &whole);
+	assert_non_null(strstr(text_of(&whole), "4 response body the last answer\n4 end status=200 "
+						"request=complete,35+0 response=complete,15+0\n"));
+	for (size_t piece = 1; piece <= s.bytes.len; piece++) {
+		auto_free(evlog) struct evlog cut = { 0 };
+
+		play_session(&s, piece, none, &cut);
+		assert_string_equal(text_of(&cut), text_of(&whole));
+	}
+	buf_free(&s.bytes);
+}
+
+static void lose_at(const struct session *s, struct loss loss)
+{
+	auto_free(evlog) struct evlog whole = { 0 }, cut = { 0 };
+
+	play_session(s, 0, loss, &whole);
+	play_session(s, 3, loss, &cut);
+	if (!strstr(text_of(&whole), "response body the last answer\n"))
+		fail_msg("%zu lost at %zu:\n%s", loss.n, loss.at, text_of(&whole));
+	assert_string_equal(text_of(&cut), text_of(&whole));
+}
+
+/* Whatever is lost, the exchange behind it is read whole, and any cut of the rest gives the same.
+ */
+static void test_gaps_everywhere(void **state)
+{
+	static const size_t sizes[] = { 1, 9, 60, 200 };
+	struct session s;
+
+	(void)state;
+	make_session(&s);
+	/* The client's preface, whole: a part of it is the beginning of nothing. */
+	lose_at(&s, (struct loss){ 0, s.messages[0].len });
+	for (size_t i = 1; i < s.n_before; i++)
+		for (size_t at = 0; at < s.messages[i].len; at++)
+			for (size_t k = 0; k < ARRAY_SIZE(sizes); k++)
+				lose_at(&s, (struct loss){ s.messages[i].at + at,
+							   MIN(sizes[k], s.messages[i].len - at) });
+	buf_free(&s.bytes);
+}
+
+/* --- hostile peers */
+
+#define CONN_BYTES (1 << 20) /* what one connection may take */
+
+struct siege {
+	struct wire *w;
+	struct evlog log;
+	size_t before;
+};
+
+static void siege_begin(struct siege *s)
+{
+	*s = (struct siege){ 0 };
+	assert_int_equal(wire_new(&s->w, WIRE_EXCHANGES, &s->log, NULL), 0);
+	s->before = mallinfo2().uordblks;
+	wire_open(s->w, 1);
+	assert_int_equal(wire_send(s->w, 1, EV_WRITE, SPAN_LIT(PREFACE SETTINGS), 0), 0);
+}
+
+static void siege_send(struct siege *s, const void *p, size_t n)
+{
+	assert_int_equal(wire_send(s->w, 1, EV_WRITE, span_of(p, n), 0), 0);
+}
+
+/* A frame's header, with numbers of any size. */
+static void siege_frame(struct siege *s, size_t len, int type, int flags, uint32_t stream)
+{
+	const uint8_t head[] = {
+		(uint8_t)(len >> 16),	 (uint8_t)(len >> 8),	 (uint8_t)len,
+		(uint8_t)type,		 (uint8_t)flags,	 (uint8_t)(stream >> 24),
+		(uint8_t)(stream >> 16), (uint8_t)(stream >> 8), (uint8_t)stream
+	};
+
+	siege_send(s, head, sizeof(head));
+}
+
+/* Memory is as it must be, and a new exchange is read. */
+static struct flow_stats siege_end(struct siege *s, uint32_t stream, const char *target)
+{
+	uint8_t block[64] = { 0x83, 0x87, 0x04 };
+	struct flow_stats stats;
+	char want[64];
+
+	assert_true(mallinfo2().uordblks - s->before <= CONN_BYTES);
+	block[3] = (uint8_t)strlen(target);
+	memcpy(block + 4, target, strlen(target));
+	siege_frame(s, 4 + strlen(target), 1, 5, stream);
+	siege_send(s, block, 4 + strlen(target));
+	snprintf(want, sizeof(want), " POST %s host=\n", target);
+	assert_non_null(strstr(text_of(&s->log), want));
+	stats = *flow_stats(wire_flow(s->w));
+	wire_free(&s->w);
+	evlog_free(&s->log);
+	return stats;
+}
+
+static void test_streams(void **state)
+{
+	struct siege s;
+	struct flow_stats st;
+
+	(void)state;
+	siege_begin(&s);
+	for (uint32_t i = 0; i < 100000; i++) {
+		siege_frame(&s, sizeof(GET_BLOCK) - 1, 1, 5, 2 * i + 1);
+		siege_send(&s, GET_BLOCK, sizeof(GET_BLOCK) - 1);
+	}
+	st = siege_end(&s, 200001, "/after");
+	assert_int_equal(st.exchanges, 100001);
+	assert_int_equal(st.streams_evicted, 100001 - flow_defaults.max_streams);
+}
+
+static void test_heads(void **state)
+{
+	struct siege s;
+	static uint8_t block[16000] = { 0x82, 0x87, 0x84, 0x00, 1, 'n', 0x7f };
+	struct flow_stats st;
+
+	(void)state;
+	siege_begin(&s);
+	memset(block + 9, 'v', sizeof(block) - 9);
+	block[7] = (uint8_t)(0x80 | ((sizeof(block) - 9 - 0x7f) & 0x7f));
+	block[8] = (uint8_t)((sizeof(block) - 9 - 0x7f) >> 7);
+	for (uint32_t i = 0; i < 2000; i++) {
+		siege_frame(&s, sizeof(block), 1, 5, 2 * i + 1);
+		siege_send(&s, block, sizeof(block));
+	}
+	st = siege_end(&s, 4001, "/after");
+	assert_int_equal(st.exchanges, 2001);
+	assert_true(st.streams_evicted > 1900);
+	assert_int_equal(st.broken, 0);
+}
+
+/* One byte each for a field of 4,000: what is given out has a cap. */
+static void test_hpack_bomb(void **state)
+{
+	static uint8_t bomb[16384];
+	struct siege s;
+	uint8_t entry[4000];
+	struct flow_stats st;
+
+	(void)state;
+	siege_begin(&s);
+	memset(entry, 'v', sizeof(entry));
+	siege_frame(&s, sizeof(GET_BLOCK) - 1 + 6 + sizeof(entry), 1, 5, 1);
+	siege_send(&s, GET_BLOCK "\x40\1n\x7f\xa1\x1e", sizeof(GET_BLOCK) - 1 + 6);
+	siege_send(&s, entry, sizeof(entry));
+	memset(bomb, 0xbe, sizeof(bomb));
+	for (uint32_t i = 1; i < 200; i++) {
+		siege_frame(&s, sizeof(bomb), 1, 5, 2 * i + 1);
+		siege_send(&s, bomb, sizeof(bomb));
+	}
+	st = siege_end(&s, 401, "/after");
+	assert_true(st.cut >= 199 * (sizeof(bomb) - HTTP2_FIELDS_MAX));
+	assert_int_equal(st.broken, 0);
+}
+
+/* Header blocks without end: of many frames, and of many bytes. */
+static void test_continuations(void **state)
+{
+	static uint8_t frame[16384];
+	struct siege s;
+	struct flow_stats st;
+
+	(void)state;
+	siege_begin(&s);
+	for (uint32_t stream = 1; stream <= 3; stream += 2) {
+		size_t len = stream == 1 ? 1 : sizeof(frame);
+
+		memset(frame, 0x82, sizeof(frame));
+		siege_frame(&s, 3, 1, 0, stream);
+		siege_send(&s, "\x83\x87\x84", 3);
+		for (int i = 0; i < 1000; i++) {
+			siege_frame(&s, len, 9, 0, stream);
+			siege_send(&s, frame, len);
+		}
+		siege_frame(&s, 0, 9, 4, stream);
+	}
+	st = siege_end(&s, 5, "/after");
+	assert_int_equal(st.floods, 2);
+	assert_int_equal(st.exchanges, 3);
+}
+
+static void test_idle_frames(void **state)
+{
+	struct siege s;
+	struct flow_stats st;
+
+	(void)state;
+	siege_begin(&s);
+	for (int i = 0; i < 2 * HTTP2_IDLE_FRAMES_MAX; i++) {
+		siege_frame(&s, 8, 6, 0, 0);
+		siege_send(&s, "pingping", 8);
+	}
+	st = siege_end(&s, 1, "/after");
+	assert_int_equal(st.floods, 1);
+}
+
+/* Frames that look like frames, but never quite, on a side that lost its place. */
+static void test_search(void **state)
+{
+	static uint8_t noise[1 << 20];
+	struct siege s;
+	uint32_t seed = 1;
+
+	(void)state;
+	siege_begin(&s);
+	wire_lose(s.w, 1, EV_WRITE, 100);
+	for (size_t i = 0; i < sizeof(noise); i++) {
+		seed = seed * 1664525 + 1013904223;
+		noise[i] = i % 9 && seed >> 28 ? (uint8_t)(seed >> 24) & 3 : 0;
+	}
+	siege_send(&s, noise, sizeof(noise));
+	assert_true(mallinfo2().uordblks - s.before <= CONN_BYTES);
+	wire_free(&s.w);
+	evlog_free(&s.log);
+}
+
+/* --- muting */
+
+static void test_mutable(void **state)
+{
+	auto_free(evlog) struct evlog log = { 0 };
+	auto_free(wire) struct wire *w = NULL;
+	uint32_t n = 0;
+
+	(void)state;
+	assert_int_equal(wire_new(&w, WIRE_EXCHANGES, &log, NULL), 0);
+	wire_open(w, 1);
+	assert_int_equal(wire_send(w, 1, EV_WRITE, SPAN_LIT(PREFACE SETTINGS), 0), 0);
+	for (; n < 50 && !flow_mutable(wire_flow(w), 1); n++) {
+		char request[] = FRAME("\xd", "\1", "\5", "\0") "\x82\x87\x44\x9/unwanted";
+		char response[] = OK_END("\0");
+
+		request[8] = response[8] = (char)(2 * n + 1);
+		assert_int_equal(
+		    wire_send(w, 1, EV_WRITE, span_of(request, sizeof(request) - 1), 0), 0);
+		assert_int_equal(
+		    wire_send(w, 1, EV_READ, span_of(response, sizeof(response) - 1), 0), 0);
+	}
+	assert_true(n > 1 && n < 50);
+	/* Muted for a while, it is joined midway: the next request is found, and wanted. */
+	wire_lose(w, 1, EV_WRITE, 5000);
+	wire_lose(w, 1, EV_READ, 70000);
+	assert_int_equal(wire_send(w, 1, EV_WRITE, SPAN_LIT(GET("\x71")), 0), 0);
+	assert_int_equal(flow_mutable(wire_flow(w), 1), 0);
+	assert_int_equal(wire_send(w, 1, EV_READ, SPAN_LIT(OK_END("\x71")), 0), 0);
+	assert_non_null(strstr(text_of(&log), "request client GET / host=h\n"));
+	assert_non_null(strstr(text_of(&log), " response 200\n"));
+	assert_int_equal(flow_stats(wire_flow(w))->resynced, 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -332,6 +721,11 @@ int main(void)
 		cmocka_unit_test(test_ends),	      cmocka_unit_test(test_tunnel),
 		cmocka_unit_test(test_gap_in_data),   cmocka_unit_test(test_gap_over_frames),
 		cmocka_unit_test(test_gap_over_head), cmocka_unit_test(test_midway),
+		cmocka_unit_test(test_every_size),    cmocka_unit_test(test_gaps_everywhere),
+		cmocka_unit_test(test_streams),	      cmocka_unit_test(test_heads),
+		cmocka_unit_test(test_hpack_bomb),    cmocka_unit_test(test_continuations),
+		cmocka_unit_test(test_idle_frames),   cmocka_unit_test(test_search),
+		cmocka_unit_test(test_mutable),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,6 +14,7 @@
 #define PREFIX_MAX	  14 /* a GOAWAY's 8, a padded HEADERS' 6: the longest, and some */
 #define SETTING_LEN	  6
 #define SETTING_MAX_FRAME 5
+#define PLACES_MAX	  16 /* where frames may begin, at a time; more are passed over */
 #define STREAM_LIKELY                                                                              \
 	(1 << 24) /* connections with more streams exist, but none worth a false match */
 #define SETTINGS_LIKELY (32 * SETTING_LEN)
@@ -71,6 +72,11 @@ struct frame {
 	bool reserved; /* the bit before the stream's number is set */
 };
 
+/* An offset in the window, and how much of it must be there to decide. */
+struct place {
+	size_t at, need;
+};
+
 enum where { IN_PREFACE, IN_HEAD, IN_PAYLOAD, SEARCHING };
 
 struct http2 {
@@ -100,7 +106,10 @@ struct http2 {
 	size_t block_len, n_continuations;
 	size_t n_fields, list_len; /* given out */
 
+	/* A search: what came, how much of it was looked at, and where frames may begin. */
 	struct buf window;
+	size_t looked, n_places;
+	struct place places[PLACES_MAX];
 };
 
 static struct frame frame_of(const uint8_t *p)
@@ -162,31 +171,28 @@ static int head_here(struct span in, const struct frame *f, bool *request)
 }
 
 /* Does a frame begin here, in a direction of which nothing else is known? Its header and the next
- * one's have no fault, or it is a header section of that direction. 1, 0, -EAGAIN.
+ * one's have no fault and follow each other, or it is a header section of that direction. 1, 0,
+ * -EAGAIN: ask again with *ret_need bytes.
  */
-static int frame_here(struct span in, bool requests)
+static int frame_here(struct span in, bool requests, size_t *ret_need)
 {
+	struct frame f = frame_of(in.p), next;
 	bool request;
-	struct frame f;
 	int is;
 
-	if (in.p[0]) /* longer than HTTP2_FRAME_MIN */
-		return 0;
-	if (in.len < FRAME_HEAD)
-		return -EAGAIN;
-	f = frame_of(in.p);
 	if (!likely(&f))
 		return 0;
+	*ret_need = in.len + 1;
 	is = head_here(in, &f, &request);
 	if (is)
 		return is == 1 ? request == requests : is;
-	in = span_sub(in, FRAME_HEAD + f.len, in.len);
-	if (in.len && in.p[0])
-		return 0;
-	if (in.len < FRAME_HEAD)
+	*ret_need = FRAME_HEAD + f.len + FRAME_HEAD;
+	if (in.len < *ret_need)
 		return -EAGAIN;
-	f = frame_of(in.p);
-	return likely(&f);
+	next = frame_of(in.p + FRAME_HEAD + f.len);
+	if ((f.type == HEADERS || f.type == CONTINUATION) && !(f.flags & END_HEADERS))
+		return next.type == CONTINUATION && next.stream == f.stream && likely(&next);
+	return next.type != CONTINUATION && likely(&next);
 }
 
 int http2_probe(struct span in, bool midway, bool *request)
@@ -511,37 +517,85 @@ static size_t read_frames(struct http2 *h, struct span in)
 	return at;
 }
 
+/* One more byte of the window is looked at, the last of `seen`; those before `base` are done with.
+ * Returns where frames begin, if it decides that, else -1. Byte by byte, so that how the input was
+ * cut makes no difference to which of several places is found.
+ */
+static ssize_t look(struct http2 *h, size_t base, size_t seen)
+{
+	const uint8_t *p = h->window.p;
+	size_t n = 0;
+
+	/* Frames longer than HTTP2_FRAME_MIN are not searched: the first byte is 0. */
+	if (seen - base >= FRAME_HEAD && !p[seen - FRAME_HEAD] && h->n_places < PLACES_MAX)
+		h->places[h->n_places++] = (struct place){ seen - FRAME_HEAD, seen };
+	for (size_t i = 0; i < h->n_places; i++) {
+		struct place place = h->places[i];
+		size_t need;
+
+		if (place.need <= seen) {
+			int is =
+			    frame_here(span_of(p + place.at, seen - place.at), h->requests, &need);
+
+			if (is == 1)
+				return (ssize_t)place.at;
+			if (is == 0)
+				continue;
+			place.need = place.at + need;
+		}
+		h->places[n++] = place;
+	}
+	h->n_places = n;
+	return -1;
+}
+
+/* Forgets of the window what no place needs. */
+static void window_drop(struct http2 *h, size_t base)
+{
+	size_t n =
+	    h->n_places ? h->places[0].at : MAX(base, h->looked - MIN(h->looked, FRAME_HEAD - 1));
+
+	buf_drop(&h->window, n);
+	h->looked -= n;
+	for (size_t i = 0; i < h->n_places; i++) {
+		h->places[i].at -= n;
+		h->places[i].need -= n;
+	}
+}
+
+static void window_free(struct http2 *h)
+{
+	buf_free(&h->window);
+	h->n_places = h->looked = 0;
+}
+
 /* Looks for the next frame. Returns how much of in it took: all, or what fits in the window. */
 static size_t find_frame(struct http2 *h, struct span in)
 {
 	ssize_t n = buf_add_some(&h->window, in);
-	size_t at = 0;
+	size_t base = 0;
 
 	if (n < 0) {
 		h->err = (int)n;
-		buf_free(&h->window);
+		window_free(h);
 		return in.len;
 	}
-	while (at < h->window.len && h->where == SEARCHING) {
-		struct span rest = span_sub(buf_span(&h->window), at, h->window.len);
-		int is = frame_here(rest, h->requests);
+	while (h->where == SEARCHING && h->looked < h->window.len) {
+		ssize_t at = look(h, base, ++h->looked);
 
-		if (is == -EAGAIN)
-			break;
-		if (is == 0) {
-			const uint8_t *zero = memchr(rest.p + 1, 0, rest.len - 1);
-
-			at += zero ? (size_t)(zero - rest.p) : rest.len;
+		if (at < 0)
 			continue;
-		}
 		h->stats.resynced++;
 		h->where = IN_HEAD;
-		at += read_frames(h, rest);
+		h->n_places = 0;
+		base = (size_t)at +
+		       read_frames(h, span_sub(buf_span(&h->window), (size_t)at, h->window.len));
+		h->looked = base;
 	}
 	if (h->where == SEARCHING)
-		buf_drop(&h->window, at);
+		window_drop(h, base);
 	else
-		buf_free(&h->window);
+		window_free(h);
 	return (size_t)n;
 }
 
@@ -590,7 +644,7 @@ static void lose_frame(struct http2 *h, uint32_t left)
 void http2_gap(struct http2 *h, uint64_t n)
 {
 	if (h->where == SEARCHING) {
-		buf_free(&h->window);
+		window_free(h);
 		return;
 	}
 	if (n && h->where == IN_HEAD && h->n_head >= 3) {
