@@ -47,8 +47,8 @@ struct coding {
 	enum coding_kind kind;
 	enum where where;
 	int err;
-	bool ready; /* the library holds a state */
-	bool poor;  /* an allocation was refused */
+	bool ready;  /* the library holds a state */
+	int refused; /* an allocation was: -ENOMEM, -E2BIG */
 	uint8_t magic[MAGIC_LEN];
 	size_t n_magic;
 	union {
@@ -88,6 +88,10 @@ static void *block_alloc(void *of, size_t len)
 	size_t size = sizeof(struct block) + len;
 	struct block *b = NULL;
 
+	if (size > CODING_BLOCK_MAX) {
+		z->refused = -E2BIG;
+		return NULL;
+	}
 	if (!z->limits.left || *z->limits.left >= size) {
 		if (size < MAP_MIN)
 			b = calloc(1, size);
@@ -97,7 +101,7 @@ static void *block_alloc(void *of, size_t len)
 				 -1, 0);
 	}
 	if (!b || b == MAP_FAILED) {
-		z->poor = true;
+		z->refused = -ENOMEM;
 		return NULL;
 	}
 	if (z->limits.left)
@@ -217,7 +221,7 @@ static int br_step(struct coding *z, struct span *in, size_t *ret_n)
 	case BROTLI_DECODER_RESULT_ERROR:
 		break;
 	}
-	return z->poor ? -ENOMEM : -EBADMSG;
+	return z->refused ? z->refused : -EBADMSG;
 }
 
 static void br_end(struct coding *z)
@@ -247,7 +251,7 @@ static int zstd_step(struct coding *z, struct span *in, size_t *ret_n)
 	*in = span_sub(*in, from.pos, in->len);
 	*ret_n = to.pos;
 	if (ZSTD_isError(rc))
-		return z->poor ? -ENOMEM
+		return z->refused ? z->refused
 		       : ZSTD_getErrorCode(rc) == ZSTD_error_frameParameter_windowTooLarge
 			   ? -E2BIG
 			   : -EBADMSG;

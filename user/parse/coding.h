@@ -17,7 +17,9 @@ enum coding_kind {
 };
 
 #define CODING_WINDOW_LOG 23 /* zstd: 8 MiB, the most that RFC 9659 lets a content coding use */
-#define CODING_MAGIC_MAX  4  /* bytes that coding_sniff() wants */
+#define CODING_BLOCK_MAX                                                                           \
+	(9 << 20)	    /* one block of memory: brotli's window may be 16 MiB, but is not */
+#define CODING_MAGIC_MAX  4 /* bytes that coding_sniff() wants */
 #define CODING_RATIO_FREE (64 << 10) /* output from which on the ratio counts */
 
 struct coding_limits {
