@@ -23,11 +23,40 @@ struct copy {
 	struct ev_hdr hdr; /* of the first byte */
 	struct ev_proc proc;
 	__u64 buf, len;
-	__u64 lost; /* out: bytes not copied, which were counted */
+	__u64 lost;   /* out: bytes not copied, which were counted */
+	__u8 skipped; /* for the first record: EV_SKIPPED() in its place; out: 0 when there was one
+		       */
+	bool look;    /* is it a plain request? */
+	bool plain;   /* out */
 };
 
-static __always_inline enum ev_loss put(const struct ev_hdr *hdr, const void *src, __u64 n,
-					__u64 fill, const __u64 room)
+/* A request that cannot be the beginning of anything but its own answer: see EV_MUTE_ANSWERS. */
+#define PLAIN_MAX 1024
+
+static __always_inline bool plain_request(const __u8 *p, __u64 n, const __u64 room)
+{
+	const __u32 *head = (const __u32 *)p;
+	__u32 line = 0; /* the latest four bytes, in lower case */
+
+	if (n < 16 || n > room ||
+	    (*head != bpf_htonl(0x47455420) && *head != bpf_htonl(0x48454144)))
+		return false; /* "GET ", "HEAD" */
+	for (__u32 i = 0; i < room; i++) {
+		if (i >= n)
+			break;
+		line = line << 8 | p[i];
+		/* An empty line ends the head: nothing may follow it. */
+		if (line == 0x0d0a0d0a || (__u16)line == 0x0a0a)
+			return i + 1 == n;
+		/* \nUpg(rade) */
+		if ((line | 0x202020) == 0x0a757067)
+			return false;
+	}
+	return false;
+}
+
+static __always_inline enum ev_loss put(struct copy *c, const struct ev_hdr *hdr, const void *src,
+					__u64 n, __u64 fill, const __u64 room)
 {
 	struct ev_hdr *r = bpf_ringbuf_reserve(&data_ring, sizeof(*r) + room, 0);
 
@@ -38,6 +67,8 @@ static __always_inline enum ev_loss put(const struct ev_hdr *hdr, const void *sr
 		bpf_ringbuf_discard(r, BPF_RB_NO_WAKEUP);
 		return EV_LOSS_FAULT;
 	}
+	if (room <= PLAIN_MAX && c->look)
+		c->plain = plain_request((const __u8 *)(r + 1), n, room);
 	bpf_ringbuf_submit(r, wake_flags(fill, data_ring_bytes));
 	return EV_LOSS_MAX_;
 }
@@ -59,6 +90,7 @@ __weak __noinline int copy_chunk(struct copy *c, __u32 i)
 	hdr = c->hdr;
 	hdr.pos += off;
 	hdr.len = n;
+	hdr.flags |= c->skipped;
 	who = c->proc;
 	fill = bpf_ringbuf_query(&data_ring, BPF_RB_AVAIL_DATA);
 	if (fill >= data_ring_bytes / 2)
@@ -66,16 +98,17 @@ __weak __noinline int copy_chunk(struct copy *c, __u32 i)
 	if (fill >= data_ring_bytes / 2 && !may_put(EV_RING_DATA, fill, proc, n))
 		loss = EV_LOSS_BUDGET;
 	else if (n <= 256)
-		loss = put(&hdr, src, n, fill, 256);
+		loss = put(c, &hdr, src, n, fill, 256);
 	else if (n <= 1024)
-		loss = put(&hdr, src, n, fill, 1024);
+		loss = put(c, &hdr, src, n, fill, 1024);
 	else if (n <= 4096)
-		loss = put(&hdr, src, n, fill, 4096);
+		loss = put(c, &hdr, src, n, fill, 4096);
 	else
-		loss = put(&hdr, src, n, fill, CHUNK_MAX);
+		loss = put(c, &hdr, src, n, fill, CHUNK_MAX);
 	if (loss == EV_LOSS_MAX_) {
 		if (!(hdr.flags & EV_F_CANARY))
 			COUNT(records, 1);
+		c->skipped = 0;
 		return 0;
 	}
 	if (!proc)
@@ -100,17 +133,44 @@ static __always_inline void copy_all(struct copy *c)
 		bpf_loop((c->len + CHUNK_MAX - 1) / CHUNK_MAX, copy_next, c, 0);
 }
 
-static __always_inline bool muted(const struct ev_conn *c, __u64 id, __u32 slot)
+/* What the inspector wants of connection id; EV_WATCH when it said nothing, or too long ago. */
+static __always_inline __u64 policy_of(__u64 id, __u32 slot)
 {
 	__u64 *word = bpf_map_lookup_elem(&slots, &slot);
-	__u64 w;
+	__u64 w = word ? *word : 0;
 
-	if (!word)
-		return false;
-	w = *word;
-	if (w >> 32 != (__u32)id)
-		return false;
-	return (__u8)w == EV_MUTE || ((__u8)w == EV_MUTE_TURN && (__u8)(w >> 8) == (__u8)c->turn);
+	if (w >> 32 != (__u32)id || EV_SLOT_AGE(w, bpf_ktime_get_ns()) >= EV_MUTE_S)
+		return EV_WATCH;
+	return w;
+}
+
+/* Are bytes in this direction of no interest? */
+static __always_inline bool muted(const struct ev_conn *c, __u64 word, __u8 dir)
+{
+	__u8 about = EV_SLOT_ABOUT(word);
+
+	switch (EV_SLOT_POLICY(word)) {
+	case EV_MUTE:
+		return true;
+	case EV_MUTE_TURN:
+		return c->dir == dir && about == (__u8)c->turn;
+	case EV_MUTE_DIR:
+		return about == dir;
+	case EV_MUTE_ANSWERS:
+		return about == EV_ABOUT_ANSWERS(dir, c->watched) && !c->lifted;
+	}
+	return false;
+}
+
+/* The number of a word for which bytes in this direction are requests to be looked at; 0: none is.
+ */
+static __always_inline __u8 watches(__u64 word, __u8 dir)
+{
+	__u8 about = EV_SLOT_ABOUT(word), policy = EV_SLOT_POLICY(word);
+
+	if (policy != EV_MUTE_ANSWERS && policy != EV_WATCH_ANSWERS)
+		return 0;
+	return (about & 1) == dir ? 0 : about >> 1;
 }
 
 /* n bytes passed on connection id. Fills in the header of their first. false: the connection is

@@ -39,9 +39,17 @@ enum ev_dir { EV_READ, EV_WRITE, EV_DIR_MAX_ };
 
 /* ev_hdr.flags: the direction, and in the upper byte the turn: how often the direction changed so
  * far, modulo 256. */
-#define EV_F_WRITE     1 /* direction is EV_WRITE */
-#define EV_F_CANARY    2 /* of a test call of the sensor: EV_CONN_CANARY */
-#define EV_TURN(flags) ((flags) >> 8 & 0xff)
+#define EV_F_WRITE  1 /* direction is EV_WRITE */
+#define EV_F_CANARY 2 /* of a test call of the sensor: EV_CONN_CANARY */
+/* A bit for each enum ev_dir of which bytes passed before these, nobody knows how many. */
+#define EV_SKIPPED_AT	  2
+#define EV_SKIPPED(flags) ((flags) >> EV_SKIPPED_AT & 3)
+/* 1 to EV_WATCHED_MAX: it begins a request that BPF looked at, for the word with this number
+ * (EV_ABOUT_ANSWERS). 0: it did not. */
+#define EV_WATCHED_AT	  4
+#define EV_WATCHED_MAX	  15
+#define EV_WATCHED(flags) ((flags) >> EV_WATCHED_AT & EV_WATCHED_MAX)
+#define EV_TURN(flags)	  ((flags) >> 8 & 0xff)
 
 struct ev_hdr {
 	__u16 kind; /* enum ev_kind */
@@ -141,7 +149,10 @@ struct ev_conn {
 	__u8 changes;  /* how often contrary evidence replaced it */
 	__u8 flags;    /* EV_CONN_* */
 	__u32 exec;    /* of struct ev_proc */
-	__u32 pad2;
+	__u8 watched;  /* number of the latest word about its answers that BPF knows */
+	__u8 lifted;   /* since then it saw a request that is not plain */
+	__u8 skipped;  /* bit per enum ev_dir: since the latest record calls were passed over */
+	__u8 direct;   /* its calls use the socket themselves */
 };
 _Static_assert(sizeof(struct ev_conn) == 152, "wire layout");
 
@@ -157,17 +168,35 @@ struct ev_exit {
 
 /* slots: one word per connection, written by the inspector, read by BPF. The upper 32 bits are the
  * low 32 bits of the connection's id: BPF ignores a word meant for an earlier user of the slot.
- * Muted bytes still advance positions.
+ * The next 16 bits are a time, and EV_MUTE_S after it the word lapses, whoever forgot it; then what
+ * the policy is about; then the policy.
+ *
+ * A call that is muted is passed over at its entry: its bytes are not counted, positions do not
+ * know them, and the next record has EV_SKIPPED(). Where the entry cannot tell (the socket is not
+ * known yet) they are, and positions advance.
  */
 enum ev_policy {
 	EV_WATCH,
 	EV_MUTE_TURN, /* skip until the direction turns */
 	EV_MUTE,      /* skip */
+	EV_MUTE_DIR,  /* skip this direction */
+	/* HTTP/1: skip this direction, the answers, unless a request is not plain: a GET or HEAD,
+	 * whole in one call, alone in it, no upgrade. From the first that is not, all is captured
+	 * until a word with another number comes. */
+	EV_MUTE_ANSWERS,
+	EV_WATCH_ANSWERS, /* skip nothing yet, but look at requests */
 };
-#define EV_SLOT(conn_id, policy) ((__u64)(__u32)(conn_id) << 32 | (policy))
-/* Mutes the turn that the record with these flags belongs to: without effect when the direction
- * turned meanwhile. */
-#define EV_SLOT_TURN(conn_id, flags) EV_SLOT(conn_id, EV_TURN(flags) << 8 | EV_MUTE_TURN)
+#define EV_MUTE_S    10
+#define EV_STAMP(ns) ((ns) >> 30 & 0xffff)
+#define EV_SLOT(conn_id, now_ns, about, policy)                                                    \
+	((__u64)(__u32)(conn_id) << 32 | (__u64)EV_STAMP(now_ns) << 16 | (__u64)(about) << 8 |     \
+	 (policy))
+#define EV_SLOT_POLICY(word)	  ((__u8)(word))
+#define EV_SLOT_ABOUT(word)	  ((__u8)((word) >> 8))
+#define EV_SLOT_AGE(word, now_ns) ((__u16)(EV_STAMP(now_ns) - ((word) >> 16 & 0xffff)))
+/* About EV_MUTE_TURN: EV_TURN() of a record; without effect when the direction turned meanwhile.
+ * About EV_MUTE_DIR: the direction. About EV_*_ANSWERS: */
+#define EV_ABOUT_ANSWERS(dir, number) ((number) << 1 | (dir))
 
 /* One element, mapped read-write by both sides: how a sleeping consumer is woken. */
 struct ev_wake {

@@ -43,12 +43,14 @@ struct thread {
 	struct call call[CALLS_MAX];
 	__u64 shed_until_ns; /* 0: its calls are followed */
 	struct ev_sock received;
-	__u32 record;	  /* the type of TLS record that it began with */
-	__u32 n_unsent;	  /* outputs not yet sent, of different SSLs in a row counted each */
-	__u64 toucher;	  /* the first SSL that the thread called since then */
-	__u64 writer;	  /* the only SSL with output to send; 0: its socket is known */
-	__u64 written_ns; /* the latest output */
-	__u64 last;	  /* SSL with output, known or not */
+	__u32 record;	   /* the type of TLS record that it began with */
+	__u32 n_unsent;	   /* outputs not yet sent, of different SSLs in a row counted each */
+	__u64 toucher;	   /* the first SSL that the thread called since then */
+	__u64 writer;	   /* the only SSL with output to send; 0: its socket is known */
+	__u64 written_ns;  /* the latest output */
+	__u64 last;	   /* SSL with output, known or not */
+	__u64 passed_over; /* slot of the connection of the latest call, which was not followed, and
+			    * 1; 0: it was */
 };
 
 /* What is known of a connection before its first bytes. */

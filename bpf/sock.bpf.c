@@ -126,6 +126,16 @@ static __always_inline void deliver(struct thread *t, const struct pt_regs *regs
 		sighted(writer, &sock, WEIGHT_SENT, 0);
 }
 
+/* Does the call that the thread last made, and that is not followed, use this socket itself? */
+static __always_inline bool of_passed_over(const struct thread *t, struct sock *sk)
+{
+	__u32 slot = t->passed_over - 1;
+	struct ev_sock sock = {};
+	struct ev_conn *c = t->passed_over ? bpf_map_lookup_elem(&conns, &slot) : NULL;
+
+	return c && c->direct && describe(sk, &sock) && same_sock(&c->sock, &sock);
+}
+
 static __always_inline int used(struct sock *sk, int n, enum ev_dir dir)
 {
 	struct task_struct *task;
@@ -156,7 +166,7 @@ static __always_inline int used(struct sock *sk, int n, enum ev_dir dir)
 		call->weight = WEIGHT_NESTED;
 		call->dirs |= 1 << dir;
 	}
-	if (nested)
+	if (nested || of_passed_over(t, sk))
 		return 0;
 	if (dir == EV_READ)
 		keep(t, regs, sk);

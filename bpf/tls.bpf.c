@@ -64,7 +64,9 @@ static __always_inline bool passed(struct thread *t, struct call *call, __u8 dir
 	struct copy copy = { .buf = call->buf };
 	struct ev_proc_stats *proc;
 	struct ev_conn *c;
-	__u64 id;
+	__u64 id, word;
+	__u8 number;
+	bool again;
 
 	proc_of(bpf_get_current_task_btf(), &key.proc);
 	c = conn_find(&key);
@@ -77,19 +79,32 @@ static __always_inline bool passed(struct thread *t, struct call *call, __u8 dir
 	if (!c)
 		return true;
 	id = c->id;
+	/* A request before the last one had any answer: the client does not wait for them. */
+	again = c->dir == dir && !c->skipped;
 	if (!conn_advance(c, id, dir, n, &copy.hdr))
 		return true;
+	c->direct = call->weight == WEIGHT_NESTED || (c->direct && !call->weight);
+	word = policy_of(id, copy.hdr.slot);
+	number = watches(word, dir);
 	proc = proc_passed(&key.proc, n);
 	if (call->site == EV_SITE_SENDFILE) {
 		proc_loss(proc, EV_LOSS_SENDFILE, n);
 		copy.lost = n;
-	} else if (muted(c, id, copy.hdr.slot)) {
+	} else if (muted(c, word, dir)) {
 		proc_loss(proc, EV_LOSS_MUTED, n);
 		copy.lost = n;
 	} else {
 		copy.proc = key.proc;
 		copy.len = n < max_call_bytes ? n : max_call_bytes;
+		copy.skipped = c->skipped << EV_SKIPPED_AT;
+		copy.look = number;
+		copy.hdr.flags |= number << EV_WATCHED_AT;
 		copy_all(&copy);
+		c->skipped = copy.skipped >> EV_SKIPPED_AT;
+		if (number) {
+			c->lifted = !copy.plain || again || (c->watched == number && c->lifted);
+			c->watched = number;
+		}
 		if (n > copy.len) {
 			proc_loss(proc, EV_LOSS_CALL, n - copy.len);
 			copy.lost += n - copy.len;
@@ -165,6 +180,35 @@ static __always_inline void touch(struct thread *t, struct call *call)
 	t->received.family = 0;
 }
 
+/* May this call be passed over? Not while the socket is not known: what the call does to it would
+ * be taken for somebody else's. */
+static __noinline bool passed_over(struct thread *t, __u64 ssl, __u32 site)
+{
+	__u8 dir = writes(site) ? EV_WRITE : EV_READ;
+	struct conn_key key = { .ssl = ssl };
+	struct ev_conn *c;
+	__u64 id;
+
+	proc_of(bpf_get_current_task_btf(), &key.proc);
+	c = conn_find(&key);
+	if (!c || !c->votes)
+		return false;
+	id = c->id;
+	if (!muted(c, policy_of(id, c->slot), dir))
+		return false;
+	c->skipped |= 1 << dir;
+	count_loss(EV_LOSS_MUTED, 0);
+	/* As if it were followed, for whoever comes next on this thread. */
+	if (!t->toucher)
+		t->toucher = ssl;
+	if (dir == EV_READ)
+		t->received.family = 0;
+	else if (!c->direct)
+		unsent(t, ssl, true);
+	t->passed_over = c->slot + 1;
+	return true;
+}
+
 /* false: the call cannot be followed. */
 static __always_inline bool enter(struct pt_regs *ctx)
 {
@@ -179,6 +223,13 @@ static __always_inline bool enter(struct pt_regs *ctx)
 	site = bpf_get_attach_cookie(ctx);
 	if (call_ns && t && site != EV_SITE_HANDSHAKE && shed(t)) {
 		missed(ssl, EV_LOSS_BUDGET);
+		return false;
+	}
+	if (t && site != EV_SITE_HANDSHAKE && passed_over(t, ssl, site)) {
+		/* What another call left behind at this place is not the one that returns here. */
+		call = call_at(t, sp);
+		if (call)
+			call->sp = 0;
 		return false;
 	}
 	call = t ? call_room(t, sp) : NULL;
@@ -199,6 +250,7 @@ static __always_inline bool enter(struct pt_regs *ctx)
 		.dirs = site == EV_SITE_HANDSHAKE ? DIRS_BOTH : 0,
 	};
 	touch(t, call);
+	t->passed_over = 0;
 	return true;
 }
 

@@ -467,6 +467,55 @@ static void tcp_pair(int family, struct end e[2], uint16_t *port)
 	pair_over_fds(e, a, b);
 }
 
+#define ASK(first, more) first " /a HTTP/1.1\r\nHost: a\r\n" more "\r\n"
+
+/* Requests in the pieces that they are written and read in. */
+static const struct ask {
+	const char *pieces[3];
+	bool plain;
+} asks[] = {
+	{ { ASK("GET", "") }, true },
+	{ { ASK("HEAD", "Accept: text/html\r\nX-Upgrade: no\r\n") }, true },
+	{ { ASK("POST", "Content-Length: 2\r\n") "{}" } },
+	{ { ASK("GETS", "") } },
+	{ { ASK("GET", "Content-Length: 2\r\n") "{}" } },
+	{ { ASK("GET", "UpGrade: websocket\r\n") } },
+	{ { ASK("GET", "") ASK("GET", "") } },
+	{ { "GET /a HTTP/1.1\r\nHost", ": a\r\n\r\n" } },
+	{ { ASK("GET", ""), ASK("GET", "") } },
+	{ { "GET /a HTTP/1.1\nHost: a\n\nPOST / HTTP/1.1\r\nContent-Length: 0\r\n\r\n" } },
+	{ { "\r\n" ASK("GET", "") } },
+};
+#define ANSWER 3000
+
+/* Asks what it is told to (a letter each), and answers it. */
+static void peer_asks(void)
+{
+	static char text[4096];
+	struct end e[2];
+	int n, got;
+	char c;
+
+	tcp_pair(AF_INET, e, &report.port[0]);
+	while (read(0, &c, 1) == 1 && (size_t)(c - 'A') < ARRAY_SIZE(asks)) {
+		const struct ask *a = &asks[c - 'A'];
+
+		for (int i = 0; a->pieces[i]; i++) {
+			n = (int)strlen(a->pieces[i]);
+			MUST(SSL_write(e[0].ssl, a->pieces[i], n) == n);
+			do
+				got = SSL_read(e[1].ssl, text, sizeof(text));
+			while (got < 0);
+			MUST(got == n);
+		}
+		for (int i = 0; i < 3; i++)
+			MUST(SSL_write(e[1].ssl, text, ANSWER / 3) == ANSWER / 3);
+		for (n = 0; n < ANSWER; n += MAX(got, 0))
+			got = SSL_read(e[0].ssl, text, sizeof(text));
+		tell();
+	}
+}
+
 /* OpenSSL calls this inside SSL_read and SSL_write: the application uses another socket there, now
  * and then. */
 static void use_other_socket(int written, int version, int type, const void *buf, size_t len,
@@ -838,7 +887,7 @@ static const struct {
 	{ "failures", peer_failures }, { "references", peer_references },
 	{ "many", peer_many },	       { "one-big", peer_one_big },
 	{ "big", peer_big },	       { "cycles", peer_cycles },
-	{ "pids", peer_pids },
+	{ "pids", peer_pids },	       { "asks", peer_asks },
 };
 
 static int peer_main(const char *name)
@@ -875,7 +924,9 @@ struct stream {
 struct track {
 	struct ev_conn conn; /* as last told */
 	unsigned opens, socks, closes;
-	uint16_t flags; /* of the latest record */
+	uint16_t flags;	     /* of the latest record */
+	uint16_t seen_flags; /* of all since a test cleared them */
+	bool client;	     /* says a test */
 	struct stream s[EV_DIR_MAX_];
 };
 
@@ -993,6 +1044,7 @@ static void on_data(void *ctx, struct span r)
 		return;
 	}
 	t->flags = h->flags;
+	t->seen_flags |= h->flags;
 	st = &t->s[h->flags & EV_F_WRITE ? EV_WRITE : EV_READ];
 	st->any = true;
 	if (h->pos < st->next)
@@ -1448,7 +1500,7 @@ static void test_mute(struct sensor *s, int method)
 	if (!w)
 		return;
 	/* 1: the rest of this turn: 30,000 bytes are skipped, the answer is not. */
-	s->slots[w->conn.slot] = EV_SLOT_TURN(w->conn.id, w->flags);
+	s->slots[w->conn.slot] = EV_SLOT(w->conn.id, mono_ns(), EV_TURN(w->flags), EV_MUTE_TURN);
 	child_go(s);
 	child_wait(s, false);
 	muted += 30000;
@@ -1461,13 +1513,13 @@ static void test_mute(struct sensor *s, int method)
 	child_wait(s, false);
 	EXPECT(w->s[EV_WRITE].bytes == 200000, "a new turn is muted");
 	/* 3: for good. */
-	s->slots[w->conn.slot] = EV_SLOT(w->conn.id, EV_MUTE);
+	s->slots[w->conn.slot] = EV_SLOT(w->conn.id, mono_ns(), 0, EV_MUTE);
 	child_go(s);
 	child_wait(s, false);
 	muted += 50000;
 	EXPECT(w->s[EV_WRITE].bytes == 200000 && w->s[EV_READ].bytes == 20000, "not muted");
 	/* 4: a word for somebody else. */
-	s->slots[w->conn.slot] = EV_SLOT(w->conn.id + 1, EV_MUTE);
+	s->slots[w->conn.slot] = EV_SLOT(w->conn.id + 1, mono_ns(), 0, EV_MUTE);
 	child_go(s);
 	child_wait(s, false);
 	EXPECT(w->s[EV_WRITE].bytes == 300000, "muted by a foreign word");
@@ -1483,6 +1535,120 @@ static void test_mute(struct sensor *s, int method)
 	       (unsigned long long)s->conns[w->conn.slot].lost[EV_WRITE],
 	       (unsigned long long)s->conns[w->conn.slot].pos[EV_WRITE]);
 	EXPECT(!total(s, offsetof(struct stream, bad)), "bytes differ");
+}
+
+static void child_ask(struct sensor *s, size_t what)
+{
+	char c = (char)('A' + what);
+
+	for (size_t i = 0; i < s->n; i++)
+		s->tracks[i].seen_flags = 0;
+	EXPECT(write(s->to, &c, 1) == 1, "the peer is gone");
+	child_wait(s, false);
+}
+
+/* The two ends; of each, which direction its answers have. */
+static void order(struct sensor *s, enum ev_policy policy, unsigned number)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		enum ev_dir answers = s->tracks[i].client ? EV_READ : EV_WRITE;
+
+		s->slots[s->tracks[i].conn.slot] = EV_SLOT(
+		    s->tracks[i].conn.id, mono_ns(), EV_ABOUT_ANSWERS(answers, number), policy);
+	}
+}
+
+/* How many bytes of answers were captured since the last look, at both ends; -1 when they differ,
+ * or a request's are missing. */
+static int64_t answered(struct sensor *s, size_t what)
+{
+	int64_t got[2] = { -1, -1 }, asked = 0;
+
+	for (int i = 0; asks[what].pieces[i]; i++)
+		asked += (int64_t)strlen(asks[what].pieces[i]);
+	for (size_t i = 0; i < s->n; i++) {
+		struct track *t = &s->tracks[i];
+		struct stream *ask = &t->s[t->client ? EV_WRITE : EV_READ],
+			      *answer = &t->s[t->client ? EV_READ : EV_WRITE];
+
+		if ((int64_t)ask->bytes == asked)
+			got[i] = (int64_t)answer->bytes;
+		ask->bytes = answer->bytes = 0;
+		EXPECT(!ask->gaps && !answer->gaps, "positions know what was passed over");
+	}
+	return got[0] == got[1] ? got[0] : -1;
+}
+
+/* Calls of no interest are passed over at their entry; any request that may be of some is answered
+ * in full. */
+static void test_pass_over(struct sensor *s, int method)
+{
+	struct ev_stats before, after;
+	unsigned number = 0;
+	int64_t got;
+
+	if (begin(s, method, "asks"))
+		return;
+	child_go(s); /* 'g': begin */
+	child_ask(s, 0);
+	EXPECT(s->n == 2, "%zu connections", s->n);
+	if (s->n != 2)
+		return;
+	for (size_t i = 0; i < s->n; i++)
+		s->tracks[i].client = !(s->tracks[i].s[EV_READ].bytes < ANSWER);
+	EXPECT(answered(s, 0) == ANSWER && s->tracks[0].client != s->tracks[1].client,
+	       "who is who");
+	for (size_t what = 0; what < ARRAY_SIZE(asks); what++) {
+		bool plain = asks[what].plain;
+
+		/* Not before BPF was told, nor before it looked at a request. */
+		child_ask(s, 0);
+		EXPECT((got = answered(s, 0)) == ANSWER, "%zu: not muted: %" PRId64, what, got);
+		number = number % EV_WATCHED_MAX + 1;
+		order(s, EV_WATCH_ANSWERS, number);
+		child_ask(s, 0);
+		EXPECT((got = answered(s, 0)) == ANSWER, "%zu: watched: %" PRId64, what, got);
+		for (size_t i = 0; i < s->n; i++)
+			EXPECT(EV_WATCHED(s->tracks[i].seen_flags) == number, "%zu: looked at",
+			       what);
+		order(s, EV_MUTE_ANSWERS, number);
+		EXPECT(!capture_stats(s->c, &before), "stats");
+		for (int i = 0; i < 3; i++) {
+			child_ask(s, 0);
+			EXPECT((got = answered(s, 0)) == 0, "%zu: muted: %" PRId64, what, got);
+		}
+		EXPECT(!capture_stats(s->c, &after) && after.lost_events[EV_LOSS_MUTED] >=
+							   before.lost_events[EV_LOSS_MUTED] + 12,
+		       "%zu: passed over", what);
+		/* What it may be is seen whole, and so is all that follows, until a new number. */
+		child_ask(s, what);
+		EXPECT((got = answered(s, what)) == (plain ? 0 : ANSWER), "%zu: %" PRId64, what,
+		       got);
+		for (size_t i = 0; i < s->n; i++)
+			EXPECT(EV_SKIPPED(s->tracks[i].seen_flags) ==
+				   1u << (s->tracks[i].client ? EV_READ : EV_WRITE),
+			       "%zu: the record tells", what);
+		child_ask(s, 0);
+		EXPECT((got = answered(s, 0)) == (plain ? 0 : ANSWER), "%zu: after: %" PRId64, what,
+		       got);
+		order(s, EV_WATCH, 0);
+	}
+	/* A word that nobody renews lapses. */
+	order(s, EV_WATCH_ANSWERS, number + 1);
+	child_ask(s, 0);
+	order(s, EV_MUTE_ANSWERS, number + 1);
+	child_ask(s, 0);
+	answered(s, 0);
+	for (size_t i = 0; i < s->n; i++)
+		s->slots[s->tracks[i].conn.slot] -= (uint64_t)(EV_MUTE_S + 1) << 16;
+	child_ask(s, 0);
+	EXPECT((got = answered(s, 0)) == ANSWER, "lapsed: %" PRId64, got);
+	/* No more than the socket of each was ever seen. */
+	for (size_t i = 0; i < s->n; i++)
+		EXPECT(s->conns[s->tracks[i].conn.slot].sock.family == AF_INET &&
+			   (s->conns[s->tracks[i].conn.slot].sock.local_port == s->said.port[0] ||
+			    s->conns[s->tracks[i].conn.slot].sock.remote_port == s->said.port[0]),
+		       "the socket");
 }
 
 static void test_exclude(struct sensor *s, int method)
@@ -2088,6 +2254,7 @@ static const struct {
 	{ "10,000 processes with one pid", test_pids, ALL },
 	{ "the limit for one call", test_call_limit, BEST },
 	{ "muting, by turn and for good", test_mute, BEST },
+	{ "answers that are passed over", test_pass_over, NO_PERF },
 	{ "an excluded process", test_exclude, BEST },
 	{ "more calls in flight than are followed", test_deep, ALL },
 	{ "processes that leave free their connections", test_exit, ALL },

@@ -63,7 +63,8 @@ static uint64_t run(struct span in, size_t piece, enum wire_log what, bool same,
 			if (flow_data(wire_flow(w), &info, dir, (uint64_t)n << 40,
 				      SPAN_LIT("HTTP/1.1 200\r\n\r\n"), now))
 				abort();
-			flow_mutable(wire_flow(w), conn);
+			flow_skipped(wire_flow(w), conn, n >> 2 & 3);
+			flow_mutable(wire_flow(w), conn, &dir);
 			if (n & 1)
 				flow_exit(wire_flow(w), info.tgid, info.start_ns, now);
 			if (n & 2)

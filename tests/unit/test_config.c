@@ -43,7 +43,7 @@ static void test_every_key(void **state)
 	static const char yaml[] = "state_dir: /s\nrun_dir: \"/r\"\nhost: gpu-7\nlog_level: debug\n"
 				   "capture:\n  method: perf\n  ring_size: 1 MiB\n  "
 				   "max_connections: 100\n  max_call_size: 65536\n"
-				   "  budget:\n    share: 7\n    calls: 0\n"
+				   "  budget:\n    share: 7\n    calls: 0\n  mute: off\n"
 				   "detect:\n  cache_size: 2MiB\n  kinds:\n    sensor.loss: hunt\n "
 				   "   sensor.restart: off\n"
 				   "evidence:\n  mode: none\n"
@@ -65,6 +65,7 @@ static void test_every_key(void **state)
 	assert_int_equal(c.capture.max_call_bytes, 65536);
 	assert_int_equal(c.capture.share, 7);
 	assert_int_equal(c.capture.max_calls, 0);
+	assert_int_equal(c.capture.mute, 0);
 	assert_int_equal(c.detect.cache_bytes, 2 << 20);
 	assert_int_equal(c.detect.modes[kind_find("sensor.loss")], MODE_HUNT);
 	assert_int_equal(c.detect.modes[kind_find("sensor.restart")], MODE_OFF);

@@ -257,6 +257,7 @@ static void test_positions(void **state)
 	auto_free(evlog) struct evlog log = { 0 };
 	auto_free(wire) struct wire *w = NULL;
 	const struct flow_stats *st;
+	enum ev_dir dir;
 	struct flow *f;
 
 	(void)state;
@@ -265,7 +266,7 @@ static void test_positions(void **state)
 	st = flow_stats(f);
 	/* Joined in its middle by the data itself, behind a response's tail. */
 	assert_int_equal(flow_data(f, &info, EV_READ, 5000, SPAN_LIT("tail of a body"), 1), 0);
-	assert_int_equal(flow_mutable(f, 9), 0);
+	assert_int_equal(flow_mutable(f, 9, &dir), FLOW_WATCH);
 	assert_int_equal(flow_data(f, &info, EV_WRITE, 700, SPAN_LIT(GET), 2), 0);
 	assert_int_equal(flow_data(f, &info, EV_READ, 5014, SPAN_LIT("end\r\n" OK100), 3), 0);
 	assert_int_equal(st->gap_bytes, 0);
@@ -632,6 +633,13 @@ static void test_websocket_deflate(void **state)
 
 /* --- what is not for us */
 
+static enum flow_mute mutable(struct wire *w, uint64_t conn) {
+	enum ev_dir dir = EV_DIR_MAX_; enum flow_mute m = flow_mutable(wire_flow(w), conn, &dir);
+
+	if (m != FLOW_WATCH && m != FLOW_MUTE_ALL) assert_int_equal(dir, EV_READ);
+	return m;
+}
+
 static void test_not_http(void **state)
 {
 	auto_free(evlog) struct evlog log = { 0 };
@@ -640,41 +648,171 @@ static void test_not_http(void **state)
 	(void)state;
 	assert_int_equal(wire_new(&w, WIRE_EXCHANGES, &log, NULL), 0);
 	wire_open(w, 1);
-	assert_int_equal(flow_mutable(wire_flow(w), 1), 0);
+	assert_int_equal(mutable(w, 1), FLOW_WATCH);
 	assert_int_equal(wire_send(w, 1, EV_WRITE, SPAN_LIT("PRI * HTTP/2.0\r\n\r\nSM?"), 1), 0);
 	assert_int_equal(wire_send(w, 1, EV_WRITE, SPAN_LIT(GET), 0), 0);
 	assert_int_equal(flow_stats(wire_flow(w))->not_http, 1);
-	assert_int_equal(flow_mutable(wire_flow(w), 1), 1);
+	assert_int_equal(mutable(w, 1), FLOW_MUTE_ALL);
 	assert_string_equal(text_of(&log), "");
 	wire_open(w, 2);
 	assert_int_equal(wire_send(w, 2, EV_READ, SPAN_LIT("* OK IMAP4rev1 ready\r\n"), 0), 0);
 	assert_int_equal(flow_stats(wire_flow(w))->not_http, 2);
-	assert_int_equal(flow_mutable(wire_flow(w), 3), 0);
+	assert_int_equal(mutable(w, 3), FLOW_WATCH);
+	/* When the mute lapses, it may speak HTTP after all. */
+	flow_skipped(wire_flow(w), 2, 1 << EV_WRITE);
+	assert_int_equal(mutable(w, 2), FLOW_WATCH);
+	assert_int_equal(wire_send(w, 2, EV_READ, SPAN_LIT("* 4 EXISTS\r\n"), 0), 0);
+	assert_int_equal(wire_send(w, 2, EV_WRITE, SPAN_LIT(GET), 0), 0);
+	assert_int_equal(wire_send(w, 2, EV_READ, SPAN_LIT(OK2 "ok"), 0), 0);
+	assert_string_equal(text_of(&log),
+			    GET_LOG("1") OK2_LOG("1", "ok") END_LOG("1", "200", "2+0"));
+	/* Or not: it is muted again soon, and counted once. */
+	flow_skipped(wire_flow(w), 1, 1 << EV_WRITE);
+	for (int i = 0; mutable(w, 1) == FLOW_WATCH; i++) {
+		assert_in_range(i, 0, 100);
+		assert_int_equal(
+		    wire_send(w, 1, EV_WRITE, span_of(memset((char[1024]){}, 'x', 1024), 1024), 0),
+		    0);
+	}
+	assert_int_equal(flow_stats(wire_flow(w))->not_http, 2);
+}
+
+#define UNWANTED "GET /unwanted HTTP/1.1\r\n\r\n"
+
+static void ask(struct wire *w, const char *request)
+{
+	assert_int_equal(wire_send(w, 1, EV_WRITE, span_str(request), 0), 0);
+}
+
+static void answer(struct wire *w, const char *response)
+{
+	assert_int_equal(wire_send(w, 1, EV_READ, span_str(response), 0), 0);
+}
+
+/* What the kernel does to answers: no byte, no position. */
+static void skip_answer(struct wire *w)
+{
+	flow_skipped(wire_flow(w), 1, 1 << EV_READ);
+}
+
+static struct wire *muted(struct evlog *log)
+{
+	struct wire *w;
+	int n = 0;
+
+	assert_int_equal(wire_new(&w, WIRE_EXCHANGES, log, NULL), 0);
+	wire_open(w, 1);
+	for (; n < 100 && mutable(w, 1) != FLOW_MUTE_ANSWERS; n++) {
+		ask(w, UNWANTED);
+		answer(w, OK2 "ok");
+	}
+	assert_true(n > 1 && n < 100);
+	/* Nothing but their beginnings and ends was given out. */
+	assert_null(strstr(text_of(log), "body"));
+	assert_non_null(
+	    strstr(text_of(log), "1 end status=200 request=complete,0+0 response=complete,2+0\n"));
+	evlog_free(log);
+	return w;
+}
+
+/* The log from the first line with "host=example", which is what follows is about. */
+static const char *wanted(const struct evlog *log)
+{
+	const char *at = strstr(text_of(log), "host=example");
+
+	while (at && at > log->p && at[-1] != '\n')
+		at--;
+	return at ? at : "";
 }
 
 static void test_mutable(void **state)
 {
 	auto_free(evlog) struct evlog log = { 0 };
+	auto_free(wire) struct wire *w = muted(&log);
+
+	(void)state;
+	ask(w, GET);
+	assert_int_equal(mutable(w, 1), FLOW_WATCH);
+	answer(w, OK2 "ok");
+	/* It may ask for something like that again. */
+	assert_int_equal(mutable(w, 1), FLOW_WATCH);
+}
+
+/* However many answers nobody captured before it, an exchange of interest is whole. */
+static void test_muted_answers(void **state)
+{
+	(void)state;
+	for (int n = 0; n < 200; n += 7) {
+		auto_free(evlog) struct evlog log = { 0 };
+		auto_free(wire) struct wire *w = muted(&log);
+
+		for (int i = 0; i < n; i++) {
+			ask(w, UNWANTED);
+			/* The last ones before the kernel heard of it were captured. */
+			if (i < 3)
+				answer(w, OK2 "no");
+			else
+				skip_answer(w);
+			assert_int_equal(mutable(w, 1), FLOW_MUTE_ANSWERS);
+		}
+		ask(w, GET);
+		answer(w, OK2 "ok");
+		assert_true(strstr(wanted(&log), "response 200\n") &&
+			    strstr(wanted(&log), "response body ok\n") &&
+			    strstr(wanted(&log), "end status=200 request=complete,0+0 "
+						 "response=complete,2+0\n"));
+		assert_int_equal(flow_stats(wire_flow(w))->unpaired, 0);
+		assert_int_equal(flow_stats(wire_flow(w))->cut, 0);
+	}
+}
+
+/* The tail of an answer that is not captured from its beginning stands before one that is. */
+static void test_muted_pipeline(void **state)
+{
+	auto_free(evlog) struct evlog log = { 0 };
+	auto_free(wire) struct wire *w = muted(&log);
+
+	(void)state;
+	ask(w, UNWANTED UNWANTED UNWANTED);
+	skip_answer(w);
+	ask(w, GET);
+	answer(w, "tail of the third answer" OK2 "ok");
+	ask(w, UNWANTED);
+	answer(w, OK2 "no");
+	assert_true(strstr(wanted(&log), "response 200\n") &&
+		    strstr(wanted(&log), "response body ok\n"));
+	assert_null(strstr(wanted(&log), "response body no\n"));
+	assert_int_equal(flow_stats(wire_flow(w))->unpaired, 0);
+}
+
+/* Wanted and unwanted in turn: never muted once one was wanted, but for the rest of a long answer.
+ */
+static void test_alternating(void **state)
+{
+	auto_free(evlog) struct evlog log = { 0 };
 	auto_free(wire) struct wire *w = NULL;
-	int n = 0;
 
 	(void)state;
 	assert_int_equal(wire_new(&w, WIRE_EXCHANGES, &log, NULL), 0);
 	wire_open(w, 1);
-	for (; n < 100 && !flow_mutable(wire_flow(w), 1); n++) {
-		assert_int_equal(
-		    wire_send(w, 1, EV_WRITE, SPAN_LIT("GET /unwanted HTTP/1.1\r\n\r\n"), 0), 0);
-		assert_int_equal(wire_send(w, 1, EV_READ, SPAN_LIT(OK2 "ok"), 0), 0);
+	for (int i = 0; i < 50; i++) {
+		ask(w, UNWANTED);
+		assert_int_equal(mutable(w, 1), FLOW_WATCH);
+		answer(w, OK100 "some of it");
+		assert_int_equal(mutable(w, 1), FLOW_MUTE_TURN);
+		skip_answer(w);
+		ask(w, GET);
+		assert_int_equal(mutable(w, 1), FLOW_WATCH);
+		answer(w, OK2 "ok");
+		assert_int_equal(mutable(w, 1), FLOW_WATCH);
+		assert_non_null(strstr(wanted(&log), "response body ok\n"));
+		evlog_free(&log);
 	}
-	assert_true(n > 1 && n < 100);
-	/* Nothing but their beginnings and ends was given out. */
-	assert_null(strstr(text_of(&log), "body"));
-	assert_non_null(
-	    strstr(text_of(&log), "1 end status=200 request=complete,0+0 response=complete,2+0\n"));
-	assert_int_equal(wire_send(w, 1, EV_WRITE, SPAN_LIT(GET), 0), 0);
-	assert_int_equal(flow_mutable(wire_flow(w), 1), 0);
-	assert_int_equal(wire_send(w, 1, EV_READ, SPAN_LIT(OK2 "ok"), 0), 0);
-	assert_int_equal(flow_mutable(wire_flow(w), 1), 0);
+	/* Two requests before an answer: the second's is not muted with the first's. */
+	ask(w, UNWANTED GET);
+	answer(w, OK100 "some of it");
+	assert_int_equal(mutable(w, 1), FLOW_WATCH);
+	assert_int_equal(flow_stats(wire_flow(w))->unpaired, 0);
 }
 
 /* --- caps */
@@ -860,6 +998,9 @@ int main(void)
 		cmocka_unit_test(test_events),
 		cmocka_unit_test(test_not_http),
 		cmocka_unit_test(test_mutable),
+		cmocka_unit_test(test_muted_answers),
+		cmocka_unit_test(test_muted_pipeline),
+		cmocka_unit_test(test_alternating),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_table_full),
 		cmocka_unit_test(test_too_many_requests),

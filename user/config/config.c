@@ -275,6 +275,7 @@ static_assert(ARRAY_SIZE(log_levels) == LOG_LEVEL_MAX_ + 1, "log level without a
 static const char *const evidence_modes[] = { "redacted", "none", NULL };
 static_assert(ARRAY_SIZE(evidence_modes) == EVIDENCE_MAX_ + 1, "evidence mode without a name");
 
+static const char *const switches[] = { "off", "on", NULL };
 static const char *const methods[] = { "auto", "uprobe.session", "uprobe_multi", "perf", NULL };
 
 #define FIELD(f)  offsetof(struct config, f)
@@ -292,6 +293,7 @@ static const struct key capture_keys[] = {
 	{ "max_connections", set_u32, FIELD(capture.max_connections), 64, 1 << 20, NULL },
 	{ "max_call_size", set_u64, FIELD(capture.max_call_bytes), 16 << 10, 1 << 30, NULL },
 	{ "budget", set_table, 0, 0, 0, budget_keys },
+	{ "mute", set_enum, FIELD(capture.mute), 0, 0, switches },
 	{ NULL, NULL, 0, 0, 0, NULL },
 };
 
@@ -369,7 +371,8 @@ void config_defaults(struct config *c)
 			     .max_connections = 65536,
 			     .max_call_bytes = 64 << 20,
 			     .share = 5,
-			     .max_calls = 200000 },
+			     .max_calls = 200000,
+			     .mute = 1 },
 		.detect = { .cache_bytes = 8 << 20 },
 		.canary = { .interval_s = 20, .limit_s = 60 },
 		.evidence = EVIDENCE_REDACTED,

@@ -42,6 +42,7 @@ struct config {
 		uint64_t max_call_bytes; /* of one SSL_read or SSL_write */
 		uint32_t share;		 /* of the ring's second half one process's, percent */
 		uint64_t max_calls;	 /* followed of one process per second; 0: all */
+		int mute;		 /* 1: leave out what is of no interest */
 	} capture;
 	struct {
 		uint64_t cache_bytes; /* segment cache */

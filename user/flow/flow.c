@@ -17,8 +17,11 @@
 
 #define PROBE_MAX  128	      /* bytes held while it is not clear what they begin */
 #define SCAN_MAX   (16 << 20) /* bytes of one joined in its middle that are searched */
-#define MUTE_AFTER 8	      /* exchanges that nobody wanted before a connection may be muted */
-#define TABLE_MIN  64
+#define PEEK_MAX   (64 << 10) /* of these, of one that spoke nothing we read, after each mute */
+#define MUTE_AFTER 8	      /* exchanges that nobody wanted before answers may be muted */
+/* The same on HTTP/2, where the answer to one that is wanted may begin before anybody listens. */
+#define MUTE_AFTER_H2 256
+#define TABLE_MIN     64
 
 const struct flow_limits flow_defaults = {
 	.max_conns = 131072,
@@ -53,6 +56,7 @@ struct conn {
 	enum ev_dir request_dir; /* in CONN_H1 and CONN_H2 */
 	struct half halves[EV_DIR_MAX_];
 	uint64_t scanned; /* in CONN_NEW: bytes that began nothing */
+	bool other;	  /* was in CONN_OTHER, and counted */
 	struct h1 *h1;	  /* in CONN_H1 */
 	struct h2 *h2;	  /* in CONN_H2 */
 };
@@ -196,6 +200,7 @@ static int take_err(struct flow *f)
 static void leave(struct conn *c)
 {
 	c->state = CONN_OTHER;
+	c->other = true;
 	h1_free(&c->h1);
 }
 
@@ -286,7 +291,7 @@ static int probe(struct flow *f, struct conn *c, enum ev_dir dir, struct span in
 	 * begin where messages do. */
 	if (half->midway && c->scanned < SCAN_MAX)
 		return 0;
-	f->env.stats.not_http++;
+	f->env.stats.not_http += !c->other;
 	leave(c);
 	return 0;
 }
@@ -435,15 +440,46 @@ void flow_tick(struct flow *f, uint64_t now_ns)
 	take_err(f);
 }
 
-int flow_mutable(const struct flow *f, uint64_t conn)
+void flow_skipped(struct flow *f, uint64_t conn, unsigned dirs)
+{
+	struct conn *c = find(f, conn);
+
+	if (!c)
+		return;
+	/* It may have begun to speak something else while nobody listened. */
+	if (c->state == CONN_OTHER) {
+		c->state = CONN_NEW;
+		c->scanned = SCAN_MAX - PEEK_MAX;
+		dirs = 1 << EV_READ | 1 << EV_WRITE;
+	}
+	for (enum ev_dir d = 0; d < EV_DIR_MAX_; d++) {
+		struct half *half = &c->halves[d];
+
+		if (!(dirs & 1u << d))
+			continue;
+		f->env.stats.skips++;
+		if (c->state == CONN_H1)
+			h1_skipped(c->h1, side_of(c, d));
+		else if (c->state == CONN_H2)
+			h2_skipped(c->h2, side_of(c, d));
+		buf_clear(&half->probe);
+		half->midway = true;
+	}
+	take_err(f);
+}
+
+enum flow_mute flow_mutable(const struct flow *f, uint64_t conn, enum ev_dir *ret_dir)
 {
 	const struct conn *c = find(f, conn);
 
 	if (!c || c->state == CONN_NEW)
-		return 0;
-	if (c->state == CONN_OTHER)
-		return 1;
-	return (c->state == CONN_H1 ? h1_unwanted(c->h1) : h2_unwanted(c->h2)) >= MUTE_AFTER;
+		return FLOW_WATCH;
+	*ret_dir = EV_DIR_MAX_ - 1 - c->request_dir;
+	if (c->state == CONN_H1)
+		return h1_mutable(c->h1, MUTE_AFTER);
+	if (c->state == CONN_H2)
+		return h2_unwanted(c->h2) >= MUTE_AFTER_H2 ? FLOW_MUTE_DIR : FLOW_WATCH;
+	return FLOW_MUTE_ALL;
 }
 
 const struct flow_stats *flow_stats(const struct flow *f)

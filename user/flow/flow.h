@@ -90,8 +90,7 @@ void exchange_drop(struct exchange *x);
  * one end for each exchange; a response whose request was never seen is skipped and counted.
  */
 struct flow_ops {
-	/* 0: give me its bodies; 1: of no interest (no more callbacks but end; flow may ask for the
-	 * connection to be muted). */
+	/* 0: give me its bodies; 1: of no interest (no more callbacks but end; flow_mutable()). */
 	int (*request)(void *ctx, struct exchange *x);
 	void (*response)(void *ctx, struct exchange *x);
 	/* Body with transfer and content coding removed. Borrowed until it returns. */
@@ -119,6 +118,7 @@ extern const struct flow_limits flow_defaults;
 struct flow_stats {
 	uint64_t conns, open_conns, evicted; /* evicted: by max_conns */
 	uint64_t bytes, gap_bytes, gaps, duplicate_bytes;
+	uint64_t skips; /* of one direction each, by flow_skipped() */
 	uint64_t not_http, exchanges, unpaired, broken, ambiguous;
 	uint64_t
 	    decode_errors; /* bodies whose content coding broke or hit a cap, or is not known */
@@ -153,9 +153,20 @@ void flow_close(struct flow *f, uint64_t conn, const uint64_t pos[EV_DIR_MAX_], 
 void flow_exit(struct flow *f, uint32_t tgid, uint64_t start_ns, uint64_t now_ns);
 /* Closes what is idle. Call about once a second. */
 void flow_tick(struct flow *f, uint64_t now_ns);
-/* 1: nothing on this connection is of interest so far, it may be muted (its policy slot), 0: watch
- * it. */
-int flow_mutable(const struct flow *f, uint64_t conn);
+/* Bytes of these directions (a bit for each) passed unseen, nobody knows how many: what
+ * flow_mutable() allowed not to capture. Before the data that follows them. */
+void flow_skipped(struct flow *f, uint64_t conn, unsigned dirs);
+
+/* What of a connection need not be captured, being of no interest. */
+enum flow_mute {
+	FLOW_WATCH,
+	FLOW_MUTE_TURN,	   /* the rest of the answer under way, until the direction turns */
+	FLOW_MUTE_ANSWERS, /* answers to plain requests (bpf/event.h) */
+	FLOW_MUTE_DIR,	   /* one direction, for a while */
+	FLOW_MUTE_ALL,	   /* everything, for a while */
+};
+/* *ret_dir: that of the answers, unless FLOW_WATCH or FLOW_MUTE_ALL. */
+enum flow_mute flow_mutable(const struct flow *f, uint64_t conn, enum ev_dir *ret_dir);
 const struct flow_stats *flow_stats(const struct flow *f);
 /* Bytes of exchanges that began and did not end yet: what is lost if this process dies now. */
 uint64_t flow_undecided(const struct flow *f);

@@ -336,14 +336,34 @@ void h1_close(struct h1 *h)
 	end_all(h);
 }
 
-uint64_t h1_unwanted(const struct h1 *h)
+void h1_skipped(struct h1 *h, enum side side)
 {
-	const struct exch *e;
+	struct exch *e;
 
-	if (h->websocket && h->websocket->ignored)
-		return UINT64_MAX; /* nothing else will come */
+	h1_gap(h, side, 0);
+	if (h->websocket || side != SIDE_RESPONSE)
+		return;
+	/* Those were answered, or are about to be. The first request that is of interest is
+	 * answered behind this place: answers to it are not muted. */
+	while ((e = TAILQ_FIRST(&h->queue)) && e->ignored && e->m[SIDE_REQUEST].done)
+		finish(h, e);
+	h->lost_place = false;
+}
+
+enum flow_mute h1_mutable(const struct h1 *h, uint64_t after)
+{
+	const struct exch *e, *now = h->streams[SIDE_RESPONSE].now;
+
+	if (h->websocket)
+		return h->websocket->ignored ? FLOW_MUTE_ALL : FLOW_WATCH;
 	TAILQ_FOREACH (e, &h->queue, link)
 		if (!e->ignored)
-			return 0;
-	return h->wanted ? 0 : h->n_unwanted;
+			return FLOW_WATCH;
+	if (!h->wanted && h->n_unwanted >= after)
+		return FLOW_MUTE_ANSWERS;
+	/* Nothing else waits to be answered in the same turn. */
+	if (now && now->m[SIDE_REQUEST].done && h->n_queue == 1 && !h->n_skipped &&
+	    !h->streams[SIDE_REQUEST].inside)
+		return FLOW_MUTE_TURN;
+	return FLOW_WATCH;
 }

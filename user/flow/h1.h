@@ -15,6 +15,7 @@ int h1_feed(struct h1 *h, enum side side, struct span in);
 void h1_gap(struct h1 *h, enum side side, uint64_t n);
 /* No more bytes will come on either side. */
 void h1_close(struct h1 *h);
-/* How many exchanges ended that were of no interest; 0 as soon as one is; UINT64_MAX when no other
- * can come. */
-uint64_t h1_unwanted(const struct h1 *h);
+/* Bytes passed unseen, nobody knows how many: answers to requests of no interest. */
+void h1_skipped(struct h1 *h, enum side side);
+/* after: so many exchanges of no interest, and none that was of any. */
+enum flow_mute h1_mutable(const struct h1 *h, uint64_t after);

@@ -581,6 +581,20 @@ void h2_gap(struct h2 *h, enum side side, uint64_t n)
 	tell(&h->halves[side]);
 }
 
+void h2_skipped(struct h2 *h, enum side side)
+{
+	struct stream *s, *next;
+
+	h2_gap(h, side, 0);
+	if (side != SIDE_RESPONSE)
+		return;
+	for (s = TAILQ_FIRST(&h->ages); s; s = next) {
+		next = TAILQ_NEXT(s, by_age);
+		if (s->e->ignored && s->e->m[SIDE_REQUEST].done)
+			finish(h, s);
+	}
+}
+
 void h2_close(struct h2 *h)
 {
 	for (enum side side = 0; side < SIDE_MAX_; side++)

@@ -13,6 +13,8 @@ void h2_free(struct h2 **h);
 void h2_join(struct h2 *h, enum side side);
 void h2_feed(struct h2 *h, enum side side, struct span in);
 void h2_gap(struct h2 *h, enum side side, uint64_t n);
+/* Bytes passed unseen, nobody knows how many: answers to requests of no interest. */
+void h2_skipped(struct h2 *h, enum side side);
 /* No more bytes will come on either side. */
 void h2_close(struct h2 *h);
 /* How many exchanges ended that were of no interest; 0 as soon as one is. */

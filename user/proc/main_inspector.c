@@ -184,6 +184,75 @@ static void on_turn_end(void *ctx, struct turn *t)
 
 /* --- rings */
 
+/* The kernel's word about a connection is left alone while it says the same and is young. */
+static void set_policy(struct inspector *in, const struct ev_hdr *h, uint8_t about,
+		       enum ev_policy policy)
+{
+	uint64_t word;
+
+	if (h->slot >= in->role.start.max_conns)
+		return;
+	word = __atomic_load_n(&in->slots[h->slot], __ATOMIC_RELAXED);
+	if (word >> 32 != (uint32_t)h->conn) {
+		if (policy == EV_WATCH)
+			return;
+	} else if (EV_SLOT_POLICY(word) == policy && EV_SLOT_ABOUT(word) == about &&
+		   (policy == EV_WATCH || EV_SLOT_AGE(word, in->now_ns) < EV_MUTE_S / 2)) {
+		return;
+	}
+	__atomic_store_n(&in->slots[h->slot], EV_SLOT(h->conn, in->now_ns, about, policy),
+			 __ATOMIC_RELAXED);
+}
+
+/* Answers are muted in two steps. First BPF is told to look at requests. When a record says that it
+ * does, all that were sent before have been read here, and were of no interest: then to mute. After
+ * a request that is not plain it begins again, with another number.
+ */
+static void choose_answers(struct inspector *in, const struct ev_hdr *h, const struct ev_conn *c,
+			   enum ev_dir dir)
+{
+	uint64_t word = __atomic_load_n(&in->slots[h->slot], __ATOMIC_RELAXED);
+	enum ev_policy policy = EV_SLOT_POLICY(word);
+	unsigned number = EV_SLOT_ABOUT(word) >> 1;
+
+	if (word >> 32 != (uint32_t)h->conn ||
+	    (policy != EV_MUTE_ANSWERS && policy != EV_WATCH_ANSWERS) ||
+	    (c->watched == number && c->lifted)) {
+		policy = EV_WATCH_ANSWERS;
+		number = c->watched % EV_WATCHED_MAX + 1;
+	} else if (EV_WATCHED(h->flags) == number) {
+		policy = EV_MUTE_ANSWERS;
+	}
+	set_policy(in, h, EV_ABOUT_ANSWERS(dir, number), policy);
+}
+
+/* What else of this connection need the kernel not copy? */
+static void choose_policy(struct inspector *in, const struct ev_hdr *h, const struct ev_conn *c)
+{
+	enum ev_dir dir;
+
+	if (!in->role.config->capture.mute || !c || h->flags & EV_F_CANARY)
+		return;
+	switch (flow_mutable(in->flow, h->conn, &dir)) {
+	case FLOW_WATCH:
+		set_policy(in, h, 0, EV_WATCH);
+		break;
+	case FLOW_MUTE_TURN:
+		if (dir == (h->flags & EV_F_WRITE ? EV_WRITE : EV_READ))
+			set_policy(in, h, EV_TURN(h->flags), EV_MUTE_TURN);
+		break;
+	case FLOW_MUTE_ANSWERS:
+		choose_answers(in, h, c, dir);
+		break;
+	case FLOW_MUTE_DIR:
+		set_policy(in, h, dir, EV_MUTE_DIR);
+		break;
+	case FLOW_MUTE_ALL:
+		set_policy(in, h, 0, EV_MUTE);
+		break;
+	}
+}
+
 /* Test calls of the sensor show in nobody's figures. */
 static struct flow *flow_for(struct inspector *in, bool canary)
 {
@@ -194,22 +263,25 @@ static void on_data(void *ctx, const struct ev_hdr *h, const struct ev_conn *c, 
 {
 	struct inspector *in = ctx;
 	struct conn_info info;
+	struct flow *flow;
 
 	if (h->conn == in->role.start.skip_conn) {
 		/* The last inspector died on it. */
 		page_add(in->role.page, CTR_LOST_CRASH, h->len);
-		if (h->slot < in->role.start.max_conns)
-			__atomic_store_n(&in->slots[h->slot], EV_SLOT(h->conn, EV_MUTE),
-					 __ATOMIC_RELAXED);
+		set_policy(in, h, 0, EV_MUTE);
 		return;
 	}
 	in->role.page->pos = h->pos;
 	__atomic_store_n(&in->role.page->conn, h->conn, __ATOMIC_RELEASE);
 	info = conn_info_of_record(h, c);
-	flow_data(flow_for(in, h->flags & EV_F_CANARY), &info,
-		  h->flags & EV_F_WRITE ? EV_WRITE : EV_READ, h->pos, bytes, in->now_ns);
+	flow = flow_for(in, h->flags & EV_F_CANARY);
+	if (EV_SKIPPED(h->flags))
+		flow_skipped(flow, h->conn, EV_SKIPPED(h->flags));
+	flow_data(flow, &info, h->flags & EV_F_WRITE ? EV_WRITE : EV_READ, h->pos, bytes,
+		  in->now_ns);
 	__atomic_store_n(&in->role.page->undecided, flow_undecided(in->flow), __ATOMIC_RELAXED);
 	__atomic_store_n(&in->role.page->conn, 0, __ATOMIC_RELEASE);
+	choose_policy(in, h, c);
 }
 
 static void on_open(void *ctx, const struct ev_conn *c)

@@ -365,6 +365,8 @@ static void account(struct monitor *m, uint64_t now_ns)
 
 		page_set(page, rows[i].counter,
 			 rows[i].events ? s.lost_events[l] : s.lost_bytes[l]);
+		if (l == EV_LOSS_MUTED)
+			page_set(page, CTR_LOST_MUTED_CALLS, s.lost_events[l]);
 		if (rows[i].normal)
 			continue;
 		events += s.lost_events[l] - m->reported.lost_events[l];
