@@ -162,6 +162,7 @@ int main(int argc, char **argv)
 	struct capture_opts o = { .ring_bytes = 256 << 20,
 				  .max_conns = 16384,
 				  .max_call_bytes = 16 << 20,
+				  .share = 100,
 				  .method = -1 };
 	struct pollfd in = { .fd = 0, .events = POLLIN };
 	struct ring *data = NULL, *control = NULL;

@@ -61,18 +61,18 @@ def said(process, line):
              lambda: check(process.running(), process.output()) or line in process.output().splitlines(), 60)
 
 
-def start_server(w, kind):
-    pki, port = peers(w), free_port()
-    name = f"{kind}-server"
-    server = w.own(Process(name, [*program(w, kind), "server", pki.cert, pki.key, port], w.dir / f"{name}-{port}.log"))
+def start_server(w, kind, *more, role="server"):
+    port, name = free_port(), f"{kind}-{role}"
+    certificate = [peers(w).cert, peers(w).key] if role == "server" else []
+    server = w.own(Process(name, [*program(w, kind), role, *certificate, port, *more], w.dir / f"{name}-{port}.log"))
     said(server, "up")
     return server, port
 
 
-def start_client(w, kind, port, connections=CONNECTIONS, requests=REQUESTS):
+def start_client(w, kind, port, *more):
     name = f"{kind}-client"
-    return w.own(Process(name, [*program(w, kind), "client", port, connections, requests], w.dir / f"{name}-{port}.log",
-                         stdin=subprocess.PIPE))
+    argv = [*program(w, kind), "client", port, CONNECTIONS, REQUESTS, *more]
+    return w.own(Process(name, argv, w.dir / f"{name}-{port}.log", stdin=subprocess.PIPE))
 
 
 def go_on(client):
@@ -100,15 +100,15 @@ def established(port):
     return sum(state == "01" and f":{port:04X}" in local + remote for _, local, remote, state, *_ in fields)
 
 
-def event_loop(w, kind, opened):
-    server, port = start_server(w, kind)
+def event_loop(w, kind, opened, *plain):
+    server, port = start_server(w, kind, *plain)
     capture = Capture(w)
-    client = start_client(w, kind, port)
+    client = start_client(w, kind, port, *plain)
     said(client, "connected")
     go_on(client)
     ends = capture.ends(server.pid, client.pid)
     server.stop()
-    judge(w, kind, ends, 2 * CONNECTIONS, opened=opened)
+    judge(w, f"{kind} among plain sockets" if plain else kind, ends, 2 * CONNECTIONS, opened=opened)
     equal([e for e in ends if e.midway], [], "connections whose handshake was missed")
 
 
@@ -137,6 +137,22 @@ def test_uvloop(w):
 def test_node(w):
     """Node.js: client and server"""
     event_loop(w, "node", 1.0)
+
+
+def beside_plain(w, kind):
+    plain, port = start_server(w, kind, role="plain")
+    event_loop(w, kind, 1.0, port)
+    plain.stop()
+
+
+def test_plain_asyncio(w):
+    """asyncio: proxies, whose thread receives from plain sockets before it calls OpenSSL"""
+    beside_plain(w, "asyncio")
+
+
+def test_plain_uvloop(w):
+    """uvloop: proxies, whose thread receives from plain sockets before it calls OpenSSL"""
+    beside_plain(w, "uvloop")
 
 
 def test_older_asyncio(w):
