@@ -35,6 +35,33 @@ def credential(kind, seed):
     raise ValueError(kind)
 
 
+# Imported where they are used: who only needs this file's functions runs without the server's packages.
+def brotli_of(data):
+    import brotli
+
+    return brotli.compress(data, quality=5)
+
+
+def zstd_of(data):
+    import zstandard
+
+    return zstandard.compress(data, 3)
+
+
+CODINGS = {
+    "gzip": lambda data: gzip.compress(data, 6, mtime=0),
+    "deflate": lambda data: zlib.compress(data, 6),
+    "br": brotli_of,
+    "zstd": zstd_of,
+}
+
+
+def coding_of(accept):
+    """The content coding for this Accept-Encoding: gzip when it may be, else the first one we have, or None."""
+    names = [part.split(";")[0].strip() for part in accept.lower().split(",")]
+    return "gzip" if "gzip" in names else next((n for n in names if n in CODINGS), None)
+
+
 class Failure(Exception):
     def __init__(self, status, message, kind="invalid_request_error", param=None, code=None):
         super().__init__(message)
@@ -279,10 +306,11 @@ class Exchange:
     async def json(self, status, value):
         data = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
         fields = [(b"content-type", b"application/json")]
-        if "gzip" in self.fields.get("accept-encoding", "") and len(data) > 256:
+        coding = coding_of(self.fields.get("accept-encoding", ""))
+        if coding and len(data) > 256:
             # As behind a CDN: coded on the fly, so the length is not known and the body is chunked.
-            fields += [(b"content-encoding", b"gzip"), (b"vary", b"Accept-Encoding")]
-            data = gzip.compress(data, 6, mtime=0)
+            fields += [(b"content-encoding", coding.encode()), (b"vary", b"Accept-Encoding")]
+            data = CODINGS[coding](data)
         else:
             fields.append((b"content-length", str(len(data)).encode()))
         await self.start(status, *fields)

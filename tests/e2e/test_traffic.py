@@ -54,17 +54,16 @@ def test_keep_alive(w):
     equal(len({x["exchange"] for x in contexts}), sum(map(bool, found.values())), "exchanges with alerts")
 
 
-def test_gzip(w):
-    """a credential in a gzip-coded response is found"""
+def test_codings(w):
+    """a credential in a response coded with gzip, deflate, br or zstd is found"""
     pki, servers, _, traffic = stage(w)
     client = Client(w, "curl", pki)
-    call = next(c for c in hostile("gzip") if c.name == "key-in-response")
-    for server in servers.values():
-        job = traffic.job(call)
+    call = next(c for c in hostile("codings") if c.name == "key-in-response")
+    for server, coding in itertools.product(servers.values(), ("gzip", "deflate", "br", "zstd")):
         head = w.dir / "head"
-        client.more = ["-D", head]
-        traffic.run(client, server, [job])
-        check("content-encoding: gzip" in head.read_text().lower(), "the response was not gzip-coded")
+        client.more = ["-D", head, "-H", f"Accept-Encoding: {coding}"]
+        traffic.run(client, server, [traffic.job(call)])
+        check(f"content-encoding: {coding}" in head.read_text().lower(), f"the response was not coded with {coding}")
 
 
 def test_long_prompt(w):
