@@ -11,6 +11,9 @@
 #define LANGUAGE_MIN  24  /* bytes of a value from which it may be language */
 #define LANGUAGE_LOOK 256 /* bytes that are looked at */
 
+#define WORD_SLOTS 256
+#define WORD_MAX   24 /* bytes */
+
 #define NONE FIELD_MAX_
 
 /* Keys of texts, and what they are on either side. */
@@ -71,27 +74,60 @@ static const char *const settings[] = {
 	"max_tokens_to_sample",
 };
 
-/* The last key of a path, without array steps. */
-static struct span key_of(const char *path)
-{
-	const char *dot;
-	struct span s;
+/* Which of the words a key is: texts first, then settings. */
+static struct {
+	bool ready;
+	struct {
+		const char *word; /* NULL: free */
+		int row;	  /* of texts; -1: a setting */
+	} slots[WORD_SLOTS];
+} words;
 
-	dot = strrchr(path, '.');
-	s = span_str(dot ? dot + 1 : path);
-	while (s.len >= 2 && s.p[s.len - 1] == ']')
-		s.len -= 2;
-	return s;
+static void words_add(const char *word, int row)
+{
+	size_t i = json_path_hash(word) % WORD_SLOTS;
+
+	while (words.slots[i].word)
+		i = (i + 1) % WORD_SLOTS;
+	words.slots[i].word = word;
+	words.slots[i].row = row;
 }
 
-static int text_row(const struct json_event *e)
+static void words_make(void)
 {
-	struct span key = key_of(e->path);
+	static_assert(2 * (ARRAY_SIZE(texts) + ARRAY_SIZE(settings)) <= WORD_SLOTS, "room");
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+		words_add(texts[i].key, (int)i);
+	for (size_t i = 0; i < ARRAY_SIZE(settings); i++)
+		words_add(settings[i], -1);
+	words.ready = true;
+}
 
-	for (size_t i = 0; key.len && i < ARRAY_SIZE(texts); i++)
-		if (span_eq(key, span_str(texts[i].key)))
-			return (int)i;
-	return -1;
+enum word { WORD_NONE, WORD_TEXT, WORD_SETTING };
+
+/* What the last key of a path, without array steps, is. */
+static enum word word_of(const char *path, int *ret_row)
+{
+	const char *dot = strrchr(path, '.');
+	struct span key = span_str(dot ? dot + 1 : path);
+	char word[WORD_MAX + 1];
+
+	if (!words.ready)
+		words_make();
+	while (key.len >= 2 && key.p[key.len - 1] == ']')
+		key.len -= 2;
+	if (!key.len || key.len > WORD_MAX)
+		return WORD_NONE;
+	memcpy(word, key.p, key.len);
+	word[key.len] = 0;
+	for (size_t i = json_path_hash(word) % WORD_SLOTS; words.slots[i].word;
+	     i = (i + 1) % WORD_SLOTS) {
+		if (strcmp(words.slots[i].word, word))
+			continue;
+		*ret_row = words.slots[i].row;
+		return *ret_row < 0 ? WORD_SETTING : WORD_TEXT;
+	}
+	return WORD_NONE;
 }
 
 /* Words with spaces between them, or a script that has none. */
@@ -113,18 +149,24 @@ static bool is_language(struct span s)
 
 void generic_look(struct generic_signs *s, const struct json_event *e)
 {
-	struct span key;
+	bool text = e->kind == JSON_STRING;
 	int row;
 
-	if (e->kind == JSON_STRING && !s->asks) {
-		row = text_row(e);
-		s->asks = row >= 0 && texts[row].asks && is_language(e->text);
-	}
-	if (s->settings || e->kind == JSON_STRING || e->kind == JSON_OBJECT)
+	/* Arrays of values say nothing new. */
+	if (e->kind == JSON_OBJECT || (text ? s->asks : s->settings) ||
+	    (!text && e->path_hash == s->last))
 		return;
-	key = key_of(e->path);
-	for (size_t i = 0; key.len && i < ARRAY_SIZE(settings); i++)
-		s->settings |= span_eq(key, span_str(settings[i]));
+	s->last = e->path_hash;
+	switch (word_of(e->path, &row)) {
+	case WORD_TEXT:
+		s->asks |= text && texts[row].asks && is_language(e->text);
+		break;
+	case WORD_SETTING:
+		s->settings |= !text;
+		break;
+	default:
+		break;
+	}
 }
 
 static void any(struct reading *r, const struct json_event *e, unsigned arg)
@@ -133,10 +175,7 @@ static void any(struct reading *r, const struct json_event *e, unsigned arg)
 	int row;
 
 	(void)arg;
-	if (e->kind != JSON_STRING)
-		return;
-	row = text_row(e);
-	if (row < 0)
+	if (e->kind != JSON_STRING || word_of(e->path, &row) != WORD_TEXT)
 		return;
 	field = r->now->side == SIDE_REQUEST ? texts[row].request : texts[row].response;
 	r->now->part = (uint32_t)row;

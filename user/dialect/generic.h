@@ -8,6 +8,7 @@
 struct generic_signs {
 	bool asks;     /* language where prompts stand */
 	bool settings; /* a model's settings */
+	uint32_t last; /* path looked at last */
 };
 
 void generic_look(struct generic_signs *s, const struct json_event *e);

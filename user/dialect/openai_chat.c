@@ -44,9 +44,12 @@ static struct shapes order = SHAPES(order_list);
 
 static bool is_out_of_order(struct span data)
 {
-	const uint8_t *index = memmem(data.p, data.len, "\"index\"", 7),
-		      *delta = memmem(data.p, data.len, "\"delta\"", 7);
+	const uint8_t *index, *delta;
 
+	if (!data.len)
+		return false;
+	index = memmem(data.p, data.len, "\"index\"", 7);
+	delta = memmem(data.p, data.len, "\"delta\"", 7);
 	return index && delta && delta < index;
 }
 

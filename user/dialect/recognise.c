@@ -10,7 +10,8 @@
 #include "dialect/generic.h"
 #include "dialect/provider.h"
 
-#define PATH_SEGMENT_MAX 256
+#define PATH_SEGMENT_MAX  256
+#define PATH_SEGMENTS_MAX 12 /* of a pattern */
 #define JSON_DEPTH_MAX	 64
 #define KEYS_MAX	 256 /* that tell forms apart; a power of two */
 #define KEY_SLOTS	 (4 * KEYS_MAX)
@@ -104,25 +105,39 @@ static int match_segment(struct span pattern, struct span segment, struct turn *
 	return (int)(head.len + tail.len);
 }
 
-/* Literal bytes of the pattern and one for each segment, or -1. */
-static int match_path(const char *pattern, struct span path, struct turn *t, bool *named)
-{
-	struct span left = span_str(pattern), want, have;
-	bool whole = *pattern == '^';
-	uint8_t buf[PATH_SEGMENT_MAX];
-	int n = 0, literal;
+/* A path's last segments, the last one first, decoded. */
+struct path {
+	struct span segments[PATH_SEGMENTS_MAX];
+	size_t n;
+	bool more; /* than these */
+	uint8_t bytes[PATH_SEGMENTS_MAX][PATH_SEGMENT_MAX];
+};
 
-	if (whole)
-		left = span_sub(left, 1, left.len);
-	while (last_segment(&left, &want)) {
-		if (!last_segment(&path, &have))
-			return -1;
-		literal = match_segment(want, decoded(buf, have), t, named);
+static void path_split(struct path *p, struct span path)
+{
+	struct span s;
+
+	for (p->n = 0; p->n < PATH_SEGMENTS_MAX && last_segment(&path, &s); p->n++)
+		p->segments[p->n] = decoded(p->bytes[p->n], s);
+	p->more = last_segment(&path, &s);
+}
+
+/* Literal bytes of the pattern and one for each segment, or -1. */
+static int match_path(const char *pattern, const struct path *path, struct turn *t, bool *named)
+{
+	bool whole = *pattern == '^';
+	struct span left = span_str(pattern + whole), want;
+	size_t i = 0;
+	int n = 0;
+
+	for (; last_segment(&left, &want); i++) {
+		int literal = i < path->n ? match_segment(want, path->segments[i], t, named) : -1;
+
 		if (literal < 0)
 			return -1;
 		n += literal + 1;
 	}
-	return whole && last_segment(&path, &have) ? -1 : n;
+	return whole && (i < path->n || path->more) ? -1 : n;
 }
 
 static bool method_is(const struct route *route, struct span method)
@@ -135,9 +150,10 @@ static bool method_is(const struct route *route, struct span method)
 const struct route *recognise_path(const struct exchange *x, struct turn *t, bool *ret_named)
 {
 	const struct route *best = NULL;
-	struct span path = exchange_path(x);
+	struct path path;
 	int most = -1;
 
+	path_split(&path, exchange_path(x));
 	*ret_named = false;
 	for (size_t i = 0; dialects[i]; i++)
 		for (size_t k = 0; k < dialects[i]->n_routes; k++) {
@@ -147,7 +163,7 @@ const struct route *recognise_path(const struct exchange *x, struct turn *t, boo
 			if (!method_is(route, x->method) ||
 			    (route->provider && strcmp(route->provider, t->provider)))
 				continue;
-			n = match_path(route->path, path, NULL, ret_named);
+			n = match_path(route->path, &path, NULL, ret_named);
 			/* At home, an API goes before those that share its paths. */
 			if (n >= 0 && route->provider)
 				n += PATH_SEGMENT_MAX;
@@ -157,7 +173,7 @@ const struct route *recognise_path(const struct exchange *x, struct turn *t, boo
 			}
 		}
 	if (best)
-		match_path(best->path, path, t, ret_named);
+		match_path(best->path, &path, t, ret_named);
 	return best;
 }
 
