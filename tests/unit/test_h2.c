@@ -325,6 +325,34 @@ static void test_midway(void **state)
 	assert_int_equal(flow_stats(wire_flow(w))->not_http, 0);
 }
 
+/* The end of a stream may be what was lost: it is not waited for without end. */
+static void test_sweep(void **state)
+{
+	struct conn_info info = wire_conn(9);
+	auto_free(evlog) struct evlog log = { 0 };
+	auto_free(wire) struct wire *w = NULL;
+	struct flow *f;
+	static const char out[] = PREFACE GET("\1") GET("\3"), in[] = SETTINGS OK("\1") OK("\3");
+	static const char more[] = DATA4("\3") "more";
+	uint64_t second = 1000000000, in_len = sizeof(in) - 1;
+
+	(void)state;
+	assert_int_equal(wire_new(&w, WIRE_EXCHANGES, &log, NULL), 0);
+	f = wire_flow(w);
+	assert_int_equal(flow_data(f, &info, EV_WRITE, 0, span_of(out, sizeof(out) - 1), 1), 0);
+	assert_int_equal(flow_data(f, &info, EV_READ, 0, span_of(in, in_len), 2), 0);
+	assert_int_equal(flow_data(f, &info, EV_READ, in_len + 100, span_of(more, sizeof(more) - 1),
+				   20 * second),
+			 0);
+	assert_int_equal(flow_data(f, &info, EV_READ, in_len + 100 + sizeof(more) - 1,
+				   span_of(more, sizeof(more) - 1), 40 * second),
+			 0);
+	assert_non_null(
+	    strstr(text_of(&log), "1 end status=200 request=complete,0+0 response=cut,0+0\n"));
+	assert_null(strstr(text_of(&log), "2 end"));
+	assert_non_null(strstr(text_of(&log), "2 response body moremore\n"));
+}
+
 /* --- a session as nghttp2 has it: three exchanges at once, then one more */
 
 #define MESSAGES_MAX 64
@@ -717,14 +745,23 @@ static void test_mutable(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_pair),	      cmocka_unit_test(test_frames),
-		cmocka_unit_test(test_ends),	      cmocka_unit_test(test_tunnel),
-		cmocka_unit_test(test_gap_in_data),   cmocka_unit_test(test_gap_over_frames),
-		cmocka_unit_test(test_gap_over_head), cmocka_unit_test(test_midway),
-		cmocka_unit_test(test_every_size),    cmocka_unit_test(test_gaps_everywhere),
-		cmocka_unit_test(test_streams),	      cmocka_unit_test(test_heads),
-		cmocka_unit_test(test_hpack_bomb),    cmocka_unit_test(test_continuations),
-		cmocka_unit_test(test_idle_frames),   cmocka_unit_test(test_search),
+		cmocka_unit_test(test_pair),
+		cmocka_unit_test(test_frames),
+		cmocka_unit_test(test_ends),
+		cmocka_unit_test(test_tunnel),
+		cmocka_unit_test(test_gap_in_data),
+		cmocka_unit_test(test_gap_over_frames),
+		cmocka_unit_test(test_gap_over_head),
+		cmocka_unit_test(test_midway),
+		cmocka_unit_test(test_sweep),
+		cmocka_unit_test(test_every_size),
+		cmocka_unit_test(test_gaps_everywhere),
+		cmocka_unit_test(test_streams),
+		cmocka_unit_test(test_heads),
+		cmocka_unit_test(test_hpack_bomb),
+		cmocka_unit_test(test_continuations),
+		cmocka_unit_test(test_idle_frames),
+		cmocka_unit_test(test_search),
 		cmocka_unit_test(test_mutable),
 	};
 

@@ -461,7 +461,7 @@ static void on_lost(void *ctx)
 	struct half *half = ctx;
 	struct stream *s;
 
-	TAILQ_FOREACH (s, &half->of->ages, by_age) {
+	for (s = TAILQ_FIRST(&half->of->ages); s; s = TAILQ_NEXT(s, by_age)) {
 		if (s->e->m[half->side].done)
 			continue;
 		s->m[half->side].hurt = true;
