@@ -708,6 +708,32 @@ static void test_search(void **state)
 	evlog_free(&s.log);
 }
 
+/* What is left of a connection between its exchanges: hosts have many that wait. */
+static void test_idle(void **state)
+{
+	auto_free(evlog) struct evlog log = { 0 };
+	auto_free(wire) struct wire *w = NULL;
+	const uint64_t n = 50;
+	struct session s;
+	size_t before;
+
+	(void)state;
+	make_session(&s);
+	assert_int_equal(wire_new(&w, WIRE_EXCHANGES, &log, NULL), 0);
+	before = mallinfo2().uordblks;
+	for (uint64_t conn = 1; conn <= n; conn++) {
+		wire_open(w, conn);
+		for (size_t i = 0; i < s.n; i++)
+			assert_int_equal(wire_send(w, conn, s.messages[i].dir,
+						   span_sub(buf_span(&s.bytes), s.messages[i].at,
+							    s.messages[i].len),
+						   0),
+					 0);
+	}
+	assert_true((mallinfo2().uordblks - before) / n <= 5120);
+	buf_free(&s.bytes);
+}
+
 /* --- muting */
 
 static void test_mutable(void **state)
@@ -763,6 +789,7 @@ int main(void)
 		cmocka_unit_test(test_idle_frames),
 		cmocka_unit_test(test_search),
 		cmocka_unit_test(test_mutable),
+		cmocka_unit_test(test_idle),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

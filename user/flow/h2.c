@@ -12,7 +12,7 @@
 #include "parse/http2.h"
 
 #define STREAMS_BYTES (512 << 10) /* streams and heads of one connection */
-#define BUCKETS	      64
+#define BUCKETS	      16
 #define SWEEP_NS      (UINT64_C(30) * 1000000000)
 
 struct stream {
@@ -197,8 +197,6 @@ static void on_head(void *ctx, uint32_t id, uint32_t promised)
 	half->promise = promised;
 	half->into = promised ? SIDE_REQUEST : half->side;
 	half->started = false;
-	for (enum pseudo p = 0; p < PSEUDO_MAX_; p++)
-		buf_clear(&half->pseudo[p]);
 	if (!s && half->into == SIDE_REQUEST)
 		s = stream_new(h, half->side, promised ? promised : id);
 	half->now = s;
@@ -329,6 +327,8 @@ static void on_fields_end(void *ctx, bool damaged)
 
 	start(half);
 	half->now = NULL;
+	for (enum pseudo p = 0; p < PSEUDO_MAX_; p++)
+		buf_free(&half->pseudo[p]);
 	if (half->section != SECTION_HEAD)
 		return;
 	half->section = SECTION_SKIP;

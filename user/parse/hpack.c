@@ -11,8 +11,7 @@
 #include "base/own.h"
 #include "parse/hpack_data.h"
 
-#define RING_MIN  16
-#define TEXT_KEEP 4096 /* bytes of carry-over kept between blocks */
+#define RING_MIN 8
 
 enum where {
 	AT_FIELD,
@@ -212,9 +211,9 @@ static int unpack(struct hpack *h, struct span in)
 		h->n_bits += 8;
 		while (h->n_bits >= 5) {
 			/* Filled up with ones, as the code's own end is (section 5.2). */
-			uint32_t next = (uint32_t)(h->n_bits < 32
-						       ? (h->bits << 32 | UINT32_MAX) >> h->n_bits
-						       : h->bits >> (h->n_bits - 32));
+			uint32_t next =
+			    (uint32_t)(h->n_bits < 32 ? (h->bits << 32 | UINT32_MAX) >> h->n_bits
+						      : h->bits >> (h->n_bits - 32));
 			const struct huffman_row *row = huffman_rows;
 			size_t symbol;
 
@@ -484,8 +483,7 @@ int hpack_end(struct hpack *h)
 	if (inside)
 		failed(h, -EBADMSG);
 	h->skip = h->in_block = false;
-	if (h->text.room > TEXT_KEEP)
-		buf_free(&h->text);
+	buf_free(&h->text); /* idle connections are many */
 	return inside ? -EBADMSG : 0;
 }
 

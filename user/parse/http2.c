@@ -74,7 +74,7 @@ struct frame {
 
 /* An offset in the window, and how much of it must be there to decide. */
 struct place {
-	size_t at, need;
+	uint32_t at, need;
 };
 
 enum where { IN_PREFACE, IN_HEAD, IN_PAYLOAD, SEARCHING };
@@ -528,7 +528,8 @@ static ssize_t look(struct http2 *h, size_t base, size_t seen)
 
 	/* Frames longer than HTTP2_FRAME_MIN are not searched: the first byte is 0. */
 	if (seen - base >= FRAME_HEAD && !p[seen - FRAME_HEAD] && h->n_places < PLACES_MAX)
-		h->places[h->n_places++] = (struct place){ seen - FRAME_HEAD, seen };
+		h->places[h->n_places++] =
+		    (struct place){ (uint32_t)(seen - FRAME_HEAD), (uint32_t)seen };
 	for (size_t i = 0; i < h->n_places; i++) {
 		struct place place = h->places[i];
 		size_t need;
@@ -541,7 +542,7 @@ static ssize_t look(struct http2 *h, size_t base, size_t seen)
 				return (ssize_t)place.at;
 			if (is == 0)
 				continue;
-			place.need = place.at + need;
+			place.need = place.at + (uint32_t)need;
 		}
 		h->places[n++] = place;
 	}
@@ -558,8 +559,8 @@ static void window_drop(struct http2 *h, size_t base)
 	buf_drop(&h->window, n);
 	h->looked -= n;
 	for (size_t i = 0; i < h->n_places; i++) {
-		h->places[i].at -= n;
-		h->places[i].need -= n;
+		h->places[i].at -= (uint32_t)n;
+		h->places[i].need -= (uint32_t)n;
 	}
 }
 
