@@ -154,8 +154,8 @@ int feature_privilege(char *why, size_t why_size)
 	return 0;
 }
 
-/* What the confined child calls; probed at its first instruction. */
-__attribute__((noinline, noclone)) static int probed(int v)
+/* Probed at its first instruction. */
+__attribute__((noinline, noclone, weak)) int feature_probed(int v)
 {
 	__asm__ volatile("" : "+r"(v));
 	return v + 1;
@@ -194,12 +194,14 @@ static void confined(void)
 	prctl(PR_SET_DUMPABLE, 0); /* no core of a death that was foreseen */
 	if (!prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) &&
 	    !prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter))
-		syscall(SYS_exit_group,
-			probed(41) == 42 ? 0 : 2); /* not _exit(): a sanitizer does more there */
+		syscall(SYS_exit_group, feature_probed(41) == 42
+					    ? 0
+					    : 2); /* not _exit(): a sanitizer does more there */
 	_exit(3);
 }
 
-/* 1: a confined process that calls probed() lives, 0: it is killed by its filter; -errno. */
+/* 1: a confined process that calls feature_probed() lives, 0: it is killed by its filter; -errno.
+ */
 static int survives(void)
 {
 	pid_t pid = fork();
@@ -235,7 +237,7 @@ int feature_return_probes(enum capture_method method)
 	err = survives();
 	if (err != 1)
 		return err < 0 ? err : -EPROTO; /* it dies of something else */
-	err = code_offset((const void *)(uintptr_t)probed, &place.offset);
+	err = code_offset((const void *)(uintptr_t)feature_probed, &place.offset);
 	if (!err)
 		err = links_add(&l, method, leg, prog, exe, &place, 1);
 	if (!err)

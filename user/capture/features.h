@@ -14,3 +14,5 @@ int feature_privilege(char *why, size_t why_size);
 /* Does a process under a strict seccomp filter survive a return probe? 1, 0 (it was killed),
  * -errno. */
 int feature_return_probes(enum capture_method method);
+/* What the confined process calls for that. Weak: a test plays a kernel that kills, by its own. */
+int feature_probed(int v);
