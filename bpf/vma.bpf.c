@@ -33,6 +33,10 @@ struct vm_area_struct {
 	struct file *vm_file;
 };
 
+struct mm_struct {
+	unsigned long start_code;
+};
+
 struct bpf_iter_meta {
 	struct seq_file *seq;
 };
@@ -111,6 +115,9 @@ int vma_files(struct bpf_iter__task_vma *ctx)
 	f.start = vma->vm_start;
 	f.end = vma->vm_end;
 	f.tgid = task->tgid;
+	/* Not by mm->exe_file: on overlayfs that has another inode than what is mapped. */
+	f.exe = task->mm && task->mm->start_code >= vma->vm_start &&
+		task->mm->start_code < vma->vm_end;
 	bpf_seq_write(ctx->meta->seq, &f, sizeof(f));
 	return 0;
 }

@@ -25,5 +25,7 @@ struct vma_file {
 	__u64 magic;	  /* of the file system */
 	__u32 generation;
 	__u32 tgid;
+	__u32 exe; /* 1: the program that the process runs */
+	__u32 pad;
 };
-_Static_assert(sizeof(struct vma_file) == 48, "wire layout");
+_Static_assert(sizeof(struct vma_file) == 56, "wire layout");

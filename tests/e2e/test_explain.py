@@ -1,6 +1,7 @@
 """tests/e2e/test_explain.py - what is seen of a process or why nothing, the host's check-up, and the sensor's own test calls."""
 
 import contextlib
+import hashlib
 import json
 import os
 import pathlib
@@ -67,6 +68,36 @@ def test_captured(w):
     text = sensor.cli("explain", worker).stdout.decode()
     for word in ("captured", "libssl", "AI calls", "build-id", *(s["symbol"] for s in sites.values())):
         check(word in text, f"{word!r} is not in {text}")
+
+
+def test_identity(w):
+    """A worker that was forked, a program's hash, and a GPU that is opened late"""
+    sensor, pki, server = stage(w)
+    worker = wait_for("nginx has no worker", lambda: descendants(server.process.pid), 5)[0]
+    digest = hashlib.sha256(pathlib.Path(f"/proc/{worker}/exe").read_bytes()).hexdigest()
+    wait_for(lambda: f"the hash is {explain(sensor, worker)['process']['executable_sha256']!r}, not {digest}",
+             lambda: explain(sensor, worker)["process"]["executable_sha256"] == digest, 10, 0.2)
+    traffic = Traffic(sensor)
+    traffic.run(Client(w, "curl", pki), server, [traffic.job(hostile("identity")[0])])
+    alerts = wait_for("no alert", lambda: [a for a in sensor.alerts() if a["kind"].startswith("injection.") or
+                                           a["kind"].startswith("jailbreak.")], 10)
+    seen = [p for a in alerts for p in [a["context"]["process"], *a["others"]] if p["pid"] == worker]
+    check(seen, f"no alert of the worker {worker}: {[a['context']['process'] for a in alerts]}")
+    equal(seen[0]["executable_sha256"], digest, "hash in the alert")
+    equal(seen[0]["ppid"], server.process.pid, "the worker's parent")
+    check(seen[0]["executable"].endswith("nginx") and seen[0]["user"] and seen[0]["command_line"], f"{seen[0]}")
+    text = sensor.cli("alerts", "show", alerts[0]["id"]).stdout.decode()
+    check("sha256" in text, text)
+
+    device = pathlib.Path(f"/dev/nvidia-earshot-test-{os.getpid()}")
+    try:
+        device.touch()
+    except OSError as e:
+        raise Skip(f"{device}: {e}") from e
+    w.cleanups.append(lambda: device.unlink(missing_ok=True))
+    late = sleeper(w, "late", sys.executable, "-c", "import ssl, sys, time; time.sleep(2); f = open(sys.argv[1]); time.sleep(1000)", device)
+    becomes(sensor, late.pid, "captured")
+    wait_for("the GPU is not seen", lambda: explain(sensor, late.pid)["process"]["gpu"], 10, 0.2)
 
 
 def test_not_captured(w):

@@ -98,6 +98,21 @@ static void status(void *ctx, ctl_answer_fn *answer, void *to)
 	answer(to, &s);
 }
 
+/* As a monitor that takes its time, or has none. */
+static int explain(void *ctx, uint32_t ticket, uint32_t pid, bool next)
+{
+	(void)ctx;
+	(void)ticket;
+	(void)next;
+	return pid % 2 ? -EAGAIN : 0;
+}
+
+static int canary(void *ctx)
+{
+	(void)ctx;
+	return -EAGAIN;
+}
+
 /* The loop has had its turns for accept, request and answer. */
 static void stop_soon(void *ctx, uint64_t now_ns)
 {
@@ -115,7 +130,7 @@ static void client(struct keep *k, struct span in)
 	socklen_t len = sizeof(a);
 	int listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	const struct ctl_ops ops = { .status = status };
+	const struct ctl_ops ops = { .status = status, .explain = explain, .canary = canary };
 	struct ctl_server *s;
 	struct loop *l;
 	ssize_t n;

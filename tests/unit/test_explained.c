@@ -91,6 +91,10 @@ static void test_fields(void **state)
 	assert_int_equal(r.reply.last_turn_age_ns, 80);
 	assert_int_equal(r.reply.files[0]->n_hints, 2);
 	assert_string_equal(r.reply.files[0]->hints[1], "nss");
+	for (e.lost_why = 0; e.lost_why < EV_LOSS_MAX_; e.lost_why++) {
+		explain_reply(&r, &e, NULL, 100);
+		assert_memory_equal(r.reply.last_loss, "lost.", 5);
+	}
 	assert_string_equal(r.reply.files[0]->sites[0]->call, "read_ex");
 	assert_string_equal(r.reply.files[0]->sites[0]->choice, "shared-internal");
 }

@@ -99,6 +99,7 @@ static int set_up(void **state)
 				.inspected = 30,
 				.uninspected = 77 };
 	w.proc = (struct proc_info){ .tgid = 100,
+				     .exe_sha256 = { [31] = 0xab },
 				     .uid = 1000,
 				     .flags = PROC_GPU,
 				     .comm = "curl",
@@ -195,6 +196,8 @@ static void test_finding(void **state)
 	assert_int_equal(f->evidence->location->end, 25);
 	assert_int_equal(x->process->pid, 100);
 	assert_string_equal(x->process->executable, "/usr/bin/curl");
+	assert_int_equal(x->process->executable_sha256.len, 32);
+	assert_int_equal(x->process->executable_sha256.data[31], 0xab);
 	assert_string_equal(x->process->user, "bob");
 	assert_true(x->process->gpu);
 	assert_string_equal(x->container->pod_name, "pod");

@@ -143,6 +143,8 @@ void pack_clean_proc(struct proc_info *p)
 
 bool pack_proc(struct proc_info *p, Earshot__Process *process, Earshot__Container *container)
 {
+	static const uint8_t unknown[sizeof(p->exe_sha256)];
+
 	earshot__process__init(process);
 	process->pid = p->tgid;
 	process->ppid = p->ppid;
@@ -151,6 +153,9 @@ bool pack_proc(struct proc_info *p, Earshot__Process *process, Earshot__Containe
 	process->gpu = p->flags & PROC_GPU;
 	process->comm = p->comm;
 	process->executable = p->exe;
+	if (memcmp(p->exe_sha256, unknown, sizeof(unknown)))
+		process->executable_sha256 =
+		    (ProtobufCBinaryData){ sizeof(p->exe_sha256), p->exe_sha256 };
 	process->command_line = p->cmdline;
 	process->user = p->user;
 	process->cgroup = p->cgroup;

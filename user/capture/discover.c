@@ -217,21 +217,28 @@ static int open_iter(struct discover *d, pid_t pid)
 static int walk(struct discover *d, pid_t pid, map_fn *fn, void *arg)
 {
 	struct vma_file batch[BATCH];
+	uint32_t outer = d->bpf->bss->only_tgid; /* fn may walk, too */
 	auto_close int fd = -1;
 	ssize_t n;
 
 	d->bpf->bss->only_tgid = (uint32_t)pid;
 	fd = open_iter(d, pid);
-	if (fd < 0)
+	if (fd < 0) {
+		d->bpf->bss->only_tgid = outer;
 		return fd;
+	}
 	/* EAGAIN: it passed very many mappings that were of no interest, and wants to go on. */
 	while ((n = read(fd, batch, sizeof(batch))) > 0 ||
 	       (n < 0 && (errno == EAGAIN || errno == EINTR))) {
-		if (n > 0 && n % (ssize_t)sizeof(*batch))
-			return -EIO;
+		if (n > 0 && n % (ssize_t)sizeof(*batch)) {
+			errno = EIO;
+			n = -1;
+			break;
+		}
 		for (ssize_t i = 0; i < n / (ssize_t)sizeof(*batch); i++)
 			fn(d, &batch[i], arg);
 	}
+	d->bpf->bss->only_tgid = outer;
 	return n < 0 ? -errno : 0;
 }
 
@@ -463,7 +470,7 @@ static void on_mapping(struct discover *d, const struct vma_file *f, void *arg)
 	struct inode_key key = key_of(f);
 
 	(void)d;
-	m->fn(m->ctx, &key);
+	m->fn(m->ctx, &key, f->exe);
 }
 
 int discover_maps(struct discover *d, pid_t pid, discover_map_fn *fn, void *ctx)

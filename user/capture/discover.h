@@ -9,6 +9,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -48,9 +49,9 @@ void discover_free(struct discover **d);
 /* Reports all that runs now, files with "ssl" in their name first. Call once after attaching can
  * work; later calls are cheap. */
 int discover_scan(struct discover *d);
-/* Calls fn for each executable mapping of a process, now. What it was told of before makes no
- * difference. */
-typedef void discover_map_fn(void *ctx, const struct inode_key *key);
+/* Calls fn for each executable mapping of a process, now; exe: of the program that it runs. What it
+ * was told of before makes no difference. */
+typedef void discover_map_fn(void *ctx, const struct inode_key *key, bool exe);
 int discover_maps(struct discover *d, pid_t pid, discover_map_fn *fn, void *ctx);
 /* The lowest pid above this one among the processes that were named to ops; 0: none. */
 pid_t discover_next(const struct discover *d, pid_t after);

@@ -609,10 +609,12 @@ static void show_process(const struct render *r, const Earshot__Context *c)
 {
 	const Earshot__Process *p = OR(c->process, no_process);
 	const Earshot__Container *k = OR(c->container, no_container);
-	char text[2 * CELL_MAX] = "";
+	char text[2 * CELL_MAX] = "", sha256[65];
 
 	show_who(r, p, "process");
 	line_of(r, "executable", p->executable);
+	hex(sha256, sizeof(sha256), p->executable_sha256, 32);
+	line(r, "sha256", sha256);
 	line_of(r, "command", p->command_line);
 	line_of(r, "unit", p->unit);
 	line_of(r, "cgroup", p->cgroup);

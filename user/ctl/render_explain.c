@@ -58,6 +58,12 @@ static void row_seen(const struct render *r, const Earshot__ExplainReply *e)
 		how_much(bytes, e->muted_bytes);
 		fprintf(r->out, LABEL "%s not captured on purpose\n", "Muted", bytes);
 	}
+	if (e->shed_age_ns) {
+		how_much(bytes, e->shed_bytes);
+		how_long(age, e->shed_age_ns);
+		fprintf(r->out, LABEL "%s beyond its budget, the last %s ago\n", "Shed", bytes,
+			age);
+	}
 	if (*e->last_loss) {
 		how_much(bytes, e->lost_bytes);
 		how_long(age, e->last_loss_age_ns);
@@ -96,12 +102,14 @@ static void row_file(const struct render *r, const Earshot__CodeFile *f)
 void render_explain(const struct render *r, const Earshot__ExplainReply *e)
 {
 	const Earshot__Process *p = e->process ? e->process : &no_process;
-	char comm[TEXT_MAX], state[TEXT_MAX], user[TEXT_MAX];
+	char comm[TEXT_MAX], state[TEXT_MAX], user[TEXT_MAX], sha256[65];
 
 	fprintf(r->out, "%s[%" PRIu32 "]: %s\n", safe(comm, *p->comm ? p->comm : "?"), p->pid,
 		safe(state, e->state));
 	row(r, "Because", e->reason);
 	row(r, "Executable", p->executable);
+	hex(sha256, sizeof(sha256), p->executable_sha256, 32);
+	row(r, "SHA-256", sha256);
 	row(r, "Command", p->command_line);
 	if (*p->executable) {
 		snprintf(user, sizeof(user), "%s (%" PRIu32 ")%s", p->user, p->uid,

@@ -19,6 +19,7 @@ struct proc_info {
 	char comm[16];
 	char user[64];	    /* name of uid on the host; "" unknown */
 	char exe[512];	    /* path in its own mount namespace */
+	uint8_t exe_sha256[32]; /* all zero: not known (yet) */
 	char cmdline[1024]; /* arguments joined by spaces */
 	char cgroup[512];   /* path below the cgroup root */
 	char container[72]; /* container id (64 hex), "" on the host */

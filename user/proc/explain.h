@@ -59,8 +59,9 @@ struct explained {
 	uint32_t lost_why; /* enum ev_loss of the last loss */
 	uint64_t calls, bytes; /* that passed on its connections */
 	uint64_t lost_events, lost_bytes, muted_bytes;
-	uint64_t lost_ns; /* CLOCK_MONOTONIC of the last loss; 0: none */
-	char reason[192]; /* the state in words */
+	uint64_t shed_bytes, shed_ns; /* of the losses, those beyond its budget */
+	uint64_t lost_ns;	      /* CLOCK_MONOTONIC of the last loss; 0: none */
+	char reason[192];	      /* the state in words */
 	struct proc_info proc;
 	struct explained_file files[EXPLAIN_FILES_MAX];
 };

@@ -1,28 +1,38 @@
 /* user/proc/prober.c - from a mapped file to probes in it.
  * Owns the discovery, the queue of files waiting for a survey, one warm surveyor, what is known of
  * each file and of each process that maps TLS code. A file's bytes are read by the surveyor only.
+ * When no file waits for it, a surveyor hashes the programs of those processes, one by one; a new
+ * file takes precedence.
  */
 #include "proc/prober.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
 #include "base/clock.h"
 #include "base/own.h"
+#include "capture/filehash.h"
 #include "capture/hint.h"
 #include "capture/snapshot.h"
 #include "proc/req.h"
 #include "proc/team.h"
 
-#define SURVEY_NS    (5 * NS_PER_SEC)
-#define PROC_KEEP_NS (60 * NS_PER_SEC) /* after its exit, for records still on their way */
+#define SURVEY_NS      (5 * NS_PER_SEC)
+#define HASH_NS	       (20 * NS_PER_SEC) /* for one program; beyond it it has no hash */
+#define HASHES_MAX     512
+#define LOOKS_MAX      8		/* processes whose program is looked up in one go */
+#define REFRESH_NS     (2 * NS_PER_SEC) /* a process is looked at again, in turn: a GPU comes late */
+#define SHED_RECENT_NS (60 * NS_PER_SEC) /* a process is called over its budget for so long */
+#define PROC_KEEP_NS   (60 * NS_PER_SEC) /* after its exit, for records still on their way */
 
 enum file_state { FILE_FREE, FILE_WAITING, FILE_PLAIN, FILE_TLS, FILE_FAILED };
 
@@ -32,16 +42,28 @@ struct file {
 	struct explained_file *told; /* NULL: it holds no TLS code */
 };
 
+/* A program's SHA-256, for as long as the file is what it was. */
+struct hash {
+	struct inode_key key; /* ino 0: free */
+	struct timespec mtime;
+	off_t size;
+	uint8_t sha256[FILEHASH_LEN]; /* all zero: it could not be had */
+};
+
 struct job {
 	struct inode_key key;
 	int fd;
 	pid_t pid;
 	char path[256]; /* for people */
+	bool hash;	/* to be hashed, not surveyed */
 };
 
 struct proc {
 	struct proc_info info;
-	uint64_t gone_ns; /* 0: runs */
+	bool looked_up;	      /* the following are what there is to know */
+	struct inode_key exe; /* its program's file; ino 0: not known, or it has no TLS code */
+	int exe_fd;	      /* it, while it waits to be hashed; else -1 */
+	uint64_t gone_ns;     /* 0: runs */
 };
 
 struct prober {
@@ -60,6 +82,9 @@ struct prober {
 	uint64_t next_spawn_ns; /* after a failure to start one */
 	struct proc *procs[PROBER_PROCS_MAX];
 	size_t n_procs;
+	size_t refreshed; /* which of them was looked at again last */
+	uint64_t refresh_ns;
+	struct hash hashes[HASHES_MAX]; /* direct mapped */
 };
 
 static struct file *file_of(struct prober *p, const struct inode_key *key, bool add)
@@ -94,9 +119,10 @@ static struct proc *proc_slot(struct prober *p)
 	if (p->n_procs < PROBER_PROCS_MAX) {
 		struct proc *n = calloc(1, sizeof(*n));
 
-		if (n)
-			p->procs[p->n_procs++] = n;
-		return n;
+		if (!n)
+			return NULL;
+		n->exe_fd = -1;
+		return p->procs[p->n_procs++] = n;
 	}
 	/* Gone ones first, the longest gone of them; else the first that came. */
 	for (size_t i = 1; i < p->n_procs; i++) {
@@ -108,8 +134,118 @@ static struct proc *proc_slot(struct prober *p)
 	return p->procs[oldest];
 }
 
+/* --- programs' hashes */
+
+static struct hash *hash_of(struct prober *p, const struct inode_key *key)
+{
+	return &p->hashes[XXH3_64bits(key, sizeof(*key)) % HASHES_MAX];
+}
+
+struct program { /* that a process runs */
+	struct prober *p;
+	struct inode_key key; /* ino 0: not seen */
+	bool tls;	      /* TLS code is mapped */
+};
+
+static void on_code(void *ctx, const struct inode_key *key, bool exe)
+{
+	struct program *program = ctx;
+	const struct file *f = file_of(program->p, key, false);
+
+	program->tls |= f && f->state == FILE_TLS;
+	/* One that was never opened (FUSE) could let us wait for ever. */
+	if (exe && f)
+		program->key = *key;
+}
+
+/* Opens the file that a process with TLS code runs. -1: not to be had. */
+static int open_program(struct prober *p, pid_t pid, struct inode_key *ret)
+{
+	struct program program = { .p = p }, again = { .p = p };
+	char path[32];
+	int fd;
+
+	if (discover_maps(p->discover, pid, on_code, &program) || !program.tls || !program.key.ino)
+		return -1;
+	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	/* Still what it runs? */
+	if (fd >= 0 && (discover_maps(p->discover, pid, on_code, &again) ||
+			memcmp(&again.key, &program.key, sizeof(again.key))))
+		own_close(&fd);
+	*ret = program.key;
+	return fd;
+}
+
+/* Fills in the hash of a process's program if it is known: true. Else the file is kept open for it.
+ */
+static bool find_hash(struct prober *p, struct proc *proc)
+{
+	auto_close int fd = open_program(p, (pid_t)proc->info.tgid, &proc->exe);
+	const struct hash *h = hash_of(p, &proc->exe);
+	struct stat st;
+
+	proc->looked_up = true;
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+		return false;
+	if (memcmp(&h->key, &proc->exe, sizeof(h->key)) || h->size != st.st_size ||
+	    h->mtime.tv_sec != st.st_mtim.tv_sec || h->mtime.tv_nsec != st.st_mtim.tv_nsec) {
+		proc->exe_fd = steal_fd(&fd);
+		return false;
+	}
+	memcpy(proc->info.exe_sha256, h->sha256, FILEHASH_LEN);
+	return true;
+}
+
+/* Some of those that were not looked up when they came. */
+static void find_hashes(struct prober *p)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->n_procs && n < LOOKS_MAX; i++) {
+		struct proc *proc = p->procs[i];
+
+		if (proc->looked_up || proc->gone_ns)
+			continue;
+		n++;
+		if (find_hash(p, proc))
+			p->o.proc(p->o.ctx, &proc->info);
+	}
+}
+
+/* Keeps what the job has brought, and tells it of every process that runs the file. */
+static void keep_hash(struct prober *p, const uint8_t sha256[FILEHASH_LEN])
+{
+	struct hash *h = hash_of(p, &p->job.key);
+	struct stat st;
+
+	if (fstat(p->job.fd, &st) < 0)
+		return;
+	*h = (struct hash){ .key = p->job.key, .mtime = st.st_mtim, .size = st.st_size };
+	memcpy(h->sha256, sha256, FILEHASH_LEN);
+	for (size_t i = 0; i < p->n_procs; i++) {
+		struct proc *proc = p->procs[i];
+
+		if (memcmp(&proc->exe, &h->key, sizeof(h->key)))
+			continue;
+		own_close(&proc->exe_fd);
+		memcpy(proc->info.exe_sha256, sha256, FILEHASH_LEN);
+		p->o.proc(p->o.ctx, &proc->info);
+	}
+}
+
+/* --- processes */
+
+static void proc_free(struct proc **proc)
+{
+	if (*proc)
+		own_close(&(*proc)->exe_fd);
+	free(*proc);
+	*proc = NULL;
+}
+
 /* (Re)reads who a process is and passes it on. An exec changes the answer for the same process. */
-static int look(struct prober *p, pid_t pid)
+static int look(struct prober *p, pid_t pid, bool hash)
 {
 	struct proc *known = proc_of(p, pid);
 	struct proc_info info;
@@ -125,10 +261,12 @@ static int look(struct prober *p, pid_t pid)
 		known = proc_slot(p);
 	if (!known)
 		return -ENOMEM;
-	known->info = info;
-	known->gone_ns = 0;
+	own_close(&known->exe_fd);
+	*known = (struct proc){ .info = info, .exe_fd = -1 };
 	discover_follow(p->discover, pid); /* its children use what it uses */
-	p->o.proc(p->o.ctx, &info);
+	if (hash)
+		find_hash(p, known);
+	p->o.proc(p->o.ctx, &known->info);
 	return 0;
 }
 
@@ -183,7 +321,8 @@ static int on_surveyed(struct peer *peer, const struct req_msg *m)
 	int err;
 
 	memcpy(&s, m->body, sizeof(s));
-	if (p->job.fd < 0 || !f || s.n_sites > SURVEY_SITES_MAX || s.verdict >= SURVEY_VERDICT_MAX_)
+	if (p->job.fd < 0 || p->job.hash || !f || s.n_sites > SURVEY_SITES_MAX ||
+	    s.verdict >= SURVEY_VERDICT_MAX_)
 		return -EBADMSG;
 	s.why[sizeof(s.why) - 1] = 0;
 	p->answered = true;
@@ -209,11 +348,38 @@ static int on_surveyed(struct peer *peer, const struct req_msg *m)
 	remember(f, &p->job, EXPLAIN_CAPTURED, &s, s.why);
 	page_set(p->o.page, CTR_ATTACHED_FILES, capture_attached(p->o.capture));
 	log_info("%s: %s; %u probe sites", p->job.path, s.why, s.n_sites);
-	look(p, p->job.pid);
+	look(p, p->job.pid, true);
 	return 0;
 }
 
+static int on_hashed(struct peer *peer, const struct req_msg *m)
+{
+	struct prober *p = peer->ctx;
+
+	if (p->job.fd < 0 || !p->job.hash)
+		return -EBADMSG;
+	p->answered = true;
+	keep_hash(p, m->body);
+	return 0;
+}
+
+/* The next program to be hashed becomes the job. */
+static void next_hash(struct prober *p)
+{
+	for (size_t i = 0; i < p->n_procs && p->job.fd < 0; i++) {
+		struct proc *proc = p->procs[i];
+
+		if (proc->exe_fd < 0)
+			continue;
+		p->job = (struct job){ .key = proc->exe,
+				       .fd = steal_fd(&proc->exe_fd),
+				       .pid = (pid_t)proc->info.tgid,
+				       .hash = true };
+	}
+}
+
 static const struct req_row surveyor_table[REQ_MAX_] = {
+	[REQ_HASHED] = { ROLE_SURVEYOR, FILEHASH_LEN, FILEHASH_LEN, on_hashed },
 	[REQ_SURVEYED] = { ROLE_SURVEYOR, sizeof(struct survey), sizeof(struct survey),
 			   on_surveyed },
 };
@@ -243,8 +409,10 @@ static void on_surveyor_end(void *ctx, uint32_t events)
 	if (p->job.fd < 0)
 		p->next_spawn_ns =
 		    mono_ns() + NS_PER_SEC; /* it died before it had work: not in a tight loop */
-	else if (!p->answered)
+	else if (!p->answered && !p->job.hash)
 		fail(p, &p->job, NULL, "the surveyor could not examine it");
+	else if (!p->answered && !p->n_queue)
+		keep_hash(p, (const uint8_t[FILEHASH_LEN]){ 0 }); /* not again and again */
 	job_done(p);
 	next_job(p);
 }
@@ -252,7 +420,7 @@ static void on_surveyor_end(void *ctx, uint32_t events)
 /* Gives the warm surveyor the next file; keeps one warm. */
 static void next_job(struct prober *p)
 {
-	const struct {
+	struct {
 		struct start start;
 		uint32_t kinds[2];
 	} msg = { { .role = ROLE_SURVEYOR }, { START_FILE, START_SITES } };
@@ -277,11 +445,19 @@ static void next_job(struct prober *p)
 		loop_add(p->loop, p->surveyor.pidfd, EPOLLIN, on_surveyor_end, p);
 		p->answered = false;
 	}
-	if (p->job.fd >= 0 || !p->n_queue)
+	if (p->job.fd >= 0)
 		return;
-	p->job = p->queue[p->head];
-	p->head = (p->head + 1) % PROBER_QUEUE_MAX;
-	p->n_queue--;
+	if (p->n_queue) {
+		p->job = p->queue[p->head];
+		p->head = (p->head + 1) % PROBER_QUEUE_MAX;
+		p->n_queue--;
+	} else {
+		next_hash(p);
+		if (p->job.fd < 0)
+			return;
+		msg.kinds[0] = START_HASH;
+		n_fds = 1;
+	}
 	p->job_ns = mono_ns();
 	fds[0] = p->job.fd;
 	fds[1] = p->o.sites_fd;
@@ -309,8 +485,26 @@ static void on_file(void *ctx, const struct inode_key *key, int fd, pid_t pid, c
 	snprintf(j->path, sizeof(j->path), "%s", path);
 	/* Snapshot now: a short-lived client may be gone before the survey is back. */
 	if (strstr(path, "ssl"))
-		look(p, pid);
+		look(p, pid, false);
+	/* What is hashed can wait, and begins again. */
+	if (p->job.fd >= 0 && p->job.hash)
+		kill(p->surveyor.pid, SIGKILL);
 	next_job(p);
+}
+
+/* With the program that it runs. A process is named for each of its files. */
+static bool is_known(struct prober *p, pid_t pid)
+{
+	const struct proc *known = proc_of(p, pid);
+	char link[32], exe[sizeof(known->info.exe)];
+	ssize_t n;
+
+	if (!known)
+		return false;
+	snprintf(link, sizeof(link), "/proc/%d/exe", pid);
+	n = readlink(link, exe, sizeof(exe) - 1);
+	return n > 0 && (size_t)n == strlen(known->info.exe) &&
+	       !memcmp(exe, known->info.exe, (size_t)n);
 }
 
 static void on_user(void *ctx, const struct inode_key *key, pid_t pid)
@@ -318,8 +512,10 @@ static void on_user(void *ctx, const struct inode_key *key, pid_t pid)
 	struct prober *p = ctx;
 	const struct file *f = file_of(p, key, false);
 
-	if (f && (f->state == FILE_TLS || f->state == FILE_WAITING))
-		look(p, pid);
+	if (f && f->state == FILE_TLS)
+		look(p, pid, true);
+	else if (f && f->state == FILE_WAITING && !is_known(p, pid))
+		look(p, pid, false);
 }
 
 static void on_exit_of(void *ctx, pid_t pid)
@@ -336,7 +532,7 @@ static void on_exit_of(void *ctx, pid_t pid)
 static void on_fork_of(void *ctx, pid_t parent, pid_t child)
 {
 	(void)parent;
-	look(ctx, child);
+	look(ctx, child, false);
 }
 
 static void on_discovery(void *ctx, uint32_t events)
@@ -347,17 +543,45 @@ static void on_discovery(void *ctx, uint32_t events)
 	discover_poll(p->discover);
 }
 
+/* What changes in the life of a process: it opens a GPU, gives itself another name. */
+static void refresh(struct prober *p)
+{
+	struct proc_info info;
+	struct proc *proc = NULL;
+
+	/* Those whose program is known are those with TLS code. */
+	for (size_t i = 0; i < p->n_procs && !proc; i++) {
+		proc = p->procs[++p->refreshed % p->n_procs];
+		if (proc->gone_ns || !proc->exe.ino)
+			proc = NULL;
+	}
+	if (!proc || snapshot_process((pid_t)proc->info.tgid, &info) ||
+	    info.start_ns != proc->info.start_ns)
+		return;
+	memcpy(info.exe_sha256, proc->info.exe_sha256, sizeof(info.exe_sha256));
+	if (!memcmp(&info, &proc->info, sizeof(info)))
+		return;
+	proc->info = info;
+	p->o.proc(p->o.ctx, &proc->info);
+}
+
 static void tick(void *ctx, uint64_t now_ns)
 {
 	struct prober *p = ctx;
 
-	if (p->job.fd >= 0 && now_ns - p->job_ns > SURVEY_NS)
+	if (p->job.fd >= 0 && now_ns - p->job_ns > (p->job.hash ? HASH_NS : SURVEY_NS))
 		kill(p->surveyor.pid, SIGKILL);
+	if (!p->n_queue)
+		find_hashes(p);
 	next_job(p);
 	page_set(p->o.page, CTR_LOST_DISCOVERY, discover_lost(p->discover));
+	if (now_ns - p->refresh_ns >= REFRESH_NS) {
+		p->refresh_ns = now_ns;
+		refresh(p);
+	}
 	for (size_t i = 0; i < p->n_procs;) {
 		if (p->procs[i]->gone_ns && now_ns > p->procs[i]->gone_ns + PROC_KEEP_NS) {
-			free(p->procs[i]);
+			proc_free(&p->procs[i]);
 			p->procs[i] = p->procs[--p->n_procs];
 		} else {
 			i++;
@@ -406,7 +630,7 @@ void prober_free(struct prober **p)
 	for (size_t i = 0; i < (*p)->n_queue; i++)
 		own_close(&(*p)->queue[((*p)->head + i) % PROBER_QUEUE_MAX].fd);
 	for (size_t i = 0; i < (*p)->n_procs; i++)
-		free((*p)->procs[i]);
+		proc_free(&(*p)->procs[i]);
 	for (size_t i = 0; i < ARRAY_SIZE((*p)->files); i++)
 		free((*p)->files[i].told);
 	free(*p);
@@ -420,7 +644,7 @@ int prober_scan(struct prober *p)
 
 bool prober_settled(const struct prober *p)
 {
-	return !p->n_queue && p->job.fd < 0;
+	return !p->n_queue && (p->job.fd < 0 || p->job.hash);
 }
 
 void prober_tell_all(struct prober *p)
@@ -431,16 +655,20 @@ void prober_tell_all(struct prober *p)
 
 void prober_who(struct prober *p, pid_t pid, uint64_t start_ns)
 {
-	const struct proc *known = proc_of(p, pid);
+	struct proc *known = proc_of(p, pid);
 	/* Gone without a trace is an answer, too, so that nobody waits for it. */
 	const struct proc_info gone = { .tgid = (uint32_t)pid,
 					.start_ns = start_ns,
 					.flags = PROC_EXITED };
 
-	if (known && proc_same((uint32_t)pid, start_ns, &known->info))
+	if (known && proc_same((uint32_t)pid, start_ns, &known->info)) {
+		if (!known->looked_up)
+			find_hash(p, known);
 		p->o.proc(p->o.ctx, &known->info);
-	else if (look(p, pid))
+	} else if (look(p, pid, true)) {
 		p->o.proc(p->o.ctx, &gone);
+	}
+	next_job(p);
 }
 
 /* --- explaining */
@@ -452,12 +680,13 @@ struct account { /* of the files that a process maps */
 	uint32_t hints;
 };
 
-static void on_mapped(void *ctx, const struct inode_key *key)
+static void on_mapped(void *ctx, const struct inode_key *key, bool exe)
 {
 	struct account *a = ctx;
 	struct explained *e = a->e;
 	const struct file *f = file_of(a->p, key, false);
 
+	(void)exe;
 	a->maps++;
 	if (!f) {
 		e->unexamined++;
@@ -513,6 +742,8 @@ static int on_proc_stats(void *ctx, const struct ev_proc *of, const struct ev_pr
 	e->lost_events = s->lost_events;
 	e->lost_bytes = s->lost_bytes;
 	e->muted_bytes = s->muted_bytes;
+	e->shed_bytes = s->shed_bytes;
+	e->shed_ns = s->shed_ns;
 	e->lost_ns = s->lost_ns;
 	e->lost_why = s->lost_why;
 	return 0;
@@ -522,6 +753,7 @@ void prober_explain(struct prober *p, pid_t pid, struct explained *ret)
 {
 	struct passed passed = { .proc = &ret->proc, .e = ret };
 	struct account a = { .p = p, .e = ret };
+	const struct proc *known;
 	char *why = ret->reason;
 	size_t size = sizeof(ret->reason);
 
@@ -532,6 +764,9 @@ void prober_explain(struct prober *p, pid_t pid, struct explained *ret)
 		snprintf(why, size, "no such process");
 		return;
 	}
+	known = proc_of(p, pid);
+	if (known)
+		memcpy(ret->proc.exe_sha256, known->info.exe_sha256, sizeof(ret->proc.exe_sha256));
 	if (pid == p->surveyor.pid) {
 		ret->state = EXPLAIN_SENSOR;
 		ret->n_files = ret->more_files = 0;
@@ -542,8 +777,11 @@ void prober_explain(struct prober *p, pid_t pid, struct explained *ret)
 		capture_each_proc(p->o.capture, on_proc_stats, &passed);
 	if (a.tls) {
 		ret->state = EXPLAIN_CAPTURED;
-		snprintf(why, size, "%u file(s) with TLS code, probed by %s", a.tls,
-			 capture_method_names[capture_method(p->o.capture)]);
+		snprintf(why, size, "%u file(s) with TLS code, probed by %s%s", a.tls,
+			 capture_method_names[capture_method(p->o.capture)],
+			 ret->shed_ns && mono_ns() - ret->shed_ns < SHED_RECENT_NS
+			     ? "; over its budget, so part of its traffic is not captured"
+			     : "");
 	} else if (a.failed) {
 		ret->state = EXPLAIN_FAILED;
 		snprintf(why, size, "%s", ret->files[0].why);

@@ -22,6 +22,7 @@ enum req {
 	REQ_WHO,  /* inspector -> monitor: struct who_msg; answered with REQ_PROC when the process
 		     still runs */
 	REQ_SURVEYED, /* surveyor -> monitor: struct survey */
+	REQ_HASHED,   /* surveyor -> monitor: SHA-256 of the file, FILEHASH_LEN bytes */
 	REQ_COMPILED, /* compiler -> monitor: text of errors (empty: none); descriptors:
 			 configuration, and
 			 patterns if asked for */
@@ -32,11 +33,12 @@ enum req {
 		      is committed */
 	REQ_BATCH, /* keeper -> shipper: protobuf Batch; one at a time, the next after REQ_SHIPPED
 		    */
-	REQ_SHIPPED,   /* shipper -> keeper: protobuf Ack */
-	REQ_UPSTREAM,  /* shipper -> keeper: text: why the last attempt failed, "" when it succeeded
-			*/
-	REQ_CANARY,   /* monitor -> canary: empty; make a test call. keeper -> monitor: have one made */
-	REQ_EXPLAIN,   /* keeper -> monitor: struct explain_msg */
+	REQ_SHIPPED,  /* shipper -> keeper: protobuf Ack */
+	REQ_UPSTREAM, /* shipper -> keeper: text: why the last attempt failed, "" when it succeeded
+		       */
+	REQ_CANARY,  /* monitor -> canary: empty; make a test call. keeper -> monitor: have one made
+		      */
+	REQ_EXPLAIN, /* keeper -> monitor: struct explain_msg */
 	REQ_EXPLAINED, /* monitor -> keeper: struct explained */
 	REQ_STOP,      /* monitor -> role: finish what is in hand and exit 0 */
 	REQ_MAX_,
@@ -53,7 +55,8 @@ struct roles_msg { /* what the keeper shows in its status */
 		uint32_t pid, restarts, up, pad;
 	} role[ROLE_MAX_];
 	char method[32]; /* "uprobe.session" */
-	uint64_t canary_ns;    /* CLOCK_MONOTONIC: when a test call last came through, or the wait began */
+	uint64_t
+	    canary_ns; /* CLOCK_MONOTONIC: when a test call last came through, or the wait began */
 	uint32_t canary, pad2; /* enum pulse_state */
 };
 

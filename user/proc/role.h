@@ -53,6 +53,7 @@ enum start_fd {
 	START_FILE,  /* surveyor: the ELF file; compiler: the configuration file;
 			  recorder: the trace */
 	START_SITES, /* surveyor: sealed memfd: tables of probe sites (capture/sites.h) */
+	START_HASH,  /* surveyor, instead of START_FILE: a file to be hashed */
 	START_CA,    /* shipper: files of the https export, already open */
 	START_CERT,
 	START_KEY,

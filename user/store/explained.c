@@ -13,6 +13,7 @@ static const enum counter losses[EV_LOSS_MAX_] = {
 	[EV_LOSS_CALL] = CTR_LOST_CALL,	    [EV_LOSS_MUTED] = CTR_LOST_MUTED,
 	[EV_LOSS_CONNS] = CTR_LOST_CONNS,   [EV_LOSS_CONTROL] = CTR_LOST_CONTROL,
 	[EV_LOSS_NESTED] = CTR_LOST_NESTED, [EV_LOSS_SENDFILE] = CTR_LOST_SENDFILE,
+	[EV_LOSS_BUDGET] = CTR_LOST_BUDGET,
 };
 
 static const char *state_name(uint32_t state)
@@ -83,6 +84,9 @@ void explain_reply(struct explain_reply *ret, struct explained *e, const struct 
 		r->last_loss = (char *)counters[losses[e->lost_why]].name;
 		r->last_loss_age_ns = now_ns > e->lost_ns ? now_ns - e->lost_ns : 0;
 	}
+	r->shed_bytes = e->shed_bytes;
+	if (e->shed_ns)
+		r->shed_age_ns = now_ns > e->shed_ns ? now_ns - e->shed_ns : 0;
 	if (turns) {
 		r->turns = turns->turns;
 		r->last_turn_age_ns = now_ns > turns->last_ns ? now_ns - turns->last_ns : 0;
