@@ -51,6 +51,7 @@ struct coding {
 	int refused; /* an allocation was: -ENOMEM, -E2BIG */
 	uint8_t magic[MAGIC_LEN];
 	size_t n_magic;
+	size_t n_frame; /* of a zstd frame, as far as it matters */
 	union {
 		z_stream z;
 		BrotliDecoderState *br;
@@ -244,19 +245,25 @@ static int zstd_begin(struct coding *z)
 
 static int zstd_step(struct coding *z, struct span *in, size_t *ret_n)
 {
-	ZSTD_inBuffer from = { in->p, in->len, 0 };
+	/* A frame that comes whole is decoded by other rules than one that comes in pieces. The
+	 * first bytes one by one: none comes whole. */
+	size_t give = z->n_frame < ZSTD_FRAMEHEADERSIZE_MAX ? MIN(in->len, 1) : in->len;
+	ZSTD_inBuffer from = { in->p, give, 0 };
 	ZSTD_outBuffer to = { z->out, z->room, 0 };
 	size_t rc = ZSTD_decompressStream(z->zstd, &to, &from);
 
 	*in = span_sub(*in, from.pos, in->len);
 	*ret_n = to.pos;
+	z->n_frame = MIN(z->n_frame + from.pos, ZSTD_FRAMEHEADERSIZE_MAX);
 	if (ZSTD_isError(rc))
 		return z->refused ? z->refused
 		       : ZSTD_getErrorCode(rc) == ZSTD_error_frameParameter_windowTooLarge
 			   ? -E2BIG
 			   : -EBADMSG;
-	if (!rc)
+	if (!rc) {
+		z->n_frame = 0;
 		return STEP_END;
+	}
 	return !in->len && to.pos < to.size ? STEP_WANT : STEP_MORE;
 }
 
