@@ -61,11 +61,11 @@ def alert(number=1, title="A title", severity=3):
     return message(f1=bytes([number] * 16), f2="injection.rules", f4=severity, f8=title, f12=message(f1=process), f14=NOW, f15=NOW, f16=1)
 
 
-def reply(alert=None, status=None, revision=None, last=True, error="", dropped=0):
+def reply(alert=None, status=None, revision=None, explained=None, last=True, error="", dropped=0):
     fields = {"f1": error} if error else {}
     if last:
         fields["f2"] = 1
-    for number, value in ((3, status), (4, alert), (5, revision)):
+    for number, value in ((3, status), (4, alert), (5, revision), (7, explained)):
         if value is not None:
             fields[f"f{number}"] = value
     if dropped:
@@ -189,7 +189,10 @@ def test_status(w):
 
 def test_hostile(w):
     """no escape sequence gets through, in any output"""
-    status = message(f1=ESC, f2=ESC, f4=message(f1=ESC, f5=1), f5=ESC, f9=ESC, f12=ESC)
+    status = message(f1=ESC, f2=ESC, f4=message(f1=ESC, f5=1), f5=ESC, f9=ESC, f12=ESC, f13=ESC)
+    code_file = message(f1=ESC, f2=ESC, f3=ESC, f6=message(f1=ESC, f2=ESC, f3=ESC))
+    explained = message(f1=message(f1=7, f4=ESC, f5=ESC, f6=ESC, f8=ESC, f10=ESC), f2=message(f1=ESC, f2=ESC, f3=ESC, f4=ESC, f5=ESC),
+                        f3=ESC, f4=ESC, f5=[code_file, message(f1=ESC, f5=ESC)], f9=1, f13=ESC)
 
     def answer(q):
         if 1 in q:
@@ -198,13 +201,16 @@ def test_hostile(w):
             return [reply(alert=alert(1, ESC), last=False), reply()]
         if 3 in q:
             return [reply(error=ESC)]
+        if 5 in q:
+            return [reply(explained=explained)]
         return [reply(revision=message(f3=alert(1, ESC)), last=True)]
 
     k = Keeper(w, "hostile", answer)
-    for args in (["status"], ["status", "-c"], ["alerts"], ["alerts", "show", "abcd"], ["tail"]):
+    for args in (["status"], ["status", "-c"], ["alerts"], ["alerts", "show", "abcd"], ["tail"], ["explain", "7"],
+                 ["explain", "--all"]):
         for more in ([], ["-o", "json"]):
             code, out, err = cli(w, k, *args, *more)
-            equal(code, 1 if "show" in args else 0, f"exit code of {args}")
+            equal(code, 1 if "show" in args else 4 if "status" in args else 0, f"exit code of {args}")
             check(out or err, f"{args} said nothing")
             for c in ("\x1b", "\x07", "\u202e", "\u009b"):
                 check(c not in out + err, f"{c!r} in the output of {args + more}: {out + err!r}")

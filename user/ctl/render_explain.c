@@ -41,7 +41,7 @@ static void row_container(const struct render *r, const Earshot__Container *c)
 
 static void row_seen(const struct render *r, const Earshot__ExplainReply *e)
 {
-	char bytes[32], age[32];
+	char bytes[32], age[32], why[TEXT_MAX];
 
 	if (strcmp(e->state, "captured") != 0 && !e->calls)
 		return;
@@ -68,7 +68,7 @@ static void row_seen(const struct render *r, const Earshot__ExplainReply *e)
 		how_much(bytes, e->lost_bytes);
 		how_long(age, e->last_loss_age_ns);
 		fprintf(r->out, LABEL "%s in %" PRIu64 " event(s), the last %s ago: %s\n", "Lost",
-			bytes, e->lost_events, age, e->last_loss);
+			bytes, e->lost_events, age, safe(why, e->last_loss));
 	} else {
 		fprintf(r->out, LABEL "nothing\n", "Lost");
 	}
@@ -153,6 +153,7 @@ static void fill(const Earshot__ExplainReply *e, cells c)
 
 static void print(const struct render *r, const unsigned width[COLUMNS], cells c)
 {
+	char *last = c[COLUMNS - 1];
 	size_t used = 0;
 
 	for (int i = 0; i < COLUMNS - 1; i++) {
@@ -161,9 +162,14 @@ static void print(const struct render *r, const unsigned width[COLUMNS], cells c
 		fprintf(r->out, right ? "%*s  " : "%-*s  ", (int)width[i], c[i]);
 		used += width[i] + 2;
 	}
-	if (r->width > used && strlen(c[COLUMNS - 1]) > r->width - used)
-		c[COLUMNS - 1][r->width - used] = '\0';
-	fprintf(r->out, "%s\n", c[COLUMNS - 1]);
+	if (r->width > used && strlen(last) > r->width - used) {
+		size_t cut = r->width - used;
+
+		while (cut && (last[cut] & 0xc0) == 0x80)
+			cut--; /* at a whole character */
+		last[cut] = '\0';
+	}
+	fprintf(r->out, "%s\n", last);
 }
 
 static bool is_quiet(const Earshot__ExplainReply *e)
