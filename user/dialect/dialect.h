@@ -124,6 +124,15 @@ void turn_id_piece(char *field, size_t size, const struct json_event *e);
 void turn_skip(struct turn *t, enum skipped what, size_t n);
 /* One more, or NULL when ATTACHMENTS_MAX is reached or memory is out (counted). */
 struct attached *turn_attachment(struct turn *t, enum skipped what, enum side side);
+/* A part of a segment's text. */
+struct piece {
+	enum segment_role role;
+	enum origin origin;
+	size_t begin, end;
+};
+/* Puts n segments in the place of one, in this order; what no piece covers is dropped. -E2BIG
+ * (TURN_SEGMENTS_MAX), -ENOMEM: nothing was changed. */
+int turn_split(struct turn *t, size_t segment, const struct piece *pieces, size_t n);
 /* Lets go of segments that were judged to their end. */
 void turn_retire(struct turn *t);
 /* Wipes and frees what t owns. */

@@ -9,6 +9,7 @@
 #include "dialect/provider.h"
 #include "dialect/reading.h"
 #include "dialect/recognise.h"
+#include "dialect/template.h"
 
 #define HELD_MAX     (32 << 20) /* bytes of bodies being looked at; beyond, they are told by less */
 #define RETIRE_BYTES (4 << 20)	/* of judged text, from which on a long exchange lets go of it */
@@ -207,6 +208,12 @@ static void on_event(void *ctx, struct exchange *x, const struct flow_event *ev)
 		progress(r, g);
 }
 
+/* The response began before the request ended. */
+static bool answered(const struct turn *t)
+{
+	return t->n_segments && t->segments[t->n_segments - 1].side == SIDE_RESPONSE;
+}
+
 static void on_request_end(void *ctx, struct exchange *x)
 {
 	struct reader *r = ctx;
@@ -215,6 +222,9 @@ static void on_request_end(void *ctx, struct exchange *x)
 	if (!decide(r, x))
 		return;
 	reading_request_end(g);
+	/* Later segments have places that the response's reading knows. */
+	if (x->framing[SIDE_REQUEST] == FRAMING_NONE && !answered(&g->t))
+		template_split(&g->t, reading_flat);
 	r->ops->request(r->ctx, &g->t);
 	g->requested = true;
 	judged(g);

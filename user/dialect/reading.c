@@ -44,6 +44,11 @@ static enum field_of field_of(const struct segment *seg)
 	return seg->source >> 24;
 }
 
+bool reading_flat(const struct segment *s)
+{
+	return field_of(s) == FIELD_INPUT;
+}
+
 struct segment *reading_new_segment(struct reading *r, enum field_of field, uint32_t part)
 {
 	struct port *port = r->now;

@@ -171,6 +171,8 @@ void reading_add(struct reading *r, struct segment *seg, const struct json_event
 /* The last segment was of field `was` and is of field `is`; in a response its text goes on where the
  * last one of its kind ended. Call for each segment in turn that a part made. */
 void reading_settle(struct reading *r, size_t at, enum field_of was, enum field_of is);
+/* The segment is a prompt that is no message: the model gets it as it stands. */
+bool reading_flat(const struct segment *s);
 /* Number of the part that e belongs to: the array step behind the shape's prefix, else port.part.
  */
 uint32_t reading_part(const struct reading *r, const struct json_event *e);

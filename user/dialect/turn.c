@@ -1,6 +1,8 @@
 /* user/dialect/turn.c - building a turn within its caps, and the names of its enums. */
 #include "dialect/turn.h"
 
+#include <errno.h>
+
 #include "base/own.h"
 #include "dialect/dialect.h"
 
@@ -71,8 +73,7 @@ void turn_text(struct turn *t, struct segment *s, struct span text)
 	struct span fit = { 0 };
 
 	if (s) {
-		fit =
-		    whole_chars(text, MIN(SEGMENT_MAX - s->text.len, TURN_TEXT_MAX - t->held));
+		fit = whole_chars(text, MIN(SEGMENT_MAX - s->text.len, TURN_TEXT_MAX - t->held));
 		if (!take(t, fit.len) || buf_add(&s->text, fit))
 			fit.len = 0;
 		if (fit.len < text.len) {
@@ -147,6 +148,57 @@ void turn_append(struct turn *t, struct segment *to, struct segment *last)
 	buf_free(&last->text);
 	explicit_bzero(last, sizeof(*last));
 	t->n_segments--;
+}
+
+static void segment_free(struct segment *s)
+{
+	buf_free(&s->text);
+	explicit_bzero(s, sizeof(*s));
+}
+
+int turn_split(struct turn *t, size_t segment, const struct piece *pieces, size_t n)
+{
+	struct segment old = t->segments[segment], *fresh;
+	size_t kept = 0;
+	int err = 0;
+
+	assert(n);
+	if (t->n_segments + n - 1 > TURN_SEGMENTS_MAX)
+		return -E2BIG;
+	while (t->segments_room < t->n_segments + n - 1)
+		if (!grow(t))
+			return -ENOMEM;
+	fresh = calloc(n, sizeof(*fresh));
+	if (!fresh)
+		return -ENOMEM;
+	for (size_t i = 0; i < n && !err; i++) {
+		size_t len = pieces[i].end - pieces[i].begin;
+
+		fresh[i] = old;
+		fresh[i].role = pieces[i].role;
+		fresh[i].origin = pieces[i].origin;
+		fresh[i].text = BUF(SEGMENT_MAX);
+		if (i + 1 < n)
+			fresh[i].missing = 0;
+		err = buf_add(&fresh[i].text, span_sub(buf_span(&old.text), pieces[i].begin, len));
+		kept += len;
+	}
+	if (!err) {
+		struct segment *place = &t->segments[segment];
+
+		memmove(place + n, place + 1, (t->n_segments - segment - 1) * sizeof(*place));
+		memcpy(place, fresh, n * sizeof(*place));
+		t->n_segments += n - 1;
+		t->held -= old.text.len - kept;
+		give_back(t, old.text.len - kept);
+		buf_free(&old.text);
+	}
+	for (size_t i = 0; err && i < n; i++)
+		segment_free(&fresh[i]);
+	explicit_bzero(fresh, n * sizeof(*fresh));
+	explicit_bzero(&old, sizeof(old));
+	free(fresh);
+	return err;
 }
 
 void turn_retire(struct turn *t)
@@ -332,14 +384,10 @@ const char *filter_name(enum filter f)
 const char *skipped_name(enum skipped s)
 {
 	static const char *const names[SKIP_MAX_] = {
-		[SKIP_IMAGE] = "image",
-		[SKIP_AUDIO] = "audio",
-		[SKIP_VIDEO] = "video",
-		[SKIP_FILE] = "file",
-		[SKIP_TOKENS] = "token-ids",
-		[SKIP_VECTOR] = "vector",
-		[SKIP_ENCRYPTED] = "encrypted",
-		[SKIP_CHARSET] = "charset",
+		[SKIP_IMAGE] = "image",		[SKIP_AUDIO] = "audio",
+		[SKIP_VIDEO] = "video",		[SKIP_FILE] = "file",
+		[SKIP_TOKENS] = "token-ids",	[SKIP_VECTOR] = "vector",
+		[SKIP_ENCRYPTED] = "encrypted", [SKIP_CHARSET] = "charset",
 	};
 
 	return names[s];

@@ -82,9 +82,9 @@ struct attached {
 	enum skipped what;
 	enum side side;
 	uint32_t message;
-	uint64_t size;	     /* bytes as they stand in the body, base64 mostly; 0: a reference only */
-	uint8_t hash[16];    /* XXH3 of those bytes, to recognise it elsewhere; zero without them */
-	char media_type[64]; /* as declared, hostile */
+	uint64_t size;	  /* bytes as they stand in the body, base64 mostly; 0: a reference only */
+	uint8_t hash[16]; /* XXH3 of those bytes, to recognise it elsewhere; zero without them */
+	char media_type[64];	/* as declared, hostile */
 	char name[TURN_ID_MAX]; /* a file's name or id */
 	char url[TURN_URL_MAX]; /* where it is to be found, without query; "" when it came along */
 };
@@ -104,20 +104,20 @@ enum operation {
 	OP_AUDIO, /* speech from text, text from speech */
 	OP_VIDEO,
 	OP_OCR,
-	OP_TOKEN_COUNT,	  /* also tokenize and detokenize */
-	OP_INFERENCE,	  /* tensors in, tensors out */
-	OP_FILE,	  /* upload, list, read, delete */
-	OP_BATCH,	  /* many calls in one file */
-	OP_FINE_TUNE,	  /* training jobs */
-	OP_ASSISTANT,	  /* assistants, threads, runs, agents */
-	OP_CONVERSATION,  /* stored conversations and responses, read or changed */
-	OP_VECTOR_STORE,  /* a provider's own: the index, not its entries */
-	OP_VECTOR_READ,	  /* entries of a vector database */
+	OP_TOKEN_COUNT,	 /* also tokenize and detokenize */
+	OP_INFERENCE,	 /* tensors in, tensors out */
+	OP_FILE,	 /* upload, list, read, delete */
+	OP_BATCH,	 /* many calls in one file */
+	OP_FINE_TUNE,	 /* training jobs */
+	OP_ASSISTANT,	 /* assistants, threads, runs, agents */
+	OP_CONVERSATION, /* stored conversations and responses, read or changed */
+	OP_VECTOR_STORE, /* a provider's own: the index, not its entries */
+	OP_VECTOR_READ,	 /* entries of a vector database */
 	OP_VECTOR_WRITE,
-	OP_MODELS,	      /* list, describe */
-	OP_MODEL_MANAGEMENT,  /* pull, push, create, copy, delete, load, unload, adapters */
-	OP_TOOL_PROTOCOL,     /* MCP and alike */
-	OP_SERVER,	      /* the server's own state: slots, properties, metrics, cache */
+	OP_MODELS,	     /* list, describe */
+	OP_MODEL_MANAGEMENT, /* pull, push, create, copy, delete, load, unload, adapters */
+	OP_TOOL_PROTOCOL,    /* MCP and alike */
+	OP_SERVER,	     /* the server's own state: slots, properties, metrics, cache */
 	OP_MAX_
 };
 
@@ -162,21 +162,21 @@ struct turn {
 				      exchange; for a fingerprint only */
 	struct span user_agent, forwarded_for; /* borrowed from the exchange */
 	char source_ip[64], application[TURN_ID_MAX],
-	    tenant[TURN_ID_MAX]; /* of the end user, as the application gave them */
+	    tenant[TURN_ID_MAX];  /* of the end user, as the application gave them */
 	char object[TURN_ID_MAX]; /* what an operation is about: a model, file, collection, tool */
 	struct segment *segments;
 	size_t n_segments, segments_room;
 	struct attached *attachments; /* of ATTACHMENTS_MAX, NULL while there are none */
-	size_t n_attachments;		/* seen; at most ATTACHMENTS_MAX are kept */
+	size_t n_attachments;	      /* seen; at most ATTACHMENTS_MAX are kept */
 	uint64_t *left; /* of TURNS_MAX, shared by the turns of one reader; NULL: no such limit */
 	uint64_t taken; /* its own share */
-	uint64_t skipped[SKIP_MAX_];	      /* bytes */
+	uint64_t skipped[SKIP_MAX_]; /* bytes */
 	/* As reported; 0: unknown. cached (read) and cache_write are parts of input, reasoning of
 	 * output. */
 	uint64_t input_tokens, output_tokens, cached_tokens, cache_write_tokens, reasoning_tokens;
-	uint32_t n_choices;		      /* answers to choose from */
-	char finish_reason[32];		      /* of the first choice */
-	char error_code[64];		      /* of an error response */
+	uint32_t n_choices;	/* answers to choose from */
+	char finish_reason[32]; /* of the first choice */
+	char error_code[64];	/* of an error response */
 	enum outcome outcome;
 	uint32_t filter_detected, filter_blocked; /* a bit 1 << enum filter for each category that
 						     saw something, or blocked it */
