@@ -29,7 +29,7 @@ struct file {
 };
 
 struct vm_area_struct {
-	unsigned long vm_start, vm_end, vm_flags;
+	unsigned long vm_start, vm_end, vm_flags, vm_pgoff;
 	struct file *vm_file;
 };
 
@@ -114,6 +114,7 @@ int vma_files(struct bpf_iter__task_vma *ctx)
 	f.magic = inode->i_sb->s_magic;
 	f.start = vma->vm_start;
 	f.end = vma->vm_end;
+	f.page = vma->vm_pgoff;
 	f.tgid = task->tgid;
 	/* Not by mm->exe_file: on overlayfs that has another inode than what is mapped. */
 	f.exe = task->mm && task->mm->start_code >= vma->vm_start &&

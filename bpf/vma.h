@@ -22,6 +22,7 @@ _Static_assert(sizeof(struct vma_event) == 32, "wire layout");
 struct vma_file {
 	__u64 dev, ino;	  /* s_dev and i_ino of the real inode */
 	__u64 start, end; /* of the mapping */
+	__u64 page;	  /* where it begins in the file */
 	__u64 magic;	  /* of the file system */
 	__u32 generation;
 	__u32 tgid;

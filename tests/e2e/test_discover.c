@@ -23,7 +23,7 @@
 #include "base/clock.h"
 #include "base/own.h"
 #include "capture/discover.h"
-#include "capture/survey.h"
+#include "capture/sites.h"
 
 #define LIBSSL	   "/usr/lib/x86_64-linux-gnu/libssl.so.3"
 #define EVENTS_MAX 8192
@@ -35,6 +35,7 @@ enum what { FILE_EVENT, USER_EVENT, EXIT_EVENT, FORK_EVENT };
 struct event {
 	enum what what;
 	struct inode_key key;
+	struct code_range code;
 	pid_t pid, parent;
 	int fd;
 	char path[128];
@@ -54,12 +55,14 @@ static struct event *add_event(enum what what, pid_t pid)
 	return e;
 }
 
-static void on_file(void *ctx, const struct inode_key *key, int fd, pid_t pid, const char *path)
+static void on_file(void *ctx, const struct inode_key *key, const struct code_range *code, int fd,
+		    pid_t pid, const char *path)
 {
 	struct event *e = add_event(FILE_EVENT, pid);
 
 	(void)ctx;
 	e->key = *key;
+	e->code = *code;
 	e->fd = fd;
 	snprintf(e->path, sizeof(e->path), "%s", path);
 }
@@ -339,6 +342,14 @@ static void test_new_process(void)
 	       link_st.st_ino == st.st_ino,
 	   "libssl comes with a descriptor of it");
 	ok(e && !survey_file(e->fd, &s) && s.verdict == SURVEY_TLS, "it holds TLS code");
+
+	struct survey moved = s;
+
+	ok(e && !sites_check(e->fd, &s, e->code.from, e->code.to),
+	   "its sites lie in what is mapped");
+	moved.sites[0].offset = e ? e->code.from - 1 : 0;
+	ok(e && sites_check(e->fd, &moved, e->code.from, e->code.to) == -EBADMSG,
+	   "a place that is not executed is refused");
 
 	unsigned internal = 0;
 

@@ -175,6 +175,37 @@ static void test_too_many(void **state)
 	assert_string_equal(s.why, "its table of sites is void: too many sites");
 }
 
+/* What the monitor makes sure of, whatever the surveyor says. */
+static void test_checked(void **state)
+{
+	auto_close int fd = program();
+	struct survey good, s;
+
+	(void)state;
+	assert_int_equal(find(SPAN_LIT(two), &good), 1);
+	assert_int_equal(sites_check(fd, &good, TEXT, TEXT + sizeof(code)), 0);
+	assert_int_equal(sites_check(fd, &good, TEXT + 1, TEXT + sizeof(code)), -EBADMSG);
+	assert_int_equal(sites_check(fd, &good, TEXT, TEXT + 6), -EBADMSG);
+	s = good;
+	s.sites[0].site = EV_SITE_MAX_;
+	assert_int_equal(sites_check(fd, &s, TEXT, TEXT + sizeof(code)), -EBADMSG);
+	s = good;
+	s.sites[0].choice = SITE_CHOICE_MAX_;
+	assert_int_equal(sites_check(fd, &s, TEXT, TEXT + sizeof(code)), -EBADMSG);
+	s = good;
+	s.sites[0].offset = TEXT + 0x1000; /* mapped, but behind the end of the file */
+	assert_int_equal(sites_check(fd, &s, TEXT, TEXT + 0x2000), -EBADMSG);
+#ifdef __x86_64__
+	s = good;
+	s.sites[0].offset = TEXT + 5; /* no instruction */
+	assert_int_equal(sites_check(fd, &s, TEXT, TEXT + sizeof(code)), -EBADMSG);
+	s.sites[0].offset = TEXT + 1; /* one, but not cheap */
+	assert_int_equal(sites_check(fd, &s, TEXT, TEXT + sizeof(code)), -EBADMSG);
+	s.sites[0].choice = SITE_EXPORT_SLOW;
+	assert_int_equal(sites_check(fd, &s, TEXT, TEXT + sizeof(code)), 0);
+#endif
+}
+
 /* Wherever it ends, nothing behind its end is read. */
 static void test_cut(void **state)
 {
@@ -213,9 +244,10 @@ static void test_printed(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_found), cmocka_unit_test(test_not_found),
-		cmocka_unit_test(test_void),  cmocka_unit_test(test_too_many),
-		cmocka_unit_test(test_cut),   cmocka_unit_test(test_printed),
+		cmocka_unit_test(test_found),	cmocka_unit_test(test_not_found),
+		cmocka_unit_test(test_void),	cmocka_unit_test(test_too_many),
+		cmocka_unit_test(test_cut),	cmocka_unit_test(test_printed),
+		cmocka_unit_test(test_checked),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

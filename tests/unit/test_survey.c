@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -602,6 +603,67 @@ static void test_not_regular(void **state)
 	close(p[1]);
 }
 
+/* A program of 200 MiB whose symbols are at its end: read in pieces, in little memory. Not sparse,
+ * so that nothing is free. */
+static void test_large(void **state)
+{
+	enum { FILL = 200 << 20, CHUNK = 1 << 20, MAX_KIB = 64 << 10 };
+	auto_close int fd = memfd_create("large", MFD_CLOEXEC);
+	struct rusage before, after;
+	uint8_t *junk = malloc(CHUNK);
+	Elf64_Shdr sh[3] = {};
+	Elf64_Sym sym[64] = {};
+	char names[1024] = "";
+	size_t len = 1, n = 0;
+	struct survey s;
+	struct image m;
+	Elf64_Ehdr h;
+
+	(void)state;
+	make(&m, openssl_30, STATIC);
+	memcpy(&h, m.b, sizeof(h));
+	assert_int_equal(write(fd, m.b, SIZE), SIZE);
+	for (size_t i = 0; i < CHUNK; i++)
+		junk[i] = (uint8_t)(i * 2654435761u >> 13);
+	/* The fill is the string table: the names stand behind it, and all of it is searched. */
+	for (unsigned i = 0; i < FILL / CHUNK; i++)
+		assert_int_equal(write(fd, junk, CHUNK), CHUNK);
+	for (const struct fn *f = openssl_30; f->code; f++, n++) {
+		if (!f->name)
+			continue;
+		sym[n] = (Elf64_Sym){ .st_name = FILL + (uint32_t)len,
+				      .st_info = ELF64_ST_INFO(STB_GLOBAL, STT_FUNC),
+				      .st_shndx = 1,
+				      .st_value = BASE + text_of((unsigned)n),
+				      .st_size = m.size[n] };
+		strcpy(names + len, f->name);
+		len += strlen(f->name) + 1;
+	}
+	assert_int_equal(write(fd, names, sizeof(names)), sizeof(names));
+	assert_int_equal(write(fd, sym, sizeof(sym)), sizeof(sym));
+	sh[1] = (Elf64_Shdr){ .sh_type = SHT_SYMTAB,
+			      .sh_link = 2,
+			      .sh_offset = SIZE + FILL + sizeof(names),
+			      .sh_size = sizeof(sym) };
+	sh[2] = (Elf64_Shdr){ .sh_type = SHT_STRTAB,
+			      .sh_offset = SIZE,
+			      .sh_size = FILL + sizeof(names) };
+	h.e_shoff = SIZE + FILL + sizeof(names) + sizeof(sym);
+	h.e_shnum = 3;
+	h.e_shentsize = sizeof(*sh);
+	assert_int_equal(write(fd, sh, sizeof(sh)), sizeof(sh));
+	assert_int_equal(pwrite(fd, &h, sizeof(h), 0), sizeof(h));
+	free(junk);
+
+	assert_int_equal(getrusage(RUSAGE_SELF, &before), 0);
+	assert_int_equal(survey_file(fd, &s), 0);
+	assert_int_equal(getrusage(RUSAGE_SELF, &after), 0);
+	assert_string_equal(s.why,
+			    "OpenSSL 3.0 or 3.1; reads: shared internal; writes: shared internal");
+	assert_int_equal(s.n_sites, ARRAY_SIZE(openssl_30_sites));
+	assert_in_range(after.ru_maxrss - before.ru_maxrss, 0, MAX_KIB);
+}
+
 /* The real thing, where Debian has put it: the one site for plain and _ex, at a push. */
 static void test_system(void **state)
 {
@@ -635,7 +697,8 @@ int main(void)
 		cmocka_unit_test(test_not_ours),	cmocka_unit_test(test_static),
 		cmocka_unit_test(test_truncated),	cmocka_unit_test(test_flipped),
 		cmocka_unit_test(test_circular),	cmocka_unit_test(test_sparse),
-		cmocka_unit_test(test_not_regular),	cmocka_unit_test(test_system),
+		cmocka_unit_test(test_not_regular),	cmocka_unit_test(test_large),
+		cmocka_unit_test(test_system),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -70,6 +70,7 @@ struct ring { /* perf events of one CPU */
 
 struct wanted { /* a mapping of a file that is not known yet */
 	struct inode_key key;
+	struct code_range code;
 	uint64_t start, end;
 	pid_t pid;
 };
@@ -348,8 +349,23 @@ static int open_mapped(struct discover *d, const struct wanted *w, char *path, s
 
 /* --- reporting */
 
+/* A file may have several executable mappings: the range from the first to the last. */
+static void widen(struct discover *d, const struct inode_key *key, const struct code_range *by)
+{
+	for (unsigned i = 0; i < d->n_wanted; i++) {
+		struct code_range *code = &d->wanted[i].code;
+
+		if (memcmp(&d->wanted[i].key, key, sizeof(*key)))
+			continue;
+		code->from = MIN(code->from, by->from);
+		code->to = MAX(code->to, by->to);
+	}
+}
+
 static void on_map(struct discover *d, const struct vma_file *f, void *arg)
 {
+	uint64_t from = f->page * (uint64_t)sysconf(_SC_PAGESIZE);
+	const struct code_range code = { from, from + (f->end - f->start) };
 	struct inode_key key = key_of(f);
 	struct file *file = file_of(d, &key);
 	struct wanted *w;
@@ -361,6 +377,8 @@ static void on_map(struct discover *d, const struct vma_file *f, void *arg)
 			d->ops.user(d->ctx, &key, (pid_t)f->tgid);
 		return;
 	}
+	if (file->state == FILE_WANTED)
+		widen(d, &key, &code);
 	if (file->state == FILE_WANTED || file->state == FILE_REFUSED)
 		return;
 	if (file->state == FILE_UNKNOWN && d->n_files == DISCOVER_FILES_MAX) {
@@ -386,7 +404,7 @@ static void on_map(struct discover *d, const struct vma_file *f, void *arg)
 		d->refused++;
 		return;
 	}
-	d->wanted[d->n_wanted++] = (struct wanted){ key, f->start, f->end, (pid_t)f->tgid };
+	d->wanted[d->n_wanted++] = (struct wanted){ key, code, f->start, f->end, (pid_t)f->tgid };
 }
 
 static bool named_ssl(const struct wanted *w)
@@ -416,7 +434,7 @@ static void report_file(struct discover *d, const struct wanted *w)
 	}
 	file->state = FILE_REPORTED;
 	proc_add(d, w->pid, &w->key);
-	d->ops.file(d->ctx, &w->key, fd, w->pid, path);
+	d->ops.file(d->ctx, &w->key, &w->code, fd, w->pid, path);
 }
 
 /* Reports the files that the walk found, the likely ones first. Returns how many there were. */

@@ -24,11 +24,17 @@ struct inode_key {
 	uint32_t pad;
 };
 
+/* Bytes of a file that were seen mapped for execution. */
+struct code_range {
+	uint64_t from, to;
+};
+
 struct discover_ops {
 	/* An executable mapping of a file that was never reported before: fd is open for reading
 	 * (taken over), path as mapped by pid in its own mount namespace, for people. A file that
 	 * nobody mapped for a while may be reported again. */
-	void (*file)(void *ctx, const struct inode_key *key, int fd, pid_t pid, const char *path);
+	void (*file)(void *ctx, const struct inode_key *key, const struct code_range *code, int fd,
+		     pid_t pid, const char *path);
 	/* A process maps a file that was reported before (key): it may be a user of TLS code. Once
 	 * per process (until it executes another program) and file. A forked child maps nothing
 	 * anew: see discover_follow(). */

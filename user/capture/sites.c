@@ -81,6 +81,24 @@ static int bad(struct survey *s, const char *why)
 	return -EBADMSG;
 }
 
+/* Does an instruction of the promised kind begin here? */
+static const char *check_code(struct span code, const struct survey_site *site)
+{
+#ifdef __x86_64__
+	struct x86_insn i;
+
+	if (x86_decode(code, &i))
+		return "an offset without an instruction";
+	if (!i.emulated && site->choice != SITE_EXPORT_SLOW)
+		return "another instruction than it says";
+#else
+	(void)site;
+	if (code.len < sizeof(uint32_t))
+		return "an offset without an instruction";
+#endif
+	return NULL;
+}
+
 /* A table for another build would have to have its build-id and an instruction in each place. */
 static const char *check(struct elf64 *e, const struct survey_site *site)
 {
@@ -92,15 +110,24 @@ static const char *check(struct elf64 *e, const struct survey_site *site)
 		return "an offset outside the code";
 	if (elf64_read(e, site->offset, code, n))
 		return "an offset that cannot be read";
-#ifdef __x86_64__
-	struct x86_insn i;
+	return check_code(span_of(code, n), site);
+}
 
-	if (x86_decode(span_of(code, n), &i))
-		return "an offset without an instruction";
-	if (!i.emulated && site->choice != SITE_EXPORT_SLOW)
-		return "another instruction than it says";
-#endif
-	return NULL;
+int sites_check(int fd, const struct survey *s, uint64_t from, uint64_t to)
+{
+	for (uint32_t i = 0; i < s->n_sites; i++) {
+		const struct survey_site *site = &s->sites[i];
+		uint8_t code[INSN_MAX];
+		ssize_t n;
+
+		if (!site->site || site->site >= EV_SITE_MAX_ || site->choice >= SITE_CHOICE_MAX_ ||
+		    site->offset < from || site->offset >= to)
+			return -EBADMSG;
+		n = pread(fd, code, MIN(sizeof(code), to - site->offset), (off_t)site->offset);
+		if (n <= 0 || check_code(span_of(code, (size_t)n), site))
+			return -EBADMSG;
+	}
+	return 0;
 }
 
 static int read_site(struct elf64 *e, struct span line, struct survey *s)

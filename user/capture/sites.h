@@ -23,5 +23,9 @@
  * SURVEY_TLS now. 0: not in the table, *s is as before. -EBADMSG: the entry is void; s->why says
  * why. */
 int sites_find(int fd, struct span table, struct survey *s);
+/* What the monitor can tell of a surveyor's answer without reading ELF: each site lies in the bytes
+ * from..to of the file, which are mapped for execution, and begins an instruction of the kind that
+ * was promised. 0, -EBADMSG. */
+int sites_check(int fd, const struct survey *s, uint64_t from, uint64_t to);
 /* Prints the entry of a surveyed file; -EINVAL without sites or build-id. */
 int sites_print(FILE *to, const struct survey *s, const char *what);

@@ -22,6 +22,7 @@
 #include "base/own.h"
 #include "capture/filehash.h"
 #include "capture/hint.h"
+#include "capture/sites.h"
 #include "capture/snapshot.h"
 #include "proc/req.h"
 #include "proc/team.h"
@@ -52,6 +53,7 @@ struct hash {
 
 struct job {
 	struct inode_key key;
+	struct code_range code;
 	int fd;
 	pid_t pid;
 	char path[256]; /* for people */
@@ -86,6 +88,26 @@ struct prober {
 	uint64_t refresh_ns;
 	struct hash hashes[HASHES_MAX]; /* direct mapped */
 };
+
+static struct file *file_of(struct prober *p, const struct inode_key *key, bool add);
+
+/* A full table keeps what is probed or waits; the rest is surveyed again if it comes again. */
+static void forget_files(struct prober *p)
+{
+	auto_mem struct file *old = malloc(sizeof(p->files));
+
+	if (!old)
+		return;
+	memcpy(old, p->files, sizeof(p->files));
+	memset(p->files, 0, sizeof(p->files));
+	p->n_files = 0;
+	for (size_t i = 0; i < ARRAY_SIZE(p->files); i++) {
+		if (old[i].state == FILE_TLS || old[i].state == FILE_WAITING)
+			*file_of(p, &old[i].key, true) = old[i];
+		else
+			free(old[i].told);
+	}
+}
 
 static struct file *file_of(struct prober *p, const struct inode_key *key, bool add)
 {
@@ -336,6 +358,11 @@ static int on_surveyed(struct peer *peer, const struct req_msg *m)
 			remember(f, &p->job, EXPLAIN_FOREIGN, &s, s.why);
 		return 0;
 	}
+	/* The surveyor has read a hostile file, and may be its puppet. */
+	if (sites_check(p->job.fd, &s, p->job.code.from, p->job.code.to)) {
+		fail(p, &p->job, NULL, "a probe site is not in code that is executed");
+		return 0;
+	}
 	err = capture_attach(p->o.capture, &p->job.key, p->job.fd, &s);
 	if (err && err != -EEXIST) {
 		char why[160];
@@ -466,13 +493,18 @@ static void next_job(struct prober *p)
 		kill(p->surveyor.pid, SIGKILL); /* reported when its end shows */
 }
 
-static void on_file(void *ctx, const struct inode_key *key, int fd, pid_t pid, const char *path)
+static void on_file(void *ctx, const struct inode_key *key, const struct code_range *code, int fd,
+		    pid_t pid, const char *path)
 {
 	struct prober *p = ctx;
 	auto_close int owned = fd;
-	struct file *f = p->n_queue < PROBER_QUEUE_MAX ? file_of(p, key, true) : NULL;
+	struct file *f = NULL;
 	struct job *j;
 
+	if (p->n_files == PROBER_FILES_MAX)
+		forget_files(p);
+	if (p->n_queue < PROBER_QUEUE_MAX)
+		f = file_of(p, key, true);
 	if (!f) {
 		page_add(p->o.page, CTR_SURVEY_FAILED, 1);
 		return;
@@ -481,7 +513,7 @@ static void on_file(void *ctx, const struct inode_key *key, int fd, pid_t pid, c
 		return;
 	f->state = FILE_WAITING;
 	j = &p->queue[(p->head + p->n_queue++) % PROBER_QUEUE_MAX];
-	*j = (struct job){ .key = *key, .fd = steal_fd(&owned), .pid = pid };
+	*j = (struct job){ .key = *key, .code = *code, .fd = steal_fd(&owned), .pid = pid };
 	snprintf(j->path, sizeof(j->path), "%s", path);
 	/* Snapshot now: a short-lived client may be gone before the survey is back. */
 	if (strstr(path, "ssl"))

@@ -8,7 +8,8 @@
 #include "proc/page.h"
 #include "proc/spawn.h"
 
-#define PROBER_FILES_MAX 16384 /* files remembered; beyond it new ones are refused and counted */
+#define PROBER_FILES_MAX 16384 /* files remembered; beyond it those without probes are forgotten   \
+				*/
 #define PROBER_PROCS_MAX                                                                           \
 	4096 /* processes remembered for the inspector; beyond it the longest gone gives way */
 #define PROBER_QUEUE_MAX 2048 /* files waiting for the surveyor */
