@@ -29,4 +29,4 @@ struct vma_file {
 	__u32 exe; /* 1: the program that the process runs */
 	__u32 pad;
 };
-_Static_assert(sizeof(struct vma_file) == 56, "wire layout");
+_Static_assert(sizeof(struct vma_file) == 64, "wire layout");
