@@ -1,7 +1,7 @@
 /* tests/fuzz/fuzz_dialect.c - hostile bodies for every route of every dialect: the promises that
- * wire.c checks hold, and any cut of the same bytes gives the same turn. The input: which route (two
- * bytes), how (a byte of flags), how long the request's body is (two bytes), where a byte of the
- * response is lost (two bytes), then both bodies.
+ * wire.c checks hold, and any cut of the same bytes gives the same turn. The input: which route
+ * (two bytes), how (a byte of flags), how long the request's body is (two bytes), where a byte of
+ * the response is lost (two bytes), then both bodies.
  */
 #include <stdlib.h>
 
@@ -90,13 +90,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	c.request = span_sub(in, 0, data[3] | (size_t)data[4] << 8);
 	c.response = span_sub(in, c.request.len, in.len);
 	c.lost_at = c.response.len ? (data[5] | (size_t)data[6] << 8) % c.response.len : 0;
-	snprintf(c.head, sizeof(c.head), "%s %s HTTP/1.1\r\nHost: %s\r\nContent-Length: %zu\r\n\r\n",
-		 !route->method		       ? "POST"
-		 : strcmp(route->method, "*") ? route->method
-					      : "PUT",
-		 c.flags & UNKNOWN_PATH ? "/x" : path,
-		 route->provider && !strcmp(route->provider, "ollama") ? "h:11434" : "h",
-		 c.request.len);
+	snprintf(
+	    c.head, sizeof(c.head), "%s %s HTTP/1.1\r\nHost: %s\r\nContent-Length: %zu\r\n\r\n",
+	    !route->method		 ? "POST"
+	    : strcmp(route->method, "*") ? route->method
+					 : "PUT",
+	    c.flags & UNKNOWN_PATH ? "/x" : path,
+	    route->provider && !strcmp(route->provider, "ollama") ? "h:11434" : "h", c.request.len);
 	run(&c, 0, &whole);
 	run(&c, 1 + len % 17, &cut);
 	if (!span_eq(span_of(whole.p, whole.len), span_of(cut.p, cut.len))) {

@@ -1,4 +1,5 @@
-/* tests/unit/test_anthropic.c - what the packages of user/dialect/anthropic.c's APIs send becomes turns. */
+/* tests/unit/test_anthropic.c - what the packages of user/dialect/anthropic.c's APIs send becomes
+ * turns. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -26,7 +26,10 @@ static void take(void *ctx, struct span s)
 	o->len += s.len;
 }
 
-#define B(s)	{ (const uint8_t *)(s), sizeof(s) - 1 }
+#define B(s)                                                                                       \
+	{                                                                                          \
+		(const uint8_t *)(s), sizeof(s) - 1                                                \
+	}
 static const struct {
 	struct span in, out;
 } rows[] = {

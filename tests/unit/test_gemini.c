@@ -1,4 +1,5 @@
-/* tests/unit/test_gemini.c - what the packages of user/dialect/gemini.c's APIs send becomes turns. */
+/* tests/unit/test_gemini.c - what the packages of user/dialect/gemini.c's APIs send becomes turns.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,5 @@
-/* tests/unit/test_openai_inputs.c - what the packages of user/dialect/openai_inputs.c's APIs send becomes turns. */
+/* tests/unit/test_openai_inputs.c - what the packages of user/dialect/openai_inputs.c's APIs send
+ * becomes turns. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

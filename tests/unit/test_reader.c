@@ -172,7 +172,8 @@ static void stream_text(struct wire *w, size_t each, size_t total)
 	auto_mem char *event = malloc(each + 128), *chunk = malloc(each + 160);
 
 	for (size_t n = 0; n < total; n += each) {
-		int len = sprintf(event, "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"");
+		int len =
+		    sprintf(event, "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"");
 
 		for (size_t i = 0; i < each; i++)
 			event[len++] = (char)('a' + (n + i) / each % 26);

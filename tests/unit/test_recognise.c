@@ -95,8 +95,7 @@ static const struct {
 	{ "ollama-generate", "{\"model\":\"m\",\"prompt\":\"x\",\"options\":{\"num_ctx\":9}}" },
 	{ "openai-completion", "{\"model\":\"m\",\"prompt\":\"x\",\"max_tokens\":9}" },
 	{ "openai-responses", "{\"model\":\"m\",\"input\":\"x\",\"instructions\":\"y\"}" },
-	{ "openai-embedding",
-	  "{\"model\":\"m\",\"input\":[\"x\"],\"encoding_format\":\"float\"}" },
+	{ "openai-embedding", "{\"model\":\"m\",\"input\":[\"x\"],\"encoding_format\":\"float\"}" },
 	{ "generic", "{\"inputs\":" ASK ",\"parameters\":{\"max_new_tokens\":20}}" },
 	{ "generic", "{\"data\":{\"query\":" ASK "},\"config\":{\"temperature\":0.7}}" },
 	{ "generic", "{\"text\":\"\xe8\xaf\xb7\xe5\x86\x99\xe4\xb8\x80\xe9\xa6\x96\xe5\x85\xb3\xe4"
@@ -214,7 +213,8 @@ static void test_big(void **state)
 	auto_mem char *log = NULL;
 
 	(void)state;
-	n = (size_t)sprintf(late, "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"");
+	n = (size_t)sprintf(late,
+			    "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"");
 	memset(late + n, 'x', RECOGNISE_MAX);
 	strcpy(late + n + RECOGNISE_MAX, "\"}],\"user\":\"last\"}");
 	log = unknown("/x", "application/json", late, 0, &stats);
@@ -225,9 +225,9 @@ static void test_big(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_paths),	     cmocka_unit_test(test_long_path),
-		cmocka_unit_test(test_bodies),	     cmocka_unit_test(test_unknown_path),
-		cmocka_unit_test(test_generic),	     cmocka_unit_test(test_big),
+		cmocka_unit_test(test_paths),	cmocka_unit_test(test_long_path),
+		cmocka_unit_test(test_bodies),	cmocka_unit_test(test_unknown_path),
+		cmocka_unit_test(test_generic), cmocka_unit_test(test_big),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

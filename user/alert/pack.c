@@ -12,11 +12,11 @@
 #include "base/escape.h"
 #include "base/own.h"
 
-#define HOST_MAX      256
-#define PATH_MAX_KEPT 512
-#define AGENT_MAX     256
-#define TOOLS_MAX     32 /* names in an observation, each list */
-#define TOOL_MAX      64
+#define HOST_MAX	 256
+#define PATH_MAX_KEPT	 512
+#define AGENT_MAX	 256
+#define TOOLS_MAX	 32 /* names in an observation, each list */
+#define TOOL_MAX	 64
 #define ATTACHMENTS_SENT 8
 
 /* The two sides of the schema count alike. */
@@ -403,8 +403,8 @@ static void attachments_of(struct attachments *l, struct arena *a, const struct 
 		to->side = from->side == SIDE_REQUEST ? "request" : "response";
 		to->size = from->size;
 		if (from->size)
-			to->hash = (ProtobufCBinaryData){ sizeof(from->hash),
-							  (uint8_t *)from->hash };
+			to->hash =
+			    (ProtobufCBinaryData){ sizeof(from->hash), (uint8_t *)from->hash };
 		to->media_type = KEEP_FIELD(a, from->media_type);
 		to->name = KEEP_FIELD(a, from->name);
 		to->url = KEEP_FIELD(a, from->url);

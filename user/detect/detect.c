@@ -23,7 +23,7 @@
 #define NARROWED_MAX                                                                               \
 	64 /* hits per segment whose beginning is found; a flood of them proves no more */
 #define JUDGED_OVERLAP 1024 /* bytes that are looked at again when a text grew */
-#define UNNARROWED 40 /* bytes taken for the length of the others */
+#define UNNARROWED     40   /* bytes taken for the length of the others */
 
 const struct detector *const detectors[] = {
 #define DETECTOR(id) &detector_##id,

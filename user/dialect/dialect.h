@@ -20,7 +20,7 @@ struct shapes;	/* shape.h */
 struct form {
 	const char *name; /* "openai-chat": what turns, alerts and docs call it */
 	const char *summary;
-	enum operation operation; /* unless the route has one */
+	enum operation operation;	   /* unless the route has one */
 	struct shapes *request, *response; /* NULL: no JSON that is of interest */
 	/* Of an event: read before the event itself, for what decides how that is read (its type,
 	 * numbers). */
@@ -45,9 +45,9 @@ struct route {
 	 * {model}, {object} and {conversation} stand for one segment, or a part of one, and go to
 	 * the turn; {} goes nowhere. The one with most literal bytes wins. */
 	const char *path;
-	const struct form *form; /* NULL: its body tells, as for an unknown path */
+	const struct form *form;  /* NULL: its body tells, as for an unknown path */
 	enum operation operation; /* OP_UNKNOWN: the form's */
-	const char *method; /* NULL: POST; "*": any */
+	const char *method;	  /* NULL: POST; "*": any */
 	/* Known provider (provider.h) that it must be; NULL: any host. */
 	const char *provider;
 	bool stream; /* its answers are streams */
@@ -91,7 +91,7 @@ struct reader_ops {
 
 struct reader_stats {
 	uint64_t turns, unknown_exchanges, json_broken, json_skipped, text_cut;
-	uint64_t failed; /* turns not made for want of memory */
+	uint64_t failed;   /* turns not made for want of memory */
 	uint64_t by_shape; /* turns recognised by their body alone */
 };
 

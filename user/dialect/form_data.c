@@ -33,9 +33,10 @@ static bool is_text(const struct multipart_part *p)
 {
 	static const char *const types[] = { "text/", "application/json", "application/x-ndjson",
 					     "application/jsonl", "application/xml" };
-	static const char *const suffixes[] = { ".jsonl", ".json", ".txt",  ".md",  ".csv", ".tsv",
-						".html",  ".xml",  ".yaml", ".yml", ".py",  ".js",
-						".ts",	  ".c",	   ".go",   ".rs",  ".sh",  ".log" };
+	static const char *const suffixes[] = {
+		".jsonl", ".json", ".txt", ".md", ".csv", ".tsv", ".html", ".xml", ".yaml",
+		".yml",	  ".py",   ".js",  ".ts", ".c",	  ".go",  ".rs",   ".sh",  ".log"
+	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
 		if (span_eq_nocase(span_sub(p->type, 0, strlen(types[i])), span_str(types[i])))

@@ -59,7 +59,6 @@ static const struct shape_row part_rows[] = {
 
 /* --- the request */
 
-
 static const struct shape_row instruction_rows[] = {
 	{ "", reading_text, FIELD_INSTRUCTIONS },
 	{ ".parts[].text", reading_text, FIELD_INSTRUCTIONS },

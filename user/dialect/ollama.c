@@ -68,8 +68,9 @@ static struct shapes chat_request = SHAPES(chat_list), generate_request = SHAPES
 
 static const char *const chat_needs[] = { "messages[].role", NULL };
 static const char *const hints[] = {
-	"keep_alive", "options.num_ctx", "options.num_predict", "options.temperature",
-	"options.seed", "options.top_k", "messages[].images[]", "context[]", NULL,
+	"keep_alive",	       "options.num_ctx", "options.num_predict",
+	"options.temperature", "options.seed",	  "options.top_k",
+	"messages[].images[]", "context[]",	  NULL,
 };
 
 static const struct form chat = {

@@ -1,5 +1,6 @@
-/* user/dialect/openai_chat.c - chat completions and the completions before them, whole and streamed,
- * of OpenAI, Azure and everyone who speaks their shape: vLLM, Ollama, llama.cpp, gateways.
+/* user/dialect/openai_chat.c - chat completions and the completions before them, whole and
+ * streamed, of OpenAI, Azure and everyone who speaks their shape: vLLM, Ollama, llama.cpp,
+ * gateways.
  */
 #include "dialect/reading.h"
 
@@ -205,9 +206,12 @@ static const struct form chat = {
 /* --- completions */
 
 static const struct shape_row prompt_rows[] = {
-	{ "model", reading_model },	   { "stream", reading_stream },
-	{ "prompt", reading_input },	   { "prompt[]", reading_input },
-	{ "prompt[][]", reading_input },   { "suffix", reading_another, FIELD_INPUT },
+	{ "model", reading_model },
+	{ "stream", reading_stream },
+	{ "prompt", reading_input },
+	{ "prompt[]", reading_input },
+	{ "prompt[][]", reading_input },
+	{ "suffix", reading_another, FIELD_INPUT },
 	CALLER_ROWS,
 };
 static const struct shape prompt_list[] = { SHAPE("", prompt_rows) };

@@ -26,8 +26,8 @@ static void on_category(struct reading *r, const struct json_event *e, unsigned 
 		const char *begins;
 		enum filter filter;
 	} rows[] = {
-		{ "hate", FILTER_HATE },	 { "harassment", FILTER_HATE },
-		{ "sexual", FILTER_SEXUAL },	 { "violence", FILTER_VIOLENCE },
+		{ "hate", FILTER_HATE },	   { "harassment", FILTER_HATE },
+		{ "sexual", FILTER_SEXUAL },	   { "violence", FILTER_VIOLENCE },
 		{ "self-harm", FILTER_SELF_HARM }, { "self_harm", FILTER_SELF_HARM },
 	};
 	const char *name = strrchr(e->path, '.');
@@ -128,7 +128,8 @@ static const struct route routes[] = {
 
 const struct dialect dialect_openai_inputs = {
 	.name = "openai-inputs",
-	.summary = "embeddings, moderations, images and audio of OpenAI, Azure OpenAI and compatible "
-		   "servers",
+	.summary =
+	    "embeddings, moderations, images and audio of OpenAI, Azure OpenAI and compatible "
+	    "servers",
 	ROUTES(routes),
 };

@@ -184,8 +184,14 @@ static const char *const last[] = { "response.completed", "response.incomplete",
 				    NULL };
 static const char *const needs[] = { "input", "model", NULL };
 static const char *const hints[] = {
-	"instructions",	     "input[].type", "max_output_tokens", "previous_response_id",
-	"input[].content[].type", "reasoning.effort", "text.format.type", "tools[].parameters.type",
+	"instructions",
+	"input[].type",
+	"max_output_tokens",
+	"previous_response_id",
+	"input[].content[].type",
+	"reasoning.effort",
+	"text.format.type",
+	"tools[].parameters.type",
 	NULL,
 };
 

@@ -119,7 +119,8 @@ uint32_t reading_part(const struct reading *r, const struct json_event *e)
 {
 	const struct port *port = r->now;
 
-	return port->at && e->n_index > port->at->n_index ? e->index[port->at->n_index] : port->part;
+	return port->at && e->n_index > port->at->n_index ? e->index[port->at->n_index]
+							  : port->part;
 }
 
 /* --- messages and their parts */
@@ -589,8 +590,8 @@ static void value_event(struct reading *r, const struct json_event *e)
 		break;
 	default:
 		say_place(r, e);
-		say(r, e->kind == JSON_NUMBER ? e->text
-		       : e->kind == JSON_TRUE ? SPAN_LIT("true")
+		say(r, e->kind == JSON_NUMBER  ? e->text
+		       : e->kind == JSON_TRUE  ? SPAN_LIT("true")
 		       : e->kind == JSON_FALSE ? SPAN_LIT("false")
 					       : SPAN_LIT("null"));
 		break;
@@ -691,8 +692,7 @@ static void media_settle(struct reading *r)
 
 	port->media.state = MEDIA_DATA;
 	/* A document may come as text. */
-	if (port->media.what == SKIP_FILE && !from &&
-	    !is_base64(head)) {
+	if (port->media.what == SKIP_FILE && !from && !is_base64(head)) {
 		port->media.state = MEDIA_TEXT;
 		reading_new_segment(r, FIELD_DOCUMENT, port->part);
 	} else {
@@ -879,10 +879,10 @@ void reading_finish(struct reading *r, const struct json_event *e, unsigned arg)
 		const char *word;
 		bool refused; /* else blocked */
 	} rows[] = {
-		{ "content_filter" },	 { "content_filtered" }, { "guardrail_intervened" },
-		{ "SAFETY" },		 { "BLOCKLIST" },	 { "PROHIBITED_CONTENT" },
-		{ "SPII" },		 { "IMAGE_SAFETY" },	 { "MODEL_ARMOR" },
-		{ "ERROR_TOXIC" },	 { "refusal", true },
+		{ "content_filter" }, { "content_filtered" }, { "guardrail_intervened" },
+		{ "SAFETY" },	      { "BLOCKLIST" },	      { "PROHIBITED_CONTENT" },
+		{ "SPII" },	      { "IMAGE_SAFETY" },     { "MODEL_ARMOR" },
+		{ "ERROR_TOXIC" },    { "refusal", true },
 	};
 
 	(void)arg;
@@ -1082,8 +1082,7 @@ void reading_gap(struct reading *r, enum side side, uint64_t n)
 	}
 	if (port->form_data)
 		form_data_gap(port->form_data, n);
-	if (port->body <= BODY_JSON && port->json &&
-	    r->t.exchange->framing[side] == FRAMING_NONE) {
+	if (port->body <= BODY_JSON && port->json && r->t.exchange->framing[side] == FRAMING_NONE) {
 		charset_gap(&port->charset, n);
 		json_gap(port->json, n);
 	}

@@ -127,30 +127,30 @@ void reading_media_end(struct reading *r);
 
 /* --- handlers of rows; arg */
 
-row_fn reading_item;  /* begin and end of a message's object */
-row_fn reading_block; /* begin and end of a part's object */
-row_fn reading_mark;  /* a string of the port: PORT_STR(item.role), PORT_STR(block.name) */
+row_fn reading_item;   /* begin and end of a message's object */
+row_fn reading_block;  /* begin and end of a part's object */
+row_fn reading_mark;   /* a string of the port: PORT_STR(item.role), PORT_STR(block.name) */
 row_fn reading_number; /* a small whole number of the port: offsetof(struct port, part) */
 
-row_fn reading_text;	  /* a string: text of enum field_of */
-row_fn reading_input;	  /* a prompt: strings are FIELD_INPUT, numbers token ids */
+row_fn reading_text;	   /* a string: text of enum field_of */
+row_fn reading_input;	   /* a prompt: strings are FIELD_INPUT, numbers token ids */
 row_fn reading_part_begin; /* a part that is an object or a bare string; of enum field_of */
-row_fn reading_delta;	  /* a string: a piece of the text of enum field_of */
-row_fn reading_another;	  /* the same, each value a segment of its own */
-row_fn reading_value;	  /* any value: a string as it is, an object as JSON text; enum field_of */
-row_fn reading_text_name; /* name (of a tool, a file) of the text of enum field_of */
-row_fn reading_text_id;	  /* its call id */
-row_fn reading_media;	  /* an image or file, inline or by address: enum skipped */
-row_fn reading_media_ref; /* only its address or id */
-row_fn reading_skip;	  /* a value that is not read: enum skipped */
+row_fn reading_delta;	   /* a string: a piece of the text of enum field_of */
+row_fn reading_another;	   /* the same, each value a segment of its own */
+row_fn reading_value;	   /* any value: a string as it is, an object as JSON text; enum field_of */
+row_fn reading_text_name;  /* name (of a tool, a file) of the text of enum field_of */
+row_fn reading_text_id;	   /* its call id */
+row_fn reading_media;	   /* an image or file, inline or by address: enum skipped */
+row_fn reading_media_ref;  /* only its address or id */
+row_fn reading_skip;	   /* a value that is not read: enum skipped */
 
 row_fn reading_turn_id; /* a string of the turn: TURN_STR(response_id) */
 row_fn reading_tokens;	/* offsetof(struct turn, input_tokens) */
 row_fn reading_model, reading_stream;
-row_fn reading_done;   /* true: the answer is complete */
-row_fn reading_finish; /* why the answer ended */
-row_fn reading_error;  /* 0: the error object; 1: its code; 2: its type; 3: of who refused */
-row_fn reading_filter; /* "<category>.filtered" (1) and "<category>.detected" (0) */
+row_fn reading_done;	   /* true: the answer is complete */
+row_fn reading_finish;	   /* why the answer ended */
+row_fn reading_error;	   /* 0: the error object; 1: its code; 2: its type; 3: of who refused */
+row_fn reading_filter;	   /* "<category>.filtered" (1) and "<category>.detected" (0) */
 row_fn reading_block_flag; /* true: it was blocked */
 row_fn reading_progress;   /* a logical turn inside a long exchange ends with this value */
 
@@ -168,8 +168,8 @@ struct segment *reading_segment(struct reading *r, enum field_of field, uint32_t
 struct segment *reading_new_segment(struct reading *r, enum field_of field, uint32_t part);
 /* Appends a piece of a string; seg may be NULL (counted). */
 void reading_add(struct reading *r, struct segment *seg, const struct json_event *e);
-/* The last segment was of field `was` and is of field `is`; in a response its text goes on where the
- * last one of its kind ended. Call for each segment in turn that a part made. */
+/* The last segment was of field `was` and is of field `is`; in a response its text goes on where
+ * the last one of its kind ended. Call for each segment in turn that a part made. */
 void reading_settle(struct reading *r, size_t at, enum field_of was, enum field_of is);
 /* The segment is a prompt that is no message: the model gets it as it stands. */
 bool reading_flat(const struct segment *s);

@@ -12,9 +12,9 @@
 
 #define PATH_SEGMENT_MAX  256
 #define PATH_SEGMENTS_MAX 12 /* of a pattern */
-#define JSON_DEPTH_MAX	 64
-#define KEYS_MAX	 256 /* that tell forms apart; a power of two */
-#define KEY_SLOTS	 (4 * KEYS_MAX)
+#define JSON_DEPTH_MAX	  64
+#define KEYS_MAX	  256 /* that tell forms apart; a power of two */
+#define KEY_SLOTS	  (4 * KEYS_MAX)
 
 const struct dialect *const dialects[] = {
 #define DIALECT(id) &dialect_##id,
@@ -53,8 +53,8 @@ static struct span decoded(uint8_t buf[PATH_SEGMENT_MAX], struct span s)
 	if (s.len > PATH_SEGMENT_MAX)
 		return (struct span){ 0 };
 	for (size_t i = 0; i < s.len; i++) {
-		bool coded = s.p[i] == '%' && i + 2 < s.len && hex(s.p[i + 1]) >= 0 &&
-			     hex(s.p[i + 2]) >= 0;
+		bool coded =
+		    s.p[i] == '%' && i + 2 < s.len && hex(s.p[i + 1]) >= 0 && hex(s.p[i + 2]) >= 0;
 
 		buf[n++] = coded ? (uint8_t)(hex(s.p[i + 1]) << 4 | hex(s.p[i + 2])) : s.p[i];
 		i += coded ? 2 : 0;

@@ -41,7 +41,9 @@ static int decide(struct charset *c, bool all)
 		c->kind = CHARSET_UTF16_BE;
 		return 2;
 	}
-	c->kind = !h[1] && h[0] ? CHARSET_UTF16_LE : !h[0] && h[1] ? CHARSET_UTF16_BE : CHARSET_UTF8;
+	c->kind = !h[1] && h[0]	  ? CHARSET_UTF16_LE
+		  : !h[0] && h[1] ? CHARSET_UTF16_BE
+				  : CHARSET_UTF8;
 	return 0;
 }
 
@@ -77,8 +79,9 @@ static void transcode(struct charset *c, struct span in, charset_fn *fn, void *c
 		}
 		a = c->head[0];
 		c->n_head = 0;
-		n += unit(c, c->kind == CHARSET_UTF16_LE ? (uint16_t)(a | b << 8)
-							 : (uint16_t)(a << 8 | b),
+		n += unit(c,
+			  c->kind == CHARSET_UTF16_LE ? (uint16_t)(a | b << 8)
+						      : (uint16_t)(a << 8 | b),
 			  out + n);
 		if (n <= sizeof(out) - 8)
 			continue;

@@ -1,6 +1,6 @@
-/* user/parse/charset.h - JSON that is not UTF-8: UTF-16 in, UTF-8 out (RFC 4627 section 3 tells them
- * apart; RFC 8259 wants UTF-8, servers accept more). Owns at most four bytes of input. Any split of
- * the same bytes gives the same output, but for where it is cut.
+/* user/parse/charset.h - JSON that is not UTF-8: UTF-16 in, UTF-8 out (RFC 4627 section 3 tells
+ * them apart; RFC 8259 wants UTF-8, servers accept more). Owns at most four bytes of input. Any
+ * split of the same bytes gives the same output, but for where it is cut.
  */
 #pragma once
 
@@ -16,7 +16,7 @@ struct charset {
 	} kind;
 	uint8_t head[4]; /* until the kind is known; then the odd byte of a unit */
 	size_t n_head;
-	uint16_t high; /* the first half of a pair, 0: none */
+	uint16_t high;	 /* the first half of a pair, 0: none */
 	uint64_t unread; /* bytes that were not given out */
 };
 
