@@ -73,7 +73,7 @@ $(B)/bpf/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@
 
 # A skeleton is one BPF object linked from several sources that share maps.
-BPF_capture := tls sock exec
+BPF_capture := tls sock plain exec
 BPF_discover := vma
 $(B)/bpf/capture.o: $(BPF_capture:%=$(B)/bpf/%.bpf.o)
 	$(call say,LINKBPF,$@)

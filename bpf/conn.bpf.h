@@ -194,6 +194,7 @@ conn_open(const struct conn_key *key, const struct call *call, __u8 dir, __u64 n
 	}
 	vote(&c->sock, &c->votes, &c->changes, &call->sock, call->weight);
 	c->flags = (dirs == DIRS_BOTH ? 0 : EV_CONN_MIDWAY) |
+		   (key->ssl & EV_PLAIN_SSL(0) ? EV_CONN_PLAIN : 0) |
 		   (state->canary ? EV_CONN_CANARY : 0);
 	bpf_probe_read_kernel_str(c->comm, sizeof(c->comm), leader->comm);
 	ref.id = __sync_fetch_and_add(&last_conn, 1) + 1;

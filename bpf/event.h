@@ -66,18 +66,20 @@ _Static_assert(sizeof(struct ev_hdr) == 40, "wire layout");
 /* Why bytes or events were not captured. One per-CPU counter of events and one of bytes for each.
  */
 enum ev_loss {
-	EV_LOSS_RING,	  /* data ring full */
-	EV_LOSS_FAULT,	  /* the buffer could not be read */
-	EV_LOSS_CALL,	  /* beyond the limit for one call */
-	EV_LOSS_MUTED,	  /* policy of the connection */
-	EV_LOSS_CONNS,	  /* connection table full */
-	EV_LOSS_CONTROL,  /* control ring full: an open, socket or close event */
-	EV_LOSS_NESTED,	  /* calls not followed: too many in flight on one thread, or task storage
-			   * refused. Bytes are unknown, so   the connection is closed, and its next
-			   * bytes open a new one */
-	EV_LOSS_SENDFILE, /* SSL_sendfile: no plaintext in user memory */
-	EV_LOSS_BUDGET,	  /* of a process beyond its budget: its share of the data ring's second
-			   * half; or calls, whose bytes are unknown, so the connection is closed */
+	EV_LOSS_RING,	   /* data ring full */
+	EV_LOSS_FAULT,	   /* the buffer could not be read */
+	EV_LOSS_CALL,	   /* beyond the limit for one call */
+	EV_LOSS_MUTED,	   /* policy of the connection */
+	EV_LOSS_CONNS,	   /* connection table full */
+	EV_LOSS_CONTROL,   /* control ring full: an open, socket or close event */
+	EV_LOSS_NESTED,	   /* calls not followed: too many in flight on one thread, or task storage
+			    * refused. Bytes are unknown, so   the connection is closed, and its next
+			    * bytes open a new one */
+	EV_LOSS_SENDFILE,  /* SSL_sendfile: no plaintext in user memory */
+	EV_LOSS_BUDGET,	   /* of a process beyond its budget: its share of the data ring's second
+			    * half; or calls, whose bytes are unknown, so the connection is closed */
+	EV_LOSS_NO_BUFFER, /* sent or received in plain text by a way that does not tell where it
+			    * is: splice, sendfile, io_uring, several messages at once */
 	EV_LOSS_MAX_,
 };
 
@@ -120,6 +122,9 @@ struct ev_sock {
  * SSL_free of one of several references, or calls were missed. Position 0 may be in the middle of
  * anything. */
 #define EV_CONN_MIDWAY 1
+/* Plain text of a TCP socket: ssl is EV_PLAIN_SSL(its cookie), and sock is exact. */
+#define EV_CONN_PLAIN	     4
+#define EV_PLAIN_SSL(cookie) ((cookie) | 1ULL << 63) /* no user-space address */
 /* A test call of the sensor itself: to be seen, and to show in nobody's figures. */
 #define EV_CONN_CANARY 2
 

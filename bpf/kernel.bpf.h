@@ -76,6 +76,12 @@ struct sock {
 	struct sock_common __sk_common;
 	struct socket *sk_socket;
 	__u16 sk_protocol;
+	__u8 sk_shutdown;
+};
+
+struct tcp_sock {
+	__u32 copied_seq; /* of the next byte to be received by the application */
+	__u32 write_seq;  /* of the next byte that it sends */
 };
 
 #pragma clang attribute pop

@@ -44,6 +44,7 @@ static void test_every_key(void **state)
 				   "capture:\n  method: perf\n  ring_size: 1 MiB\n  "
 				   "max_connections: 100\n  max_call_size: 65536\n"
 				   "  budget:\n    share: 7\n    calls: 0\n  mute: off\n"
+				   "  plaintext:\n    ports: [11434, 8000]\n"
 				   "detect:\n  cache_size: 2MiB\n  kinds:\n    sensor.loss: hunt\n "
 				   "   sensor.restart: off\n"
 				   "evidence:\n  mode: none\n"
@@ -66,6 +67,9 @@ static void test_every_key(void **state)
 	assert_int_equal(c.capture.share, 7);
 	assert_int_equal(c.capture.max_calls, 0);
 	assert_int_equal(c.capture.mute, 0);
+	assert_int_equal(c.capture.n_plain_ports, 2);
+	assert_int_equal(c.capture.plain_ports[0], 11434);
+	assert_int_equal(c.capture.plain_ports[1], 8000);
 	assert_int_equal(c.detect.cache_bytes, 2 << 20);
 	assert_int_equal(c.detect.modes[kind_find("sensor.loss")], MODE_HUNT);
 	assert_int_equal(c.detect.modes[kind_find("sensor.restart")], MODE_OFF);
@@ -108,6 +112,13 @@ static void test_mistakes(void **state)
 		  "f:2:14: ring_size: '1 MB' has an unknown unit (KiB, MiB, GiB)\n" },
 		{ "capture:\n  max_connections: 1\n",
 		  "f:2:20: max_connections: 1 is out of range, 64 to 1048576\n" },
+		{ "capture: {plaintext: {ports: 80}}\n",
+		  "f:1:30: ports: expected a list, found a value\n" },
+		{ "capture: {plaintext: {ports: [80, 65536, http]}}\n",
+		  "f:1:35: ports: 65536 is out of range, 1 to 65535\nf:1:42: ports: 'http' is "
+		  "not a number\n" },
+		{ "capture: {plaintext: true}\n",
+		  "f:1:22: plaintext: expected a mapping, found a value\n" },
 		{ "capture: {budget: {share: 0}}\n",
 		  "f:1:27: share: 0 is out of range, 1 to 100\n" },
 		{ "capture:\n  ring_size: 99999999999999999999\n",

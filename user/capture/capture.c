@@ -71,6 +71,11 @@ static void choose_programs(struct capture *c)
 	}
 	bpf_program__set_autoload(b->progs.sock_sent, c->has[FEAT_SOCK_LENGTH]);
 	bpf_program__set_autoload(b->progs.sock_received, c->has[FEAT_SOCK_LENGTH]);
+	bpf_program__set_autoload(b->progs.plain_sent, capture_plain(c));
+	bpf_program__set_autoload(b->progs.plain_received, capture_plain(c));
+	bpf_program__set_autoload(b->progs.plain_state, capture_plain(c));
+	bpf_map__set_autocreate(b->maps.plain_ports, capture_plain(c));
+	bpf_map__set_autocreate(b->maps.plain_socks, capture_plain(c));
 }
 
 static void set_budget(struct capture *c)
@@ -118,6 +123,40 @@ static int load(struct capture *c)
 	return err;
 }
 
+/* The end of connections first, so that none is opened that could not be closed. */
+static int start_plain(struct capture *c)
+{
+	struct capture_bpf *b = c->bpf;
+	const struct {
+		struct bpf_program *prog;
+		struct bpf_link **link;
+	} rows[] = {
+		{ b->progs.plain_state, &b->links.plain_state },
+		{ b->progs.plain_sent, &b->links.plain_sent },
+		{ b->progs.plain_received, &b->links.plain_received },
+	};
+	int fd = bpf_map__fd(b->maps.plain_ports), err;
+
+	for (size_t i = 0; i < c->opts.n_plain_ports; i++) {
+		__u32 word = c->opts.plain_ports[i] / 64;
+		__u64 bits;
+
+		err = bpf_map_lookup_elem(fd, &word, &bits);
+		if (err)
+			return err;
+		bits |= UINT64_C(1) << c->opts.plain_ports[i] % 64;
+		err = bpf_map_update_elem(fd, &word, &bits, BPF_ANY);
+		if (err)
+			return err;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		*rows[i].link = bpf_program__attach(rows[i].prog);
+		if (!*rows[i].link)
+			return -errno;
+	}
+	return 0;
+}
+
 /* Links the programs that watch the whole host, hands out the free slots, shares the connection
  * table read-only. */
 static int start(struct capture *c)
@@ -154,7 +193,9 @@ static int start(struct capture *c)
 	if (!b->links.sock_sent)
 		return -errno;
 	b->links.sock_received = bpf_program__attach(b->progs.sock_received);
-	return b->links.sock_received ? 0 : -errno;
+	if (!b->links.sock_received)
+		return -errno;
+	return capture_plain(c) ? start_plain(c) : 0;
 }
 
 __attribute__((format(printf, 4, 5))) static int fail(int err, char *why, size_t why_size,
@@ -296,6 +337,11 @@ void capture_free(struct capture **c)
 	capture_bpf__destroy((*c)->bpf);
 	free(*c);
 	*c = NULL;
+}
+
+bool capture_plain(const struct capture *c)
+{
+	return c->opts.n_plain_ports && c->has[FEAT_SOCK_LENGTH];
 }
 
 enum capture_method capture_method(const struct capture *c)

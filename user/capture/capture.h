@@ -38,7 +38,10 @@ struct capture_opts {
 			   into its second half; into the first, whatever there is room for */
 	uint64_t max_calls; /* per second, of one process; beyond it calls are not followed for a
 			       while; 0: no limit */
-	int method;	    /* -1: the best; else an enum capture_method to force, for tests */
+	const uint16_t *plain_ports; /* what TCP passes in plain text from or to these, too;
+					borrowed until capture_new() returns */
+	size_t n_plain_ports;
+	int method; /* -1: the best; else an enum capture_method to force, for tests */
 };
 
 enum capture_method { CAPTURE_SESSION, CAPTURE_MULTI, CAPTURE_PERF, CAPTURE_METHOD_MAX_ };
@@ -58,6 +61,8 @@ int capture_new(struct capture **ret, const struct capture_opts *o, char *why, s
 void capture_free(struct capture **c); /* detaches everything */
 enum capture_method capture_method(const struct capture *c);
 bool capture_has(const struct capture *c, enum feature f);
+/* Plain text was asked for, and is captured: it takes FEAT_SOCK_LENGTH. */
+bool capture_plain(const struct capture *c);
 
 /* Descriptors for an inspector, owned by capture. */
 struct capture_fds {

@@ -281,6 +281,34 @@ static const char *const methods[] = { "auto", "uprobe.session", "uprobe_multi",
 #define FIELD(f)  offsetof(struct config, f)
 #define STRING(f) offsetof(struct config, f), 0, sizeof(((struct config *)0)->f)
 
+/* `capture.plaintext.ports`: a list; its field is the whole struct config. */
+static void set_ports(struct reading *r, yaml_node_t *n, const struct key *k, void *field)
+{
+	struct config *c = field;
+
+	if (!expect(r, n, k->name, YAML_SEQUENCE_NODE))
+		return;
+	c->capture.n_plain_ports = 0;
+	for (yaml_node_item_t *i = n->data.sequence.items.start; i < n->data.sequence.items.top;
+	     i++) {
+		yaml_node_t *item = yaml_document_get_node(r->doc, *i);
+		uint64_t port;
+
+		if (c->capture.n_plain_ports == CONFIG_PORTS_MAX) {
+			complain(r, &item->start_mark, "%s: more than %d", k->name,
+				 CONFIG_PORTS_MAX);
+			return;
+		}
+		if (number(r, item, k, &port))
+			c->capture.plain_ports[c->capture.n_plain_ports++] = (uint16_t)port;
+	}
+}
+
+static const struct key plaintext_keys[] = {
+	{ "ports", set_ports, 0, 1, UINT16_MAX, NULL },
+	{ NULL, NULL, 0, 0, 0, NULL },
+};
+
 static const struct key budget_keys[] = {
 	{ "share", set_u32, FIELD(capture.share), 1, 100, NULL },
 	{ "calls", set_u64, FIELD(capture.max_calls), 0, 1 << 30, NULL },
@@ -294,6 +322,7 @@ static const struct key capture_keys[] = {
 	{ "max_call_size", set_u64, FIELD(capture.max_call_bytes), 16 << 10, 1 << 30, NULL },
 	{ "budget", set_table, 0, 0, 0, budget_keys },
 	{ "mute", set_enum, FIELD(capture.mute), 0, 0, switches },
+	{ "plaintext", set_table, 0, 0, 0, plaintext_keys },
 	{ NULL, NULL, 0, 0, 0, NULL },
 };
 

@@ -12,6 +12,7 @@
 #include "detect/kind.h"
 
 #define CONFIG_PATH_MAX	   256
+#define CONFIG_PORTS_MAX   64
 #define CONFIG_EXPORTS_MAX 1	/* one upstream: the store keeps one outbox */
 #define CONFIG_ERRORS_MAX  4096 /* bytes of error text */
 
@@ -43,6 +44,9 @@ struct config {
 		uint32_t share;		 /* of the ring's second half one process's, percent */
 		uint64_t max_calls;	 /* followed of one process per second; 0: all */
 		int mute;		 /* 1: leave out what is of no interest */
+		/* What TCP passes in plain text from or to these is captured, too. */
+		uint16_t plain_ports[CONFIG_PORTS_MAX];
+		size_t n_plain_ports;
 	} capture;
 	struct {
 		uint64_t cache_bytes; /* segment cache */

@@ -344,6 +344,7 @@ static void account(struct monitor *m, uint64_t now_ns)
 		{ EV_LOSS_CONTROL, CTR_LOST_CONTROL, true, false },
 		{ EV_LOSS_NESTED, CTR_LOST_NESTED, true, false },
 		{ EV_LOSS_SENDFILE, CTR_LOST_SENDFILE, true, false },
+		{ EV_LOSS_NO_BUFFER, CTR_LOST_NO_BUFFER, false, false },
 		{ EV_LOSS_BUDGET, CTR_LOST_BUDGET, false, true }, /* said of each process */
 	};
 	static_assert(ARRAY_SIZE(rows) == EV_LOSS_MAX_, "loss without a counter");
@@ -509,6 +510,8 @@ static int run(struct monitor *m, const struct options *o)
 		.max_call_bytes = c->capture.max_call_bytes,
 		.share = c->capture.share,
 		.max_calls = c->capture.max_calls,
+		.plain_ports = c->capture.plain_ports,
+		.n_plain_ports = c->capture.n_plain_ports,
 		.method = c->capture.method - 1,
 	};
 	struct team_opts team_opts = { .who = on_who,
@@ -549,6 +552,9 @@ static int run(struct monitor *m, const struct options *o)
 	err = capture_new(&m->capture, &capture_opts, why, sizeof(why));
 	if (err)
 		return unsupported(why);
+	if (c->capture.n_plain_ports && !capture_plain(m->capture))
+		log_error("capture.plaintext cannot be had: the kernel lacks %s: needs Linux %s",
+			  features[FEAT_SOCK_LENGTH].name, features[FEAT_SOCK_LENGTH].since);
 	if (capture_method(m->capture) != CAPTURE_PERF) {
 		err = caps_drop_admin();
 		if (err)
