@@ -179,7 +179,7 @@ static void test_ends(void **state)
 		  SEND(IN, OK_END("\1") FRAME("\4", "\3", "\0", "\1") "\0\0\0\0"),
 		  SEND(OUT, FRAME("\0", "\0", "\1", "\1") GET("\3")), SEND(IN, OK_END("\3"))),
 	    "1 request client POST /p host=h\n  host: h\n  content-length: 4\n1 request body "
-	    "body\n1 response 200\n1 request end\n1 end status=200 request=complete,4+0 "
+	    "body\n1 request end\n1 response 200\n1 end status=200 request=complete,4+0 "
 	    "response=complete,0+0\n" GET_LOG("2") "2 response 200\n" END_LOG("2", "200", "0+0"));
 	/* Sent away: the second stream will not be answered. */
 	expect(STEPS(SEND(OUT, PREFACE GET("\1") GET("\3")),

@@ -377,13 +377,41 @@ static struct stream *going_on(struct half *half, uint32_t id)
 	return s;
 }
 
+/* How much of n bytes of a body its head allows for; more is no part of the message
+ * (section 8.1.1).
+ */
+static uint64_t allowed(struct half *half, const struct stream *s, uint64_t n)
+{
+	const struct coverage *c = &s->e->x.body[half->side];
+	uint64_t left = s->m[half->side].length - MIN(s->m[half->side].length, c->seen + c->lost);
+
+	if (!s->m[half->side].has_length || n <= left)
+		return n;
+	half->of->env->stats.broken++;
+	return left;
+}
+
+/* A request is whole with its last byte: the empty frame that ends it may come after the answer. */
+static void request_full(struct half *half, struct stream *s)
+{
+	const struct coverage *c = &s->e->x.body[SIDE_REQUEST];
+
+	if (half->side == SIDE_REQUEST && s->m[SIDE_REQUEST].has_length &&
+	    s->m[SIDE_REQUEST].length == c->seen + c->lost)
+		message_end(half->of, s, SIDE_REQUEST);
+}
+
 static void on_body(void *ctx, uint32_t id, struct span data)
 {
 	struct half *half = ctx;
 	struct stream *s = going_on(half, id);
 
-	if (s && !s->tunnel)
+	if (!s || s->tunnel)
+		return;
+	data.len = allowed(half, s, data.len);
+	if (data.len)
 		exch_body(s->e, half->side, data);
+	request_full(half, s);
 }
 
 static void on_gap(void *ctx, uint32_t id, uint64_t n)
@@ -391,8 +419,12 @@ static void on_gap(void *ctx, uint32_t id, uint64_t n)
 	struct half *half = ctx;
 	struct stream *s = going_on(half, id);
 
-	if (s && !s->tunnel)
+	if (!s || s->tunnel)
+		return;
+	n = allowed(half, s, n);
+	if (n)
 		exch_gap(s->e, half->side, n);
+	request_full(half, s);
 }
 
 static void message_end(struct h2 *h, struct stream *s, enum side side)
