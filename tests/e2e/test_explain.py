@@ -153,6 +153,10 @@ def test_doctor(w):
     got = rows(alone)
     equal(got["sensor"]["state"], "unknown", "sensor")
     check("test-call" not in got, "a test call without a sensor")
+    tried = subprocess.run([w.program("earshot"), "--run-dir", w.dir / "none", "doctor", "--try", "-o", "json"], capture_output=True, timeout=60)
+    equal(tried.returncode, 0, f"exit code of a trial: {tried.stdout} {tried.stderr}")
+    check(rows(tried)["test-call"]["state"] == "good" and "tried" in rows(tried)["test-call"]["found"], f"{rows(tried)['test-call']}")
+    equal(list(pathlib.Path("/tmp").glob("earshot-trial-*")), [], "directories left")
     weak = subprocess.run(["setpriv", "--reuid", "65534", "--clear-groups", w.program("earshot"), "--run-dir", w.dir / "none", "doctor"],
                           capture_output=True, text=True, timeout=30)
     if "setpriv: failed to execute" in weak.stderr:

@@ -4,5 +4,6 @@
 
 #include "ctl/render.h"
 
-/* Tries and prints, as JSON instead of a list when json. 1 when something is bad. */
-int doctor(const struct render *r, const char *run_dir, bool json);
+/* try: where no sensor runs, start one for a moment. Prints, as JSON instead of a list when json. 1
+ * when something is bad. */
+int doctor(const struct render *r, const char *run_dir, bool json, bool try);

@@ -34,7 +34,7 @@ enum { EXIT_USAGE = 2, EXIT_NO_SENSOR = 3, EXIT_UNWELL = 4 };
 
 struct cli {
 	const char *run_dir;
-	bool json, no_color, counters, hunt, all;
+	bool json, no_color, counters, hunt, all, try;
 	unsigned wait_s;
 	uint64_t since_ns;
 	Earshot__Severity severity;
@@ -68,6 +68,7 @@ enum opt {
 	OPT_NO_DETECT,
 	OPT_TIMES,
 	OPT_ALL,
+	OPT_TRY,
 	OPT_MAX_
 };
 
@@ -91,6 +92,7 @@ static int set_text(struct cli *c, const char *value);
 static int set_no_detect(struct cli *c, const char *value);
 static int set_times(struct cli *c, const char *value);
 static int set_all(struct cli *c, const char *value);
+static int set_try(struct cli *c, const char *value);
 
 static const struct option_row {
 	const char *name;
@@ -124,6 +126,7 @@ static const struct option_row {
 	[OPT_TEXT] = { "text", 0, NULL, "what was said, too, in plain text", set_text },
 	[OPT_NO_DETECT] = { "no-detect", 0, NULL, "leave the detectors out", set_no_detect },
 	[OPT_TIMES] = { "times", 0, "N", "replay it N times (1)", set_times },
+	[OPT_TRY] = { "try", 0, NULL, "when no sensor runs, start one for a moment", set_try },
 	[OPT_ALL] = { "all", 'a', NULL, "every process that maps code", set_all },
 };
 
@@ -163,8 +166,8 @@ static const struct verb {
 	  BIT(OPT_STATS) | BIT(OPT_TEXT) | BIT(OPT_NO_DETECT) | BIT(OPT_TIMES), run_replay },
 	{ "explain", "[PID]", 0, 1, "what is seen of a process, or why nothing", BIT(OPT_ALL),
 	  run_explain },
-	{ "doctor", NULL, 0, 0, "can this host carry a sensor, and does the one that runs see?", 0,
-	  run_doctor },
+	{ "doctor", NULL, 0, 0, "can this host carry a sensor, and does the one that runs see?",
+	  BIT(OPT_TRY), run_doctor },
 	{ "version", NULL, 0, 0, "print the version of this program", 0, run_version },
 	{ "help", "[VERB]", 0, 2, "print help, of one verb or of all", 0, run_help },
 };
@@ -273,6 +276,13 @@ static int set_hunt(struct cli *c, const char *value)
 {
 	(void)value;
 	c->hunt = true;
+	return 0;
+}
+
+static int set_try(struct cli *c, const char *value)
+{
+	(void)value;
+	c->try = true;
 	return 0;
 }
 
@@ -730,7 +740,7 @@ static int run_explain(struct cli *c, char *const *args)
 
 static int run_doctor(struct cli *c, char *const *args)
 {
-	int bad = doctor(&c->render, c->run_dir, c->json);
+	int bad = doctor(&c->render, c->run_dir, c->json, c->try);
 
 	(void)args;
 	return finish(0) ? EXIT_FAILURE : bad;

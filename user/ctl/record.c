@@ -13,43 +13,7 @@
 
 #include "base/clock.h"
 #include "base/own.h"
-
-#define PATH_ROOM 4096
-
-/* As installed, and as built. */
-static int find_sensor(char path[PATH_ROOM])
-{
-	static const char *const places[] = { "../sbin/earshotd", "earshotd" };
-	char self[PATH_ROOM];
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	char *slash;
-
-	if (n < 0)
-		return -errno;
-	self[n] = 0;
-	slash = strrchr(self, '/');
-	for (size_t i = 0; slash && i < ARRAY_SIZE(places); i++) {
-		slash[1] = 0;
-		if (snprintf(path, PATH_ROOM, "%s%s", self, places[i]) < PATH_ROOM &&
-		    !access(path, X_OK))
-			return 0;
-	}
-	return -ENOENT;
-}
-
-/* Where the sensor says that it is ready, as to systemd (sd_notify(3)): an abstract socket. */
-static int listen_ready(char name[64])
-{
-	struct sockaddr_un a = { .sun_family = AF_UNIX };
-	auto_close int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	int n = snprintf(name, 64, "@earshot-record-%d", getpid());
-
-	memcpy(a.sun_path + 1, name + 1, (size_t)n - 1);
-	if (fd < 0 || bind(fd, (struct sockaddr *)&a,
-			   (socklen_t)(offsetof(struct sockaddr_un, sun_path) + (size_t)n)) < 0)
-		return -errno;
-	return steal_fd(&fd);
-}
+#include "ctl/launch.h"
 
 static bool is_ready(int fd)
 {
@@ -90,9 +54,9 @@ static int watch(pid_t child, int signals, int ready, unsigned seconds)
 int record_run(const char *path, unsigned seconds, char *why, size_t why_size)
 {
 	auto_close int signals = -1, ready = -1;
-	char sensor[PATH_ROOM], name[64];
+	char sensor[LAUNCH_PATH_MAX], name[LAUNCH_NAME_MAX];
 	sigset_t set, before;
-	int status, err = find_sensor(sensor);
+	int status, err = launch_find(sensor);
 	pid_t child;
 
 	if (err) {
@@ -105,7 +69,7 @@ int record_run(const char *path, unsigned seconds, char *why, size_t why_size)
 	sigaddset(&set, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &set, &before);
 	signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	ready = listen_ready(name);
+	ready = launch_listen(name);
 	child = signals < 0 || ready < 0 ? -1 : fork();
 	if (!child) {
 		sigprocmask(SIG_SETMASK, &before, NULL);
