@@ -234,8 +234,6 @@ static void beat(struct monitor *m, uint64_t now_ns)
 	const struct page *page = team_page(m->team, ROLE_INSPECTOR);
 	enum pulse_state before;
 
-	if (!page || !m->prober || !prober_settled(m->prober) || !team_ready(m->team))
-		page = NULL; /* nothing can come through yet: time passes */
 	before = pulse_look(&m->pulse,
 			    page ? __atomic_load_n(&page->canary_ns, __ATOMIC_RELAXED) : 0, now_ns);
 	if (m->pulse.state == PULSE_BLIND && before != PULSE_BLIND) {
@@ -251,7 +249,8 @@ static void beat(struct monitor *m, uint64_t now_ns)
 	}
 	if (m->pulse.state != before)
 		team_pulse(m->team, &m->pulse);
-	if (page && pulse_due(&m->pulse, now_ns))
+	/* Before the library is probed none is seen; the next one follows soon. */
+	if (m->prober && pulse_due(&m->pulse, now_ns))
 		team_canary(m->team);
 }
 
