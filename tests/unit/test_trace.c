@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 
 #include "base/own.h"
-#include "flow/trace.h"
+#include "trace/trace.h"
 #include "guard.h"
 
 #define SLOTS 4

@@ -21,7 +21,7 @@ static struct span map_table(int fd)
 	if (fd < 0 || fstat(fd, &st) < 0 || !st.st_size)
 		return (struct span){ 0 };
 	p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-	return p == MAP_FAILED ? (struct span){ 0 } : span_of(p, (size_t)st.st_size);
+	return p == MAP_FAILED ? span_of(NULL, 0) : span_of(p, (size_t)st.st_size);
 }
 
 /* Nobody waits for it, so everybody else goes first. */

@@ -21,7 +21,7 @@
 #include "ctl/record.h"
 #include "ctl/render.h"
 #include "ctl/render_explain.h"
-#include "ctl/replay.h"
+#include "trace/replay.h"
 
 #define RUN_DIR_DEFAULT "/run/earshot"
 #define LIMIT_MAX	10000

@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 #include "base/own.h"
-#include "flow/trace.h"
+#include "trace/trace.h"
 #include "proc/req.h"
 #include "proc/sandbox.h"
 

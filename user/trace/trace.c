@@ -1,8 +1,8 @@
-/* user/flow/trace.c - traces written and read.
+/* user/trace/trace.c - traces written and read.
  * The writer owns a buffer and, per slot of the kernel's table, which connection it has told of;
  * the reader owns a table of the connections it was told of.
  */
-#include "flow/trace.h"
+#include "trace/trace.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,4 +1,5 @@
-/* user/ctl/replay.h - `earshot replay`: a trace through the inspector's pipeline, at full speed. */
+/* user/trace/replay.h - `earshot replay`: a trace through the inspector's pipeline, at full speed.
+ */
 #pragma once
 
 #include <stdbool.h>

@@ -1,7 +1,7 @@
-/* user/ctl/replay.c - reads a trace, prints its turns and their findings.
+/* user/trace/replay.c - reads a trace, prints its turns and their findings.
  * Owns the mapped file and, for each run, the flow, reader and detectors that an inspector has.
  */
-#include "ctl/replay.h"
+#include "trace/replay.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +15,7 @@
 #include "detect/detect.h"
 #include "dialect/dialect.h"
 #include "dialect/turn_json.h"
-#include "flow/trace.h"
+#include "trace/trace.h"
 
 #define FINDINGS_MAX 4096 /* of open turns that are printed; the rest is counted */
 

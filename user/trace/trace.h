@@ -1,4 +1,4 @@
-/* user/flow/trace.h - captured events in a file, as `earshot record` writes and `earshot replay`
+/* user/trace/trace.h - captured events in a file, as `earshot record` writes and `earshot replay`
  * reads it. A trace holds plain text: its writer makes it readable to root only.
  *
  * The file: struct trace_head, then records, each at a multiple of 8 bytes. A record is a struct
