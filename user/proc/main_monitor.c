@@ -331,20 +331,19 @@ static void account(struct monitor *m, uint64_t now_ns)
 {
 	static const struct {
 		enum ev_loss loss;
-		enum counter counter;
 		bool events; /* counted in events, not bytes */
 		bool normal; /* nothing to report here */
 	} rows[] = {
-		{ EV_LOSS_RING, CTR_LOST_RING, false, false },
-		{ EV_LOSS_FAULT, CTR_LOST_FAULT, false, false },
-		{ EV_LOSS_CALL, CTR_LOST_CALL, false, false },
-		{ EV_LOSS_MUTED, CTR_LOST_MUTED, false, true },
-		{ EV_LOSS_CONNS, CTR_LOST_CONNS, false, false },
-		{ EV_LOSS_CONTROL, CTR_LOST_CONTROL, true, false },
-		{ EV_LOSS_NESTED, CTR_LOST_NESTED, true, false },
-		{ EV_LOSS_SENDFILE, CTR_LOST_SENDFILE, true, false },
-		{ EV_LOSS_NO_BUFFER, CTR_LOST_NO_BUFFER, false, false },
-		{ EV_LOSS_BUDGET, CTR_LOST_BUDGET, false, true }, /* said of each process */
+		{ EV_LOSS_RING, false, false },
+		{ EV_LOSS_FAULT, false, false },
+		{ EV_LOSS_CALL, false, false },
+		{ EV_LOSS_MUTED, false, true },
+		{ EV_LOSS_CONNS, false, false },
+		{ EV_LOSS_CONTROL, true, false },
+		{ EV_LOSS_NESTED, true, false },
+		{ EV_LOSS_SENDFILE, true, false },
+		{ EV_LOSS_NO_BUFFER, false, false },
+		{ EV_LOSS_BUDGET, false, true }, /* said of each process */
 	};
 	static_assert(ARRAY_SIZE(rows) == EV_LOSS_MAX_, "loss without a counter");
 	struct page *page = team_page(m->team, ROLE_MONITOR);
@@ -363,7 +362,7 @@ static void account(struct monitor *m, uint64_t now_ns)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		enum ev_loss l = rows[i].loss;
 
-		page_set(page, rows[i].counter,
+		page_set(page, loss_counters[l],
 			 rows[i].events ? s.lost_events[l] : s.lost_bytes[l]);
 		if (l == EV_LOSS_MUTED)
 			page_set(page, CTR_LOST_MUTED_CALLS, s.lost_events[l]);

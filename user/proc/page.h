@@ -6,6 +6,8 @@
 
 #include <stdint.h>
 
+#include "bpf/event.h"
+
 enum counter {
 #define COUNTER(id, name, help) CTR_##id,
 #include "proc/counters.def"
@@ -18,6 +20,7 @@ struct counter_row {
 	const char *help;
 };
 extern const struct counter_row counters[CTR_MAX_];
+extern const enum counter loss_counters[EV_LOSS_MAX_]; /* where each reason is counted */
 
 struct page {
 	uint64_t heartbeat_ns; /* CLOCK_MONOTONIC, written at least every second */

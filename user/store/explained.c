@@ -8,14 +8,6 @@
 
 static_assert(HINT_MAX_ <= ARRAY_SIZE(((struct explain_reply *)0)->hints[0]), "hints");
 
-static const enum counter losses[EV_LOSS_MAX_] = {
-	[EV_LOSS_RING] = CTR_LOST_RING,	    [EV_LOSS_FAULT] = CTR_LOST_FAULT,
-	[EV_LOSS_CALL] = CTR_LOST_CALL,	    [EV_LOSS_MUTED] = CTR_LOST_MUTED,
-	[EV_LOSS_CONNS] = CTR_LOST_CONNS,   [EV_LOSS_CONTROL] = CTR_LOST_CONTROL,
-	[EV_LOSS_NESTED] = CTR_LOST_NESTED, [EV_LOSS_SENDFILE] = CTR_LOST_SENDFILE,
-	[EV_LOSS_BUDGET] = CTR_LOST_BUDGET,
-};
-
 static const char *state_name(uint32_t state)
 {
 	return state < EXPLAIN_STATE_MAX_ ? explain_states[state] : "";
@@ -81,7 +73,7 @@ void explain_reply(struct explain_reply *ret, struct explained *e, const struct 
 	r->lost_bytes = e->lost_bytes;
 	r->muted_bytes = e->muted_bytes;
 	if (e->lost_ns && e->lost_why < EV_LOSS_MAX_) {
-		r->last_loss = (char *)counters[losses[e->lost_why]].name;
+		r->last_loss = (char *)counters[loss_counters[e->lost_why]].name;
 		r->last_loss_age_ns = now_ns > e->lost_ns ? now_ns - e->lost_ns : 0;
 	}
 	r->shed_bytes = e->shed_bytes;
