@@ -122,11 +122,11 @@ struct ev_sock {
  * SSL_free of one of several references, or calls were missed. Position 0 may be in the middle of
  * anything. */
 #define EV_CONN_MIDWAY 1
+/* A test call of the sensor itself: to be seen, and to show in nobody's figures. */
+#define EV_CONN_CANARY 2
 /* Plain text of a TCP socket: ssl is EV_PLAIN_SSL(its cookie), and sock is exact. */
 #define EV_CONN_PLAIN	     4
 #define EV_PLAIN_SSL(cookie) ((cookie) | 1ULL << 63) /* no user-space address */
-/* A test call of the sensor itself: to be seen, and to show in nobody's figures. */
-#define EV_CONN_CANARY 2
 
 /* What the sensor's own processes are to capture. */
 enum ev_own {
@@ -139,7 +139,7 @@ enum ev_own {
  */
 struct ev_conn {
 	__u64 id;
-	__u64 ssl;	/* the SSL* of the process */
+	__u64 ssl;	/* the SSL* of the process, or EV_PLAIN_SSL() */
 	__u64 start_ns; /* start_boottime of the thread group leader: with tgid, the process */
 	__u64 cgroup;	/* bpf_get_current_cgroup_id() */
 	__u64 pos[EV_DIR_MAX_];	 /* bytes that passed so far */
