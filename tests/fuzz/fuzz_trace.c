@@ -27,9 +27,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 			break;
 		assert(e.ts_ns >= last);
 		last = e.ts_ns;
-		for (size_t i = 0; i < e.bytes.len; i++)
-			sum += e.bytes.p[i];
-		assert(!e.conn || e.conn->id);
+		for (size_t i = 0; i < e.body.len; i++)
+			sum += e.body.p[i];
+		assert(!e.rec->conn || e.kind > TRACE_JOINED || e.conn.id == e.rec->conn);
 	}
 	assert(n == 0 || n == -EBADMSG);
 	trace_free(&t);

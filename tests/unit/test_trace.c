@@ -13,8 +13,8 @@
 #include <sys/stat.h>
 
 #include "base/own.h"
-#include "trace/trace.h"
 #include "guard.h"
+#include "trace/trace.h"
 
 #define SLOTS 4
 
@@ -80,12 +80,13 @@ static void test_round_trip(void **state)
 {
 	static const struct {
 		uint32_t kind;
-		uint64_t ts_ns, conn; /* 0: not told */
+		uint64_t ts_ns, conn;
+		bool told; /* of the connection */
 	} want[] = {
-		{ TRACE_PROC, 15, 0 },	 { EV_OPEN, 15, 1 }, { EV_DATA, 20, 1 },
-		{ TRACE_JOINED, 20, 2 }, { EV_DATA, 20, 2 }, { EV_DATA, 20, 2 },
-		{ EV_SOCK, 20, 2 },	 { EV_OPEN, 20, 3 }, { EV_DATA, 30, 0 },
-		{ EV_CLOSE, 30, 1 },	 { EV_DATA, 30, 0 }, { EV_EXIT, 40, 0 },
+		{ TRACE_PROC, 15 },	 { TRACE_OPEN, 15, 1 },	      { TRACE_DATA, 20, 1, true },
+		{ TRACE_JOINED, 20, 2 }, { TRACE_DATA, 20, 2, true }, { TRACE_DATA, 20, 2, true },
+		{ TRACE_SOCK, 20, 2 },	 { TRACE_OPEN, 20, 3 },	      { TRACE_DATA, 30, 9 },
+		{ TRACE_CLOSE, 30, 1 },	 { TRACE_DATA, 30, 1 },	      { TRACE_EXIT, 40 },
 	};
 	auto_free(trace) struct trace *t = NULL;
 	struct trace_event e;
@@ -99,13 +100,19 @@ static void test_round_trip(void **state)
 		assert_int_equal(trace_next(t, &e, why, sizeof(why)), 1);
 		assert_int_equal(e.kind, want[i].kind);
 		assert_int_equal(e.ts_ns, want[i].ts_ns);
-		assert_int_equal(e.conn ? e.conn->id : 0, want[i].conn);
-		if (e.kind == EV_DATA && e.hdr->len)
-			assert_true(span_eq(e.bytes, span_of(hello, 5)));
+		assert_int_equal(e.rec->conn, want[i].conn);
+		if (want[i].conn)
+			assert_int_equal(e.conn.id, want[i].conn);
+		if (e.kind == TRACE_DATA)
+			assert_string_equal(e.conn.comm, want[i].told ? "curl" : "");
+		if (e.kind == TRACE_DATA && e.body.len)
+			assert_true(span_eq(e.body, span_of(hello, 5)));
+		if (e.kind == TRACE_CLOSE)
+			assert_int_equal(e.final[EV_WRITE], 4);
 		if (e.kind == TRACE_PROC)
 			assert_int_equal(strlen(e.proc.exe), sizeof(e.proc.exe) - 1);
-		if (e.kind == EV_EXIT)
-			assert_int_equal(e.exit->start_ns, 5);
+		if (e.kind == TRACE_EXIT)
+			assert_int_equal(e.start_ns, 5);
 	}
 	assert_int_equal(trace_next(t, &e, why, sizeof(why)), 0);
 	guard_free(&g);
@@ -159,8 +166,9 @@ static void test_damage(void **state)
 	struct guard g;
 	struct span file = record(&g);
 	struct trace_head *head = (struct trace_head *)file.p;
-	struct ev_hdr *first = (struct ev_hdr *)(file.p + sizeof(*head));
-	unsigned events;
+	struct trace_rec *first = (struct trace_rec *)(file.p + sizeof(*head));
+	const uint32_t len = first->len;
+	unsigned events, whole;
 
 	(void)state;
 	head->version++;
@@ -168,9 +176,19 @@ static void test_damage(void **state)
 	head->version--;
 	first->kind = 99;
 	assert_int_equal(read_all(file, &events), -EBADMSG);
-	first->kind = TRACE_PROC;
-	first->len++;
+	first->kind = TRACE_EXIT;
 	assert_int_equal(read_all(file, &events), -EBADMSG);
+	first->kind = TRACE_DATA; /* of connection 0 */
+	assert_int_equal(read_all(file, &events), -EBADMSG);
+	first->kind = TRACE_PROC;
+	first->dir = EV_DIR_MAX_;
+	assert_int_equal(read_all(file, &events), -EBADMSG);
+	first->dir = 0;
+	assert_int_equal(read_all(file, &whole), 0);
+	first->len--; /* of a build that knows less of a process */
+	assert_int_equal(read_all(file, &events), 0);
+	assert_int_equal(events, whole - 1);
+	first->len = len;
 	first->len = UINT32_MAX;
 	assert_int_equal(read_all(file, &events), -EBADMSG);
 	guard_free(&g);
@@ -203,7 +221,7 @@ static void test_many_connections(void **state)
 	(void)state;
 	assert_int_equal(trace_writer_new(&w, fd, SLOTS), 0);
 	for (uint64_t i = 1; i <= N; i++)
-		trace_writer_ops.open(w, &(struct ev_conn){ .id = i });
+		trace_writer_ops.open(w, &(struct ev_conn){ .id = i, .uid = 1 });
 	for (uint64_t i = 1; i <= N; i += 2)
 		trace_writer_ops.close(w, &(struct ev_conn){ .id = i });
 	for (uint64_t i = 1; i <= N; i++)
@@ -216,12 +234,11 @@ static void test_many_connections(void **state)
 	assert_true(p != MAP_FAILED);
 	assert_int_equal(trace_new(&t, span_of(p, (size_t)st.st_size), why, sizeof(why)), 0);
 	while (trace_next(t, &e, why, sizeof(why)) == 1) {
-		if (e.kind != EV_DATA)
+		if (e.kind != TRACE_DATA)
 			continue;
-		assert_int_equal(!!e.conn, e.hdr->conn % 2 == 0);
-		if (e.conn)
-			assert_int_equal(e.conn->id, e.hdr->conn);
-		told += !!e.conn;
+		assert_int_equal(e.conn.id, e.rec->conn);
+		assert_int_equal(e.conn.uid == 1, e.rec->conn % 2 == 0);
+		told += e.conn.uid == 1;
 	}
 	assert_int_equal(told, N / 2);
 	trace_free(&t);

@@ -179,29 +179,22 @@ static void on_end(void *ctx, struct turn *t)
 static void on_event(struct replay *r, const struct trace_event *e)
 {
 	static const uint64_t zero[EV_DIR_MAX_];
-	uint64_t final[EV_DIR_MAX_];
-	struct conn_info info;
 
 	switch (e->kind) {
-	case EV_DATA:
-		info = conn_info_of_record(e->hdr, e->conn);
-		flow_data(r->flow, &info, e->hdr->flags & EV_F_WRITE ? EV_WRITE : EV_READ,
-			  e->hdr->pos, e->bytes, e->ts_ns);
+	case TRACE_DATA:
+		flow_data(r->flow, &e->conn, e->rec->dir, e->rec->pos, e->body, e->ts_ns);
 		break;
-	case EV_OPEN:
-		info = conn_info_of(e->conn);
-		flow_open(r->flow, &info, zero, e->ts_ns);
+	case TRACE_OPEN:
+		flow_open(r->flow, &e->conn, zero, e->ts_ns);
 		break;
-	case EV_SOCK:
-		flow_sock(r->flow, e->conn->id, &e->conn->sock);
+	case TRACE_SOCK:
+		flow_sock(r->flow, e->conn.id, &e->conn.sock);
 		break;
-	case EV_CLOSE:
-		final[EV_READ] = e->conn->pos[EV_READ];
-		final[EV_WRITE] = e->conn->pos[EV_WRITE];
-		flow_close(r->flow, e->conn->id, final, e->ts_ns);
+	case TRACE_CLOSE:
+		flow_close(r->flow, e->conn.id, e->final, e->ts_ns);
 		break;
-	case EV_EXIT:
-		flow_exit(r->flow, e->exit->hdr.tgid, e->exit->start_ns, e->ts_ns);
+	case TRACE_EXIT:
+		flow_exit(r->flow, e->rec->tgid, e->start_ns, e->ts_ns);
 		break;
 	default: /* who processes are changes no turn */
 		break;

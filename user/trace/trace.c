@@ -65,8 +65,7 @@ static void pad(struct trace_writer *w, size_t n)
 
 int trace_writer_new(struct trace_writer **ret, int fd, uint32_t max_conns)
 {
-	const struct trace_head head = { TRACE_MAGIC, TRACE_VERSION, sizeof(struct ev_conn),
-					 sizeof(struct proc_info), 0 };
+	const struct trace_head head = { TRACE_MAGIC, TRACE_VERSION, 0 };
 	auto_free(trace_writer) struct trace_writer *w = calloc(1, sizeof(*w));
 	int err;
 
@@ -111,68 +110,89 @@ uint64_t trace_writer_bytes(const struct trace_writer *w)
 	return w->written + w->len;
 }
 
-static void put_conn(struct trace_writer *w, unsigned kind, const struct ev_conn *c)
+void trace_writer_record(struct trace_writer *w, const struct trace_rec *rec, struct span body)
 {
-	const struct ev_hdr h = { .kind = (uint16_t)kind,
-				  .len = sizeof(*c),
-				  .ts_ns = w->now_ns,
-				  .conn = c->id,
-				  .slot = c->slot,
-				  .tgid = c->tgid };
+	struct trace_rec r = *rec;
 
+	r.len = (uint32_t)body.len;
+	put(w, &r, sizeof(r));
+	put(w, body.p, body.len);
+	pad(w, body.len);
+}
+
+static void put_conn(struct trace_writer *w, enum trace_kind kind, const struct ev_conn *c)
+{
+	const struct trace_rec rec = {
+		.kind = kind, .ts_ns = w->now_ns, .conn = c->id, .tgid = c->tgid
+	};
+	struct trace_conn t = {
+		.start_ns = c->start_ns,
+		.cgroup = c->cgroup,
+		.pos = { c->pos[EV_READ], c->pos[EV_WRITE] },
+		.tgid = c->tgid,
+		.ppid = c->ppid,
+		.uid = c->uid,
+		.flags = c->flags & EV_CONN_MIDWAY ? TRACE_MIDWAY : 0,
+		.family = c->sock.family,
+		.local_port = c->sock.local_port,
+		.remote_port = c->sock.remote_port,
+	};
+
+	static_assert(sizeof(t.comm) == sizeof(c->comm), "one length of names");
+	memcpy(t.comm, c->comm, sizeof(t.comm));
+	memcpy(t.local, c->sock.local, sizeof(t.local));
+	memcpy(t.remote, c->sock.remote, sizeof(t.remote));
 	if (c->slot < w->max_conns)
 		w->told[c->slot] = c->id;
-	put(w, &h, sizeof(h));
-	put(w, c, sizeof(*c));
-	static_assert(sizeof(struct ev_ctl) % 8 == 0, "needs no padding");
+	trace_writer_record(w, &rec, span_of(&t, sizeof(t)));
 }
 
 static void on_open(void *ctx, const struct ev_conn *c)
 {
-	put_conn(ctx, EV_OPEN, c);
+	put_conn(ctx, TRACE_OPEN, c);
 }
 
 static void on_sock(void *ctx, const struct ev_conn *c)
 {
-	put_conn(ctx, EV_SOCK, c);
+	put_conn(ctx, TRACE_SOCK, c);
 }
 
 static void on_data(void *ctx, const struct ev_hdr *h, const struct ev_conn *c, struct span bytes)
 {
+	const struct trace_rec rec = { .kind = TRACE_DATA,
+				       .dir = h->flags & EV_F_WRITE ? EV_WRITE : EV_READ,
+				       .ts_ns = h->ts_ns,
+				       .conn = h->conn,
+				       .pos = h->pos,
+				       .tgid = h->tgid };
 	struct trace_writer *w = ctx;
 
 	if (c && c->slot < w->max_conns && w->told[c->slot] != c->id)
 		put_conn(w, TRACE_JOINED, c);
-	put(w, h, sizeof(*h));
-	put(w, bytes.p, bytes.len);
-	pad(w, bytes.len);
+	trace_writer_record(w, &rec, bytes);
 }
 
 static void on_close(void *ctx, const struct ev_conn *c)
 {
-	put_conn(ctx, EV_CLOSE, c);
+	put_conn(ctx, TRACE_CLOSE, c);
 }
 
 static void on_exit_of(void *ctx, const struct ev_exit *e)
 {
-	struct ev_exit x = *e;
+	const struct trace_rec rec = { .kind = TRACE_EXIT,
+				       .ts_ns = e->hdr.ts_ns,
+				       .tgid = e->hdr.tgid };
 
-	x.hdr.len = sizeof(x) - sizeof(x.hdr);
-	put(ctx, &x, sizeof(x));
-	static_assert(sizeof(x) % 8 == 0, "needs no padding");
+	trace_writer_record(ctx, &rec, span_of(&e->start_ns, sizeof(e->start_ns)));
 }
 
 const struct intake_ops trace_writer_ops = { on_open, on_sock, on_data, on_close, on_exit_of };
 
 void trace_writer_proc(struct trace_writer *w, const struct proc_info *p)
 {
-	const struct ev_hdr h = {
-		.kind = TRACE_PROC, .len = sizeof(*p), .ts_ns = w->now_ns, .tgid = p->tgid
-	};
+	const struct trace_rec rec = { .kind = TRACE_PROC, .ts_ns = w->now_ns, .tgid = p->tgid };
 
-	put(w, &h, sizeof(h));
-	put(w, p, sizeof(*p));
-	pad(w, sizeof(*p));
+	trace_writer_record(w, &rec, span_of(p, sizeof(*p)));
 }
 
 /* --- reading */
@@ -181,7 +201,8 @@ struct trace {
 	struct span file;
 	size_t at;
 	uint64_t ts_ns;
-	const struct ev_conn **conns; /* open addressing by id, at most half full */
+	const struct trace_rec **conns; /* with a struct trace_conn behind each; open addressing by
+					   id, at most half full */
 	size_t n_conns, room;
 };
 
@@ -203,8 +224,7 @@ int trace_new(struct trace **ret, struct span file, char *why, size_t why_size)
 		return -EBADMSG;
 	}
 	memcpy(&head, file.p, sizeof(head));
-	if (head.version != TRACE_VERSION || head.conn_len != sizeof(struct ev_conn) ||
-	    head.proc_len != sizeof(struct proc_info)) {
+	if (head.version != TRACE_VERSION) {
 		snprintf(why, why_size, "a trace of another version of earshot");
 		return -EBADMSG;
 	}
@@ -228,11 +248,11 @@ void trace_free(struct trace **t)
 }
 
 /* Its place, or the free one where it belongs. */
-static size_t place(const struct ev_conn **conns, size_t room, uint64_t id)
+static size_t place(const struct trace_rec **conns, size_t room, uint64_t id)
 {
 	size_t i = XXH3_64bits(&id, sizeof(id)) & (room - 1);
 
-	while (conns[i] && conns[i]->id != id)
+	while (conns[i] && conns[i]->conn != id)
 		i = (i + 1) & (room - 1);
 	return i;
 }
@@ -240,22 +260,22 @@ static size_t place(const struct ev_conn **conns, size_t room, uint64_t id)
 static int grow(struct trace *t)
 {
 	size_t room = t->room * 2;
-	const struct ev_conn **conns = calloc(room, sizeof(*conns));
+	const struct trace_rec **conns = calloc(room, sizeof(*conns));
 
 	if (!conns)
 		return -ENOMEM;
 	for (size_t i = 0; i < t->room; i++)
 		if (t->conns[i])
-			conns[place(conns, room, t->conns[i]->id)] = t->conns[i];
+			conns[place(conns, room, t->conns[i]->conn)] = t->conns[i];
 	free(t->conns);
 	t->conns = conns;
 	t->room = room;
 	return 0;
 }
 
-static int remember(struct trace *t, const struct ev_conn *c)
+static int remember(struct trace *t, const struct trace_rec *c)
 {
-	size_t i = place(t->conns, t->room, c->id);
+	size_t i = place(t->conns, t->room, c->conn);
 
 	if (!t->conns[i]) {
 		if (t->n_conns == CONNS_MAX)
@@ -265,7 +285,7 @@ static int remember(struct trace *t, const struct ev_conn *c)
 
 			if (err)
 				return err;
-			i = place(t->conns, t->room, c->id);
+			i = place(t->conns, t->room, c->conn);
 		}
 		t->n_conns++;
 	}
@@ -283,10 +303,10 @@ static void forget(struct trace *t, uint64_t id)
 	t->n_conns--;
 	/* Those behind it move up to where they are looked for. */
 	for (i = (i + 1) & mask; t->conns[i]; i = (i + 1) & mask) {
-		const struct ev_conn *c = t->conns[i];
+		const struct trace_rec *c = t->conns[i];
 
 		t->conns[i] = NULL;
-		t->conns[place(t->conns, t->room, c->id)] = c;
+		t->conns[place(t->conns, t->room, c->conn)] = c;
 	}
 }
 
@@ -310,61 +330,99 @@ static void terminate(struct proc_info *p)
 		((uint8_t *)texts[i].p)[texts[i].len - 1] = 0;
 }
 
-int trace_next(struct trace *t, struct trace_event *ret, char *why, size_t why_size)
+static struct conn_info info_of(const struct trace_rec *rec)
+{
+	const struct trace_conn *c = (const struct trace_conn *)(rec + 1);
+	struct conn_info i = { .id = rec->conn,
+			       .tgid = c->tgid,
+			       .ppid = c->ppid,
+			       .uid = c->uid,
+			       .start_ns = c->start_ns,
+			       .cgroup = c->cgroup,
+			       .sock = { .family = c->family,
+					 .local_port = c->local_port,
+					 .remote_port = c->remote_port },
+			       .midway = c->flags & TRACE_MIDWAY };
+
+	memcpy(i.sock.local, c->local, sizeof(i.sock.local));
+	memcpy(i.sock.remote, c->remote, sizeof(i.sock.remote));
+	memcpy(i.comm, c->comm, sizeof(i.comm));
+	i.comm[sizeof(i.comm) - 1] = 0;
+	return i;
+}
+
+/* Of the body of each kind; 0: any. */
+static const uint32_t lengths[TRACE_KIND_MAX_] = {
+	[TRACE_OPEN] = sizeof(struct trace_conn),
+	[TRACE_SOCK] = sizeof(struct trace_conn),
+	[TRACE_CLOSE] = sizeof(struct trace_conn),
+	[TRACE_JOINED] = sizeof(struct trace_conn),
+	[TRACE_EXIT] = sizeof(((struct trace_event *)0)->start_ns),
+};
+
+/* The record at t->at, checked, or NULL at the end and after a fault. */
+static const struct trace_rec *take(struct trace *t, char *why, size_t why_size, int *ret_err)
 {
 	struct span rest = span_sub(t->file, t->at, t->file.len);
-	const struct ev_hdr *h = (const struct ev_hdr *)rest.p;
-	const void *body;
-	size_t fixed = 0;
-	int err = 0;
+	const struct trace_rec *rec = (const struct trace_rec *)rest.p;
 
+	*ret_err = 0;
 	if (!rest.len)
-		return 0;
-	if (rest.len < sizeof(*h) || rest.len - sizeof(*h) < PAD((size_t)h->len))
-		return bad(t, why, why_size, "the trace was cut");
-	body = h + 1;
-	switch (h->kind) {
-	case EV_DATA:
+		return NULL;
+	if (rest.len < sizeof(*rec) || rest.len - sizeof(*rec) < PAD((size_t)rec->len))
+		*ret_err = bad(t, why, why_size, "the trace was cut");
+	else if (!rec->kind || rec->kind >= TRACE_KIND_MAX_)
+		*ret_err = bad(t, why, why_size, "an unknown record");
+	else if (lengths[rec->kind] && rec->len != lengths[rec->kind])
+		*ret_err = bad(t, why, why_size, "a record of the wrong size");
+	else if (rec->kind <= TRACE_JOINED && !rec->conn)
+		*ret_err = bad(t, why, why_size, "a connection without a number");
+	else if (rec->dir >= EV_DIR_MAX_)
+		*ret_err = bad(t, why, why_size, "an unknown direction");
+	if (*ret_err)
+		return NULL;
+	t->at += sizeof(*rec) + PAD((size_t)rec->len);
+	return rec;
+}
+
+int trace_next(struct trace *t, struct trace_event *ret, char *why, size_t why_size)
+{
+	const struct trace_rec *rec, *told;
+	int err;
+
+	do
+		rec = take(t, why, why_size, &err);
+	while (rec && rec->kind == TRACE_PROC && rec->len != sizeof(ret->proc));
+	if (!rec)
+		return err;
+	t->ts_ns = MAX(t->ts_ns, rec->ts_ns);
+	ret->kind = rec->kind;
+	ret->ts_ns = t->ts_ns;
+	ret->rec = rec;
+	ret->body = span_of(rec + 1, rec->len);
+	switch (rec->kind) {
+	case TRACE_DATA:
+		told = t->conns[place(t->conns, t->room, rec->conn)];
+		ret->conn =
+		    told ? info_of(told) : (struct conn_info){ .id = rec->conn, .tgid = rec->tgid };
 		break;
-	case EV_OPEN:
-	case EV_SOCK:
-	case EV_CLOSE:
-	case TRACE_JOINED:
-		fixed = sizeof(struct ev_conn);
-		break;
-	case EV_EXIT:
-		fixed = sizeof(struct ev_exit) - sizeof(*h);
+	case TRACE_EXIT:
+		memcpy(&ret->start_ns, ret->body.p, sizeof(ret->start_ns));
 		break;
 	case TRACE_PROC:
-		fixed = sizeof(struct proc_info);
+		memcpy(&ret->proc, ret->body.p, sizeof(ret->proc));
+		terminate(&ret->proc);
+		break;
+	case TRACE_CLOSE:
+		memcpy(ret->final, ((const struct trace_conn *)ret->body.p)->pos,
+		       sizeof(ret->final));
+		ret->conn = info_of(rec);
+		forget(t, rec->conn);
 		break;
 	default:
-		return bad(t, why, why_size, "an unknown record");
+		ret->conn = info_of(rec);
+		err = remember(t, rec);
+		break;
 	}
-	if (fixed && h->len != fixed)
-		return bad(t, why, why_size, "a record of the wrong size");
-	t->ts_ns = MAX(t->ts_ns, h->ts_ns);
-	*ret = (struct trace_event){ .kind = h->kind, .ts_ns = t->ts_ns };
-	if (h->kind == EV_DATA) {
-		if (!h->conn)
-			return bad(t, why, why_size, "data of no connection");
-		ret->hdr = h;
-		ret->bytes = span_of(body, h->len);
-		ret->conn = t->conns[place(t->conns, t->room, h->conn)];
-	} else if (h->kind == EV_EXIT) {
-		ret->exit = (const struct ev_exit *)h;
-	} else if (h->kind == TRACE_PROC) {
-		memcpy(&ret->proc, body, sizeof(ret->proc));
-		terminate(&ret->proc);
-	} else {
-		ret->conn = body;
-		if (!ret->conn->id)
-			return bad(t, why, why_size, "a connection without a number");
-		if (h->kind == EV_CLOSE)
-			forget(t, ret->conn->id);
-		else
-			err = remember(t, ret->conn);
-	}
-	t->at += sizeof(*h) + PAD((size_t)h->len);
 	return err ? err : 1;
 }

@@ -1,33 +1,65 @@
 /* user/trace/trace.h - captured events in a file, as `earshot record` writes and `earshot replay`
  * reads it. A trace holds plain text: its writer makes it readable to root only.
  *
- * The file: struct trace_head, then records, each at a multiple of 8 bytes. A record is a struct
- * ev_hdr and what bpf/event.h says follows it, or one of the kinds below. They stand in the order
- * in which an inspector takes them (capture/intake.h). Integers are little endian. A trace is read
- * by the version that wrote it.
+ * The file: struct trace_head, then records, each at a multiple of 8 bytes: a struct trace_rec and
+ * its body. They stand in the order in which an inspector takes them (capture/intake.h). Integers
+ * are little endian. The layouts are the file's own, so that a trace outlives changes of those
+ * between the sensor's parts; one of another version is refused.
  */
 #pragma once
 
+#include <assert.h>
 #include <stddef.h>
 
 #include "capture/intake.h"
 #include "flow/ident.h"
 
 #define TRACE_MAGIC   "EARSHOT\n"
-#define TRACE_VERSION 1
+#define TRACE_VERSION 2
 
 struct trace_head {
 	char magic[8];
 	uint32_t version;
-	uint32_t conn_len, proc_len; /* of struct ev_conn and struct proc_info */
 	uint32_t pad;
 };
 
 enum trace_kind {
-	TRACE_JOINED = 0x100, /* struct ev_ctl: a connection that was open already when recording
-				 began, ahead of its first data */
-	TRACE_PROC,	      /* struct ev_hdr, struct proc_info */
+	TRACE_DATA = 1, /* bytes */
+	TRACE_OPEN,	/* struct trace_conn; so the next three */
+	TRACE_SOCK,	/* its socket became known or changed */
+	TRACE_CLOSE,	/* pos[] are final */
+	TRACE_JOINED,	/* open already when recording began; ahead of its first data */
+	TRACE_EXIT,	/* start_ns of the process, 64 bits */
+	TRACE_PROC,	/* struct proc_info; passed over when its size is not that of this build */
+	TRACE_KIND_MAX_,
 };
+
+struct trace_rec {
+	uint16_t kind; /* enum trace_kind */
+	uint16_t dir;  /* enum ev_dir, of TRACE_DATA */
+	uint32_t len;  /* of the body, without what fills it up to a multiple of 8 */
+	uint64_t ts_ns;
+	uint64_t conn; /* 0: of none */
+	uint64_t pos;  /* of the first byte, of TRACE_DATA */
+	uint32_t tgid;
+	uint32_t pad;
+};
+static_assert(sizeof(struct trace_rec) == 40, "file layout");
+
+enum trace_conn_flag {
+	TRACE_MIDWAY = 1, /* EV_CONN_MIDWAY */
+};
+
+struct trace_conn {
+	uint64_t start_ns, cgroup;
+	uint64_t pos[EV_DIR_MAX_]; /* bytes that passed so far */
+	uint32_t tgid, ppid, uid;
+	uint32_t flags; /* enum trace_conn_flag */
+	uint8_t comm[16];
+	uint16_t family, local_port, remote_port, pad;
+	uint8_t local[16], remote[16];
+};
+static_assert(sizeof(struct trace_conn) == 104, "file layout");
 
 /* --- writing */
 
@@ -46,18 +78,22 @@ void trace_writer_proc(struct trace_writer *w, const struct proc_info *p);
 /* Writes what is buffered. 0, or the first error since the writer was made (-ENOSPC ...): what came
  * after it is not in the file, whose records are whole up to there but for the last. */
 int trace_writer_flush(struct trace_writer *w);
+/* A record as it stands in a file. */
+void trace_writer_record(struct trace_writer *w, const struct trace_rec *rec, struct span body);
 uint64_t trace_writer_bytes(const struct trace_writer *w);
 
 /* --- reading: the file is hostile */
 
 struct trace_event {
-	uint32_t kind;		    /* enum ev_kind or enum trace_kind */
-	uint64_t ts_ns;		    /* never less than the one before */
-	const struct ev_hdr *hdr;   /* of EV_DATA */
-	const struct ev_conn *conn; /* of EV_DATA (NULL: not told) and all but EV_EXIT */
-	struct span bytes;	    /* of EV_DATA */
-	const struct ev_exit *exit; /* of EV_EXIT */
-	struct proc_info proc;	    /* of TRACE_PROC */
+	uint32_t kind;		     /* enum trace_kind */
+	uint64_t ts_ns;		     /* never less than the one before */
+	const struct trace_rec *rec; /* as it stands in the file, like its body */
+	struct span body;
+	struct conn_info conn; /* of TRACE_DATA (little is known when nothing told of it) to JOINED
+				*/
+	uint64_t final[EV_DIR_MAX_]; /* of TRACE_CLOSE */
+	uint64_t start_ns;	     /* of TRACE_EXIT */
+	struct proc_info proc;	     /* of TRACE_PROC */
 };
 
 struct trace;
