@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <sys/mman.h>
 
 #include "base/escape.h"
 #include "base/own.h"
@@ -32,7 +33,7 @@ struct wire {
 	struct reader *reader;
 	bool progress; /* is logged */
 	uint64_t now_ns;
-	struct seen open[OPEN_MAX_];
+	struct seen *open; /* OPEN_MAX_, of which only what is used costs anything */
 	size_t n_open;
 	uint64_t pos[CONNS_MAX][EV_DIR_MAX_];
 };
@@ -421,6 +422,7 @@ void wire_free(struct wire **wp)
 	flow_free(&w->flow);
 	CHECK(!w->n_open);
 	reader_free(&w->reader);
+	munmap(w->open, OPEN_MAX_ * sizeof(*w->open));
 	free(w);
 	*wp = NULL;
 }
@@ -439,6 +441,9 @@ int wire_new(struct wire **ret, enum wire_log what, struct evlog *log,
 	w->what = what;
 	w->log = log;
 	w->now_ns = 1000;
+	w->open = mmap(NULL, OPEN_MAX_ * sizeof(*w->open), PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	CHECK(w->open != MAP_FAILED);
 	err = reader_new(&w->reader, &turn_ops, w);
 	if (!err)
 		err = flow_new(&w->flow, limits ? limits : &small, &ops, w);
