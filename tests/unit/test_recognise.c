@@ -32,6 +32,15 @@ static void test_paths(void **state)
 		  "My-Depl" },
 		{ "POST", "/openai/v1/responses", "openai-responses" },
 		{ "DELETE", "/v1/responses/resp_1", "openai-responses", "", "resp_1" },
+		{ "POST", "/model/anthropic.claude-v2%3A1/converse", "bedrock-converse",
+		  "anthropic.claude-v2:1" },
+		{ "POST", "/model/arn%3Aaws%3Abedrock%3Aus-east-1%3A1%3Aprompt-router%2Fx/invoke",
+		  "bedrock-native", "arn:aws:bedrock:us-east-1:1:prompt-router/x" },
+		{ "POST", "/model/m/converse-streams", NULL },
+		{ "POST", "/models/m/invoke", NULL },
+		{ "GET", "/model/m/invoke", NULL },
+		{ "POST", "/agents/s-1", NULL },
+		{ "POST", "/endpoints/my-llm/invocations", "bedrock-native", "my-llm" },
 		{ "GET", "/v1/chat/completions", NULL },
 		{ "POST", "/", NULL },
 		{ "POST", "", NULL },
@@ -89,6 +98,10 @@ static const struct {
 				"\"messages\":[{\"role\":\"user\",\"content\":\"x\"}]}" },
 	{ "anthropic-messages", "{\"model\":\"m\",\"max_tokens\":5,\"system\":\"s\",\"messages\":[{"
 				"\"role\":\"user\",\"content\":\"x\"}]}" },
+	{ "bedrock-converse",
+	  "{\"schemaVersion\":\"messages-v1\",\"system\":[{\"text\":\"s\"}],\"messages\":[{"
+	  "\"role\":\"user\",\"content\":[{\"text\":\"x\"}]}],\"inferenceConfig\":{"
+	  "\"maxTokens\":5}}" },
 	{ "gemini", "{\"contents\":[{\"parts\":[{\"text\":\"x\"}]}]}" },
 	{ "ollama-chat", "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"x\"}],"
 			 "\"keep_alive\":0}" },

@@ -52,9 +52,14 @@ struct route {
 	const char *provider;
 	bool stream; /* its answers are streams */
 	bool common; /* others have such paths, too: the body must have the form's needs */
+	/* Its bodies are those of whoever made the model: they tell their form, and this one is for
+	 * those that do not. */
+	bool native;
 	/* Takes the messages of a framed body that are not JSON events, or have them inside; may
 	 * call reading_event(). Returns whether it took this one. */
 	bool (*event)(struct reading *r, const struct flow_event *ev);
+	struct shapes *added; /* what a gateway adds to the response, whatever its form; or NULL */
+	void (*end)(struct reading *r); /* what the heads tell, after the form's own; or NULL */
 };
 
 struct dialect {

@@ -4,7 +4,7 @@
 #include "base/own.h"
 #include "dialect/dialect.h"
 
-/* A leading dot: every host below that domain. */
+/* A leading dot: every host below that domain. A star: any bytes there. */
 static const struct {
 	const char *host, *name;
 } providers[] = {
@@ -34,11 +34,28 @@ static const struct {
 	{ "router.huggingface.co", "huggingface" },
 	{ ".endpoints.huggingface.cloud", "huggingface" },
 	{ "models.github.ai", "github-models" },
+	{ "api-inference.huggingface.co", "huggingface" },
+	{ "bedrock-runtime*.amazonaws.com", "aws-bedrock" },
+	{ "bedrock-agent-runtime*.amazonaws.com", "aws-bedrock" },
+	{ "runtime.sagemaker*.amazonaws.com", "aws-sagemaker" },
 };
 
 static bool ends_with(struct span s, struct span with)
 {
 	return s.len > with.len && span_eq(span_sub(s, s.len - with.len, with.len), with);
+}
+
+static bool is_host(struct span host, struct span row)
+{
+	const uint8_t *star = memchr(row.p, '*', row.len);
+	size_t head = star ? (size_t)(star - row.p) : 0;
+
+	if (row.p[0] == '.')
+		return ends_with(host, row);
+	if (!star)
+		return span_eq(host, row);
+	return host.len >= row.len && span_starts(host, span_sub(row, 0, head)) &&
+	       ends_with(host, span_sub(row, head + 1, row.len));
 }
 
 /* Without the port; an IPv6 address keeps its brackets. */
@@ -60,7 +77,7 @@ bool provider_of(const struct exchange *x, char *ret_name, size_t size)
 	for (size_t i = 0; i < ARRAY_SIZE(providers); i++) {
 		struct span row = span_str(providers[i].host);
 
-		if (row.p[0] == '.' ? ends_with(host, row) : span_eq(host, row)) {
+		if (is_host(host, row)) {
 			turn_id(ret_name, size, span_str(providers[i].name));
 			return true;
 		}

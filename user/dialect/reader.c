@@ -54,8 +54,14 @@ static void reading_free(struct reading **g)
 static struct span credential(const struct exchange *x)
 {
 	static const char *const fields[] = { "api-key", "x-api-key", "x-goog-api-key" };
+	static const struct span signed_by = SPAN_LIT("AWS4-HMAC-SHA256 Credential=");
 	struct span auth = exchange_field(x, SIDE_REQUEST, "authorization");
 
+	/* A signature is another each time: the key's id is what stays. */
+	if (span_starts(auth, signed_by)) {
+		auth = span_sub(auth, signed_by.len, auth.len);
+		return span_token(&auth, '/');
+	}
 	if (span_eq_nocase(span_sub(auth, 0, 7), SPAN_LIT("bearer ")))
 		return span_sub(auth, 7, auth.len);
 	for (size_t i = 0; !auth.len && i < ARRAY_SIZE(fields); i++)
@@ -106,7 +112,8 @@ static int on_request(void *ctx, struct exchange *x)
 	if (g->route) {
 		g->t.operation = g->route->operation;
 		g->t.stream = g->route->stream;
-		if (g->route->form && !g->route->common && start(r, g, g->route->form))
+		if (g->route->form && !g->route->common && !g->route->native &&
+		    start(r, g, g->route->form))
 			return 1;
 	}
 	x->user = steal(g);
@@ -117,14 +124,17 @@ static int on_request(void *ctx, struct exchange *x)
 static bool decide(struct reader *r, struct exchange *x)
 {
 	struct reading *g = x->user;
-	const struct form *form = NULL;
+	const struct form *form = NULL, *only;
+	bool native;
 
 	if (!g || g->form)
 		return g;
+	native = g->route && (g->route->native || !g->route->form);
+	only = g->route && !native ? g->route->form : NULL;
 	if (g->held.len)
-		form = recognise_body(buf_span(&g->held), g->route ? g->route->form : NULL);
-	if (!form && g->route && !g->route->form)
-		form = &form_generic;
+		form = recognise_body(buf_span(&g->held), only);
+	if (native && (!form || form == &form_generic))
+		form = g->route->form ? g->route->form : &form_generic;
 	r->held -= g->held.len;
 	if (!form || start(r, g, form)) {
 		r->stats.unknown_exchanges += !form;
@@ -202,6 +212,10 @@ static void on_event(void *ctx, struct exchange *x, const struct flow_event *ev)
 
 	if (!decide(r, x))
 		return;
+	if (ev->failure) {
+		g->failed = true;
+		turn_id(g->t.error_code, sizeof(g->t.error_code), ev->type);
+	}
 	if ((!g->route || !g->route->event || !g->route->event(g, ev)) && !ev->binary)
 		reading_event(g, ev->side, ev->type, ev->data, ev->damaged);
 	if (g->requested && (g->progress || g->t.inspected - g->new_text >= PROGRESS_BYTES))

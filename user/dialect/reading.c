@@ -7,6 +7,8 @@
 #include <ctype.h>
 #include <errno.h>
 
+#include "base/base64.h"
+#include "base/escape.h"
 #include "dialect/form_data.h"
 
 #define JSON_DEPTH_MAX 128
@@ -113,6 +115,22 @@ void reading_add(struct reading *r, struct segment *seg, const struct json_event
 	seg->damaged |= e->damaged;
 	if (field_of(seg) == FIELD_REFUSAL && r->now->side == SIDE_RESPONSE && seg->text.len)
 		r->refused = true;
+}
+
+void reading_bytes(struct reading *r, struct segment *seg, struct span s)
+{
+	uint32_t cp;
+
+	while (s.len) {
+		size_t n = 0, one;
+
+		while ((one = utf8_decode(span_sub(s, n, s.len), &cp)) != 0)
+			n += one;
+		turn_text(&r->t, seg, span_sub(s, 0, n));
+		if (n < s.len)
+			turn_text(&r->t, seg, SPAN_LIT("\xef\xbf\xbd"));
+		s = span_sub(s, n + 1, s.len);
+	}
 }
 
 uint32_t reading_part(const struct reading *r, const struct json_event *e)
@@ -882,7 +900,7 @@ void reading_finish(struct reading *r, const struct json_event *e, unsigned arg)
 		{ "content_filter" }, { "content_filtered" }, { "guardrail_intervened" },
 		{ "SAFETY" },	      { "BLOCKLIST" },	      { "PROHIBITED_CONTENT" },
 		{ "SPII" },	      { "IMAGE_SAFETY" },     { "MODEL_ARMOR" },
-		{ "ERROR_TOXIC" },    { "refusal", true },
+		{ "ERROR_TOXIC" },    { "CONTENT_FILTERED" }, { "refusal", true },
 	};
 
 	(void)arg;
@@ -978,6 +996,8 @@ void reading_event_of(struct port *port, const struct json_event *e)
 		return;
 	}
 	port->at = shapes_find(port->shapes, e);
+	if (!port->at && port->side == SIDE_RESPONSE && r->route && r->route->added)
+		port->at = shapes_find(r->route->added, e);
 	if (port->at)
 		port->at->row->on(r, e, port->at->row->arg);
 	else if (r->form->any)
@@ -1021,6 +1041,7 @@ void reading_clear(struct reading *r)
 	for (enum side side = 0; side < SIDE_MAX_; side++)
 		port_free(&r->ports[side]);
 	buf_free(&r->held);
+	buf_free(&r->inside);
 	turn_clear(&r->t);
 	explicit_bzero(r, sizeof(*r));
 }
@@ -1105,6 +1126,25 @@ static bool read_json(struct port *port, struct shapes *shapes, struct span data
 void reading_scan(struct reading *r, struct shapes *shapes, struct span data)
 {
 	read_json(r->now, shapes, data);
+}
+
+void reading_packed(struct reading *r, const struct json_event *e, unsigned arg)
+{
+	(void)arg;
+	if (e->kind == JSON_STRING && buf_add(&r->inside, e->text))
+		r->now->hole = true;
+}
+
+struct span reading_inside(struct reading *r, struct shapes *scan, const struct flow_event *ev)
+{
+	struct port *port = &r->ports[ev->side];
+
+	buf_clear(&r->inside);
+	r->inside.max = ev->data.len;
+	r->now = port;
+	if (port->json)
+		reading_scan(r, scan, ev->data);
+	return span_of(r->inside.p, base64_decode(r->inside.p, buf_span(&r->inside)));
 }
 
 static bool is_last(const struct form *form, const char *type)
@@ -1243,5 +1283,7 @@ void reading_end(struct reading *r)
 		port_end(r, side);
 	if (r->form->end)
 		r->form->end(r);
+	if (r->route && r->route->end)
+		r->route->end(r);
 	r->t.outcome = outcome_of(r);
 }

@@ -97,6 +97,7 @@ struct reading {
 	struct port ports[SIDE_MAX_];
 	struct port *now; /* whose value is in hand */
 	struct buf held;
+	struct buf inside;	       /* what an event has inside of a string: reading_inside() */
 	char status[32], reason[32];   /* how the response says it ended */
 	bool named;		       /* the model's name came with the path, and that decides */
 	bool blocked, refused, failed; /* what the response's fields say */
@@ -168,6 +169,8 @@ struct segment *reading_segment(struct reading *r, enum field_of field, uint32_t
 struct segment *reading_new_segment(struct reading *r, enum field_of field, uint32_t part);
 /* Appends a piece of a string; seg may be NULL (counted). */
 void reading_add(struct reading *r, struct segment *seg, const struct json_event *e);
+/* Appends bytes that are text, or should be; seg may be NULL (counted). */
+void reading_bytes(struct reading *r, struct segment *seg, struct span s);
 /* The last segment was of field `was` and is of field `is`; in a response its text goes on where
  * the last one of its kind ended. Call for each segment in turn that a part made. */
 void reading_settle(struct reading *r, size_t at, enum field_of was, enum field_of is);
@@ -180,6 +183,9 @@ uint32_t reading_part(const struct reading *r, const struct json_event *e);
 void reading_u32(const struct json_event *e, uint32_t *ret);
 /* Another document with the same port: what an event says ahead of all else. */
 void reading_scan(struct reading *r, struct shapes *shapes, struct span data);
+/* Base64 in the string that scan's row gives to reading_packed(), decoded; until the next call. */
+struct span reading_inside(struct reading *r, struct shapes *scan, const struct flow_event *ev);
+row_fn reading_packed;
 /* The row's string is complete: port->word holds its first 63 bytes. */
 bool reading_word(struct reading *r, const struct json_event *e);
 void reading_filtered(struct reading *r, enum filter f, bool blocked);

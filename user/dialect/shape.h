@@ -33,7 +33,7 @@ struct shape {
 
 #define SHAPES_SLOTS   512 /* power of two, at least twice the rows */
 #define SHAPES_WILD    48
-#define SHAPE_HEAD_MAX 64
+#define SHAPE_HEAD_MAX 96
 
 struct shape_ref {
 	uint32_t hash;

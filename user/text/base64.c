@@ -4,23 +4,13 @@
  */
 #include <errno.h>
 
+#include "base/base64.h"
 #include "base/escape.h"
 #include "base/own.h"
 #include "text/view.h"
 
 #define RUN_MIN 24 /* characters; shorter runs are words */
 #define PROBE	48 /* characters decoded to see whether a run holds text; a multiple of 4 */
-
-/* Both alphabets, which differ in two characters that do not clash: value and one, 0 for what is in
- * neither. */
-static const uint8_t sextet[256] = {
-	['A'] = 1, 2,  3,  4,  5,	   6,  7,  8,	       9,	   10,	       11,
-	12,	   13, 14, 15, 16,	   17, 18, 19,	       20,	   21,	       22,
-	23,	   24, 25, 26, ['a'] = 27, 28, 29, 30,	       31,	   32,	       33,
-	34,	   35, 36, 37, 38,	   39, 40, 41,	       42,	   43,	       44,
-	45,	   46, 47, 48, 49,	   50, 51, 52,	       ['0'] = 53, 54,	       55,
-	56,	   57, 58, 59, 60,	   61, 62, ['+'] = 63, ['-'] = 63, ['/'] = 64, ['_'] = 64,
-};
 
 /* Length of a line end that may break a run: "\n", "\r\n", or these as JSON escapes them. */
 static size_t line_end(struct span s)
@@ -40,13 +30,13 @@ static bool next_run(struct span t, size_t at, struct range *ret)
 	size_t i;
 
 	while (at + RUN_MIN <= t.len) {
-		for (i = at + RUN_MIN; i > at && sextet[t.p[i - 1]]; i--)
+		for (i = at + RUN_MIN; i > at && base64_sextets[t.p[i - 1]]; i--)
 			;
 		if (i > at) {
 			at = i;
 			continue;
 		}
-		for (i = at + RUN_MIN; i < t.len && sextet[t.p[i]]; i++)
+		for (i = at + RUN_MIN; i < t.len && base64_sextets[t.p[i]]; i++)
 			;
 		*ret = (struct range){ at, i };
 		/* Wrapped base64 goes on behind the line end, the last line being as short as it
@@ -54,7 +44,7 @@ static bool next_run(struct span t, size_t at, struct range *ret)
 		for (size_t n; (n = line_end(span_sub(t, i, t.len))) != 0; ret->end = i) {
 			size_t line = i + n;
 
-			for (i = line; i < t.len && sextet[t.p[i]]; i++)
+			for (i = line; i < t.len && base64_sextets[t.p[i]]; i++)
 				;
 			if (i == line)
 				break;
@@ -80,12 +70,12 @@ static size_t decode(struct span t, size_t *at, size_t end, uint8_t *out, size_t
 	unsigned bits = 0;
 
 	while (*at < end && len < max) {
-		n = !sextet[t.p[*at]] ? line_end(span_sub(t, *at, end - *at)) : 0;
+		n = !base64_sextets[t.p[*at]] ? line_end(span_sub(t, *at, end - *at)) : 0;
 		if (n) {
 			*at += n;
 			continue;
 		}
-		acc = acc << 6 | (sextet[t.p[(*at)++]] - 1u);
+		acc = acc << 6 | (base64_sextets[t.p[(*at)++]] - 1u);
 		bits += 6;
 		if (bits >= 8) {
 			bits -= 8;
