@@ -182,6 +182,26 @@ void json_out_null(struct json_out *o)
 	word(o, "null");
 }
 
+void json_out_raw(struct json_out *o, struct span json)
+{
+	value_begin(o);
+	while (json.len) {
+		uint32_t cp;
+		size_t n = utf8_decode(json, &cp);
+
+		/* Between strings there is white space only, which a line cannot have. */
+		if (!n)
+			fputs("\xef\xbf\xbd", o->f);
+		else if (cp < 0x20)
+			fputc(' ', o->f);
+		else if (escape_hidden(cp))
+			escape_unit(o, cp);
+		else
+			fwrite(json.p, 1, n, o->f);
+		json = span_sub(json, n ? n : 1, json.len);
+	}
+}
+
 int json_out_done(struct json_out *o)
 {
 	assert(!o->depth && !o->keyed);

@@ -55,6 +55,10 @@ void json_out_f64(struct json_out *o, double v);
 void json_out_bool(struct json_out *o, bool v);
 void json_out_null(struct json_out *o);
 
+/* Valid JSON from elsewhere, as one value: as it stands but for what the escaper hides, which comes
+ * as \uNNNN. */
+void json_out_raw(struct json_out *o, struct span json);
+
 /* The document is complete: ends its line and flushes. 0, or -EIO when the stream failed at any
  * time. Another may follow. */
 int json_out_done(struct json_out *o);

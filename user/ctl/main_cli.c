@@ -1,5 +1,5 @@
 /* user/ctl/main_cli.c - earshot, the command line: asks a running sensor over its control socket,
- * records and replays.
+ * records, replays and scans.
  * Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no sensor there, 4 it is not well.
  */
 #include <errno.h>
@@ -21,6 +21,7 @@
 #include "ctl/record.h"
 #include "ctl/render.h"
 #include "ctl/render_explain.h"
+#include "scan/scan.h"
 #include "trace/replay.h"
 
 #define RUN_DIR_DEFAULT "/run/earshot"
@@ -43,6 +44,7 @@ struct cli {
 	const char *trace; /* file to record to */
 	unsigned seconds;
 	struct replay_opts replay;
+	struct scan_opts scan;
 	struct render render;
 };
 
@@ -67,6 +69,9 @@ enum opt {
 	OPT_TEXT,
 	OPT_NO_DETECT,
 	OPT_TIMES,
+	OPT_JSONL,
+	OPT_ROLE,
+	OPT_SPEED,
 	OPT_ALL,
 	OPT_TRY,
 	OPT_MAX_
@@ -91,6 +96,9 @@ static int set_stats(struct cli *c, const char *value);
 static int set_text(struct cli *c, const char *value);
 static int set_no_detect(struct cli *c, const char *value);
 static int set_times(struct cli *c, const char *value);
+static int set_jsonl(struct cli *c, const char *value);
+static int set_role(struct cli *c, const char *value);
+static int set_speed(struct cli *c, const char *value);
 static int set_all(struct cli *c, const char *value);
 static int set_try(struct cli *c, const char *value);
 
@@ -125,6 +133,9 @@ static const struct option_row {
 	[OPT_STATS] = { "stats", 0, NULL, "figures instead of turns", set_stats },
 	[OPT_TEXT] = { "text", 0, NULL, "what was said, too, in plain text", set_text },
 	[OPT_NO_DETECT] = { "no-detect", 0, NULL, "leave the detectors out", set_no_detect },
+	[OPT_JSONL] = { "jsonl", 0, NULL, "the input is one JSON object a line", set_jsonl },
+	[OPT_ROLE] = { "role", 0, "ROLE", "of texts that tell none (user)", set_role },
+	[OPT_SPEED] = { "stats", 0, NULL, "figures at the end, on stderr", set_speed },
 	[OPT_TIMES] = { "times", 0, "N", "replay it N times (1)", set_times },
 	[OPT_TRY] = { "try", 0, NULL, "when no sensor runs, start one for a moment", set_try },
 	[OPT_ALL] = { "all", 'a', NULL, "every process that maps code", set_all },
@@ -138,6 +149,7 @@ static int run_show(struct cli *c, char *const *args);
 static int run_tail(struct cli *c, char *const *args);
 static int run_record(struct cli *c, char *const *args);
 static int run_replay(struct cli *c, char *const *args);
+static int run_scan(struct cli *c, char *const *args);
 static int run_explain(struct cli *c, char *const *args);
 static int run_doctor(struct cli *c, char *const *args);
 static int run_version(struct cli *c, char *const *args);
@@ -168,6 +180,8 @@ static const struct verb {
 	  run_explain },
 	{ "doctor", NULL, 0, 0, "can this host carry a sensor, and does the one that runs see?",
 	  BIT(OPT_TRY), run_doctor },
+	{ "scan", "[FILE|-]", 0, 1, "put texts through the detectors, without a sensor",
+	  BIT(OPT_JSONL) | BIT(OPT_ROLE) | BIT(OPT_SPEED), run_scan },
 	{ "version", NULL, 0, 0, "print the version of this program", 0, run_version },
 	{ "help", "[VERB]", 0, 2, "print help, of one verb or of all", 0, run_help },
 };
@@ -382,6 +396,31 @@ static int set_times(struct cli *c, const char *value)
 		return complain("--times takes a number from 1 to %d, not \"%s\"", TIMES_MAX,
 				value);
 	c->replay.times = (unsigned)n;
+	return 0;
+}
+
+static int set_jsonl(struct cli *c, const char *value)
+{
+	(void)value;
+	c->scan.jsonl = true;
+	return 0;
+}
+
+static int set_role(struct cli *c, const char *value)
+{
+	enum segment_role role;
+	enum origin origin;
+
+	if (scan_role(value, &role, &origin))
+		return complain("--role takes %s, not \"%s\"", scan_roles, value);
+	c->scan.role = value;
+	return 0;
+}
+
+static int set_speed(struct cli *c, const char *value)
+{
+	(void)value;
+	c->scan.stats = true;
 	return 0;
 }
 
@@ -843,6 +882,23 @@ static int run_replay(struct cli *c, char *const *args)
 	return 0;
 }
 
+static int run_scan(struct cli *c, char *const *args)
+{
+	bool piped = !args[0] || !strcmp(args[0], "-");
+	auto_file FILE *file = piped ? NULL : fopen(args[0], "re");
+	char why[256] = "";
+
+	if (!piped && !file) {
+		complain("%s: %s", args[0], strerror(errno));
+		return EXIT_FAILURE;
+	}
+	if (scan_run(&c->scan, piped ? stdin : file, stdout, why, sizeof(why))) {
+		complain("%s: %s", piped ? "standard input" : args[0], why);
+		return EXIT_FAILURE;
+	}
+	return 0;
+}
+
 static int run_version(struct cli *c, char *const *args)
 {
 	(void)c;
@@ -946,7 +1002,8 @@ int main(int argc, char **argv)
 	const char *env_dir = getenv("EARSHOT_RUN_DIR");
 	struct cli c = { .run_dir = env_dir && *env_dir ? env_dir : RUN_DIR_DEFAULT,
 			 .kind = "",
-			 .replay = { .times = 1, .detect = true } };
+			 .replay = { .times = 1, .detect = true },
+			 .scan = { .role = "user" } };
 	const struct verb *verb;
 	int words = 0, err;
 

@@ -13,6 +13,7 @@
 #include "base/escape.h"
 #include "base/own.h"
 #include "detect/detect.h"
+#include "detect/finding_json.h"
 #include "dialect/dialect.h"
 #include "dialect/turn_json.h"
 #include "trace/trace.h"
@@ -66,14 +67,7 @@ static void put_findings(const struct replay *r, const struct turn *t, struct js
 		if (r->found[i].turn != t)
 			continue;
 		json_out_object(o);
-		json_out_key(o, "kind");
-		json_out_cstr(o, kinds[f->kind].name);
-		json_out_key(o, "type");
-		json_out_cstr(o, f->type);
-		json_out_key(o, "mode");
-		json_out_cstr(o, mode_name(f->mode));
-		json_out_key(o, "score");
-		json_out_f64(o, (int)(f->score * 1000 + .5F) / 1000.0);
+		finding_json(o, f);
 		json_out_key(o, "segment");
 		json_out_u64(o, f->segment);
 		json_out_key(o, "span");
@@ -81,12 +75,6 @@ static void put_findings(const struct replay *r, const struct turn *t, struct js
 		json_out_u64(o, f->begin);
 		json_out_u64(o, f->end);
 		json_out_end(o);
-		json_out_key(o, "view");
-		json_out_cstr(o, f->view);
-		json_out_key(o, "why");
-		json_out_cstr(o, f->why);
-		json_out_key(o, "evidence");
-		json_out_cstr(o, f->evidence);
 		json_out_end(o);
 	}
 	json_out_end(o);
