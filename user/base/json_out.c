@@ -53,31 +53,41 @@ static void escape_unit(struct json_out *o, uint32_t cp)
 		fprintf(o->f, "\\u%04" PRIx32, cp);
 }
 
+/* A character that means what it says: as it stands, or hidden. Returns its length. */
+static size_t text_char(struct json_out *o, struct span s)
+{
+	uint32_t cp;
+	size_t n = utf8_decode(s, &cp);
+
+	if (!n)
+		fputs("\xef\xbf\xbd", o->f);
+	else if (escape_hidden(cp))
+		escape_unit(o, cp);
+	else
+		fwrite(s.p, 1, n, o->f);
+	return n ? n : 1;
+}
+
 static void text(struct json_out *o, struct span s)
 {
 	fputc('"', o->f);
 	while (s.len) {
 		size_t n = scan_json(s);
-		uint32_t cp;
 
 		fwrite(s.p, 1, n, o->f);
 		s = span_sub(s, n, s.len);
 		if (!s.len)
 			break;
-		n = utf8_decode(s, &cp);
-		if (!n)
-			fputs("\xef\xbf\xbd", o->f);
-		else if (cp == '"' || cp == '\\')
-			fprintf(o->f, "\\%c", (char)cp);
-		else if (cp == '\n')
+		n = 1;
+		if (*s.p == '"' || *s.p == '\\')
+			fprintf(o->f, "\\%c", *s.p);
+		else if (*s.p == '\n')
 			fputs("\\n", o->f);
-		else if (cp == '\t')
+		else if (*s.p == '\t')
 			fputs("\\t", o->f);
-		else if (escape_hidden(cp))
-			escape_unit(o, cp);
 		else
-			fwrite(s.p, 1, n, o->f);
-		s = span_sub(s, n ? n : 1, s.len);
+			n = text_char(o, s);
+		s = span_sub(s, n, s.len);
 	}
 	fputc('"', o->f);
 }
@@ -186,19 +196,14 @@ void json_out_raw(struct json_out *o, struct span json)
 {
 	value_begin(o);
 	while (json.len) {
-		uint32_t cp;
-		size_t n = utf8_decode(json, &cp);
+		size_t n = 1;
 
-		/* Between strings there is white space only, which a line cannot have. */
-		if (!n)
-			fputs("\xef\xbf\xbd", o->f);
-		else if (cp < 0x20)
+		/* Between values there may be white space, but no line ends. */
+		if (*json.p < 0x20)
 			fputc(' ', o->f);
-		else if (escape_hidden(cp))
-			escape_unit(o, cp);
 		else
-			fwrite(json.p, 1, n, o->f);
-		json = span_sub(json, n ? n : 1, json.len);
+			n = text_char(o, json);
+		json = span_sub(json, n, json.len);
 	}
 }
 

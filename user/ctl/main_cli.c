@@ -80,27 +80,16 @@ enum opt {
 #define BIT(o) (1u << (o))
 #define GLOBAL (BIT(OPT_RUN_DIR) | BIT(OPT_OUTPUT) | BIT(OPT_NO_COLOR) | BIT(OPT_HELP))
 
-static int set_run_dir(struct cli *c, const char *value);
 static int set_output(struct cli *c, const char *value);
-static int set_no_color(struct cli *c, const char *value);
-static int set_counters(struct cli *c, const char *value);
 static int set_since(struct cli *c, const char *value);
 static int set_severity(struct cli *c, const char *value);
-static int set_kind(struct cli *c, const char *value);
-static int set_limit(struct cli *c, const char *value);
-static int set_hunt(struct cli *c, const char *value);
-static int set_wait(struct cli *c, const char *value);
-static int set_trace(struct cli *c, const char *value);
-static int set_seconds(struct cli *c, const char *value);
-static int set_stats(struct cli *c, const char *value);
-static int set_text(struct cli *c, const char *value);
-static int set_no_detect(struct cli *c, const char *value);
-static int set_times(struct cli *c, const char *value);
-static int set_jsonl(struct cli *c, const char *value);
 static int set_role(struct cli *c, const char *value);
-static int set_speed(struct cli *c, const char *value);
-static int set_all(struct cli *c, const char *value);
-static int set_try(struct cli *c, const char *value);
+
+/* clang-format off */
+#define FLAG(field)		.is = OPTION_FLAG, .at = offsetof(struct cli, field)
+#define WORD(field)		.is = OPTION_WORD, .at = offsetof(struct cli, field)
+#define NUMBER(field, from, to)	.is = OPTION_NUMBER, .at = offsetof(struct cli, field), .min = (from), .max = (to)
+/* clang-format on */
 
 static const struct option_row {
 	const char *name;
@@ -108,37 +97,46 @@ static const struct option_row {
 	const char *value; /* what stands for it in help; NULL: takes none */
 	const char *help;
 	int (*set)(struct cli *c, const char *value); /* 0, or -EINVAL after a message */
+	/* Instead of set: what it is, and where in struct cli it goes. */
+	enum { OPTION_SET, OPTION_FLAG, OPTION_WORD, OPTION_NUMBER } is;
+	size_t at;
+	unsigned min, max;
 } options[OPT_MAX_] = {
 	[OPT_RUN_DIR] = { "run-dir", 'r', "DIR",
 			  "the sensor's run_dir (EARSHOT_RUN_DIR; " RUN_DIR_DEFAULT ")",
-			  set_run_dir },
+			  WORD(run_dir) },
 	[OPT_OUTPUT] = { "output", 'o', "table|json", "how to print (table)", set_output },
-	[OPT_NO_COLOR] = { "no-color", 0, NULL, "no colours, as with NO_COLOR=1", set_no_color },
+	[OPT_NO_COLOR] = { "no-color", 0, NULL, "no colours, as with NO_COLOR=1", FLAG(no_color) },
 	[OPT_HELP] = { "help", 'h', NULL, "this text", NULL },
 	[OPT_VERSION] = { "version", 'V', NULL, "the version of this program", NULL },
-	[OPT_COUNTERS] = { "counters", 'c', NULL, "every counter with its meaning", set_counters },
+	[OPT_COUNTERS] = { "counters", 'c', NULL, "every counter with its meaning",
+			   FLAG(counters) },
 	[OPT_SINCE] = { "since", 's', "TIME",
 			"last seen since then: 90s, 30m, 1h, 7d ago, or RFC 3339", set_since },
 	[OPT_SEVERITY] = { "severity", 'S', "LEVEL",
 			   "at least informational, low, medium, high or critical", set_severity },
 	[OPT_KIND] = { "kind", 'k', "KIND",
-		       "one kind (\"injection.rules\") or a family (\"injection.\")", set_kind },
-	[OPT_LIMIT] = { "limit", 'n', "N", "at most the N newest (100)", set_limit },
-	[OPT_HUNT] = { "hunt", 0, NULL, "also what is kept for hunting only", set_hunt },
+		       "one kind (\"injection.rules\") or a family (\"injection.\")", WORD(kind) },
+	[OPT_LIMIT] = { "limit", 'n', "N", "at most the N newest (100)",
+			NUMBER(limit, 1, LIMIT_MAX) },
+	[OPT_HUNT] = { "hunt", 0, NULL, "also what is kept for hunting only", FLAG(hunt) },
 	[OPT_WAIT] = { "wait", 'w', "SECONDS",
-		       "wait so long for a sensor to come, or come back (0)", set_wait },
-	[OPT_TRACE] = { "output", 'o', "FILE", "the trace to write; must not exist", set_trace },
+		       "wait so long for a sensor to come, or come back (0)",
+		       NUMBER(wait_s, 0, WAIT_MAX_S) },
+	[OPT_TRACE] = { "output", 'o', "FILE", "the trace to write; must not exist", WORD(trace) },
 	[OPT_SECONDS] = { "seconds", 't', "SECONDS", "record for so long (until Ctrl-C)",
-			  set_seconds },
-	[OPT_STATS] = { "stats", 0, NULL, "figures instead of turns", set_stats },
-	[OPT_TEXT] = { "text", 0, NULL, "what was said, too, in plain text", set_text },
-	[OPT_NO_DETECT] = { "no-detect", 0, NULL, "leave the detectors out", set_no_detect },
-	[OPT_JSONL] = { "jsonl", 0, NULL, "the input is one JSON object a line", set_jsonl },
+			  NUMBER(seconds, 1, WAIT_MAX_S) },
+	[OPT_STATS] = { "stats", 0, NULL, "figures instead of turns", FLAG(replay.stats) },
+	[OPT_TEXT] = { "text", 0, NULL, "what was said, too, in plain text", FLAG(replay.text) },
+	[OPT_NO_DETECT] = { "no-detect", 0, NULL, "leave the detectors out",
+			    FLAG(replay.no_detect) },
+	[OPT_JSONL] = { "jsonl", 0, NULL, "the input is one JSON object a line", FLAG(scan.jsonl) },
 	[OPT_ROLE] = { "role", 0, "ROLE", "of texts that tell none (user)", set_role },
-	[OPT_SPEED] = { "stats", 0, NULL, "figures at the end, on stderr", set_speed },
-	[OPT_TIMES] = { "times", 0, "N", "replay it N times (1)", set_times },
-	[OPT_TRY] = { "try", 0, NULL, "when no sensor runs, start one for a moment", set_try },
-	[OPT_ALL] = { "all", 'a', NULL, "every process that maps code", set_all },
+	[OPT_SPEED] = { "stats", 0, NULL, "figures at the end, on stderr", FLAG(scan.stats) },
+	[OPT_TIMES] = { "times", 0, "N", "replay it N times (1)",
+			NUMBER(replay.times, 1, TIMES_MAX) },
+	[OPT_TRY] = { "try", 0, NULL, "when no sensor runs, start one for a moment", FLAG(try) },
+	[OPT_ALL] = { "all", 'a', NULL, "every process that maps code", FLAG(all) },
 };
 
 /* --- verbs */
@@ -258,58 +256,11 @@ static int help_all(FILE *f)
 
 /* --- values of options */
 
-static int set_run_dir(struct cli *c, const char *value)
-{
-	c->run_dir = value;
-	return 0;
-}
-
 static int set_output(struct cli *c, const char *value)
 {
 	if (strcmp(value, "table") && strcmp(value, "json"))
 		return complain("-o takes table or json, not \"%s\"", value);
 	c->json = !strcmp(value, "json");
-	return 0;
-}
-
-static int set_no_color(struct cli *c, const char *value)
-{
-	(void)value;
-	c->no_color = true;
-	return 0;
-}
-
-static int set_counters(struct cli *c, const char *value)
-{
-	(void)value;
-	c->counters = true;
-	return 0;
-}
-
-static int set_hunt(struct cli *c, const char *value)
-{
-	(void)value;
-	c->hunt = true;
-	return 0;
-}
-
-static int set_try(struct cli *c, const char *value)
-{
-	(void)value;
-	c->try = true;
-	return 0;
-}
-
-static int set_all(struct cli *c, const char *value)
-{
-	(void)value;
-	c->all = true;
-	return 0;
-}
-
-static int set_kind(struct cli *c, const char *value)
-{
-	c->kind = value;
 	return 0;
 }
 
@@ -324,88 +275,6 @@ static int number(const char *text, uint64_t max, uint64_t *ret, const char **re
 	return errno || end == text || *text == '-' || *text == '+' || *ret > max ? -EINVAL : 0;
 }
 
-static int set_limit(struct cli *c, const char *value)
-{
-	const char *end;
-	uint64_t n;
-
-	if (number(value, LIMIT_MAX, &n, &end) || *end || !n)
-		return complain("--limit takes a number from 1 to %d, not \"%s\"", LIMIT_MAX,
-				value);
-	c->limit = (unsigned)n;
-	return 0;
-}
-
-static int set_wait(struct cli *c, const char *value)
-{
-	const char *end;
-	uint64_t n;
-
-	if (number(value, WAIT_MAX_S, &n, &end) || *end)
-		return complain("--wait takes a number of seconds up to %d, not \"%s\"", WAIT_MAX_S,
-				value);
-	c->wait_s = (unsigned)n;
-	return 0;
-}
-
-static int set_trace(struct cli *c, const char *value)
-{
-	c->trace = value;
-	return 0;
-}
-
-static int set_seconds(struct cli *c, const char *value)
-{
-	const char *end;
-	uint64_t n;
-
-	if (number(value, WAIT_MAX_S, &n, &end) || *end || !n)
-		return complain("--seconds takes a number from 1 to %d, not \"%s\"", WAIT_MAX_S,
-				value);
-	c->seconds = (unsigned)n;
-	return 0;
-}
-
-static int set_stats(struct cli *c, const char *value)
-{
-	(void)value;
-	c->replay.stats = true;
-	return 0;
-}
-
-static int set_text(struct cli *c, const char *value)
-{
-	(void)value;
-	c->replay.text = true;
-	return 0;
-}
-
-static int set_no_detect(struct cli *c, const char *value)
-{
-	(void)value;
-	c->replay.detect = false;
-	return 0;
-}
-
-static int set_times(struct cli *c, const char *value)
-{
-	const char *end;
-	uint64_t n;
-
-	if (number(value, TIMES_MAX, &n, &end) || *end || !n)
-		return complain("--times takes a number from 1 to %d, not \"%s\"", TIMES_MAX,
-				value);
-	c->replay.times = (unsigned)n;
-	return 0;
-}
-
-static int set_jsonl(struct cli *c, const char *value)
-{
-	(void)value;
-	c->scan.jsonl = true;
-	return 0;
-}
-
 static int set_role(struct cli *c, const char *value)
 {
 	enum segment_role role;
@@ -417,10 +286,30 @@ static int set_role(struct cli *c, const char *value)
 	return 0;
 }
 
-static int set_speed(struct cli *c, const char *value)
+/* The option o with this value (NULL: it takes none). */
+static int set_option(struct cli *c, enum opt o, const char *value)
 {
-	(void)value;
-	c->scan.stats = true;
+	const struct option_row *row = &options[o];
+	void *field = (char *)c + row->at;
+	const char *end;
+	uint64_t n;
+
+	switch (row->is) {
+	case OPTION_SET:
+		return row->set(c, value);
+	case OPTION_FLAG:
+		*(bool *)field = true;
+		return 0;
+	case OPTION_WORD:
+		*(const char **)field = value;
+		return 0;
+	case OPTION_NUMBER:
+		break;
+	}
+	if (number(value, row->max, &n, &end) || *end || n < row->min)
+		return complain("--%s takes a number from %u to %u, not \"%s\"", row->name,
+				row->min, row->max, value);
+	*(unsigned *)field = (unsigned)n;
 	return 0;
 }
 
@@ -986,7 +875,7 @@ static int read_options(struct cli *c, int argc, char **argv, unsigned set, cons
 			return v ? help_of(v), 1 : (help_all(stdout), 1);
 		if (o == OPT_VERSION)
 			return run_version(c, NULL), 1;
-		if (options[o].set(c, optarg))
+		if (set_option(c, o, optarg))
 			return -EINVAL;
 	}
 	return 0;
@@ -1002,7 +891,7 @@ int main(int argc, char **argv)
 	const char *env_dir = getenv("EARSHOT_RUN_DIR");
 	struct cli c = { .run_dir = env_dir && *env_dir ? env_dir : RUN_DIR_DEFAULT,
 			 .kind = "",
-			 .replay = { .times = 1, .detect = true },
+			 .replay = { .times = 1 },
 			 .scan = { .role = "user" } };
 	const struct verb *verb;
 	int words = 0, err;

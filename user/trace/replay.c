@@ -292,7 +292,7 @@ int replay_run(const struct replay_opts *o, FILE *out, char *why, size_t why_siz
 	r.found = calloc(FINDINGS_MAX, sizeof(*r.found));
 	if (map == MAP_FAILED || !r.found)
 		err = -ENOMEM;
-	if (!err && o->detect)
+	if (!err && !o->no_detect)
 		err = detectors_new(&r.detect, why, why_size);
 	for (unsigned i = 0; !err && i < o->times; i++) {
 		err = pipeline_new(&r);

@@ -8,7 +8,7 @@
 struct replay_opts {
 	const char *path;
 	unsigned times; /* how often, at least 1; the detectors keep their cache between runs */
-	bool detect;	/* run the detectors */
+	bool no_detect; /* leave the detectors out */
 	bool text;	/* print what was said, in plain text */
 	bool stats;	/* print figures only */
 	bool json;
