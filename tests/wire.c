@@ -341,6 +341,7 @@ static void on_turn_request(void *ctx, struct turn *t)
 	log_value(w->log, "object", span_str(t->object));
 	log_value(w->log, "previous", span_str(t->previous_id));
 	log_value(w->log, "conversation", span_str(t->conversation));
+	log_value(w->log, "contradiction", span_str(t->contradiction ? t->contradiction : ""));
 	log_segments(w->log, t, SIDE_REQUEST);
 	log_attachments(w->log, t, SIDE_REQUEST);
 }

@@ -108,6 +108,9 @@ static const struct {
 	{ "ollama-generate", "{\"model\":\"m\",\"prompt\":\"x\",\"options\":{\"num_ctx\":9}}" },
 	{ "openai-completion", "{\"model\":\"m\",\"prompt\":\"x\",\"max_tokens\":9}" },
 	{ "openai-responses", "{\"model\":\"m\",\"input\":\"x\",\"instructions\":\"y\"}" },
+	{ "mcp",
+	  "{\"params\":{\"name\":\"t\",\"arguments\":{}},\"method\":\"tools/call\",\"jsonrpc\":"
+	  "\"2.0\",\"id\":1}" },
 	{ "openai-embedding", "{\"model\":\"m\",\"input\":[\"x\"],\"encoding_format\":\"float\"}" },
 	{ "generic", "{\"inputs\":" ASK ",\"parameters\":{\"max_new_tokens\":20}}" },
 	{ "generic", "{\"data\":{\"query\":" ASK "},\"config\":{\"temperature\":0.7}}" },
@@ -126,6 +129,10 @@ static const struct {
 	{ NULL, "{\"input\":\"x\",\"model\":\"m\"}" },
 	{ NULL, "{\"text\":\"0123456789abcdef0123456789abcdef0123456789\",\"top_k\":5}" },
 	{ NULL, "{\"contents\":[{\"id\":1}]}" },
+	{ NULL, "{\"jsonrpc\":\"2.0\",\"method\":\"workspace/executeCommand\",\"params\":{"
+		"\"command\":\"x\",\"arguments\":[]},\"id\":1}" },
+	{ NULL, "{\"jsonrpc\":\"2.0\",\"method\":\"initialize\",\"params\":{\"processId\":1,"
+		"\"clientInfo\":{\"name\":\"vim\"},\"capabilities\":{}},\"id\":1}" },
 	{ NULL, "{\"jsonrpc\":\"2.0\",\"method\":\"eth_call\",\"params\":[],\"id\":1}" },
 	{ NULL, "[]" },
 	{ NULL, "null" },

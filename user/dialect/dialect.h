@@ -50,8 +50,11 @@ struct route {
 	const char *method;	  /* NULL: POST; "*": any */
 	/* Known provider (provider.h) that it must be; NULL: any host. */
 	const char *provider;
-	bool stream; /* its answers are streams */
-	bool common; /* others have such paths, too: the body must have the form's needs */
+	const char *field; /* one of its head that it must have, in lower case; NULL: none */
+	bool stream;	   /* its answers are streams */
+	/* Others have such paths, too: the body must have the form's needs and one of its hints,
+	 * else it is told as for an unknown path. */
+	bool common;
 	/* Its bodies are those of whoever made the model: they tell their form, and this one is for
 	 * those that do not. */
 	bool native;

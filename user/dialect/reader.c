@@ -124,15 +124,20 @@ static int on_request(void *ctx, struct exchange *x)
 static bool decide(struct reader *r, struct exchange *x)
 {
 	struct reading *g = x->user;
-	const struct form *form = NULL, *only;
+	const struct form *form = NULL, *first;
 	bool native;
 
 	if (!g || g->form)
 		return g;
 	native = g->route && (g->route->native || !g->route->form);
-	only = g->route && !native ? g->route->form : NULL;
+	first = g->route && !native ? g->route->form : NULL;
 	if (g->held.len)
-		form = recognise_body(buf_span(&g->held), only);
+		form = recognise_body(buf_span(&g->held), first);
+	/* The path has misled. */
+	if (g->route && g->route->common && form != g->route->form) {
+		g->route = NULL;
+		g->t.operation = OP_UNKNOWN;
+	}
 	if (native && (!form || form == &form_generic))
 		form = g->route->form ? g->route->form : &form_generic;
 	r->held -= g->held.len;

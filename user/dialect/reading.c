@@ -64,6 +64,7 @@ struct segment *reading_new_segment(struct reading *r, enum field_of field, uint
 		seg->origin = ORIGIN_MODEL;
 	}
 	seg->message = port->message;
+	port->n_messages = MAX(port->n_messages, port->message + 1);
 	seg->source = source_of(field, part);
 	seg->damaged = port->hole;
 	port->hole = false;
@@ -342,7 +343,8 @@ void reading_item(struct reading *r, const struct json_event *e, unsigned arg)
 	if (port->side == SIDE_REQUEST)
 		port->message = port->n_items++;
 	else
-		port->message = e->n_index ? e->index[e->n_index - 1] : port->event.message;
+		port->message =
+		    port->base + (e->n_index ? e->index[e->n_index - 1] : port->event.message);
 }
 
 void reading_block(struct reading *r, const struct json_event *e, unsigned arg)
@@ -454,6 +456,19 @@ void reading_delta(struct reading *r, const struct json_event *e, unsigned arg)
 {
 	if (e->kind == JSON_STRING && e->text.len)
 		reading_add(r, reading_segment(r, arg, reading_part(r, e)), e);
+}
+
+void reading_line(struct reading *r, const struct json_event *e, unsigned arg)
+{
+	struct segment *seg;
+
+	if (e->kind != JSON_STRING || !e->text.len)
+		return;
+	own_message(r, e);
+	seg = reading_segment(r, arg, r->now->part);
+	if (e->first && seg && seg->text.len)
+		turn_text(&r->t, seg, SPAN_LIT("\n"));
+	reading_add(r, seg, e);
 }
 
 void reading_another(struct reading *r, const struct json_event *e, unsigned arg)
@@ -883,6 +898,8 @@ void reading_progress(struct reading *r, const struct json_event *e, unsigned ar
 {
 	(void)arg;
 	r->progress |= e->last;
+	if (e->last)
+		r->now->base = r->now->n_messages;
 }
 
 void reading_done(struct reading *r, const struct json_event *e, unsigned arg)
@@ -1173,7 +1190,7 @@ void reading_event(struct reading *r, enum side side, struct span type, struct s
 	if (type.len && !port->event.type[0])
 		turn_id(port->event.type, sizeof(port->event.type), type);
 	r->t.ended |= is_last(r->form, port->event.type);
-	port->message = port->event.message;
+	port->message = port->base + port->event.message;
 	port->part = port->event.part;
 	if (!read_json(port, port->shapes, data))
 		r->t.json_broken++;
@@ -1270,7 +1287,7 @@ static enum outcome outcome_of(const struct reading *r)
 		return OUTCOME_ERROR;
 	if (r->refused)
 		return OUTCOME_REFUSED;
-	if (called)
+	if (called || r->executed)
 		return OUTCOME_TOOL_EXECUTED;
 	if (refused)
 		return OUTCOME_REFUSED;

@@ -59,6 +59,9 @@ struct port {
 	struct item item, block;
 	uint32_t message, part; /* numbers of what is in hand, where paths do not tell */
 	uint32_t n_items;
+	/* Of a response with turns inside: numbers of this one's messages begin here, those of the
+	 * next one at n_messages. */
+	uint32_t base, n_messages;
 	size_t last; /* segment touched last */
 	bool has_last;
 	bool hole;     /* bytes are missing before the next segment */
@@ -97,13 +100,13 @@ struct reading {
 	struct port ports[SIDE_MAX_];
 	struct port *now; /* whose value is in hand */
 	struct buf held;
-	struct buf inside;	       /* what an event has inside of a string: reading_inside() */
-	char status[32], reason[32];   /* how the response says it ended */
-	bool named;		       /* the model's name came with the path, and that decides */
-	bool blocked, refused, failed; /* what the response's fields say */
-	uint64_t new_text;	       /* turn.inspected when it was last judged */
-	bool progress;		       /* a logical turn inside the exchange is complete */
-	bool requested;		       /* the request went to the judge */
+	struct buf inside;	     /* what an event has inside of a string: reading_inside() */
+	char status[32], reason[32]; /* how the response says it ended */
+	bool named;		     /* the model's name came with the path, and that decides */
+	bool blocked, refused, failed, executed; /* what the response's fields say */
+	uint64_t new_text;			 /* turn.inspected when it was last judged */
+	bool progress;	/* a logical turn inside the exchange is complete */
+	bool requested; /* the request went to the judge */
 };
 
 /* --- the life of a reading; for reader.c and for events that carry others' bodies */
@@ -137,6 +140,7 @@ row_fn reading_text;	   /* a string: text of enum field_of */
 row_fn reading_input;	   /* a prompt: strings are FIELD_INPUT, numbers token ids */
 row_fn reading_part_begin; /* a part that is an object or a bare string; of enum field_of */
 row_fn reading_delta;	   /* a string: a piece of the text of enum field_of */
+row_fn reading_line;	   /* the same, each value a line of it */
 row_fn reading_another;	   /* the same, each value a segment of its own */
 row_fn reading_value;	   /* any value: a string as it is, an object as JSON text; enum field_of */
 row_fn reading_text_name;  /* name (of a tool, a file) of the text of enum field_of */

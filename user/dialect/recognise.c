@@ -161,7 +161,8 @@ const struct route *recognise_path(const struct exchange *x, struct turn *t, boo
 			int n;
 
 			if (!method_is(route, x->method) ||
-			    (route->provider && strcmp(route->provider, t->provider)))
+			    (route->provider && strcmp(route->provider, t->provider)) ||
+			    (route->field && !exchange_field(x, SIDE_REQUEST, route->field).len))
 				continue;
 			n = match_path(route->path, &path, NULL, ret_named);
 			/* At home, an API goes before those that share its paths. */
@@ -255,6 +256,20 @@ static unsigned count(const struct seen *seen, const char *const *keys, unsigned
 	return n;
 }
 
+/* How many of the form's keys the body has; 0: it is of another form. */
+static unsigned likeness(const struct seen *seen, const struct form *form)
+{
+	unsigned n_needs, n_hints, needs, hints;
+
+	if (!form || !form->needs)
+		return 0;
+	needs = count(seen, form->needs, &n_needs);
+	hints = count(seen, form->hints, &n_hints);
+	if (needs < n_needs || (n_hints && !hints))
+		return 0;
+	return needs + hints + (form->sure ? KEYS_MAX : 0);
+}
+
 bool recognise_worth(const struct exchange *x)
 {
 	struct span type = exchange_field(x, SIDE_REQUEST, "content-type");
@@ -263,7 +278,7 @@ bool recognise_worth(const struct exchange *x)
 	       (!type.len || starts_nocase(type, SPAN_LIT("application/json")));
 }
 
-const struct form *recognise_body(struct span body, const struct form *only)
+const struct form *recognise_body(struct span body, const struct form *first)
 {
 	const struct form *best = NULL;
 	struct seen seen = { 0 };
@@ -277,22 +292,17 @@ const struct form *recognise_body(struct span body, const struct form *only)
 	json_feed(json, body);
 	json_end(json);
 	json_free(&json);
-	if (only) {
-		unsigned n;
-
-		return count(&seen, only->needs, &n) == n ? only : NULL;
-	}
+	if (likeness(&seen, first))
+		return first;
 	for (size_t i = 0; dialects[i]; i++)
 		for (size_t k = 0; k < dialects[i]->n_routes; k++) {
 			const struct form *form = dialects[i]->routes[k].form;
-			unsigned n_needs, n_hints, needs, hints, score;
+			unsigned score;
 
-			if (!form || !form->needs || dialects[i]->routes[k].common)
+			if (!form || (dialects[i]->routes[k].common && !form->sure))
 				continue;
-			needs = count(&seen, form->needs, &n_needs);
-			hints = count(&seen, form->hints, &n_hints);
-			score = needs + hints + (form->sure ? KEYS_MAX : 0);
-			if (needs < n_needs || (n_hints && !hints) || score <= most)
+			score = likeness(&seen, form);
+			if (score <= most)
 				continue;
 			most = score;
 			best = form;

@@ -11,5 +11,5 @@
 const struct route *recognise_path(const struct exchange *x, struct turn *t, bool *ret_named);
 /* May the body of an exchange without a route be that of a model's API? */
 bool recognise_worth(const struct exchange *x);
-/* The form of a request that begins so, or NULL. only: this one or none. */
-const struct form *recognise_body(struct span body, const struct form *only);
+/* The form of a request that begins so, or NULL. first: the one its path speaks for; or NULL. */
+const struct form *recognise_body(struct span body, const struct form *first);

@@ -164,6 +164,9 @@ struct turn {
 	char source_ip[64], application[TURN_ID_MAX],
 	    tenant[TURN_ID_MAX];  /* of the end user, as the application gave them */
 	char object[TURN_ID_MAX]; /* what an operation is about: a model, file, collection, tool */
+	/* A field of the request's head that says other than its body, static: whoever reads one is
+	 * told another thing than whoever reads the other. NULL: none. */
+	const char *contradiction;
 	struct segment *segments;
 	size_t n_segments, segments_room;
 	struct attached *attachments; /* of ATTACHMENTS_MAX, NULL while there are none */

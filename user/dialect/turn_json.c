@@ -80,6 +80,7 @@ void turn_json(struct json_out *o, const struct turn *t, bool text)
 	put_str(o, "previous_id", t->previous_id);
 	put_str(o, "conversation", t->conversation);
 	put_str(o, "end_user", t->end_user);
+	put_str(o, "contradiction", t->contradiction ? t->contradiction : "");
 	put_bool(o, "credential", t->credential.len != 0);
 	put(o, "user_agent", t->user_agent);
 	put(o, "forwarded_for", t->forwarded_for);
