@@ -187,6 +187,19 @@ int detect_new(struct detect **ret, const struct detect_opts *o, struct span db)
 	return 0;
 }
 
+int detect_new_default(struct detect **ret, char *why, size_t why_size)
+{
+	auto_mem uint8_t *patterns = NULL;
+	struct detect_opts opts;
+	size_t len;
+	int err = detect_compile(&patterns, &len, why, why_size);
+
+	if (err)
+		return err;
+	detect_default_opts(&opts);
+	return detect_new(ret, &opts, span_of(patterns, len));
+}
+
 void detect_free(struct detect **d)
 {
 	if (!*d)

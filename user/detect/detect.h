@@ -118,13 +118,17 @@ struct detect;
 /* db: what detect_compile() made, borrowed during the call only. -ENOMEM, -EINVAL (a database for
  * another machine or version). */
 int detect_new(struct detect **ret, const struct detect_opts *o, struct span db);
+/* For tools: the patterns compiled here and now, default settings, a key that does not matter.
+ * -ENOMEM, -EINVAL with the reason in why. */
+int detect_new_default(struct detect **ret, char *why, size_t why_size);
 void detect_free(struct detect **d);
 
 enum detect_phase { DETECT_REQUEST, DETECT_RESPONSE };
 
 /* Judges the segments of that side, each from its `judged` on, each new text once: equal text with
- * equal role and origin, seen before, takes its facts from the cache. Then the rules over the whole turn (a credential in the
- * response that the request did not hold ...). Calls emit per finding. 0, -ENOMEM.
+ * equal role and origin, seen before, takes its facts from the cache. Then the rules over the whole
+ * turn (a credential in the response that the request did not hold ...). Calls emit per finding. 0,
+ * -ENOMEM.
  */
 int detect_turn(struct detect *d, const struct turn *t, enum detect_phase phase, emit_fn *emit,
 		void *ctx);

@@ -544,22 +544,15 @@ static void print_stats(const struct scan *s, uint64_t ns)
 
 int scan_run(const struct scan_opts *o, FILE *in, FILE *out, char *why, size_t why_size)
 {
-	auto_mem uint8_t *patterns = NULL;
 	struct scan *s = calloc(1, sizeof(*s));
-	struct detect_opts opts;
 	uint64_t begin;
-	size_t len;
 	int err = s ? 0 : -ENOMEM;
 
-	if (!err)
-		err = detect_compile(&patterns, &len, why, why_size);
 	if (!err) {
 		s->o = o;
 		s->out = out;
 		s->found = calloc(FINDINGS_MAX, sizeof(*s->found));
-		/* Fingerprints are not printed: their key does not matter. */
-		detect_default_opts(&opts);
-		err = s->found ? detect_new(&s->detect, &opts, span_of(patterns, len)) : -ENOMEM;
+		err = s->found ? detect_new_default(&s->detect, why, why_size) : -ENOMEM;
 	}
 	if (!err)
 		err = json_new(&s->json, JSON_DEPTH, on_value, s);

@@ -257,21 +257,6 @@ static int pipeline_new(struct replay *r)
 	return err ? err : flow_new(&r->flow, &flow_defaults, &reader_flow_ops, r->reader);
 }
 
-/* Built in patterns and the settings that come with them; fingerprints are not printed, so their
- * key does not matter. */
-static int detectors_new(struct detect **ret, char *why, size_t why_size)
-{
-	auto_mem uint8_t *patterns = NULL;
-	struct detect_opts opts;
-	size_t len;
-	int err = detect_compile(&patterns, &len, why, why_size);
-
-	if (err)
-		return err;
-	detect_default_opts(&opts);
-	return detect_new(ret, &opts, span_of(patterns, len));
-}
-
 int replay_run(const struct replay_opts *o, FILE *out, char *why, size_t why_size)
 {
 	struct replay r = { .o = o, .out = out };
@@ -293,7 +278,7 @@ int replay_run(const struct replay_opts *o, FILE *out, char *why, size_t why_siz
 	if (map == MAP_FAILED || !r.found)
 		err = -ENOMEM;
 	if (!err && !o->no_detect)
-		err = detectors_new(&r.detect, why, why_size);
+		err = detect_new_default(&r.detect, why, why_size);
 	for (unsigned i = 0; !err && i < o->times; i++) {
 		err = pipeline_new(&r);
 		if (!err)
