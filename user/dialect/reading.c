@@ -713,8 +713,26 @@ void reading_media_bytes(struct reading *r, struct span data)
 	}
 	port->media.size += data.len;
 	turn_skip(&r->t, port->media.what, data.len);
+	if (port->media.hash)
+		XXH3_128bits_update(port->media.hash, data.p, data.len);
+}
+
+static void hash_free(struct port *port)
+{
+	if (port->media.hash)
+		explicit_bzero(port->media.hash, sizeof(*port->media.hash));
+	XXH3_freeState(port->media.hash);
+	port->media.hash = NULL;
+}
+
+/* Without memory it is known by its size only. */
+static void hash_begin(struct port *port)
+{
+	hash_free(port);
 	if (port->media.to)
-		XXH3_128bits_update(&port->media.hash, data.p, data.len);
+		port->media.hash = XXH3_createState();
+	if (port->media.hash)
+		XXH3_128bits_reset(port->media.hash);
 }
 
 static void media_settle(struct reading *r)
@@ -733,7 +751,7 @@ static void media_settle(struct reading *r)
 		if (port->media.to)
 			port->media.to->message = port->message;
 		media_url(port->media.to, head);
-		XXH3_128bits_reset(&port->media.hash);
+		hash_begin(port);
 	}
 	reading_media_bytes(r, span_sub(head, from, head.len));
 }
@@ -744,11 +762,13 @@ void reading_media_end(struct reading *r)
 	struct attached *a = port->media.to;
 	XXH128_canonical_t hash;
 
-	if (port->media.state == MEDIA_DATA && a) {
+	if (port->media.state == MEDIA_DATA && a)
 		a->size = port->media.size;
-		XXH128_canonicalFromHash(&hash, XXH3_128bits_digest(&port->media.hash));
+	if (port->media.state == MEDIA_DATA && port->media.hash) {
+		XXH128_canonicalFromHash(&hash, XXH3_128bits_digest(port->media.hash));
 		memcpy(a->hash, hash.digest, sizeof(a->hash));
 	}
+	hash_free(port);
 	port->media.state = MEDIA_NONE;
 	port->media.to = NULL;
 }
@@ -768,8 +788,8 @@ void reading_media_begin(struct reading *r, enum skipped what, struct span type,
 
 	media_begin(r, told == SKIP_MAX_ ? what : told);
 	port->media.state = MEDIA_DATA;
-	XXH3_128bits_reset(&port->media.hash);
 	port->media.to = turn_attachment(&r->t, port->media.what, port->side);
+	hash_begin(port);
 	if (!port->media.to)
 		return;
 	port->media.to->message = port->message;
@@ -1049,6 +1069,7 @@ int reading_begin(struct reading *r, const struct form *form)
 
 static void port_free(struct port *port)
 {
+	hash_free(port);
 	json_free(&port->json);
 	form_data_free(&port->form_data);
 }

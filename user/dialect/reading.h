@@ -88,7 +88,7 @@ struct port {
 		uint64_t size;
 		size_t n;
 		uint8_t head[MEDIA_HEAD_MAX];
-		XXH3_state_t hash;
+		XXH3_state_t *hash; /* while it is read: it is large */
 	} media;
 	char word[64], id[TURN_ID_MAX]; /* values being put together */
 };

@@ -6,7 +6,7 @@
 #include "base/own.h"
 #include "dialect/dialect.h"
 
-#define SEGMENTS_MIN 16
+#define SEGMENTS_MIN 4
 
 static bool take(struct turn *t, uint64_t n)
 {

@@ -9,7 +9,7 @@
 #include "base/own.h"
 #include "parse/websocket.h"
 
-#define BLOCK_MIN  1024
+#define BLOCK_MIN  1008 /* and its header */
 #define FIELDS_MIN 16
 #define HEADS_MAX  (256 << 20) /* bytes of the heads of all open exchanges */
 
@@ -27,7 +27,7 @@ static void *arena(struct exch *e, size_t n)
 	size_t at = b ? (b->len + 15) & ~(size_t)15 : 0;
 
 	if (!b || at > b->room || n > b->room - at) {
-		size_t room = MAX(n, b ? b->room * 2 : BLOCK_MIN);
+		size_t room = MAX(n, BLOCK_MIN);
 
 		if (e->env->heads + room > HEADS_MAX)
 			return NULL;

@@ -71,8 +71,8 @@ struct half {
 	struct stream *now;
 	enum side into; /* a PUSH_PROMISE brings a request on the response's side */
 	bool promise;
-	bool started; /* its pseudo-header fields are handed on */
-	struct buf pseudo[PSEUDO_MAX_];
+	bool started;	    /* its pseudo-header fields are handed on */
+	struct buf *pseudo; /* PSEUDO_MAX_ of them, from the first one to the block's end */
 };
 
 struct h2 {
@@ -207,7 +207,7 @@ static void on_head(void *ctx, uint32_t id, uint32_t promised)
 
 static struct span pseudo(const struct half *half, enum pseudo p)
 {
-	return buf_span(&half->pseudo[p]);
+	return half->pseudo ? buf_span(&half->pseudo[p]) : (struct span){ 0 };
 }
 
 /* Three digits (section 8.3.2); 0 when it is anything else, or not known. */
@@ -261,8 +261,28 @@ static void start(struct half *half)
 		exch_response(half->now->e, status);
 }
 
+static void pseudo_free(struct half *half)
+{
+	for (enum pseudo p = 0; half->pseudo && p < PSEUDO_MAX_; p++)
+		buf_free(&half->pseudo[p]);
+	free(half->pseudo);
+	half->pseudo = NULL;
+}
+
+static int pseudo_new(struct half *half)
+{
+	half->pseudo = calloc(PSEUDO_MAX_, sizeof(*half->pseudo));
+	for (enum pseudo p = 0; half->pseudo && p < PSEUDO_MAX_; p++)
+		half->pseudo[p] = BUF(pseudos[p].max);
+	return half->pseudo ? 0 : -ENOMEM;
+}
+
 static void on_pseudo(struct half *half, const struct hpack_field *f)
 {
+	if (!half->pseudo && pseudo_new(half)) {
+		half->of->env->err = -ENOMEM;
+		return;
+	}
 	for (enum pseudo p = 0; p < PSEUDO_MAX_; p++)
 		if (span_eq(f->name, span_str(pseudos[p].name)) && !half->pseudo[p].len &&
 		    buf_add_some(&half->pseudo[p], f->value) < 0)
@@ -327,8 +347,7 @@ static void on_fields_end(void *ctx, bool damaged)
 
 	start(half);
 	half->now = NULL;
-	for (enum pseudo p = 0; p < PSEUDO_MAX_; p++)
-		buf_free(&half->pseudo[p]);
+	pseudo_free(half);
 	if (half->section != SECTION_HEAD)
 		return;
 	half->section = SECTION_SKIP;
@@ -532,8 +551,6 @@ int h2_new(struct h2 **ret, struct flow_env *env, const struct conn_info *conn, 
 
 		half->of = h;
 		half->side = side;
-		for (enum pseudo p = 0; p < PSEUDO_MAX_; p++)
-			half->pseudo[p] = BUF(pseudos[p].max);
 		err = http2_new(&half->parser, side == SIDE_REQUEST, &parser_ops, half);
 		if (err)
 			return err;
@@ -558,8 +575,7 @@ void h2_free(struct h2 **hp)
 	end_all(h);
 	for (enum side side = 0; side < SIDE_MAX_; side++) {
 		http2_free(&h->halves[side].parser);
-		for (enum pseudo p = 0; p < PSEUDO_MAX_; p++)
-			buf_free(&h->halves[side].pseudo[p]);
+		pseudo_free(&h->halves[side]);
 	}
 	free(h);
 }

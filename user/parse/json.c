@@ -15,6 +15,7 @@
 #include "base/scan.h"
 
 #define DEPTH_LIMIT 1024
+#define LEVELS_MIN  16	 /* room for them until a document is deeper */
 #define OUT_MAX	    1024 /* decoded bytes of a string given out at once */
 
 #define FNV_BASIS UINT32_C(2166136261)
@@ -76,7 +77,7 @@ struct json {
 	bool fresh;  /* nothing read yet: a byte order mark may come */
 	enum seen seen;
 
-	unsigned depth, max_depth, n_index;
+	unsigned depth, room, max_depth, n_index; /* room: of levels and index */
 	uint64_t skip_depth;
 	struct level *levels;
 	uint32_t *index;
@@ -129,6 +130,29 @@ void json_reset(struct json *j)
 	j->out_len = j->utf8_len = 0;
 }
 
+/* Room for so many levels. */
+static bool deepen(struct json *j, unsigned room)
+{
+	struct level *levels = calloc(room, sizeof(*levels));
+	uint32_t *index = calloc(room, sizeof(*index));
+
+	if (!levels || !index) {
+		free(levels);
+		free(index);
+		return false;
+	}
+	if (j->room) {
+		memcpy(levels, j->levels, j->room * sizeof(*levels));
+		memcpy(index, j->index, j->room * sizeof(*index));
+	}
+	free(j->levels);
+	free(j->index);
+	j->levels = levels;
+	j->index = index;
+	j->room = room;
+	return true;
+}
+
 int json_new(struct json **ret, unsigned max_depth, json_fn *fn, void *ctx)
 {
 	auto_free(json) struct json *j = NULL;
@@ -141,9 +165,7 @@ int json_new(struct json **ret, unsigned max_depth, json_fn *fn, void *ctx)
 	j->fn = fn;
 	j->ctx = ctx;
 	j->max_depth = max_depth;
-	j->levels = calloc(max_depth, sizeof(*j->levels));
-	j->index = calloc(max_depth, sizeof(*j->index));
-	if (!j->levels || !j->index)
+	if (!deepen(j, MIN(max_depth, LEVELS_MIN)))
 		return -ENOMEM;
 	json_reset(j);
 	*ret = steal(j);
@@ -254,7 +276,7 @@ static void value_end(struct json *j, enum state at_top)
 
 static void push(struct json *j, bool array)
 {
-	if (j->depth == j->max_depth) {
+	if (j->depth == j->max_depth || (j->depth == j->room && !deepen(j, j->max_depth))) {
 		j->skipped++;
 		j->skip_depth = 1;
 		j->state = SKIP;

@@ -50,7 +50,8 @@ typedef void json_fn(void *ctx, const struct json_event *e);
 /* One document or a run of them (NDJSON): after a top-level value a new one may begin. */
 struct json;
 
-/* max_depth: 1 to 1024 (deeper values are skipped and counted). -ENOMEM, -EINVAL. */
+/* max_depth: 1 to 1024 (deeper values are skipped and counted, and so are values deeper than memory
+ * allows). -ENOMEM, -EINVAL. */
 int json_new(struct json **ret, unsigned max_depth, json_fn *fn, void *ctx);
 void json_free(struct json **j);
 /* Consumes all of in. 0; -EBADMSG from the byte on that cannot be JSON, until json_reset() or
