@@ -157,7 +157,6 @@ static const struct shape_row response_rows[] = {
 	{ "model", reading_turn_id, TURN_STR(response_model) },
 	{ "choices[]", on_choice },
 	{ "choices[].index", on_choice_index },
-	{ "choices[].text", reading_text, FIELD_OUTPUT },
 	{ "choices[].finish_reason", reading_finish },
 	OPENAI_USAGE_ROWS("usage"),
 	FILTER_ROWS("choices[].content_filter_results"),
@@ -167,8 +166,11 @@ static const struct shape_row response_rows[] = {
 	ERROR_ROWS,
 };
 
+static const struct shape_row text_rows[] = { { "text", reading_text, FIELD_OUTPUT } };
+
 static const struct shape response_list[] = {
 	SHAPE("", response_rows),
+	SHAPE("choices[].", text_rows),
 	SHAPE("choices[].message.", message_rows),
 	SHAPE("choices[].delta.", message_rows),
 };
