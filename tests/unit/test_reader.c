@@ -146,6 +146,122 @@ static void test_early_answer(void **state)
 	assert_int_equal(wire_reader_stats(w)->json_broken, 0);
 }
 
+/* Events of so many bytes, until the stream holds total of them. */
+static void stream_text(struct wire *w, size_t each, size_t total)
+{
+	auto_mem char *event = malloc(each + 128), *chunk = malloc(each + 160);
+
+	for (size_t n = 0; n < total; n += each) {
+		int len =
+		    sprintf(event, "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"");
+
+		for (size_t i = 0; i < each; i++)
+			event[len++] = (char)('a' + (n + i) / each % 26);
+		len += sprintf(event + len, "\"}}]}\n\n");
+		len = sprintf(chunk, "%x\r\n%.*s\r\n", (unsigned)len, len, event);
+		assert_int_equal(wire_send(w, 1, EV_READ, span_of(chunk, (size_t)len), 0), 0);
+	}
+}
+
+/* An answer's text that came before its request's end is new to the judge: in a stream at the next
+ * occasion, else at the end.
+ */
+static void test_early_text(void **state)
+{
+	static const char request[] =
+	    "POST /v1/chat/completions HTTP/1.1\r\nContent-Length: 48\r\n\r\n"
+	    "{\"messages\":[{\"role\":\"user\",\"content\":\"Go on\"}]}";
+	auto_free(evlog) struct evlog log = { 0 };
+	auto_free(wire) struct wire *w = NULL;
+	size_t half = strlen(request) / 2 + 40;
+
+	(void)state;
+	assert_int_equal(wire_new(&w, WIRE_TURNS, &log, NULL), 0);
+	wire_open(w, 1);
+	wire_progress(w);
+	assert_int_equal(wire_send(w, 1, EV_WRITE, span_of(request, half), 0), 0);
+	assert_int_equal(wire_send(w, 1, EV_READ,
+				   SPAN_LIT("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+					    "Transfer-Encoding: chunked\r\n\r\n"),
+				   0),
+			 0);
+	stream_text(w, 1024, PROGRESS_BYTES);
+	assert_null(log.p);
+	assert_int_equal(wire_send(w, 1, EV_WRITE, span_str(request + half), 0), 0);
+	assert_non_null(strstr(log.p, "  0 user user: Go on\n"));
+	assert_non_null(strstr(log.p, "progress 0 assistant 0: aaa"));
+	assert_null(strstr(log.p, "end answered"));
+	stream_text(w, 1024, PROGRESS_BYTES);
+	assert_non_null(strstr(log.p, "progress 0 assistant 16384: aaa"));
+}
+
+/* A rendered prompt is cut into its turns, and what the answer says goes on where it was. */
+static void test_early_template(void **state)
+{
+	static const char begin[] =
+	    "POST /v1/completions HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+	    "7a\r\n{\"prompt\":\"<|im_start|>system\\nBe brief<|im_end|>\\n"
+	    "<|im_start|>user\\nHi<|im_end|>\\n<|im_start|>assistant\\n\",\"stream\":true,\r\n";
+	static const char answer[] =
+	    "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
+	    "data: "
+	    "{\"choices\":[{\"index\":1,\"text\":\"one\"},{\"index\":0,\"text\":\"Hel\"}]}\n\n";
+	auto_free(evlog) struct evlog log = { 0 };
+	auto_free(wire) struct wire *w = NULL;
+
+	(void)state;
+	assert_int_equal(wire_new(&w, WIRE_TURNS, &log, NULL), 0);
+	wire_open(w, 1);
+	assert_int_equal(wire_send(w, 1, EV_WRITE, SPAN_LIT(begin), 0), 0);
+	assert_int_equal(wire_send(w, 1, EV_READ, SPAN_LIT(answer), 0), 0);
+	assert_null(log.p);
+	assert_int_equal(wire_send(w, 1, EV_WRITE, SPAN_LIT("a\r\n\"model\":1}\r\n0\r\n\r\n"), 0),
+			 0);
+	assert_string_equal(log.p, "request openai-completion completion stream\n"
+				   "  0 system operator: Be brief\n"
+				   "  0 user user: Hi\n");
+	assert_int_equal(
+	    wire_send(w, 1, EV_READ,
+		      SPAN_LIT("data: {\"choices\":[{\"index\":0,\"text\":\"lo\"}]}\n\n"
+			       "data: {\"choices\":[{\"index\":1,\"text\":\" more\"}]}\n\n"),
+		      0),
+	    0);
+	wire_close(w, 1);
+	assert_non_null(strstr(log.p, "  1 assistant model: one more\n"
+				      "  0 assistant model: Hello\n"));
+}
+
+/* What only its body tells is told by the whole of it. */
+static void test_early_unknown(void **state)
+{
+	auto_free(evlog) struct evlog log = { 0 };
+	auto_free(wire) struct wire *w = NULL;
+
+	(void)state;
+	assert_int_equal(wire_new(&w, WIRE_TURNS, &log, NULL), 0);
+	wire_open(w, 1);
+	assert_int_equal(
+	    wire_send(w, 1, EV_WRITE,
+		      SPAN_LIT("POST /talk HTTP/1.1\r\nContent-Type: application/json\r\n"
+			       "Content-Length: 57\r\n\r\n{\"model\":\"m\","),
+		      0),
+	    0);
+	assert_int_equal(
+	    wire_send(w, 1, EV_READ,
+		      SPAN_LIT("HTTP/1.1 200 OK\r\nContent-Length: 53\r\n\r\n"
+			       "{\"choices\":[{\"index\":0,\"message\":{\"content\":\"Yes"),
+		      0),
+	    0);
+	assert_int_equal(
+	    wire_send(w, 1, EV_WRITE,
+		      SPAN_LIT("\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"}]}"), 0),
+	    0);
+	assert_int_equal(wire_send(w, 1, EV_READ, SPAN_LIT("\"}}]}"), 0), 0);
+	assert_non_null(strstr(log.p, "request openai-chat chat\n"));
+	assert_non_null(strstr(log.p, "  0 assistant model: Yes\n"));
+	assert_int_equal(wire_reader_stats(w)->unknown_exchanges, 0);
+}
+
 static void test_counts(void **state)
 {
 	auto_free(evlog) struct evlog log = { 0 };
@@ -169,23 +285,6 @@ static void test_counts(void **state)
 }
 
 /* --- long exchanges */
-
-/* Events of so many bytes, until the stream holds total of them. */
-static void stream_text(struct wire *w, size_t each, size_t total)
-{
-	auto_mem char *event = malloc(each + 128), *chunk = malloc(each + 160);
-
-	for (size_t n = 0; n < total; n += each) {
-		int len =
-		    sprintf(event, "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"");
-
-		for (size_t i = 0; i < each; i++)
-			event[len++] = (char)('a' + (n + i) / each % 26);
-		len += sprintf(event + len, "\"}}]}\n\n");
-		len = sprintf(chunk, "%x\r\n%.*s\r\n", (unsigned)len, len, event);
-		assert_int_equal(wire_send(w, 1, EV_READ, span_of(chunk, (size_t)len), 0), 0);
-	}
-}
 
 static void stream_begin(struct wire *w)
 {
@@ -229,6 +328,41 @@ static void test_progress(void **state)
 	assert_non_null(strstr(log.p, "end answered"));
 }
 
+/* So are lines of JSON, at the end of one. */
+static void test_lines(void **state)
+{
+	auto_free(evlog) struct evlog log = { 0 };
+	auto_free(wire) struct wire *w = NULL;
+	static char line[PROGRESS_BYTES / 4 + 256], chunk[sizeof(line) + 32];
+	int len = sprintf(line, "{\"message\":{\"role\":\"assistant\",\"content\":\"%0*d\"}}\n",
+			  PROGRESS_BYTES / 4, 0);
+
+	(void)state;
+	assert_int_equal(wire_new(&w, WIRE_TURNS, &log, NULL), 0);
+	wire_open(w, 1);
+	wire_progress(w);
+	assert_int_equal(
+	    wire_send(w, 1, EV_WRITE,
+		      SPAN_LIT("POST /api/chat HTTP/1.1\r\nContent-Length: 48\r\n\r\n"
+			       "{\"messages\":[{\"role\":\"user\",\"content\":\"Go on\"}]}"),
+		      0),
+	    0);
+	assert_int_equal(
+	    wire_send(w, 1, EV_READ,
+		      SPAN_LIT("HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\n"
+			       "Transfer-Encoding: chunked\r\n\r\n"),
+		      0),
+	    0);
+	for (int i = 0; i < 4; i++) {
+		int n = sprintf(chunk, "%x\r\n%.*s\r\n", (unsigned)len, len, line);
+
+		assert_null(strstr(log.p, "progress"));
+		assert_int_equal(wire_send(w, 1, EV_READ, span_of(chunk, (size_t)n), 100), 0);
+	}
+	assert_non_null(strstr(log.p, "progress 0 assistant 0: 000"));
+	assert_null(strstr(log.p, "end "));
+}
+
 /* A short answer is judged at its end only. */
 static void test_no_progress(void **state)
 {
@@ -268,10 +402,12 @@ static void test_retire(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_dialects),     cmocka_unit_test(test_providers),
-		cmocka_unit_test(test_head),	     cmocka_unit_test(test_unknown),
-		cmocka_unit_test(test_early_answer), cmocka_unit_test(test_counts),
-		cmocka_unit_test(test_progress),     cmocka_unit_test(test_no_progress),
+		cmocka_unit_test(test_dialects),       cmocka_unit_test(test_providers),
+		cmocka_unit_test(test_head),	       cmocka_unit_test(test_unknown),
+		cmocka_unit_test(test_early_answer),   cmocka_unit_test(test_early_text),
+		cmocka_unit_test(test_early_template), cmocka_unit_test(test_early_unknown),
+		cmocka_unit_test(test_lines),	       cmocka_unit_test(test_counts),
+		cmocka_unit_test(test_progress),       cmocka_unit_test(test_no_progress),
 		cmocka_unit_test(test_retire),
 	};
 

@@ -9,7 +9,6 @@
 #include "dialect/provider.h"
 #include "dialect/reading.h"
 #include "dialect/recognise.h"
-#include "dialect/template.h"
 
 #define HELD_MAX     (32 << 20) /* bytes of bodies being looked at; beyond, they are told by less */
 #define RETIRE_BYTES (4 << 20)	/* of judged text, from which on a long exchange lets go of it */
@@ -101,7 +100,8 @@ static int on_request(void *ctx, struct exchange *x)
 		r->stats.failed++;
 		return 1;
 	}
-	g->held = BUF(RECOGNISE_MAX);
+	for (enum side side = 0; side < SIDE_MAX_; side++)
+		g->held[side] = BUF(RECOGNISE_MAX);
 	g->t.left = &r->left;
 	turn_begin(&g->t, x);
 	g->route = recognise_path(x, &g->t, &g->named);
@@ -131,8 +131,8 @@ static bool decide(struct reader *r, struct exchange *x)
 		return g;
 	native = g->route && (g->route->native || !g->route->form);
 	first = g->route && !native ? g->route->form : NULL;
-	if (g->held.len)
-		form = recognise_body(buf_span(&g->held), first);
+	if (g->held[SIDE_REQUEST].len)
+		form = recognise_body(buf_span(&g->held[SIDE_REQUEST]), first);
 	/* The path has misled. */
 	if (g->route && g->route->common && form != g->route->form) {
 		g->route = NULL;
@@ -140,7 +140,7 @@ static bool decide(struct reader *r, struct exchange *x)
 	}
 	if (native && (!form || form == &form_generic))
 		form = g->route->form ? g->route->form : &form_generic;
-	r->held -= g->held.len;
+	r->held -= g->held[SIDE_REQUEST].len + g->held[SIDE_RESPONSE].len;
 	if (!form || start(r, g, form)) {
 		r->stats.unknown_exchanges += !form;
 		x->user = NULL;
@@ -149,9 +149,11 @@ static bool decide(struct reader *r, struct exchange *x)
 		return false;
 	}
 	r->stats.by_shape += !g->route;
-	if (g->held.len)
-		reading_body(g, SIDE_REQUEST, buf_span(&g->held));
-	buf_free(&g->held);
+	for (enum side side = 0; side < SIDE_MAX_; side++) {
+		if (g->held[side].len)
+			reading_body(g, side, buf_span(&g->held[side]));
+		buf_free(&g->held[side]);
+	}
 	return true;
 }
 
@@ -161,46 +163,30 @@ static void on_response(void *ctx, struct exchange *x)
 	(void)x;
 }
 
-static void on_body(void *ctx, struct exchange *x, enum side side, struct span data)
-{
-	struct reader *r = ctx;
-	struct reading *g = x->user;
-
-	if (g && !g->form && side == SIDE_REQUEST) {
-		size_t n = MIN(data.len, g->held.max - g->held.len);
-
-		if (r->held + n <= HELD_MAX && !buf_add(&g->held, span_sub(data, 0, n))) {
-			data = span_sub(data, n, data.len);
-			r->held += n;
-		}
-		if (!data.len)
-			return;
-	}
-	if (decide(r, x))
-		reading_body(g, side, data);
-}
-
-static void on_gap(void *ctx, struct exchange *x, enum side side, uint64_t n)
-{
-	if (decide(ctx, x))
-		reading_gap(x->user, side, n);
-}
-
-/* What is there by now is with the judge. */
-static void judged(struct reading *g)
+/* What these sides (a bit for each) hold by now is with the judge. */
+static void judged(struct reading *g, unsigned sides)
 {
 	struct turn *t = &g->t;
+	uint64_t left = 0;
 
-	for (size_t i = 0; i < t->n_segments; i++)
-		t->segments[i].judged = t->segments[i].text.len;
-	g->progress = false;
-	g->new_text = t->inspected;
+	for (size_t i = 0; i < t->n_segments; i++) {
+		struct segment *s = &t->segments[i];
+
+		if (sides & 1u << s->side)
+			s->judged = s->text.len;
+		left += s->text.len - s->judged;
+	}
+	g->new_text = t->inspected - left;
 }
 
+/* Is there enough that is new? Nothing of an answer is judged before its request is. */
 static void progress(struct reader *r, struct reading *g)
 {
+	if (!g->requested || (!g->progress && g->t.inspected - g->new_text < PROGRESS_BYTES))
+		return;
 	r->ops->progress(r->ctx, &g->t);
-	judged(g);
+	judged(g, 1u << SIDE_REQUEST | 1u << SIDE_RESPONSE);
+	g->progress = false;
 	if (g->t.held < RETIRE_BYTES && g->t.n_segments < TURN_SEGMENTS_MAX / 2)
 		return;
 	turn_retire(&g->t);
@@ -208,6 +194,36 @@ static void progress(struct reader *r, struct reading *g)
 		g->ports[side].has_last = false;
 		g->ports[side].item.first = g->ports[side].block.first = 0;
 	}
+}
+
+static void on_body(void *ctx, struct exchange *x, enum side side, struct span data)
+{
+	struct reader *r = ctx;
+	struct reading *g = x->user;
+
+	/* The answer may begin before all is there that tells. */
+	if (g && !g->form && (side == SIDE_REQUEST || !x->request_end_ns)) {
+		struct buf *held = &g->held[side];
+		size_t n = MIN(data.len, held->max - held->len);
+
+		if (r->held + n <= HELD_MAX && !buf_add(held, span_sub(data, 0, n))) {
+			data = span_sub(data, n, data.len);
+			r->held += n;
+		}
+		if (!data.len)
+			return;
+	}
+	if (!decide(r, x))
+		return;
+	reading_body(g, side, data);
+	if (side == SIDE_RESPONSE && reading_between(g))
+		progress(r, g);
+}
+
+static void on_gap(void *ctx, struct exchange *x, enum side side, uint64_t n)
+{
+	if (decide(ctx, x))
+		reading_gap(x->user, side, n);
 }
 
 static void on_event(void *ctx, struct exchange *x, const struct flow_event *ev)
@@ -223,14 +239,7 @@ static void on_event(void *ctx, struct exchange *x, const struct flow_event *ev)
 	}
 	if ((!g->route || !g->route->event || !g->route->event(g, ev)) && !ev->binary)
 		reading_event(g, ev->side, ev->type, ev->data, ev->damaged);
-	if (g->requested && (g->progress || g->t.inspected - g->new_text >= PROGRESS_BYTES))
-		progress(r, g);
-}
-
-/* The response began before the request ended. */
-static bool answered(const struct turn *t)
-{
-	return t->n_segments && t->segments[t->n_segments - 1].side == SIDE_RESPONSE;
+	progress(r, g);
 }
 
 static void on_request_end(void *ctx, struct exchange *x)
@@ -241,12 +250,12 @@ static void on_request_end(void *ctx, struct exchange *x)
 	if (!decide(r, x))
 		return;
 	reading_request_end(g);
-	/* Later segments have places that the response's reading knows. */
-	if (x->framing[SIDE_REQUEST] == FRAMING_NONE && !answered(&g->t))
-		template_split(&g->t, reading_flat);
+	if (x->framing[SIDE_REQUEST] == FRAMING_NONE)
+		reading_split(g);
 	r->ops->request(r->ctx, &g->t);
 	g->requested = true;
-	judged(g);
+	judged(g, 1u << SIDE_REQUEST);
+	progress(r, g); /* the answer may have begun before */
 }
 
 static void on_end(void *ctx, struct exchange *x)

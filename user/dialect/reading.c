@@ -10,6 +10,7 @@
 #include "base/base64.h"
 #include "base/escape.h"
 #include "dialect/form_data.h"
+#include "dialect/template.h"
 
 #define JSON_DEPTH_MAX 128
 #define LOOKBACK       256 /* segments searched, newest first, for the one an event continues */
@@ -1078,7 +1079,8 @@ void reading_clear(struct reading *r)
 {
 	for (enum side side = 0; side < SIDE_MAX_; side++)
 		port_free(&r->ports[side]);
-	buf_free(&r->held);
+	for (enum side side = 0; side < SIDE_MAX_; side++)
+		buf_free(&r->held[side]);
 	buf_free(&r->inside);
 	turn_clear(&r->t);
 	explicit_bzero(r, sizeof(*r));
@@ -1249,6 +1251,47 @@ void reading_request_end(struct reading *r)
 	/* A socket's messages come after it. */
 	if (r->t.exchange->framing[SIDE_REQUEST] == FRAMING_NONE)
 		port_end(r, SIDE_REQUEST);
+}
+
+bool reading_between(const struct reading *r)
+{
+	const struct port *port = &r->ports[SIDE_RESPONSE];
+
+	return port->body == BODY_JSON && json_between(port->json);
+}
+
+/* A place among the segments by how many of the response stand before it, and back. */
+static size_t rank_of(const struct turn *t, size_t at)
+{
+	size_t rank = 0;
+
+	for (size_t i = 0; i < MIN(at, t->n_segments); i++)
+		rank += t->segments[i].side == SIDE_RESPONSE;
+	return rank;
+}
+
+static size_t place_of(const struct turn *t, size_t rank)
+{
+	size_t at = 0;
+
+	for (; at < t->n_segments; at++)
+		if (t->segments[at].side == SIDE_RESPONSE && !rank--)
+			break;
+	return at;
+}
+
+/* An answer may have begun before its request was complete: its segments move. */
+void reading_split(struct reading *r)
+{
+	struct port *port = &r->ports[SIDE_RESPONSE];
+	size_t *const places[] = { &port->last, &port->item.first, &port->block.first };
+	size_t ranks[ARRAY_SIZE(places)];
+
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++)
+		ranks[i] = rank_of(&r->t, *places[i]);
+	template_split(&r->t, reading_flat);
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++)
+		*places[i] = place_of(&r->t, ranks[i]);
 }
 
 /* The model says no in words of its own. Few and at the very beginning only: a wrong "refused"

@@ -99,7 +99,7 @@ struct reading {
 	const struct form *form; /* NULL: not known yet, held is what came */
 	struct port ports[SIDE_MAX_];
 	struct port *now; /* whose value is in hand */
-	struct buf held;
+	struct buf held[SIDE_MAX_];
 	struct buf inside;	     /* what an event has inside of a string: reading_inside() */
 	char status[32], reason[32]; /* how the response says it ended */
 	bool named;		     /* the model's name came with the path, and that decides */
@@ -120,6 +120,11 @@ void reading_gap(struct reading *r, enum side side, uint64_t n);
 void reading_event(struct reading *r, enum side side, struct span type, struct span data,
 		   bool damaged);
 void reading_request_end(struct reading *r);
+/* Cuts rendered prompts of the request, which is complete, into their parts: template.h. */
+void reading_split(struct reading *r);
+/* Does the response's body stand between two documents (lines of JSON)? What it said so far has its
+ * role then. */
+bool reading_between(const struct reading *r);
 void reading_end(struct reading *r);
 
 /* A value that comes from elsewhere than JSON: its row is called. */

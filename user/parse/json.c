@@ -993,6 +993,11 @@ void json_gap(struct json *j, uint64_t n)
 	}
 }
 
+bool json_between(const struct json *j)
+{
+	return (j->state == TOP || j->state == TOP_SPACE) && !j->fresh;
+}
+
 int json_end(struct json *j)
 {
 	bool whole;

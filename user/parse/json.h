@@ -70,6 +70,8 @@ void json_gap(struct json *j, uint64_t n);
  * for another document.
  */
 int json_end(struct json *j);
+/* Does it stand behind a whole document, before the next one? */
+bool json_between(const struct json *j);
 /* Back to an empty document, without events. */
 void json_reset(struct json *j);
 /* Values skipped, or given without path, because a cap was reached (depth, path, number), since
