@@ -119,7 +119,8 @@ def test_benign_overall(w):
                               "lost.nested_calls", "flow.gap_bytes", "flow.broken", "flow.decode_errors", "sensor.restarts",
                               "capture.bad_records", "detect.errors", "detect.dropped", "dialect.json_broken") if c(n)}
     equal(lost, {}, "losses")
-    equal(c("flow.bytes"), c("capture.bytes"), "bytes parsed of bytes that passed")
+    # Others on this host speak TLS, too, and of what they say the rest may be muted. No call here is.
+    equal(c("flow.bytes") + c("lost.muted_bytes"), c("capture.bytes"), "bytes parsed or muted of bytes that passed")
     w.note(f"{c('capture.calls')} TLS calls, {c('capture.bytes')} bytes, {c('dialect.turns')} turns")
 
 

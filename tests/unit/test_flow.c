@@ -689,6 +689,34 @@ static void answer(struct wire *w, const char *response)
 	assert_int_equal(wire_send(w, 1, EV_READ, span_str(response), 0), 0);
 }
 
+/* What is missing in an answer that nobody wants is no loss, in one of interest it is. */
+static void test_lost_unwanted(void **state)
+{
+	static const struct {
+		const char *request, *head;
+		uint64_t lost;
+	} rows[] = {
+		{ UNWANTED, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n12", 0 },
+		{ UNWANTED, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\na\r\n12", 0 },
+		{ GET, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n12", 8 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		auto_free(evlog) struct evlog log = { 0 };
+		auto_free(wire) struct wire *w = NULL;
+
+		assert_int_equal(wire_new(&w, WIRE_EXCHANGES, &log, NULL), 0);
+		wire_open(w, 1);
+		ask(w, rows[i].request);
+		answer(w, rows[i].head);
+		wire_lose(w, 1, EV_READ, 8);
+		wire_close(w, 1);
+		assert_int_equal(flow_stats(wire_flow(w))->gaps, 1);
+		assert_int_equal(flow_stats(wire_flow(w))->gap_bytes, rows[i].lost);
+	}
+}
+
 /* What the kernel does to answers: no byte, no position. */
 static void skip_answer(struct wire *w)
 {
@@ -973,6 +1001,7 @@ static void test_broken(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_lost_unwanted),
 		cmocka_unit_test(test_pair),
 		cmocka_unit_test(test_pipeline),
 		cmocka_unit_test(test_no_body),

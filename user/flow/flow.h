@@ -117,6 +117,7 @@ extern const struct flow_limits flow_defaults;
 
 struct flow_stats {
 	uint64_t conns, open_conns, evicted; /* evicted: by max_conns */
+	/* gap_bytes: not those of HTTP/1 bodies that nobody wants. */
 	uint64_t bytes, gap_bytes, gaps, duplicate_bytes;
 	uint64_t skips; /* of one direction each, by flow_skipped() */
 	uint64_t not_http, exchanges, unpaired, broken, ambiguous;

@@ -202,13 +202,22 @@ static void on_body(void *ctx, struct span data)
 		exch_body(s->now, s->side, data);
 }
 
+/* Of a body that nobody wants the kernel copies no more than it has to (flow_mutable()): no loss.
+ */
+static void lose(struct exch *e, enum side side, uint64_t n)
+{
+	if (e->ignored)
+		e->env->stats.gap_bytes -= n;
+	exch_gap(e, side, n);
+}
+
 static void on_gap(void *ctx, uint64_t n)
 {
 	struct stream *s = ctx;
 
 	s->gap_seen += n;
 	if (s->now)
-		exch_gap(s->now, s->side, n);
+		lose(s->now, s->side, n);
 }
 
 static void on_end(void *ctx, enum http1_end how)
@@ -320,7 +329,7 @@ void h1_gap(struct h1 *h, enum side side, uint64_t n)
 	struct stream *s = &h->streams[side];
 
 	if (h->websocket) {
-		exch_gap(h->websocket, side, n);
+		lose(h->websocket, side, n);
 		return;
 	}
 	s->gap_seen = 0;
