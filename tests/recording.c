@@ -32,6 +32,38 @@ static uint8_t *load(const char *path, const char *suffix, size_t *ret_len)
 	return p;
 }
 
+/* Bytes [from, to) of one side, without what is lost of them. */
+static int send_part(struct wire *w, const struct recording *r, enum side side, size_t from,
+		     size_t to, size_t piece, const struct loss *loss)
+{
+	enum ev_dir dir = side == SIDE_REQUEST ? EV_WRITE : EV_READ;
+	struct span all = span_of(r->bytes[side], to);
+	size_t lost = to, behind = to;
+	int err, two;
+
+	if (loss && loss->side == side) {
+		lost = MIN(MAX(loss->at, from), to);
+		behind = MIN(MAX(loss->at + loss->n, from), to);
+	}
+	err = wire_send(w, 1, dir, span_sub(all, from, lost - from), piece);
+	if (behind > lost)
+		wire_lose(w, 1, dir, behind - lost);
+	two = wire_send(w, 1, dir, span_sub(all, behind, to - behind), piece);
+	return err ? err : two;
+}
+
+/* The end of the head, when what follows is a WebSocket's: no client sends on before it is told
+ * that it may. */
+static size_t head_of(const struct recording *r, enum side side)
+{
+	static const struct span upgraded = SPAN_LIT("HTTP/1.1 101");
+	const uint8_t *p = r->bytes[side], *end = memmem(p, r->len[side], "\r\n\r\n", 4);
+
+	if (!end || !span_starts(span_of(r->bytes[SIDE_RESPONSE], r->len[SIDE_RESPONSE]), upgraded))
+		return r->len[side];
+	return (size_t)(end - p) + 4;
+}
+
 int recording_play(const struct recording *r, size_t piece, const struct loss *loss,
 		   struct evlog *log)
 {
@@ -41,22 +73,14 @@ int recording_play(const struct recording *r, size_t piece, const struct loss *l
 	if (err)
 		return err;
 	wire_open(w, 1);
-	for (enum side side = 0; side < SIDE_MAX_; side++) {
-		enum ev_dir dir = side == SIDE_REQUEST ? EV_WRITE : EV_READ;
-		struct span all = span_of(r->bytes[side], r->len[side]);
-		int one;
+	for (int part = 0; part < 2; part++)
+		for (enum side side = 0; side < SIDE_MAX_; side++) {
+			size_t head = head_of(r, side);
+			int one = send_part(w, r, side, part ? head : 0, part ? r->len[side] : head,
+					    piece, loss);
 
-		if (!loss || loss->side != side) {
-			one = wire_send(w, 1, dir, all, piece);
-		} else {
-			one = wire_send(w, 1, dir, span_sub(all, 0, loss->at), piece);
-			wire_lose(w, 1, dir, loss->n);
 			err = err ? err : one;
-			one =
-			    wire_send(w, 1, dir, span_sub(all, loss->at + loss->n, all.len), piece);
 		}
-		err = err ? err : one;
-	}
 	wire_close(w, 1);
 	return err;
 }

@@ -402,8 +402,12 @@ static void on_turn_end(void *ctx, struct turn *t)
 			   t->cached_tokens, t->reasoning_tokens);
 	if (t->json_broken)
 		evlog_line(w->log, "  not-json %u", t->json_broken);
-	log_segments(w->log, t, SIDE_RESPONSE);
-	log_attachments(w->log, t, SIDE_RESPONSE);
+	/* A socket's messages came after the request. */
+	for (enum side side = t->exchange->framing[SIDE_REQUEST] ? SIDE_REQUEST : SIDE_RESPONSE;
+	     side < SIDE_MAX_; side++) {
+		log_segments(w->log, t, side);
+		log_attachments(w->log, t, side);
+	}
 }
 
 static const struct reader_ops turn_ops = {

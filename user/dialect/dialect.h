@@ -30,7 +30,8 @@ struct form {
 	/* Events tell again, whole, what deltas told; in those of this type images and the like
 	 * count. NULL: nothing is told twice. */
 	const char *retold;
-	const char *const *last; /* event types that end a stream; NULL-terminated, or NULL */
+	const char *const *ignored; /* event types that tell nothing new; as last */
+	const char *const *last;    /* event types that end a stream; NULL-terminated, or NULL */
 	void (*end)(struct reading *r); /* the response is over; outcome follows. NULL: nothing */
 	/* Values that no row names. NULL: they do not matter. */
 	void (*any)(struct reading *r, const struct json_event *e, unsigned arg);
@@ -50,6 +51,7 @@ struct route {
 	const char *method;	  /* NULL: POST; "*": any */
 	/* Known provider (provider.h) that it must be; NULL: any host. */
 	const char *provider;
+	const char *query; /* its parameter that names the model; NULL: none */
 	const char *field; /* one of its head that it must have, in lower case; NULL: none */
 	bool stream;	   /* its answers are streams */
 	/* Others have such paths, too: the body must have the form's needs and one of its hints,

@@ -915,12 +915,38 @@ void reading_stream(struct reading *r, const struct json_event *e, unsigned arg)
 	r->t.stream = e->kind == JSON_TRUE || (reading_word(r, e) && !strcmp(r->now->word, "true"));
 }
 
+void reading_turn(struct reading *r, const struct json_event *e, unsigned arg)
+{
+	struct port *port = r->now;
+	uint32_t hash, last, i;
+
+	(void)arg;
+	if (!reading_word(r, e))
+		return;
+	hash = json_path_hash(port->word);
+	for (i = 0; i < MIN(port->n_turns, TURNS_AT_ONCE); i++)
+		if (port->turns[i].hash == hash) {
+			port->base = port->turns[i].base;
+			return;
+		}
+	last = port->n_turns ? port->turns[(port->n_turns - 1) % TURNS_AT_ONCE].base : 0;
+	port->base = MAX(port->n_messages, port->n_open ? last + TURN_MESSAGES : 0);
+	i = port->n_turns++ % TURNS_AT_ONCE;
+	port->turns[i].hash = hash;
+	port->turns[i].base = port->base;
+	port->n_open++;
+}
+
 void reading_progress(struct reading *r, const struct json_event *e, unsigned arg)
 {
+	struct port *port = r->now;
+
 	(void)arg;
 	r->progress |= e->last;
-	if (e->last)
-		r->now->base = r->now->n_messages;
+	if (!e->last)
+		return;
+	port->base = port->n_messages;
+	port->n_open -= port->n_open > 0;
 }
 
 void reading_done(struct reading *r, const struct json_event *e, unsigned arg)
@@ -1187,10 +1213,10 @@ struct span reading_inside(struct reading *r, struct shapes *scan, const struct 
 	return span_of(r->inside.p, base64_decode(r->inside.p, buf_span(&r->inside)));
 }
 
-static bool is_last(const struct form *form, const char *type)
+static bool is_among(const char *const *types, const char *type)
 {
-	for (const char *const *last = form->last; last && *last; last++)
-		if (!strcmp(type, *last))
+	for (; types && *types; types++)
+		if (!strcmp(type, *types))
 			return true;
 	return false;
 }
@@ -1200,6 +1226,11 @@ void reading_event(struct reading *r, enum side side, struct span type, struct s
 {
 	struct port *port = &r->ports[side];
 
+	/* A socket's messages come after the request, which was over then. */
+	if (!port->json && side == SIDE_REQUEST &&
+	    r->t.exchange->framing[side] == FRAMING_WEBSOCKET &&
+	    json_new(&port->json, JSON_DEPTH_MAX, on_json, port))
+		r->ports[side].hole = true;
 	if (!port->json || !port->shapes)
 		return;
 	if (span_eq(data, SPAN_LIT("[DONE]"))) {
@@ -1212,7 +1243,9 @@ void reading_event(struct reading *r, enum side side, struct span type, struct s
 		reading_scan(r, r->form->envelope, data);
 	if (type.len && !port->event.type[0])
 		turn_id(port->event.type, sizeof(port->event.type), type);
-	r->t.ended |= is_last(r->form, port->event.type);
+	if (is_among(r->form->ignored, port->event.type))
+		return;
+	r->t.ended |= is_among(r->form->last, port->event.type);
 	port->message = port->base + port->event.message;
 	port->part = port->event.part;
 	if (!read_json(port, port->shapes, data))

@@ -43,6 +43,8 @@ struct item {
 };
 
 #define MEDIA_HEAD_MAX TURN_URL_MAX /* bytes of a value that tell what it is */
+#define TURNS_AT_ONCE  8	    /* inside one exchange */
+#define TURN_MESSAGES  64	    /* numbers kept free for each of them */
 #define ORDER_MAX      16	    /* choices in one event whose numbers are known ahead */
 
 /* One side of the exchange. A response may begin before its request ended, so nothing of reading is
@@ -59,10 +61,14 @@ struct port {
 	struct item item, block;
 	uint32_t message, part; /* numbers of what is in hand, where paths do not tell */
 	uint32_t n_items;
-	/* Of a response with turns inside: numbers of this one's messages begin here, those of the
-	 * next one at n_messages. */
+	/* A response with turns inside: numbers of this one's messages begin at base, and all are
+	 * below n_messages. */
 	uint32_t base, n_messages;
-	size_t last; /* segment touched last */
+	struct {
+		uint32_t hash, base; /* hash: of its id */
+	} turns[TURNS_AT_ONCE];
+	uint32_t n_turns, n_open; /* turns that were seen by their id; that did not end yet */
+	size_t last;		  /* segment touched last */
 	bool has_last;
 	bool hole;     /* bytes are missing before the next segment */
 	bool broken;   /* its document is not JSON: counted */
@@ -162,6 +168,7 @@ row_fn reading_finish;	   /* why the answer ended */
 row_fn reading_error;	   /* 0: the error object; 1: its code; 2: its type; 3: of who refused */
 row_fn reading_filter;	   /* "<category>.filtered" (1) and "<category>.detected" (0) */
 row_fn reading_block_flag; /* true: it was blocked */
+row_fn reading_turn;	   /* a string: the id of the turn that an event is of */
 row_fn reading_progress;   /* a logical turn inside a long exchange ends with this value */
 
 /* Offset and size of a character array in one number. */

@@ -147,6 +147,22 @@ static bool method_is(const struct route *route, struct span method)
 	return span_eq(want, SPAN_LIT("*")) || span_eq(want, method);
 }
 
+static bool query_model(struct span target, struct span name, struct turn *t)
+{
+	uint8_t bytes[PATH_SEGMENT_MAX];
+
+	span_token(&target, '?');
+	while (target.len) {
+		struct span value = span_token(&target, '&');
+
+		if (!span_eq(span_token(&value, '='), name))
+			continue;
+		turn_id(t->request_model, sizeof(t->request_model), decoded(bytes, value));
+		return true;
+	}
+	return false;
+}
+
 const struct route *recognise_path(const struct exchange *x, struct turn *t, bool *ret_named)
 {
 	const struct route *best = NULL;
@@ -175,6 +191,8 @@ const struct route *recognise_path(const struct exchange *x, struct turn *t, boo
 		}
 	if (best)
 		match_path(best->path, &path, t, ret_named);
+	if (best && best->query)
+		*ret_named |= query_model(x->target, span_str(best->query), t);
 	return best;
 }
 

@@ -1,0 +1,100 @@
+/* tests/unit/test_openai_realtime.c - a socket's turns, judged one by one, however they lie in each
+ * other. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "base/own.h"
+#include "recording.h"
+
+static void test_recordings(void **state)
+{
+	(void)state;
+	recordings_test("realtime_");
+}
+
+/* --- turns inside of each other */
+
+static const char up[] =
+    "GET /openai/realtime?api-version=2025-04-01-preview&deployment=my%2Drt HTTP/1.1\r\n"
+    "Host: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+		  upped[] = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: "
+			    "websocket\r\n\r\n";
+
+/* One text message; a client's is masked, with zeros. */
+static void say(struct wire *w, enum ev_dir dir, const char *json)
+{
+	size_t len = strlen(json), at = 0;
+	uint8_t frame[1024] = { 0x81 };
+
+	assert_true(len < sizeof(frame) - 8);
+	frame[++at] = (uint8_t)(MIN(len, 126) | (dir == EV_WRITE) << 7);
+	if (len > 125) {
+		frame[++at] = (uint8_t)(len >> 8);
+		frame[++at] = (uint8_t)len;
+	}
+	at += dir == EV_WRITE ? 5 : 1;
+	memcpy(frame + at, json, len);
+	assert_int_equal(wire_send(w, 1, dir, span_of(frame, at + len), 0), 0);
+}
+
+#define DELTA(id, text)                                                                            \
+	"{\"type\":\"response.text.delta\",\"response_id\":\"" id "\",\"output_index\":0,"         \
+	"\"content_index\":0,\"delta\":\"" text "\"}"
+#define DONE(id, text)                                                                             \
+	"{\"type\":\"response.done\",\"response\":{\"id\":\"" id "\",\"status\":\"completed\","    \
+	"\"output\":[{\"type\":\"message\",\"role\":\"assistant\",\"content\":[{\"type\":"         \
+	"\"text\","                                                                                \
+	"\"text\":\"" text "\"}]}],\"usage\":{\"input_tokens\":10,\"output_tokens\":2}}}"
+
+static void test_interleaved(void **state)
+{
+	auto_free(evlog) struct evlog log = { 0 };
+	auto_free(wire) struct wire *w = NULL;
+	const char *before;
+
+	(void)state;
+	assert_int_equal(wire_new(&w, WIRE_TURNS, &log, NULL), 0);
+	wire_open(w, 1);
+	wire_progress(w);
+	assert_int_equal(wire_send(w, 1, EV_WRITE, SPAN_LIT(up), 0), 0);
+	assert_int_equal(wire_send(w, 1, EV_READ, SPAN_LIT(upped), 0), 0);
+	say(w, EV_WRITE,
+	    "{\"type\":\"conversation.item.create\",\"item\":{\"type\":\"message\",\"role\":"
+	    "\"user\",\"content\":[{\"type\":\"input_text\",\"text\":\"Count\"}]}}");
+	say(w, EV_READ, DELTA("a", "one, "));
+	say(w, EV_READ, DELTA("b", "eins, "));
+	say(w, EV_READ, DELTA("a", "two"));
+	assert_null(strstr(log.p, "progress"));
+	say(w, EV_READ, DONE("a", "one, two"));
+	before = log.p + log.len;
+	assert_non_null(strstr(log.p, "progress 0 user 0: Count\n"
+				      "progress 0 assistant 0: one, two\n"
+				      "progress 64 assistant 0: eins, \n"));
+	say(w, EV_READ, DELTA("b", "zwei"));
+	assert_ptr_equal(before, log.p + log.len);
+	say(w, EV_READ, DONE("b", "eins, zwei"));
+	assert_non_null(strstr(log.p, "progress 64 assistant 6: zwei\n"));
+	/* A turn of which only the end came. */
+	say(w, EV_READ, DONE("c", "drei"));
+	assert_non_null(strstr(log.p, "progress 65 assistant 0: drei\n"));
+	wire_close(w, 1);
+	assert_non_null(strstr(log.p, "request openai-realtime realtime stream\n  provider h\n"
+				      "  model my-rt\n"));
+	assert_non_null(strstr(log.p, "end answered status=101 tokens=30/6 inspected=27 "));
+	assert_int_equal(wire_reader_stats(w)->turns, 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_recordings),
+		cmocka_unit_test(test_interleaved),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
