@@ -296,6 +296,26 @@ static void test_unknown_process(void **state)
 	done(m);
 }
 
+/* A child that was seen before it ran a program of its own is not taken for its parent's. */
+static void test_forked_process(void **state)
+{
+	Earshot__ToKeeper *m;
+
+	(void)state;
+	w.proc.flags = PROC_FORKED;
+	m = finding();
+	assert_string_equal(m->finding->context->process->executable, "/usr/bin/curl");
+	done(m);
+	strcpy(w.proc.comm, "python3");
+	m = finding();
+	assert_string_equal(m->finding->context->process->comm, "curl");
+	assert_string_equal(m->finding->context->process->executable, "");
+	assert_string_equal(m->finding->context->process->command_line, "");
+	assert_int_equal(m->finding->context->process->executable_sha256.len, 0);
+	assert_string_equal(m->finding->context->container->id, "abc");
+	done(m);
+}
+
 static void test_history(void **state)
 {
 	static const enum segment_role after[] = { SEG_ASSISTANT, SEG_TOOL_CALL, SEG_REASONING };
@@ -451,9 +471,10 @@ static void test_check_refuses(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_finding),	 T(test_observation), T(test_no_text),
-		T(test_unknown_process), T(test_history),     T(test_paths),
-		T(test_largest),	 T(test_too_small),   T(test_check_refuses),
+		T(test_finding),	T(test_observation),	 T(test_no_text),
+		T(test_forked_process), T(test_unknown_process), T(test_history),
+		T(test_paths),		T(test_largest),	 T(test_too_small),
+		T(test_check_refuses),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -183,6 +183,12 @@ static void fill_process(struct context *x, struct arena *a, const struct proc_i
 		return;
 	}
 	x->proc = *p;
+	/* It runs another program since, and nobody had time to see which. */
+	if (p->flags & PROC_FORKED && strncmp(p->comm, conn->comm, sizeof(p->comm))) {
+		memcpy(x->proc.comm, conn->comm, sizeof(x->proc.comm));
+		memset(x->proc.exe_sha256, 0, sizeof(x->proc.exe_sha256));
+		x->proc.exe[0] = x->proc.cmdline[0] = '\0';
+	}
 	pack_clean_proc(&x->proc);
 	if (pack_proc(&x->proc, &x->process, &x->container))
 		x->c.container = &x->container;

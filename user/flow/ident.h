@@ -17,19 +17,20 @@ struct proc_info {
 	uint32_t uid;
 	uint32_t flags; /* enum proc_flag */
 	char comm[16];
-	char user[64];	    /* name of uid on the host; "" unknown */
-	char exe[512];	    /* path in its own mount namespace */
+	char user[64];		/* name of uid on the host; "" unknown */
+	char exe[512];		/* path in its own mount namespace */
 	uint8_t exe_sha256[32]; /* all zero: not known (yet) */
-	char cmdline[1024]; /* arguments joined by spaces */
-	char cgroup[512];   /* path below the cgroup root */
-	char container[72]; /* container id (64 hex), "" on the host */
-	char unit[128];	    /* systemd unit or scope */
+	char cmdline[1024];	/* arguments joined by spaces */
+	char cgroup[512];	/* path below the cgroup root */
+	char container[72];	/* container id (64 hex), "" on the host */
+	char unit[128];		/* systemd unit or scope */
 	char pod_uid[40], pod_name[254], pod_namespace[64], container_name[64];
 };
 
 enum proc_flag {
 	PROC_GPU = 1, /* holds /dev/nvidia*, /dev/kfd or /dev/dri/render* */
 	PROC_EXITED = 2,
+	PROC_FORKED = 4, /* as its parent had made it: it may run another program since */
 };
 
 /* What of a connection is known when its bytes arrive. */

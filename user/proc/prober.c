@@ -266,8 +266,9 @@ static void proc_free(struct proc **proc)
 	*proc = NULL;
 }
 
-/* (Re)reads who a process is and passes it on. An exec changes the answer for the same process. */
-static int look(struct prober *p, pid_t pid, bool hash)
+/* (Re)reads who a process is and passes it on, with flags. An exec changes the answer for the same
+ * process. */
+static int look(struct prober *p, pid_t pid, bool hash, uint32_t flags)
 {
 	struct proc *known = proc_of(p, pid);
 	struct proc_info info;
@@ -275,6 +276,7 @@ static int look(struct prober *p, pid_t pid, bool hash)
 
 	if (err)
 		return err;
+	info.flags |= flags;
 	if (known && known->info.start_ns != info.start_ns) {
 		known->gone_ns = mono_ns(); /* the number was used again */
 		known = NULL;
@@ -375,7 +377,7 @@ static int on_surveyed(struct peer *peer, const struct req_msg *m)
 	remember(f, &p->job, EXPLAIN_CAPTURED, &s, s.why);
 	page_set(p->o.page, CTR_ATTACHED_FILES, capture_attached(p->o.capture));
 	log_info("%s: %s; %u probe sites", p->job.path, s.why, s.n_sites);
-	look(p, p->job.pid, true);
+	look(p, p->job.pid, true, 0);
 	return 0;
 }
 
@@ -517,7 +519,7 @@ static void on_file(void *ctx, const struct inode_key *key, const struct code_ra
 	snprintf(j->path, sizeof(j->path), "%s", path);
 	/* Snapshot now: a short-lived client may be gone before the survey is back. */
 	if (strstr(path, "ssl"))
-		look(p, pid, false);
+		look(p, pid, false, 0);
 	/* What is hashed can wait, and begins again. */
 	if (p->job.fd >= 0 && p->job.hash)
 		kill(p->surveyor.pid, SIGKILL);
@@ -545,9 +547,9 @@ static void on_user(void *ctx, const struct inode_key *key, pid_t pid)
 	const struct file *f = file_of(p, key, false);
 
 	if (f && f->state == FILE_TLS)
-		look(p, pid, true);
+		look(p, pid, true, 0);
 	else if (f && f->state == FILE_WAITING && !is_known(p, pid))
-		look(p, pid, false);
+		look(p, pid, false, 0);
 }
 
 static void on_exit_of(void *ctx, pid_t pid)
@@ -564,7 +566,7 @@ static void on_exit_of(void *ctx, pid_t pid)
 static void on_fork_of(void *ctx, pid_t parent, pid_t child)
 {
 	(void)parent;
-	look(ctx, child, false);
+	look(ctx, child, false, PROC_FORKED);
 }
 
 static void on_discovery(void *ctx, uint32_t events)
@@ -697,7 +699,7 @@ void prober_who(struct prober *p, pid_t pid, uint64_t start_ns)
 		if (!known->looked_up)
 			find_hash(p, known);
 		p->o.proc(p->o.ctx, &known->info);
-	} else if (look(p, pid, true)) {
+	} else if (look(p, pid, true, 0)) {
 		p->o.proc(p->o.ctx, &gone);
 	}
 	next_job(p);
