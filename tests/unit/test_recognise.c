@@ -118,7 +118,10 @@ static const struct {
 	  "{\"params\":{\"name\":\"t\",\"arguments\":{}},\"method\":\"tools/call\",\"jsonrpc\":"
 	  "\"2.0\",\"id\":1}" },
 	{ "openai-embedding", "{\"model\":\"m\",\"input\":[\"x\"],\"encoding_format\":\"float\"}" },
-	{ "generic", "{\"inputs\":" ASK ",\"parameters\":{\"max_new_tokens\":20}}" },
+	{ "tgi", "{\"inputs\":" ASK ",\"parameters\":{\"max_new_tokens\":20}}" },
+	{ "generic", "{\"inputs\":" ASK ",\"options\":{\"max_tokens\":20}}" },
+	{ "cohere-chat-v1",
+	  "{\"message\":\"x\",\"chat_history\":[{\"role\":\"USER\",\"message\":\"y\"}]}" },
 	{ "generic", "{\"data\":{\"query\":" ASK "},\"config\":{\"temperature\":0.7}}" },
 	{ "generic", "{\"text\":\"\xe8\xaf\xb7\xe5\x86\x99\xe4\xb8\x80\xe9\xa6\x96\xe5\x85\xb3\xe4"
 		     "\xba\x8e\xe5\xa4\xa7\xe6\xb5\xb7\xe7\x9a\x84\xe8\xaf\x97\",\"top_p\":1}" },
@@ -139,6 +142,8 @@ static const struct {
 		"\"command\":\"x\",\"arguments\":[]},\"id\":1}" },
 	{ NULL, "{\"jsonrpc\":\"2.0\",\"method\":\"initialize\",\"params\":{\"processId\":1,"
 		"\"clientInfo\":{\"name\":\"vim\"},\"capabilities\":{}},\"id\":1}" },
+	{ NULL, "{\"inputs\":[1,2,3],\"parameters\":{\"gain\":2}}" },
+	{ NULL, "{\"message\":" ASK ",\"chat_id\":7}" },
 	{ NULL, "{\"jsonrpc\":\"2.0\",\"method\":\"eth_call\",\"params\":[],\"id\":1}" },
 	{ NULL, "[]" },
 	{ NULL, "null" },
@@ -206,10 +211,61 @@ static void test_unknown_path(void **state)
 	}
 	/* No JSON is not looked at. */
 	assert_null(unknown("/x", "text/plain", bodies[0].body, 0, &stats));
-	/* Paths that others have, too, need a body that fits. */
-	assert_null(unknown("/api/create", json, "{\"name\":\"a customer\"}", 0, &stats));
-	free(unknown("/api/create", json, "{\"model\":\"mine\",\"from\":\"theirs\"}", 0, &stats));
-	assert_int_equal(stats.turns, 1);
+}
+
+/* Paths that others have, too, need a body that fits. */
+static void test_common_paths(void **state)
+{
+	static const struct {
+		const char *target, *body, *form; /* form NULL: none */
+	} rows[] = {
+		{ "/api/create", "{\"model\":\"mine\",\"from\":\"theirs\"}", "ollama-models" },
+		{ "/api/create", "{\"name\":\"a customer\"}", NULL },
+		{ "/v1/chat", "{\"message\":\"Hello\",\"preamble\":\"Be kind.\"}",
+		  "cohere-chat-v1" },
+		{ "/v1/chat", "{\"message\":\"Hello\",\"to\":\"anna\",\"room\":7}", NULL },
+		{ "/v2/chat", "{\"room\":7,\"messages\":[{\"from\":\"anna\"}]}", NULL },
+		{ "/generate", "{\"inputs\":\"Once\"}", "generate" },
+		{ "/reports/generate", "{\"template\":\"invoice\",\"format\":\"pdf\"}", NULL },
+		{ "/completion", "{\"prompt\":\"Once\"}", "llama.cpp" },
+		{ "/tasks/7/completion", "{\"done\":true}", NULL },
+		{ "/completions", "{\"prompt\":\"Once\",\"model\":\"m\",\"max_tokens\":5}",
+		  "openai-completion" },
+		{ "/completions", "{\"prompt\":\"Once\"}", "llama.cpp" },
+		{ "/courses/completions", "{\"course\":5}", NULL },
+		{ "/invocations", "{\"inputs\":\"Once\",\"parameters\":{\"details\":true}}",
+		  "tgi" },
+		{ "/invocations",
+		  "{\"model\":\"m\",\"temperature\":0,\"messages\":[{\"role\":\"user\"}]}",
+		  "openai-chat" },
+		{ "/invocations", "{\"dataframe_split\":{\"data\":[[1,2]]}}", NULL },
+		{ "/v1/rerank", "{\"query\":\"q\",\"documents\":[\"d\"]}", "rerank" },
+		{ "/rerank", "{\"query\":\"q\",\"texts\":[\"d\"]}", "rerank" },
+		{ "/search/rerank", "{\"query\":\"q\",\"ids\":[1]}", NULL },
+		{ "/score", "{\"game\":1,\"score\":100}", NULL },
+		{ "/classify", "{\"image\":\"a.png\"}", NULL },
+		{ "/tokenize", "{\"card\":\"4111111111111111\"}", NULL },
+		{ "/tokenize", "{\"content\":\"Cut me\"}", "tokenize" },
+		{ "/v1/ocr", "{\"image\":\"a.png\"}", NULL },
+		{ "/v1/embed", "{\"url\":\"https://example.com/video\"}", NULL },
+		{ "/embed", "{\"inputs\":\"Embed me\"}", "tei-embedding" },
+		{ "/vertex", "{\"instances\":[{\"inputs\":\"Once\"}]}", "tgi" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct reader_stats stats;
+		auto_mem char *log =
+		    unknown(rows[i].target, "application/json", rows[i].body, 0, &stats);
+		char want[64];
+
+		if (!log != !rows[i].form)
+			fail_msg("%s %s: %s", rows[i].target, rows[i].body, log ? log : "none");
+		if (!log)
+			continue;
+		snprintf(want, sizeof(want), "request %s ", rows[i].form);
+		assert_memory_equal(log, want, strlen(want));
+	}
 }
 
 static void test_generic(void **state)
@@ -251,9 +307,10 @@ static void test_big(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_paths),	cmocka_unit_test(test_long_path),
-		cmocka_unit_test(test_bodies),	cmocka_unit_test(test_unknown_path),
-		cmocka_unit_test(test_generic), cmocka_unit_test(test_big),
+		cmocka_unit_test(test_paths),	     cmocka_unit_test(test_long_path),
+		cmocka_unit_test(test_bodies),	     cmocka_unit_test(test_unknown_path),
+		cmocka_unit_test(test_generic),	     cmocka_unit_test(test_big),
+		cmocka_unit_test(test_common_paths),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -251,6 +251,9 @@ static const struct route routes[] = {
 	{ "/chat/completions", &chat },
 	{ "/deployments/{model}/chat/completions", &chat },
 	{ "/deployments/{model}/extensions/chat/completions", &chat },
+	/* Mistral's agents, and code between two pieces. */
+	{ "/agents/completions", &chat },
+	{ "/fim/completions", &completion },
 	{ "/v1/completions", &completion },
 	{ "/openai/completions", &completion },
 	{ "/engines/{model}/completions", &completion },

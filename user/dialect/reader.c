@@ -120,6 +120,19 @@ static int on_request(void *ctx, struct exchange *x)
 	return 0;
 }
 
+/* The form of a native body that says no more of itself than `form`, the generic one or none. */
+static const struct form *unnamed(const struct reading *g, const struct form *form)
+{
+	const struct route *route = g->route;
+
+	if (!route->form)
+		return &form_generic;
+	if (route->common &&
+	    recognise_body(buf_span(&g->held[SIDE_REQUEST]), route->form) != route->form)
+		return form;
+	return route->form;
+}
+
 /* Its body has told, or has to tell now. False: the exchange is of no interest, g is gone. */
 static bool decide(struct reader *r, struct exchange *x)
 {
@@ -133,13 +146,13 @@ static bool decide(struct reader *r, struct exchange *x)
 	first = g->route && !native ? g->route->form : NULL;
 	if (g->held[SIDE_REQUEST].len)
 		form = recognise_body(buf_span(&g->held[SIDE_REQUEST]), first);
+	if (native && (!form || form == &form_generic))
+		form = unnamed(g, form);
 	/* The path has misled. */
 	if (g->route && g->route->common && form != g->route->form) {
 		g->route = NULL;
 		g->t.operation = OP_UNKNOWN;
 	}
-	if (native && (!form || form == &form_generic))
-		form = g->route->form ? g->route->form : &form_generic;
 	r->held -= g->held[SIDE_REQUEST].len + g->held[SIDE_RESPONSE].len;
 	if (!form || start(r, g, form)) {
 		r->stats.unknown_exchanges += !form;

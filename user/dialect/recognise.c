@@ -239,7 +239,7 @@ static void vocabulary_make(void)
 		for (size_t k = 0; k < dialects[i]->n_routes; k++) {
 			const struct form *form = dialects[i]->routes[k].form;
 
-			if (!form || !form->needs)
+			if (!form)
 				continue;
 			learn(form->needs);
 			learn(form->hints);
@@ -279,7 +279,7 @@ static unsigned likeness(const struct seen *seen, const struct form *form)
 {
 	unsigned n_needs, n_hints, needs, hints;
 
-	if (!form || !form->needs)
+	if (!form || (!form->needs && !form->hints))
 		return 0;
 	needs = count(seen, form->needs, &n_needs);
 	hints = count(seen, form->hints, &n_hints);
@@ -317,7 +317,7 @@ const struct form *recognise_body(struct span body, const struct form *first)
 			const struct form *form = dialects[i]->routes[k].form;
 			unsigned score;
 
-			if (!form || (dialects[i]->routes[k].common && !form->sure))
+			if (!form || !form->needs || (dialects[i]->routes[k].common && !form->sure))
 				continue;
 			score = likeness(&seen, form);
 			if (score <= most)
