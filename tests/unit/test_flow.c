@@ -1,6 +1,7 @@
 /* tests/unit/test_flow.c - connections become exchanges: pairing, codings, gaps, caps, ends. */
 #include <errno.h>
 #include <inttypes.h>
+#include <malloc.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -435,26 +436,102 @@ static void test_stacked(void **state)
 	coded("br, br, br, br, br", SPAN_LIT("x"), 0, "1 response body x\n", " ambiguous", 1);
 }
 
-static void test_bomb(void **state)
+/* Zeros without end, in one coding or in several: a fraction of them comes out, the decoders'
+ * memory is given back at once though the body goes on, and the turn says what of it was not read.
+ */
+static struct span pack_by(const char *coding, struct span in, uint8_t *out, size_t room)
 {
-	auto_mem char *zeros = calloc(1, 8 << 20);
-	auto_mem uint8_t *out = malloc(1 << 20);
+	size_t len = room;
+
+	if (!strcmp(coding, "gzip"))
+		return pack(31, (const char *)in.p, in.len, out, room);
+	if (!strcmp(coding, "deflate"))
+		return pack(15, (const char *)in.p, in.len, out, room);
+	if (!strcmp(coding, "zstd")) {
+		len = ZSTD_compress(out, room, in.p, in.len, 3);
+		assert_false(ZSTD_isError(len));
+	} else {
+		assert_true(
+		    BrotliEncoderCompress(5, 22, BROTLI_MODE_GENERIC, in.len, in.p, &len, out));
+	}
+	return span_of(out, len);
+}
+
+static void bomb(const char *const *codings, size_t n)
+{
+	enum { LEN = 16 << 20, ROOM = LEN / 16, HELD = 1 << 20 };
+	static uint8_t zeros[LEN], rooms[2][ROOM];
 	auto_free(evlog) struct evlog log = { 0 };
 	auto_free(wire) struct wire *w = NULL;
-	struct span gz = pack(31, zeros, 8 << 20, out, 1 << 20);
-	char head[128];
+	struct span body = span_of(zeros, LEN);
+	const struct flow_stats *st;
+	const struct reader_stats *rs;
+	char head[256], names[64] = "";
+	size_t before;
+
+	for (size_t i = 0; i < n; i++) {
+		body = pack_by(codings[i], body, rooms[i % 2], ROOM);
+		snprintf(names + strlen(names), sizeof(names) - strlen(names), "%s%s",
+			 i ? ", " : "", codings[i]);
+	}
+	assert_int_equal(wire_new(&w, WIRE_TURNS, &log, NULL), 0);
+	st = flow_stats(wire_flow(w));
+	rs = wire_reader_stats(w);
+	wire_open(w, 1);
+	/* What is behind it belongs to the body still, so that this is open when it is looked at.
+	 */
+	snprintf(head, sizeof(head),
+		 "POST /v1/chat/completions HTTP/1.1\r\nContent-Encoding: %s\r\nContent-Length: "
+		 "%zu\r\n\r\n",
+		 names, body.len + 10000);
+	before = mallinfo2().uordblks;
+	assert_int_equal(wire_send(w, 1, EV_WRITE, span_str(head), 0), 0);
+	assert_int_equal(wire_send(w, 1, EV_WRITE, body, 4096), 0);
+	assert_int_equal(st->decode_errors, 1);
+	assert_int_equal(st->bombs, 1);
+	assert_int_equal(wire_send(w, 1, EV_WRITE, SPAN_LIT("more"), 0), 0);
+	assert_in_range(mallinfo2().uordblks - before, 0, HELD);
+	wire_close(w, 1);
+	assert_in_range(rs->skipped[SKIP_CODING], 4, body.len + 4);
+	assert_non_null(strstr(text_of(&log), "  skipped coding "));
+}
+
+static void test_bombs(void **state)
+{
+	static const char *const stacks[][3] = {
+		{ "gzip" },	    { "deflate" },	    { "br" },
+		{ "zstd" },	    { "gzip", "gzip" },	    { "br", "gzip" },
+		{ "zstd", "br" },   { "gzip", "zstd" },	    { "gzip", "gzip", "gzip" },
+		{ "zstd", "zstd" }, { "br", "zstd", "br" },
+	};
 
 	(void)state;
-	assert_int_equal(wire_new(&w, WIRE_TURNS, &log, NULL), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(stacks); i++) {
+		size_t n = 0;
+
+		while (n < 3 && stacks[i][n])
+			n++;
+		bomb(stacks[i], n);
+	}
+}
+
+/* A coding that nobody knows is counted apart from one that broke. */
+static void test_unknown_coding(void **state)
+{
+	auto_free(evlog) struct evlog log = { 0 };
+	auto_free(wire) struct wire *w = NULL;
+
+	(void)state;
+	assert_int_equal(wire_new(&w, WIRE_EXCHANGES, &log, NULL), 0);
 	wire_open(w, 1);
-	snprintf(head, sizeof(head),
-		 "POST /v1/chat/completions HTTP/1.1\r\nContent-Encoding: gzip\r\nContent-Length: "
-		 "%zu\r\n\r\n",
-		 gz.len);
-	assert_int_equal(wire_send(w, 1, EV_WRITE, span_str(head), 0), 0);
-	assert_int_equal(wire_send(w, 1, EV_WRITE, gz, 4096), 0);
+	assert_int_equal(wire_send(w, 1, EV_WRITE,
+				   SPAN_LIT("PUT / HTTP/1.1\r\nContent-Encoding: exi\r\n"
+					    "Content-Length: 4\r\n\r\n\x80\x40\x01\x02"),
+				   0),
+			 0);
+	assert_int_equal(flow_stats(wire_flow(w))->unknown_codings, 1);
 	assert_int_equal(flow_stats(wire_flow(w))->decode_errors, 1);
-	assert_int_equal(flow_stats(wire_flow(w))->bombs, 1);
+	assert_int_equal(flow_stats(wire_flow(w))->bombs, 0);
 }
 
 /* Each of two codings keeps its ratio; what comes out of both does not. */
@@ -1018,7 +1095,8 @@ int main(void)
 		cmocka_unit_test(test_data_before_open),
 		cmocka_unit_test(test_codings),
 		cmocka_unit_test(test_stacked),
-		cmocka_unit_test(test_bomb),
+		cmocka_unit_test(test_bombs),
+		cmocka_unit_test(test_unknown_coding),
 		cmocka_unit_test(test_nested_bomb),
 		cmocka_unit_test(test_framing_doubted),
 		cmocka_unit_test(test_grpc),

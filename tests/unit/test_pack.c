@@ -231,6 +231,8 @@ static void test_observation(void **state)
 	assert_string_equal(o->tools_called[0], "send_mail");
 	assert_int_equal(o->duration_ns, 2000);
 	assert_int_equal(o->first_byte_ns, 500);
+	assert_int_equal(o->context->timing->first_byte_ns, 500);
+	assert_int_equal(o->context->timing->duration_ns, 2000);
 	assert_int_equal(o->n_skipped, 1);
 	assert_string_equal(o->skipped[0]->key, "image");
 	assert_int_equal(o->skipped[0]->value, 77);

@@ -65,7 +65,7 @@ static void test_shape(void **state)
 		       "\"model\":null,\"caller\":null,"
 		       "\"completeness\":null,\"connection\":0,\"exchange\":0,\"begin_mono_ns\":0,"
 		       "\"response_id\":\"\","
-		       "\"previous_response_id\":\"\",\"provider_conversation\":\"\"}");
+		       "\"previous_response_id\":\"\",\"provider_conversation\":\"\",\"timing\":null}");
 }
 
 static void test_enums(void **state)

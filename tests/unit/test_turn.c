@@ -182,6 +182,43 @@ static void test_nomem(void **state)
 	nomem_each(build, NULL);
 }
 
+#define MS UINT64_C(1000000)
+
+/* First token and rate are a stream's; of an answer in one piece there is only the whole. */
+static void test_timing(void **state)
+{
+	struct exchange x = { .begin_ns = 1000 * MS, .first_byte_ns = 1200 * MS };
+	struct turn t = { .exchange = &x, .output_tokens = 30 };
+	struct timing none = turn_timing(&t), whole, stream;
+
+	(void)state;
+	assert_int_equal(none.first_byte_ns, 200 * MS);
+	assert_int_equal(none.first_token_ns, 0);
+	assert_int_equal(none.duration_ns, 0);
+	assert_float_equal(none.tokens_per_second, 0, 0);
+	x.last_byte_ns = 1400 * MS;
+	turn_text(&t, turn_segment(&t, SEG_USER, ORIGIN_USER, SIDE_REQUEST), SPAN_LIT("Hi"));
+	assert_int_equal(t.first_text_ns, 0);
+	turn_text(&t, turn_segment(&t, SEG_ASSISTANT, ORIGIN_MODEL, SIDE_RESPONSE),
+		  SPAN_LIT("Hello"));
+	x.last_byte_ns = 2000 * MS;
+	turn_text(&t, &t.segments[1], SPAN_LIT(", you"));
+	x.end_ns = 60000 * MS; /* the client left the connection as it was */
+	whole = turn_timing(&t);
+	assert_int_equal(whole.first_token_ns, 0);
+	assert_int_equal(whole.duration_ns, 1000 * MS);
+	assert_float_equal(whole.tokens_per_second, 30, 0.001);
+	t.stream = true;
+	stream = turn_timing(&t);
+	assert_int_equal(stream.first_token_ns, 400 * MS);
+	assert_int_equal(stream.duration_ns, 1000 * MS);
+	assert_float_equal(stream.tokens_per_second, 50, 0.001);
+	/* Turns over a socket share its exchange. */
+	x.framing[SIDE_REQUEST] = FRAMING_WEBSOCKET;
+	assert_float_equal(turn_timing(&t).tokens_per_second, 0, 0);
+	turn_clear(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -189,6 +226,7 @@ int main(void)
 		cmocka_unit_test(test_turn_cap),     cmocka_unit_test(test_shared_cap),
 		cmocka_unit_test(test_ids),	     cmocka_unit_test(test_trust),
 		cmocka_unit_test(test_names),	     cmocka_unit_test(test_nomem),
+		cmocka_unit_test(test_timing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

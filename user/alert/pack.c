@@ -107,6 +107,7 @@ struct context {
 	Earshot__Model model;
 	Earshot__Caller caller;
 	Earshot__Completeness completeness;
+	Earshot__Timing timing;
 	struct hash128 credential;
 	struct proc_info proc;
 };
@@ -210,6 +211,7 @@ static void fill(struct context *x, struct arena *a, const struct pack_source *s
 {
 	const struct turn *t = s->turn;
 	const struct exchange *e = t->exchange;
+	struct timing timing = turn_timing(t);
 
 	memset(x, 0, sizeof(*x));
 	earshot__context__init(&x->c);
@@ -259,6 +261,13 @@ static void fill(struct context *x, struct arena *a, const struct pack_source *s
 	}
 	x->completeness.content_inspected = t->inspected;
 	x->completeness.content_captured = t->inspected + t->uninspected;
+
+	earshot__timing__init(&x->timing);
+	x->c.timing = &x->timing;
+	x->timing.first_byte_ns = timing.first_byte_ns;
+	x->timing.first_token_ns = timing.first_token_ns;
+	x->timing.duration_ns = timing.duration_ns;
+	x->timing.tokens_per_second = timing.tokens_per_second;
 
 	x->c.connection = e->conn->id;
 	x->c.exchange = e->number;
@@ -426,7 +435,6 @@ ssize_t pack_observation(const struct pack_source *s, uint64_t number,
 	Earshot__Observation__SkippedEntry skipped[SKIP_MAX_], *skipped_p[SKIP_MAX_];
 	Earshot__FindingId id = id_of(s, number);
 	ProtobufCBinaryData prefixes[PACK_PREFIXES_MAX], prefixes_after[PACK_PREFIXES_MAX];
-	const struct exchange *x = s->turn->exchange;
 	struct names offered = { .n = 0 }, called = { .n = 0 };
 	char *detected[FILTER_MAX_], *blocked[FILTER_MAX_];
 	struct attachments attached;
@@ -467,10 +475,8 @@ ssize_t pack_observation(const struct pack_source *s, uint64_t number,
 	o.n_attachments = attached.n;
 	o.attachments = attached.p;
 	o.attachments_seen = (uint32_t)MIN(s->turn->n_attachments, (size_t)UINT32_MAX);
-	if (x->end_ns > x->begin_ns)
-		o.duration_ns = x->end_ns - x->begin_ns;
-	if (x->first_byte_ns > x->begin_ns)
-		o.first_byte_ns = x->first_byte_ns - x->begin_ns;
+	o.duration_ns = c.timing.duration_ns;
+	o.first_byte_ns = c.timing.first_byte_ns;
 	o.segments = (uint32_t)s->turn->n_segments;
 	o.findings = n_findings;
 	for (int i = 0; i < SKIP_MAX_; i++) {
@@ -561,6 +567,8 @@ static bool context_ok(const Earshot__Context *c)
 	return c && c->exchange <= INT64_MAX &&
 	       earshot__context__get_packed_size(c) <= PACK_CONTEXT_MAX &&
 	       (!c->process || earshot__process__get_packed_size(c->process) <= PACK_PROCESS_MAX) &&
+	       (!c->timing ||
+		(isfinite(c->timing->tokens_per_second) && c->timing->tokens_per_second >= 0)) &&
 	       (!c->caller || c->caller->credential_fingerprint.len <= sizeof(struct hash128));
 }
 

@@ -63,6 +63,7 @@ static const Earshot__Api no_api = EARSHOT__API__INIT;
 static const Earshot__Model no_model = EARSHOT__MODEL__INIT;
 static const Earshot__Caller no_caller = EARSHOT__CALLER__INIT;
 static const Earshot__Completeness no_completeness = EARSHOT__COMPLETENESS__INIT;
+static const Earshot__Timing no_timing = EARSHOT__TIMING__INIT;
 static const Earshot__Location no_location = EARSHOT__LOCATION__INIT;
 static const Earshot__Mapping no_mapping = EARSHOT__MAPPING__INIT;
 
@@ -700,6 +701,23 @@ static void show_completeness(const struct render *r, const Earshot__Completenes
 	line(r, "completeness", text);
 }
 
+static void show_timing(const struct render *r, const Earshot__Timing *t)
+{
+	char text[CELL_MAX];
+	int n;
+
+	if (!t->duration_ns)
+		return;
+	n = snprintf(text, sizeof(text), "%.3g s", (double)t->duration_ns / 1e9);
+	if (t->first_token_ns)
+		n += snprintf(text + n, sizeof(text) - (size_t)n, ", first token after %.3g s",
+			      (double)t->first_token_ns / 1e9);
+	if (t->tokens_per_second > 0)
+		snprintf(text + n, sizeof(text) - (size_t)n, ", %.3g tokens per second",
+			 (double)t->tokens_per_second);
+	line(r, "took", text);
+}
+
 static void show_evidence(const struct render *r, size_t number, const Earshot__Evidence *e)
 {
 	const Earshot__Location *l = OR(e->location, no_location);
@@ -788,6 +806,7 @@ void render_alert(const struct render *r, const Earshot__Alert *a)
 	show_api(r, c);
 	line_of(r, "conversation", a->conversation);
 	show_completeness(r, OR(c->completeness, no_completeness));
+	show_timing(r, OR(c->timing, no_timing));
 	show_mapping(r, OR(a->mapping, no_mapping));
 	if (a->n_evidence) {
 		fputc('\n', r->out);

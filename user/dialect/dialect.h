@@ -103,6 +103,7 @@ struct reader_stats {
 	uint64_t turns, unknown_exchanges, json_broken, json_skipped, text_cut;
 	uint64_t failed;   /* turns not made for want of memory */
 	uint64_t by_shape; /* turns recognised by their body alone */
+	uint64_t skipped[SKIP_MAX_]; /* bytes, as in turns */
 };
 
 struct reader;

@@ -284,8 +284,10 @@ static void on_end(void *ctx, struct exchange *x)
 	r->stats.json_broken += t->json_broken;
 	r->stats.json_skipped += t->json_skipped;
 	r->stats.text_cut += t->uninspected;
-	for (enum skipped s = 0; s < SKIP_MAX_; s++)
+	for (enum skipped s = 0; s < SKIP_MAX_; s++) {
 		r->stats.text_cut -= t->skipped[s];
+		r->stats.skipped[s] += t->skipped[s];
+	}
 	r->ops->end(r->ctx, t);
 	reading_free(&g);
 	x->user = NULL;

@@ -1265,6 +1265,7 @@ static void port_end(struct reading *r, enum side side)
 	if (!port->json)
 		return;
 	r->now = port;
+	turn_skip(&r->t, SKIP_CODING, x->body[side].unread);
 	turn_skip(&r->t, SKIP_CHARSET, port->charset.unread);
 	if (documented)
 		charset_end(&port->charset, on_utf8, port);

@@ -81,6 +81,8 @@ void turn_text(struct turn *t, struct segment *s, struct span text)
 			s->damaged = true;
 		}
 	}
+	if (fit.len && s->side == SIDE_RESPONSE && !t->first_text_ns && t->exchange)
+		t->first_text_ns = t->exchange->last_byte_ns;
 	t->held += fit.len;
 	t->inspected += fit.len;
 	t->uninspected += text.len - fit.len;
@@ -381,6 +383,28 @@ const char *filter_name(enum filter f)
 	return names[f];
 }
 
+static uint64_t since(uint64_t begin, uint64_t at)
+{
+	return at > begin ? at - begin : 0;
+}
+
+struct timing turn_timing(const struct turn *t)
+{
+	const struct exchange *x = t->exchange;
+	struct timing r = {
+		.first_byte_ns = since(x->begin_ns, x->first_byte_ns),
+		.first_token_ns =
+		    t->stream || x->streamed ? since(x->begin_ns, t->first_text_ns) : 0,
+		.duration_ns = since(x->begin_ns, x->last_byte_ns ? x->last_byte_ns : x->end_ns),
+	};
+	uint64_t ns = r.duration_ns - r.first_token_ns;
+
+	if (r.duration_ns > r.first_token_ns && t->output_tokens &&
+	    x->framing[SIDE_REQUEST] != FRAMING_WEBSOCKET)
+		r.tokens_per_second = (float)((double)t->output_tokens * 1e9 / (double)ns);
+	return r;
+}
+
 const char *skipped_name(enum skipped s)
 {
 	static const char *const names[SKIP_MAX_] = {
@@ -388,6 +412,7 @@ const char *skipped_name(enum skipped s)
 		[SKIP_VIDEO] = "video",		[SKIP_FILE] = "file",
 		[SKIP_TOKENS] = "token-ids",	[SKIP_VECTOR] = "vector",
 		[SKIP_ENCRYPTED] = "encrypted", [SKIP_CHARSET] = "charset",
+		[SKIP_CODING] = "coding",
 	};
 
 	return names[s];

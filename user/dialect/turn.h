@@ -74,6 +74,7 @@ enum skipped {
 	SKIP_VECTOR, /* embeddings */
 	SKIP_ENCRYPTED,
 	SKIP_CHARSET, /* JSON in a character set that is not read */
+	SKIP_CODING,  /* as it stands on the wire: its content coding broke, or a cap ended it */
 	SKIP_MAX_
 };
 
@@ -188,11 +189,23 @@ struct turn {
 	bool stream;				  /* the request asked for a stream */
 	bool ended; /* the answer said of itself that it is complete: what the transport still held
 		       is of no interest */
-	uint32_t n_findings;  /* the judge's own count */
-	uint64_t held;	      /* bytes of text in segments now */
-	uint64_t inspected;   /* bytes of text that came into segments */
+	uint32_t n_findings;	/* the judge's own count */
+	uint64_t first_text_ns; /* when the first bytes of the response's text came; 0: none did */
+	uint64_t held;		/* bytes of text in segments now */
+	uint64_t inspected;	/* bytes of text that came into segments */
 	uint64_t uninspected; /* bytes of text captured but not kept (caps), and skipped[] in all */
 };
+
+/* How long it took, in ns from the request's first byte; 0: not reached, or not known. */
+struct timing {
+	uint64_t first_byte_ns;	 /* of the response's body */
+	uint64_t first_token_ns; /* of its text, when it came as a stream */
+	uint64_t duration_ns;	 /* to the response's last byte */
+	/* Output tokens: of a stream from its first text on, else of the whole duration. A socket's
+	 * turns have none. */
+	float tokens_per_second;
+};
+struct timing turn_timing(const struct turn *t);
 
 /* How many attachments are kept. */
 size_t turn_attachments(const struct turn *t);

@@ -41,6 +41,7 @@ static void put_coverage(struct json_out *o, const char *key, const struct cover
 	json_out_object(o);
 	put_u64(o, "seen", c->seen);
 	put_u64(o, "lost", c->lost);
+	put_u64(o, "unread", c->unread);
 	put_bool(o, "open_ended", c->open_ended);
 	json_out_end(o);
 }
@@ -65,6 +66,7 @@ static void put_segment(struct json_out *o, const struct segment *s, bool text)
 void turn_json(struct json_out *o, const struct turn *t, bool text)
 {
 	const struct exchange *x = t->exchange;
+	struct timing timing = turn_timing(t);
 
 	put_str(o, "dialect", t->dialect);
 	put_str(o, "provider", t->provider);
@@ -96,6 +98,10 @@ void turn_json(struct json_out *o, const struct turn *t, bool text)
 	json_out_end(o);
 	put_u64(o, "input_tokens", t->input_tokens);
 	put_u64(o, "output_tokens", t->output_tokens);
+	put_u64(o, "first_byte_ns", timing.first_byte_ns);
+	put_u64(o, "first_token_ns", timing.first_token_ns);
+	put_u64(o, "duration_ns", timing.duration_ns);
+	put_u64(o, "tokens_per_second", (uint64_t)timing.tokens_per_second);
 	put_str(o, "finish_reason", t->finish_reason);
 	put_str(o, "error_code", t->error_code);
 	put_str(o, "outcome", outcome_name(t->outcome));

@@ -317,6 +317,7 @@ static void give_out(struct body *b, struct span out)
 	if (out.len && !b->x->dropped)
 		b->env->ops->body(b->env->ctx, b->x, b->side, out);
 	if (full) {
+		b->x->body[b->side].unread += b->out - b->env->limits.max_body;
 		cut(b);
 		go_deaf(b);
 	}
@@ -430,6 +431,13 @@ static void stages_open(struct body *b)
 	}
 }
 
+/* Their memory is others', who may have use for it. */
+static void stages_free(struct body *b)
+{
+	while (b->n_stages)
+		coding_free(&b->stages[--b->n_stages].coding);
+}
+
 static void decode(struct body *b, struct span in)
 {
 	int err;
@@ -458,6 +466,7 @@ static void coding_decided(struct body *b, enum coding_kind found)
 	uint8_t copy[FIRST_MAX];
 
 	if (s->strange) {
+		b->env->stats.unknown_codings++;
 		unreadable(b);
 		s->n_codings = 0;
 		outer = NULL;
@@ -516,8 +525,7 @@ void body_free(struct body **bp)
 
 	if (!b)
 		return;
-	while (b->n_stages)
-		coding_free(&b->stages[--b->n_stages].coding);
+	stages_free(b);
 	if (b->framer)
 		b->framer->free(b);
 	explicit_bzero(b, sizeof(*b));
@@ -534,8 +542,12 @@ void body_feed(struct body *b, struct span in)
 			return;
 		coding_decided(b, found);
 	}
-	if (in.len && b->state != BODY_DEAF)
+	if (b->state == BODY_DEAF)
+		b->x->body[b->side].unread += in.len;
+	else if (in.len)
 		decode(b, in);
+	if (b->state == BODY_DEAF)
+		stages_free(b);
 }
 
 /* What is held is too short to decide by: the head is believed. */

@@ -335,8 +335,11 @@ void exch_body(struct exch *e, enum side side, struct span data)
 {
 	struct body *body = body_of(&e->m[side]);
 
-	if (side == SIDE_RESPONSE && !e->x.first_byte_ns)
-		e->x.first_byte_ns = e->env->now_ns;
+	if (side == SIDE_RESPONSE) {
+		e->x.last_byte_ns = e->env->now_ns;
+		if (!e->x.first_byte_ns)
+			e->x.first_byte_ns = e->env->now_ns;
+	}
 	e->x.body[side].seen += data.len;
 	if (!e->upgraded) /* messages are decided as they come */
 		count(e, data.len);

@@ -15,6 +15,7 @@ enum side { SIDE_REQUEST, SIDE_RESPONSE, SIDE_MAX_ };
 struct coverage {
 	uint64_t seen;	 /* captured */
 	uint64_t lost;	 /* known to be missing */
+	uint64_t unread; /* of seen: not given out, for its coding broke or a cap was reached */
 	bool open_ended; /* the end was never seen: what is missing beyond lost is unknown */
 };
 
@@ -70,8 +71,9 @@ struct exchange {
 	enum http1_end end[SIDE_MAX_];
 	struct coverage body[SIDE_MAX_];
 	uint64_t begin_ns; /* first byte of the request */
-	uint64_t request_end_ns, first_byte_ns,
-	    end_ns;   /* response's first body byte and end; 0: not reached */
+	/* The request's end, the response's first and newest body byte and its end; 0: not reached
+	 */
+	uint64_t request_end_ns, first_byte_ns, last_byte_ns, end_ns;
 	bool dropped; /* by exchange_drop() */
 	void *user;   /* for the callbacks; flow never touches it */
 };
@@ -124,9 +126,10 @@ struct flow_stats {
 	uint64_t
 	    decode_errors; /* bodies whose content coding broke or hit a cap, or is not known */
 	uint64_t bombs;	   /* of these: hit a cap */
-	uint64_t events_broken;	 /* messages of framed bodies that break their protocol */
-	uint64_t resynced;	 /* places where HTTP/2 frames were found again behind a loss */
-	uint64_t unknown_fields; /* HPACK: what they refer to passed unseen */
+	uint64_t unknown_codings; /* and of these: the head names one that is not read */
+	uint64_t events_broken;	  /* messages of framed bodies that break their protocol */
+	uint64_t resynced;	  /* places where HTTP/2 frames were found again behind a loss */
+	uint64_t unknown_fields;  /* HPACK: what they refer to passed unseen */
 	uint64_t streams_evicted, tunnels, floods; /* HTTP/2 */
 	uint64_t cut; /* heads, fields, bodies or events that a cap shortened */
 };

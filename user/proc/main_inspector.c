@@ -411,6 +411,16 @@ static void talk(struct inspector *in)
 		own_close(&in->keeper.fd);
 }
 
+/* Captured but not read, by reason. */
+static const enum counter unread[] = {
+	[SKIP_IMAGE] = CTR_UNREAD_IMAGE,     [SKIP_AUDIO] = CTR_UNREAD_AUDIO,
+	[SKIP_VIDEO] = CTR_UNREAD_VIDEO,     [SKIP_FILE] = CTR_UNREAD_FILE,
+	[SKIP_TOKENS] = CTR_UNREAD_TOKENS,   [SKIP_VECTOR] = CTR_UNREAD_VECTOR,
+	[SKIP_CODING] = CTR_UNREAD_CODING,   [SKIP_ENCRYPTED] = CTR_UNREAD_ENCRYPTED,
+	[SKIP_CHARSET] = CTR_UNREAD_CHARSET,
+};
+static_assert(ARRAY_SIZE(unread) == SKIP_MAX_, "content that is not read, without a counter");
+
 static void publish(struct inspector *in)
 {
 	const struct flow_stats *f = flow_stats(in->flow);
@@ -433,6 +443,7 @@ static void publish(struct inspector *in)
 		{ CTR_FLOW_AMBIGUOUS, f->ambiguous },
 		{ CTR_FLOW_DECODE_ERRORS, f->decode_errors },
 		{ CTR_FLOW_BOMBS, f->bombs },
+		{ CTR_FLOW_UNKNOWN_CODINGS, f->unknown_codings },
 		{ CTR_FLOW_EVENTS_BROKEN, f->events_broken },
 		{ CTR_FLOW_RESYNCED, f->resynced },
 		{ CTR_FLOW_UNKNOWN_FIELDS, f->unknown_fields },
@@ -443,6 +454,7 @@ static void publish(struct inspector *in)
 		{ CTR_TURNS, r->turns },
 		{ CTR_TURNS_UNKNOWN, r->unknown_exchanges },
 		{ CTR_JSON_BROKEN, r->json_broken },
+		{ CTR_JSON_SKIPPED, r->json_skipped },
 		{ CTR_TEXT_CUT, r->text_cut },
 		{ CTR_SEGMENTS, d->segments },
 		{ CTR_SEGMENT_BYTES, d->bytes },
@@ -455,6 +467,8 @@ static void publish(struct inspector *in)
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 		page_set(p, rows[i].counter, in->base[rows[i].counter] + rows[i].value);
+	for (enum skipped s = 0; s < SKIP_MAX_; s++)
+		page_set(p, unread[s], in->base[unread[s]] + r->skipped[s]);
 	__atomic_store_n(&p->undecided, flow_undecided(in->flow), __ATOMIC_RELAXED);
 	__atomic_store_n(&p->heartbeat_ns, in->now_ns, __ATOMIC_RELAXED);
 }
