@@ -117,6 +117,30 @@ static void test_unknown(void **state)
 	assert_int_equal(wire_reader_stats(w)->turns, 0);
 }
 
+/* Addresses that vector databases share with the rest of the world. */
+static void test_shared_paths(void **state)
+{
+	static const struct {
+		const char *target, *body;
+	} rows[] = {
+		{ "/query", "{\"query\":\"select all that is new since monday\",\"topk\":3}" },
+		{ "/vectors/upsert", "{\"vectors\":[{\"id\":1,\"svg\":\"m0\"}]}" },
+		{ "/collections/7/add", "{\"ids\":[1,2]}" },
+		{ "/collections/7/get", "{\"ids\":[1,2]}" },
+		{ "/collections/7/points", "{\"points\":[{\"x\":1,\"y\":2}]}" },
+		{ "/v1/objects", "{\"class\":\"shoe\",\"text\":\"leather\"}" },
+		{ "/api/objects", "{\"properties\":{\"text\":\"leather\"}}" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		auto_mem char *log = wire_call(rows[i].target, rows[i].body, "200 OK\r\n", "{}");
+
+		if (log && *log)
+			fail_msg("%s %s\n%s", rows[i].target, rows[i].body, log);
+	}
+}
+
 /* The request is judged when it ends, also when the answer came before. */
 static void test_early_answer(void **state)
 {
