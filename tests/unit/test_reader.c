@@ -426,13 +426,13 @@ static void test_retire(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_dialects),       cmocka_unit_test(test_providers),
-		cmocka_unit_test(test_head),	       cmocka_unit_test(test_unknown),
-		cmocka_unit_test(test_early_answer),   cmocka_unit_test(test_early_text),
-		cmocka_unit_test(test_early_template), cmocka_unit_test(test_early_unknown),
-		cmocka_unit_test(test_lines),	       cmocka_unit_test(test_counts),
-		cmocka_unit_test(test_progress),       cmocka_unit_test(test_no_progress),
-		cmocka_unit_test(test_retire),
+		cmocka_unit_test(test_dialects),      cmocka_unit_test(test_providers),
+		cmocka_unit_test(test_head),	      cmocka_unit_test(test_unknown),
+		cmocka_unit_test(test_shared_paths),  cmocka_unit_test(test_early_answer),
+		cmocka_unit_test(test_early_text),    cmocka_unit_test(test_early_template),
+		cmocka_unit_test(test_early_unknown), cmocka_unit_test(test_lines),
+		cmocka_unit_test(test_counts),	      cmocka_unit_test(test_progress),
+		cmocka_unit_test(test_no_progress),   cmocka_unit_test(test_retire),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
