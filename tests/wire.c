@@ -366,6 +366,8 @@ static void on_turn_progress(void *ctx, struct turn *t)
 		evlog_text(w->log, span_sub(buf_span(&seg->text), seg->judged, SIZE_MAX));
 		evlog_end(w->log);
 	}
+	if (t->turn_ended)
+		evlog_line(w->log, "turn %s from %zu", outcome_name(t->outcome), t->first);
 }
 
 static void log_filters(struct evlog *l, const char *name, uint32_t bits)

@@ -74,11 +74,13 @@ static void test_interleaved(void **state)
 	before = log.p + log.len;
 	assert_non_null(strstr(log.p, "progress 0 user 0: Count\n"
 				      "progress 0 assistant 0: one, two\n"
-				      "progress 64 assistant 0: eins, \n"));
+				      "progress 64 assistant 0: eins, \n"
+				      "turn answered from 0\n"));
 	say(w, EV_READ, DELTA("b", "zwei"));
 	assert_ptr_equal(before, log.p + log.len);
 	say(w, EV_READ, DONE("b", "eins, zwei"));
-	assert_non_null(strstr(log.p, "progress 64 assistant 6: zwei\n"));
+	assert_non_null(strstr(log.p, "progress 64 assistant 6: zwei\n"
+				      "turn answered from 3\n"));
 	/* A turn of which only the end came. */
 	say(w, EV_READ, DONE("c", "drei"));
 	assert_non_null(strstr(log.p, "progress 65 assistant 0: drei\n"));

@@ -160,7 +160,7 @@ static Earshot__ToKeeper *finding(void)
 static Earshot__ToKeeper *observation(void)
 {
 	return checked(
-	    pack_observation(&w.source, 6, &w.prefixes, &w.prefixes, 2, w.out, sizeof(w.out)));
+	    pack_observation(&w.source, 6, &w.prefixes, &w.prefixes, w.out, sizeof(w.out)));
 }
 
 static void done(Earshot__ToKeeper *m)
@@ -219,12 +219,39 @@ static void test_finding(void **state)
 	done(m);
 }
 
-static void test_observation(void **state)
+/* Of a socket, turn by turn: each what is its own. */
+static void test_next_turn(void **state)
 {
-	Earshot__ToKeeper *m = observation();
-	const Earshot__Observation *o = m->observation;
+	Earshot__ToKeeper *m;
 
 	(void)state;
+	w.turn.n_findings = 2;
+	turn_tell(&w.turn);
+	w.turn.first = w.turn.n_segments;
+	for (size_t i = 0; i < w.turn.n_segments; i++)
+		w.turn.segments[i].judged = w.turn.segments[i].text.len;
+	w.turn.n_findings = 3;
+	w.turn.input_tokens += 20;
+	w.turn.output_tokens = 3; /* of its own, no sum */
+	m = observation();
+	assert_int_equal(m->observation->findings, 1);
+	assert_int_equal(m->observation->segments, 0);
+	assert_int_equal(m->observation->n_tools_offered, 1);
+	assert_int_equal(m->observation->n_tools_called, 0);
+	assert_int_equal(m->observation->input_tokens, 20);
+	assert_int_equal(m->observation->output_tokens, 3);
+	done(m);
+}
+
+static void test_observation(void **state)
+{
+	Earshot__ToKeeper *m;
+	const Earshot__Observation *o;
+
+	(void)state;
+	w.turn.n_findings = 2;
+	m = observation();
+	o = m->observation;
 	assert_int_equal(o->n_tools_offered, 1);
 	assert_string_equal(o->tools_offered[0], "search");
 	assert_int_equal(o->n_tools_called, 1);
@@ -473,10 +500,10 @@ static void test_check_refuses(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_finding),	T(test_observation),	 T(test_no_text),
-		T(test_forked_process), T(test_unknown_process), T(test_history),
-		T(test_paths),		T(test_largest),	 T(test_too_small),
-		T(test_check_refuses),
+		T(test_finding),	T(test_observation),   T(test_no_text),
+		T(test_forked_process), T(test_next_turn),     T(test_unknown_process),
+		T(test_history),	T(test_paths),	       T(test_largest),
+		T(test_too_small),	T(test_check_refuses),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -426,9 +426,15 @@ static void attachments_of(struct attachments *l, struct arena *a, const struct 
 	}
 }
 
+/* Some servers tell sums, some what each answer took. */
+static uint64_t rest(uint64_t sum, uint64_t told)
+{
+	return sum >= told ? sum - told : sum;
+}
+
 ssize_t pack_observation(const struct pack_source *s, uint64_t number,
 			 const struct pack_prefixes *before, const struct pack_prefixes *after,
-			 uint32_t n_findings, uint8_t *out, size_t max)
+			 uint8_t *out, size_t max)
 {
 	Earshot__ToKeeper m = EARSHOT__TO_KEEPER__INIT;
 	Earshot__Observation o = EARSHOT__OBSERVATION__INIT;
@@ -447,7 +453,8 @@ ssize_t pack_observation(const struct pack_source *s, uint64_t number,
 
 		if (g->role == SEG_TOOL_DEFINITION)
 			add_name(&offered, &a, g);
-		else if (g->role == SEG_TOOL_CALL && g->side == SIDE_RESPONSE)
+		else if (g->role == SEG_TOOL_CALL && g->side == SIDE_RESPONSE &&
+			 turn_in_hand(s->turn, i))
 			add_name(&called, &a, g);
 	}
 	o.id = &id;
@@ -462,11 +469,11 @@ ssize_t pack_observation(const struct pack_source *s, uint64_t number,
 	o.n_tools_called = called.n;
 	o.tools_called = called.v;
 	o.finish_reason = KEEP_FIELD(&a, s->turn->finish_reason);
-	o.input_tokens = s->turn->input_tokens;
-	o.output_tokens = s->turn->output_tokens;
-	o.cached_tokens = s->turn->cached_tokens;
-	o.cache_write_tokens = s->turn->cache_write_tokens;
-	o.reasoning_tokens = s->turn->reasoning_tokens;
+	o.input_tokens = rest(s->turn->input_tokens, s->turn->told.input_tokens);
+	o.output_tokens = rest(s->turn->output_tokens, s->turn->told.output_tokens);
+	o.cached_tokens = rest(s->turn->cached_tokens, s->turn->told.cached_tokens);
+	o.cache_write_tokens = rest(s->turn->cache_write_tokens, s->turn->told.cache_write_tokens);
+	o.reasoning_tokens = rest(s->turn->reasoning_tokens, s->turn->told.reasoning_tokens);
 	o.n_filters_detected = filters_of(s->turn->filter_detected, detected);
 	o.filters_detected = detected;
 	o.n_filters_blocked = filters_of(s->turn->filter_blocked, blocked);
@@ -477,8 +484,8 @@ ssize_t pack_observation(const struct pack_source *s, uint64_t number,
 	o.attachments_seen = (uint32_t)MIN(s->turn->n_attachments, (size_t)UINT32_MAX);
 	o.duration_ns = c.timing.duration_ns;
 	o.first_byte_ns = c.timing.first_byte_ns;
-	o.segments = (uint32_t)s->turn->n_segments;
-	o.findings = n_findings;
+	o.segments = (uint32_t)(s->turn->n_segments - s->turn->first);
+	o.findings = s->turn->n_findings - s->turn->told.n_findings;
 	for (int i = 0; i < SKIP_MAX_; i++) {
 		if (!s->turn->skipped[i])
 			continue;

@@ -38,10 +38,11 @@ struct pack_prefixes {
 /* Each returns the bytes written to out; -E2BIG when max is too small (never with PACK_MAX). */
 ssize_t pack_finding(const struct pack_source *s, uint64_t number, const struct finding *f,
 		     const struct pack_prefixes *before, uint8_t *out, size_t max);
-/* before: of the request; after: with the response; n_findings: made of this turn. */
+/* before: of the request; after: with the response. Of a turn that was told of in part (turn_told),
+ * the rest. */
 ssize_t pack_observation(const struct pack_source *s, uint64_t number,
 			 const struct pack_prefixes *before, const struct pack_prefixes *after,
-			 uint32_t n_findings, uint8_t *out, size_t max);
+			 uint8_t *out, size_t max);
 /* n findings and observations could not be queued since the last such message. */
 ssize_t pack_dropped(uint64_t n, uint8_t *out, size_t max);
 

@@ -92,7 +92,8 @@ struct reader_ops {
 	void (*request)(void *ctx, struct turn *t);
 	/* A long exchange has come further: a logical turn inside of it is complete, or another
 	 * PROGRESS_BYTES of response text are there. Each segment's text from `judged` on is new.
-	 * Both sides may have grown. Not called before request. */
+	 * Both sides may have grown. Not called before request.
+	 * turn_ended: one turn of a socket's many is complete, and counts for itself. */
 	void (*progress)(void *ctx, struct turn *t);
 	/* The exchange is over: response segments, usage and outcome are set. request was called
 	 * before, even for a cut request. */
@@ -101,8 +102,8 @@ struct reader_ops {
 
 struct reader_stats {
 	uint64_t turns, unknown_exchanges, json_broken, json_skipped, text_cut;
-	uint64_t failed;   /* turns not made for want of memory */
-	uint64_t by_shape; /* turns recognised by their body alone */
+	uint64_t failed;	     /* turns not made for want of memory */
+	uint64_t by_shape;	     /* turns recognised by their body alone */
 	uint64_t skipped[SKIP_MAX_]; /* bytes, as in turns */
 };
 

@@ -195,14 +195,21 @@ static void judged(struct reading *g, unsigned sides)
 /* Is there enough that is new? Nothing of an answer is judged before its request is. */
 static void progress(struct reader *r, struct reading *g)
 {
+	bool turned = g->progress && g->t.exchange->framing[SIDE_RESPONSE] == FRAMING_WEBSOCKET;
+
 	if (!g->requested || (!g->progress && g->t.inspected - g->new_text < PROGRESS_BYTES))
 		return;
+	if (turned)
+		reading_turn_end(g);
 	r->ops->progress(r->ctx, &g->t);
 	judged(g, 1u << SIDE_REQUEST | 1u << SIDE_RESPONSE);
 	g->progress = false;
+	if (turned)
+		reading_turn_begin(g);
 	if (g->t.held < RETIRE_BYTES && g->t.n_segments < TURN_SEGMENTS_MAX / 2)
 		return;
 	turn_retire(&g->t);
+	g->t.first = 0;
 	for (enum side side = 0; side < SIDE_MAX_; side++) {
 		g->ports[side].has_last = false;
 		g->ports[side].item.first = g->ports[side].block.first = 0;

@@ -1371,7 +1371,7 @@ static enum outcome outcome_of(const struct reading *r)
 	for (size_t i = 0; i < t->n_segments; i++) {
 		const struct segment *seg = &t->segments[i];
 
-		if (seg->side != SIDE_RESPONSE)
+		if (seg->side != SIDE_RESPONSE || !turn_in_hand(t, i))
 			continue;
 		/* What the model says first. */
 		if (seg->role == SEG_ASSISTANT && !said)
@@ -1392,13 +1392,31 @@ static enum outcome outcome_of(const struct reading *r)
 	return said ? OUTCOME_ANSWERED : OUTCOME_UNKNOWN;
 }
 
+void reading_turn_end(struct reading *r)
+{
+	r->t.turn_ended = true;
+	r->t.outcome = outcome_of(r);
+}
+
+void reading_turn_begin(struct reading *r)
+{
+	r->t.turn_ended = r->blocked = r->refused = r->failed = r->executed = false;
+	r->t.first = r->t.n_segments;
+	r->turned = true;
+}
+
 void reading_end(struct reading *r)
 {
+	enum outcome outcome;
+
 	for (enum side side = 0; side < SIDE_MAX_; side++)
 		port_end(r, side);
 	if (r->form->end)
 		r->form->end(r);
 	if (r->route && r->route->end)
 		r->route->end(r);
-	r->t.outcome = outcome_of(r);
+	outcome = outcome_of(r);
+	/* What follows the last turn of a socket may say nothing. */
+	if (outcome != OUTCOME_UNKNOWN || !r->turned)
+		r->t.outcome = outcome;
 }

@@ -113,6 +113,7 @@ struct reading {
 	uint64_t new_text;			 /* turn.inspected when it was last judged */
 	bool progress;	/* a logical turn inside the exchange is complete */
 	bool requested; /* the request went to the judge */
+	bool turned;	/* a turn of a socket was complete before */
 };
 
 /* --- the life of a reading; for reader.c and for events that carry others' bodies */
@@ -131,6 +132,9 @@ void reading_split(struct reading *r);
 /* Does the response's body stand between two documents (lines of JSON)? What it said so far has its
  * role then. */
 bool reading_between(const struct reading *r);
+/* One turn of a socket is complete, and has its outcome; then the next one begins. */
+void reading_turn_end(struct reading *r);
+void reading_turn_begin(struct reading *r);
 void reading_end(struct reading *r);
 
 /* A value that comes from elsewhere than JSON: its row is called. */

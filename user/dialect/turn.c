@@ -243,6 +243,27 @@ struct attached *turn_attachment(struct turn *t, enum skipped what, enum side si
 	return a;
 }
 
+bool turn_in_hand(const struct turn *t, size_t segment)
+{
+	const struct segment *s = &t->segments[segment];
+
+	return segment >= t->first || s->judged < s->text.len;
+}
+
+void turn_tell(struct turn *t)
+{
+	t->told = (struct turn_told){
+		.any = true,
+		.n_findings = t->n_findings,
+		.inspected = t->inspected,
+		.input_tokens = t->input_tokens,
+		.output_tokens = t->output_tokens,
+		.cached_tokens = t->cached_tokens,
+		.cache_write_tokens = t->cache_write_tokens,
+		.reasoning_tokens = t->reasoning_tokens,
+	};
+}
+
 size_t turn_attachments(const struct turn *t)
 {
 	return t->attachments ? MIN(t->n_attachments, (size_t)ATTACHMENTS_MAX) : 0;

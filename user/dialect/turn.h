@@ -189,7 +189,17 @@ struct turn {
 	bool stream;				  /* the request asked for a stream */
 	bool ended; /* the answer said of itself that it is complete: what the transport still held
 		       is of no interest */
-	uint32_t n_findings;	/* the judge's own count */
+	/* Over a socket one exchange holds many turns, one after the other. */
+	bool turn_ended;     /* in progress: one is complete, and outcome is its own */
+	size_t first;	     /* segments of the one in hand begin here */
+	uint32_t n_findings; /* the judge's own count */
+	/* The judge's own, too: what of these sums it has told, turn by turn. */
+	struct turn_told {
+		bool any;
+		uint32_t n_findings;
+		uint64_t inspected, input_tokens, output_tokens, cached_tokens, cache_write_tokens,
+		    reasoning_tokens;
+	} told;
 	uint64_t first_text_ns; /* when the first bytes of the response's text came; 0: none did */
 	uint64_t held;		/* bytes of text in segments now */
 	uint64_t inspected;	/* bytes of text that came into segments */
@@ -207,6 +217,10 @@ struct timing {
 };
 struct timing turn_timing(const struct turn *t);
 
+/* Is the segment of the turn in hand, or did it grow in it? */
+bool turn_in_hand(const struct turn *t, size_t segment);
+/* All that the sums hold by now is told. */
+void turn_tell(struct turn *t);
 /* How many attachments are kept. */
 size_t turn_attachments(const struct turn *t);
 enum trust segment_trust(const struct segment *s);

@@ -159,27 +159,34 @@ static void on_request(void *ctx, struct turn *t)
 	judge(ctx, t, DETECT_REQUEST);
 }
 
+static void observe(struct inspector *in, struct turn *t)
+{
+	static uint8_t msg[PACK_MAX];
+	struct pack_prefixes before = prefixes_of(in, t, false), after = prefixes_of(in, t, true);
+	struct pack_source s = source_of(in, t);
+
+	queue(in, msg,
+	      pack_observation(&s, sendq_next(in->sendq), &before, &after, msg, sizeof(msg)));
+}
+
 /* What is new on either side. */
 static void on_progress(void *ctx, struct turn *t)
 {
 	judge(ctx, t, DETECT_REQUEST);
 	judge(ctx, t, DETECT_RESPONSE);
+	if (!t->turn_ended)
+		return;
+	observe(ctx, t);
+	turn_tell(t);
 }
 
 static void on_turn_end(void *ctx, struct turn *t)
 {
-	static uint8_t msg[PACK_MAX];
-	struct inspector *in = ctx;
-	struct pack_prefixes before, after;
-	struct pack_source s;
-
-	on_progress(in, t);
-	before = prefixes_of(in, t, false);
-	after = prefixes_of(in, t, true);
-	s = source_of(in, t);
-	queue(in, msg,
-	      pack_observation(&s, sendq_next(in->sendq), &before, &after, t->n_findings, msg,
-			       sizeof(msg)));
+	judge(ctx, t, DETECT_REQUEST);
+	judge(ctx, t, DETECT_RESPONSE);
+	/* Behind the last turn of a socket there may be nothing. */
+	if (!t->told.any || t->inspected > t->told.inspected || t->n_findings > t->told.n_findings)
+		observe(ctx, t);
 }
 
 /* --- rings */
