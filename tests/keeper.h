@@ -16,6 +16,7 @@ struct say {
 	const char
 	    *turns; /* the request, one character a message; its prefixes are those of this text */
 	const char *after;			  /* observation: with the response */
+	const char *anchor, *anchor_after;	  /* the last question and its answer */
 	const char *previous, *response, *thread; /* the provider's ids */
 	enum outcome outcome;
 	enum mode mode;
@@ -62,7 +63,7 @@ static inline struct span say(struct said *ret, const struct say *w)
 	Earshot__Completeness completeness = EARSHOT__COMPLETENESS__INIT;
 	Earshot__Evidence e = EARSHOT__EVIDENCE__INIT;
 	ProtobufCBinaryData before[PACK_PREFIXES_MAX], after[PACK_PREFIXES_MAX];
-	char room[2][PACK_PREFIXES_MAX][16], key[16], print[16];
+	char room[2][PACK_PREFIXES_MAX][16], key[16], print[16], anchor[2][16];
 
 	id.boot = (ProtobufCBinaryData){ 16, (uint8_t *)"0123456789abcdef" };
 	id.epoch = w->epoch;
@@ -97,6 +98,8 @@ static inline struct span say(struct said *ret, const struct say *w)
 		f.outcome = (Earshot__Outcome)w->outcome;
 		f.n_prefixes = say_prefixes(room[0], before, w->turns);
 		f.prefixes = before;
+		if (w->anchor)
+			f.anchor = say_hash(anchor[0], w->anchor, strlen(w->anchor));
 		f.history = w->history;
 		m.body_case = EARSHOT__TO_KEEPER__BODY_FINDING;
 		m.finding = &f;
@@ -108,6 +111,11 @@ static inline struct span say(struct said *ret, const struct say *w)
 		o.prefixes = before;
 		o.n_prefixes_after = say_prefixes(room[1], after, w->after);
 		o.prefixes_after = after;
+		if (w->anchor)
+			o.anchor = say_hash(anchor[0], w->anchor, strlen(w->anchor));
+		if (w->anchor_after)
+			o.anchor_after =
+			    say_hash(anchor[1], w->anchor_after, strlen(w->anchor_after));
 		m.body_case = EARSHOT__TO_KEEPER__BODY_OBSERVATION;
 		m.observation = &o;
 	}

@@ -39,7 +39,7 @@ static const char *turn(const struct say *w, bool end)
 		conversation_end(table, m->observation, id);
 	else
 		conversation_of(table, m->observation->context, m->observation->prefixes,
-				m->observation->n_prefixes, id);
+				m->observation->n_prefixes, m->observation->anchor, id);
 	earshot__to_keeper__free_unpacked(m, NULL);
 	return id;
 }
@@ -91,6 +91,40 @@ static void test_branches(void **state)
 	assert_string_not_equal(TURN(.turns = "suAz"), a);
 }
 
+/* The application keeps only the last messages, or has the older ones summed up. */
+static void test_truncated(void **state)
+{
+	const char *first = TURN(.turns = "su", .after = "suA", .anchor_after = "uA");
+
+	(void)state;
+	assert_string_equal(
+	    TURN(.turns = "suAv", .after = "suAvB", .anchor = "uA", .anchor_after = "vB"), first);
+	/* Now without its beginning, and again. */
+	assert_string_equal(
+	    TURN(.turns = "vBw", .after = "vBwC", .anchor = "vB", .anchor_after = "wC"), first);
+	assert_string_equal(
+	    TURN(.turns = "ZwCx", .after = "ZwCxD", .anchor = "wC", .anchor_after = "xD"), first);
+	/* From here on it is resent as it is. */
+	assert_string_equal(REQUEST(.turns = "ZwCxDy", .anchor = "xD"), first);
+	/* The same words of another caller, and words that nobody was heard to say. */
+	assert_string_not_equal(TURN(.turns = "vBw", .anchor = "vB", .key = "other"), first);
+	assert_string_not_equal(TURN(.turns = "qQr", .anchor = "qQ"), first);
+}
+
+/* Two conversations came to the same question and answer: nobody knows which one goes on. */
+static void test_ambiguous(void **state)
+{
+	const char *a = TURN(.turns = "au", .after = "auA", .anchor_after = "uA"),
+		   *b = TURN(.turns = "bu", .after = "buA", .anchor_after = "uA");
+
+	(void)state;
+	assert_string_not_equal(a, b);
+	assert_string_equal(TURN(.turns = "Suav", .anchor = "uA"), "");
+	/* With their beginnings they are told apart. */
+	assert_string_equal(TURN(.turns = "auAv", .anchor = "uA"), a);
+	assert_string_equal(TURN(.turns = "buAv", .anchor = "uA"), b);
+}
+
 static void test_provider_ids(void **state)
 {
 	const char *a = TURN(.turns = "u", .after = "uA", .response = "resp_1"), *t;
@@ -139,6 +173,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_resent_history, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_apart, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_branches, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_truncated, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_ambiguous, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_provider_ids, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_restart, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_bounded, set_up, tear_down),

@@ -296,6 +296,13 @@ static size_t prefixes_of(const struct pack_prefixes *p, ProtobufCBinaryData out
 	return n;
 }
 
+static ProtobufCBinaryData anchor_of(const struct pack_prefixes *p)
+{
+	if (!p || !p->anchored)
+		return (ProtobufCBinaryData){ 0 };
+	return (ProtobufCBinaryData){ sizeof(p->anchor.b), (uint8_t *)p->anchor.b };
+}
+
 static ssize_t emit(const Earshot__ToKeeper *m, uint8_t *out, size_t max)
 {
 	size_t len = earshot__to_keeper__get_packed_size(m);
@@ -363,6 +370,7 @@ ssize_t pack_finding(const struct pack_source *s, uint64_t number, const struct 
 	p.outcome = (Earshot__Outcome)s->turn->outcome;
 	p.n_prefixes = prefixes_of(before, prefixes);
 	p.prefixes = prefixes;
+	p.anchor = anchor_of(before);
 	p.history = in_history(s->turn, f);
 	m.body_case = EARSHOT__TO_KEEPER__BODY_FINDING;
 	m.finding = &p;
@@ -464,6 +472,8 @@ ssize_t pack_observation(const struct pack_source *s, uint64_t number,
 	o.prefixes = prefixes;
 	o.n_prefixes_after = prefixes_of(after, prefixes_after);
 	o.prefixes_after = prefixes_after;
+	o.anchor = anchor_of(before);
+	o.anchor_after = anchor_of(after);
 	o.n_tools_offered = offered.n;
 	o.tools_offered = offered.v;
 	o.n_tools_called = called.n;
@@ -553,9 +563,10 @@ static bool strings_ok(const ProtobufCMessage *m)
 	return true;
 }
 
-static bool hashes_ok(size_t n, const ProtobufCBinaryData *h)
+/* anchor: one more, which may be missing. */
+static bool hashes_ok(size_t n, const ProtobufCBinaryData *h, const ProtobufCBinaryData *anchor)
 {
-	if (n > PACK_PREFIXES_MAX)
+	if (n > PACK_PREFIXES_MAX || (anchor->len && anchor->len != sizeof(struct hash128)))
 		return false;
 	for (size_t i = 0; i < n; i++)
 		if (h[i].len != sizeof(struct hash128))
@@ -583,7 +594,7 @@ static bool finding_ok(const Earshot__Finding *f)
 {
 	const Earshot__Evidence *e = f->evidence;
 
-	return id_ok(f->id) && context_ok(f->context) && hashes_ok(f->n_prefixes, f->prefixes) &&
+	return id_ok(f->id) && context_ok(f->context) && hashes_ok(f->n_prefixes, f->prefixes, &f->anchor) &&
 	       kind_find(f->kind) != KIND_MAX_ && (unsigned)f->mode < MODE_MAX_ &&
 	       (unsigned)f->outcome < OUTCOME_MAX_ && e && isfinite(e->score) && e->score >= 0 &&
 	       e->score <= 1 && e->fingerprint.len == sizeof(struct hash128) &&
@@ -603,8 +614,8 @@ static bool attachments_ok(const Earshot__Observation *o)
 static bool observation_ok(const Earshot__Observation *o)
 {
 	return id_ok(o->id) && context_ok(o->context) && (unsigned)o->outcome < OUTCOME_MAX_ &&
-	       hashes_ok(o->n_prefixes, o->prefixes) &&
-	       hashes_ok(o->n_prefixes_after, o->prefixes_after) &&
+	       hashes_ok(o->n_prefixes, o->prefixes, &o->anchor) &&
+	       hashes_ok(o->n_prefixes_after, o->prefixes_after, &o->anchor_after) &&
 	       o->n_tools_offered <= TOOLS_MAX && o->n_tools_called <= TOOLS_MAX &&
 	       o->n_skipped <= SKIP_MAX_ && o->n_filters_detected <= FILTER_MAX_ &&
 	       o->n_filters_blocked <= FILTER_MAX_ && attachments_ok(o);

@@ -33,6 +33,8 @@ struct pack_source {
 struct pack_prefixes {
 	struct hash128 h[PACK_PREFIXES_MAX]; /* oldest first */
 	size_t n;
+	struct hash128 anchor;
+	bool anchored; /* it has one */
 };
 
 /* Each returns the bytes written to out; -E2BIG when max is too small (never with PACK_MAX). */

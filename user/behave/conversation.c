@@ -20,6 +20,7 @@ struct entry {
 	uint64_t after;	       /* the response that followed this request, 0 none yet */
 	uint64_t next;	       /* the request that continued from here, 0 none yet */
 	uint64_t used;
+	bool ambiguous; /* an anchor of several conversations */
 };
 
 struct conversations {
@@ -125,14 +126,38 @@ static struct key key_of(const struct scope *s, const char *label, struct span v
 	return k;
 }
 
+static struct key anchor_key(const struct scope *s, const ProtobufCBinaryData *a)
+{
+	return key_of(s, "anchor", span_of(a->data, a->len));
+}
+
 static struct key prefix_key(const struct scope *s, const ProtobufCBinaryData *p)
 {
 	return key_of(s, "prefix", span_of(p->data, p->len));
 }
 
-/* The conversation by the longest earlier turn that this request begins with. */
+/* The longest earlier turn that this request begins with; else the one whose end it holds. */
+static struct entry *earlier(struct conversations *c, const struct scope *s,
+			     const ProtobufCBinaryData *prefixes, size_t n,
+			     const ProtobufCBinaryData *anchor)
+{
+	struct entry *e = NULL;
+	struct key k;
+
+	for (size_t i = n - 1; !e && i-- > 0;) {
+		k = prefix_key(s, &prefixes[i]);
+		e = find(c, &k);
+	}
+	if (!e && anchor->len) {
+		k = anchor_key(s, anchor);
+		e = find(c, &k);
+	}
+	return e;
+}
+
 static uint64_t by_prefix(struct conversations *c, const struct scope *s,
-			  const ProtobufCBinaryData *prefixes, size_t n)
+			  const ProtobufCBinaryData *prefixes, size_t n,
+			  const ProtobufCBinaryData *anchor)
 {
 	struct key whole = prefix_key(s, &prefixes[n - 1]);
 	uint64_t own = number_of(&whole), conversation = own;
@@ -140,24 +165,20 @@ static uint64_t by_prefix(struct conversations *c, const struct scope *s,
 
 	if (e)
 		return e->conversation;
-	for (size_t i = n - 1; i-- > 0;) {
-		struct key k = prefix_key(s, &prefixes[i]);
-
-		e = find(c, &k);
-		if (!e)
-			continue;
-		if (!e->next || e->next == own) {
-			e->next = own;
-			conversation = e->conversation;
-		}
-		break;
+	e = earlier(c, s, prefixes, n, anchor);
+	if (e && e->ambiguous)
+		return 0;
+	if (e && (!e->next || e->next == own)) {
+		e->next = own;
+		conversation = e->conversation;
 	}
 	add(c, &whole, conversation);
 	return conversation;
 }
 
 static uint64_t resolve(struct conversations *c, const struct scope *s, const Earshot__Context *x,
-			const ProtobufCBinaryData *prefixes, size_t n)
+			const ProtobufCBinaryData *prefixes, size_t n,
+			const ProtobufCBinaryData *anchor)
 {
 	struct span id = text(x->provider_conversation), previous = text(x->previous_response_id);
 	struct key k;
@@ -170,7 +191,7 @@ static uint64_t resolve(struct conversations *c, const struct scope *s, const Ea
 		k = key_of(s, "response", previous);
 		return add(c, &k, number_of(&k))->conversation;
 	}
-	return n ? by_prefix(c, s, prefixes, n) : 0;
+	return n ? by_prefix(c, s, prefixes, n, anchor) : 0;
 }
 
 static void show(uint64_t conversation, char ret[CONVERSATION_ID_SIZE])
@@ -182,12 +203,12 @@ static void show(uint64_t conversation, char ret[CONVERSATION_ID_SIZE])
 
 void conversation_of(struct conversations *c, const Earshot__Context *x,
 		     const ProtobufCBinaryData *prefixes, size_t n_prefixes,
-		     char ret[CONVERSATION_ID_SIZE])
+		     ProtobufCBinaryData anchor, char ret[CONVERSATION_ID_SIZE])
 {
 	struct scope s;
 
 	conversation_caller(x, s.caller);
-	show(resolve(c, &s, x, prefixes, n_prefixes), ret);
+	show(resolve(c, &s, x, prefixes, n_prefixes, &anchor), ret);
 }
 
 void conversation_end(struct conversations *c, const Earshot__Observation *o,
@@ -199,7 +220,7 @@ void conversation_end(struct conversations *c, const Earshot__Observation *o,
 	struct key k;
 
 	conversation_caller(o->context, s.caller);
-	conversation = resolve(c, &s, o->context, o->prefixes, o->n_prefixes);
+	conversation = resolve(c, &s, o->context, o->prefixes, o->n_prefixes, &o->anchor);
 	show(conversation, ret);
 	if (!conversation)
 		return;
@@ -219,5 +240,12 @@ void conversation_end(struct conversations *c, const Earshot__Observation *o,
 		else
 			e->after = number_of(&k);
 		add(c, &k, conversation);
+	}
+	if (o->anchor_after.len) {
+		struct entry *e;
+
+		k = anchor_key(&s, &o->anchor_after);
+		e = add(c, &k, conversation);
+		e->ambiguous |= e->conversation != conversation;
 	}
 }

@@ -558,27 +558,45 @@ static struct span trim(struct span s)
 	return s;
 }
 
+/* What users and assistants say: the next segment from *i on, in a turn's order; *i moves behind it. NULL: no
+ * more. */
+static const struct segment *next_said(const struct turn *t, enum side side, size_t *i,
+				       struct span *ret)
+{
+	while (*i < t->n_segments) {
+		const struct segment *s = &t->segments[(*i)++];
+
+		*ret = trim(buf_span(&s->text));
+		if (s->side == side && (s->role == SEG_USER || s->role == SEG_ASSISTANT) &&
+		    ret->len)
+			return s;
+	}
+	return NULL;
+}
+
+/* last rolls on over one text more. */
+static struct hash128 roll(struct detect *d, const char *label, const struct hash128 *last,
+			   uint8_t role, struct span text)
+{
+	mac_begin(d->mac, label);
+	mac_add(d->mac, span_of(last, sizeof(*last)));
+	mac_add(d->mac, span_of(&role, sizeof(role)));
+	mac_add(d->mac, text);
+	return mac_end(d->mac);
+}
+
 size_t detect_prefixes(struct detect *d, const struct turn *t, bool with_response,
 		       struct hash128 *h, size_t max)
 {
 	struct hash128 rolling = { { 0 } };
+	const struct segment *s;
+	struct span text;
 	size_t n = 0;
 
 	for (enum side side = SIDE_REQUEST; side <= (with_response ? SIDE_RESPONSE : SIDE_REQUEST);
 	     side++)
-		for (size_t i = 0; i < t->n_segments; i++) {
-			const struct segment *s = &t->segments[i];
-			struct span text = trim(buf_span(&s->text));
-			uint8_t role = s->role;
-
-			if (s->side != side || (role != SEG_USER && role != SEG_ASSISTANT) ||
-			    !text.len)
-				continue;
-			mac_begin(d->mac, "prefix");
-			mac_add(d->mac, span_of(&rolling, sizeof(rolling)));
-			mac_add(d->mac, span_of(&role, sizeof(role)));
-			mac_add(d->mac, text);
-			rolling = mac_end(d->mac);
+		for (size_t i = 0; (s = next_said(t, side, &i, &text));) {
+			rolling = roll(d, "prefix", &rolling, s->role, text);
 			if (max && n == max) {
 				memmove(h, h + 1, (max - 1) * sizeof(*h));
 				n--;
@@ -587,4 +605,30 @@ size_t detect_prefixes(struct detect *d, const struct turn *t, bool with_respons
 				h[n++] = rolling;
 		}
 	return n;
+}
+
+bool detect_anchor(struct detect *d, const struct turn *t, bool with_response, struct hash128 *ret)
+{
+	static const struct hash128 none;
+	struct span user = { 0 }, text;
+	const struct segment *s;
+	bool answered = false, fresh = false;
+
+	for (enum side side = SIDE_REQUEST; side <= (with_response ? SIDE_RESPONSE : SIDE_REQUEST);
+	     side++)
+		for (size_t i = 0; (s = next_said(t, side, &i, &text));) {
+			if (s->role == SEG_USER) {
+				user = text;
+				fresh = true;
+				continue;
+			}
+			if (!user.len)
+				continue;
+			if (fresh)
+				*ret = roll(d, "anchor", &none, SEG_USER, user);
+			fresh = false;
+			*ret = roll(d, "anchor", ret, SEG_ASSISTANT, text);
+			answered = true;
+		}
+	return answered;
 }

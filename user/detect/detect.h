@@ -144,3 +144,6 @@ const struct detect_stats *detect_stats(const struct detect *d);
  */
 size_t detect_prefixes(struct detect *d, const struct turn *t, bool with_response,
 		       struct hash128 *h, size_t max);
+/* A keyed hash of the last text of a user that was answered, with its answer: histories whose
+ * beginning was cut off or summed up hold it still. False: nothing was answered. */
+bool detect_anchor(struct detect *d, const struct turn *t, bool with_response, struct hash128 *ret);

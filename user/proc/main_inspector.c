@@ -99,6 +99,7 @@ static struct pack_prefixes prefixes_of(struct inspector *in, const struct turn 
 	struct pack_prefixes p;
 
 	p.n = detect_prefixes(in->detect, t, with_response, p.h, ARRAY_SIZE(p.h));
+	p.anchored = detect_anchor(in->detect, t, with_response, &p.anchor);
 	return p;
 }
 

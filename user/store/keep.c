@@ -382,7 +382,8 @@ static int apply_finding(struct keep *k, const Earshot__Finding *f, int64_t epoc
 		return 0;
 	}
 	k->counts[mode == MODE_HUNT ? CTR_FINDINGS_HUNT : CTR_FINDINGS_STORED]++;
-	conversation_of(k->conversations, f->context, f->prefixes, f->n_prefixes, conversation);
+	conversation_of(k->conversations, f->context, f->prefixes, f->n_prefixes, f->anchor,
+			conversation);
 	merge_key(key, f->kind, f->context, conversation, f->evidence->fingerprint);
 	merge_key(evidence_key, f->kind, f->context, NULL, f->evidence->fingerprint);
 	found = look_up(k, key, &a);
