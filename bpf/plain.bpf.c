@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0)
-/* bpf/plain.bpf.c - what passes without TLS: copies what TCP sockets of selected ports send and
- * receive. Loaded only when asked for. A socket is a connection; the system call that has just
- * copied the bytes says where in user memory they are. Positions are the socket's own sequence
- * numbers, so what passes by another way (splice, sendfile, io_uring) is a gap of known size.
- * Kernel: sock_send_length and sock_recv_length, 6.3.
+/* bpf/plain.bpf.c - what passes without TLS: copies what TCP sockets of selected ports or
+ * processes send and receive. Loaded only when asked for. A socket is a connection; the system call
+ * that has just copied the bytes says where in user memory they are. Positions are the socket's own
+ * sequence numbers, so what passes by another way (splice, sendfile, io_uring) is a gap of known
+ * size. Kernel: sock_send_length and sock_recv_length, 6.3.
  */
 #include "bpf/copy.bpf.h"
 #include "bpf/socket.bpf.h"
@@ -25,6 +25,17 @@ struct {
 	__type(value, __u64);
 } plain_ports SEC(".maps");
 
+const volatile bool plain_by_proc; /* (set) processes are selected, too */
+
+/* Selected processes, by their first thread: the number of their execve() plus one, so that another
+ * program is not taken for this one; 0 until they are first met. */
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, __u32);
+} plain_procs SEC(".maps");
+
 /* What is known of a socket. */
 struct plain {
 	__u64 id; /* of its connection; 0: none */
@@ -43,7 +54,7 @@ struct {
 	__type(value, struct plain);
 } plain_socks SEC(".maps");
 
-static __always_inline bool selected(__u16 port)
+static __always_inline bool selected_port(__u16 port)
 {
 	__u32 i = port / 64;
 	__u64 *word = bpf_map_lookup_elem(&plain_ports, &i);
@@ -51,11 +62,27 @@ static __always_inline bool selected(__u16 port)
 	return word && *word >> port % 64 & 1;
 }
 
-static __always_inline bool wanted(const struct sock *sk)
+static __always_inline bool is_tcp(const struct sock *sk)
 {
-	if (sk->sk_protocol != IPPROTO_TCP && sk->sk_protocol != IPPROTO_MPTCP)
+	return sk->sk_protocol == IPPROTO_TCP || sk->sk_protocol == IPPROTO_MPTCP;
+}
+
+static __always_inline bool by_port(const struct sock *sk)
+{
+	return selected_port(sk->__sk_common.skc_num) ||
+	       selected_port(bpf_ntohs(sk->__sk_common.skc_dport));
+}
+
+static __always_inline bool by_proc(struct task_struct *task)
+{
+	__u32 exec = task->self_exec_id + 1, *of;
+
+	if (!plain_by_proc)
 		return false;
-	return selected(sk->__sk_common.skc_num) || selected(bpf_ntohs(sk->__sk_common.skc_dport));
+	of = bpf_task_storage_get(&plain_procs, task->group_leader, NULL, 0);
+	if (of && !*of)
+		*of = exec;
+	return of && *of == exec;
 }
 
 static __always_inline __u32 seq_of(const struct sock *sk, enum ev_dir dir)
@@ -193,7 +220,7 @@ static __always_inline int passed(struct sock *sk, int n, int flags, enum ev_dir
 	__u32 by;
 	__u64 id;
 
-	if (n <= 0 || flags & MSG_PEEK || !wanted(sk))
+	if (n <= 0 || flags & MSG_PEEK || !is_tcp(sk) || (!by_port(sk) && !by_proc(task)))
 		return 0;
 	regs = (struct pt_regs *)bpf_task_pt_regs(task);
 	p = bpf_sk_storage_get(&plain_socks, sk, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
@@ -263,7 +290,8 @@ int BPF_PROG(plain_state, struct sock *sk, int old, int state)
 			conn_end(c, p->id);
 		return 0;
 	}
-	if (state != TCP_ESTABLISHED || !wanted(sk))
+	/* Whose it is shows when it passes something: the current task is anybody. */
+	if (state != TCP_ESTABLISHED || !is_tcp(sk) || (!plain_by_proc && !by_port(sk)))
 		return 0;
 	p = bpf_sk_storage_get(&plain_socks, sk, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (!p)
@@ -273,5 +301,21 @@ int BPF_PROG(plain_state, struct sock *sk, int old, int state)
 		p->seq[dir] = seq_of(sk, dir);
 		p->known |= 1 << dir;
 	}
+	return 0;
+}
+
+/* Threads pass here, too. */
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(plain_fork, struct task_struct *parent, struct task_struct *child)
+{
+	__u32 *of, *its;
+
+	if (parent->tgid == child->tgid)
+		return 0;
+	of = bpf_task_storage_get(&plain_procs, parent->group_leader, NULL, 0);
+	its = of ? bpf_task_storage_get(&plain_procs, child, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE)
+		 : NULL;
+	if (its)
+		*its = *of;
 	return 0;
 }

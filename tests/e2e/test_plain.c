@@ -11,7 +11,9 @@
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -121,14 +123,17 @@ static void drain(struct sensor *s)
 	ring_consume_to(s->data, mark, on_data, s, 0);
 }
 
-static void sensor_open(struct sensor *s, bool select)
+enum by { BY_NOTHING, BY_PORT, BY_PROC };
+
+static void sensor_open(struct sensor *s, enum by by)
 {
 	const struct capture_opts o = { .ring_bytes = 64 * MIB,
 					.max_conns = 64,
 					.max_call_bytes = 16 * MIB,
 					.share = 5,
 					.plain_ports = &port,
-					.n_plain_ports = select,
+					.n_plain_ports = by == BY_PORT,
+					.plain_procs = by == BY_PROC,
 					.method = -1 };
 	struct capture_fds fds;
 	char why[200] = "";
@@ -513,7 +518,7 @@ static void test_midway(struct sensor *s)
 	pair_open(&p, AF_INET, port);
 	around(&p, 0, 1000);
 	p.len[0] = 0;
-	sensor_open(s, true);
+	sensor_open(s, BY_PORT);
 	around(&p, 0, 1000);
 	check(s, &p, no_gaps);
 	EXPECT(s->n == 2 && s->tracks[0].conn.flags == (EV_CONN_PLAIN | EV_CONN_MIDWAY), "%u",
@@ -528,11 +533,95 @@ static void test_off(struct sensor *s)
 
 	sensor_close(s);
 	*s = (struct sensor){ 0 };
-	sensor_open(s, false);
+	sensor_open(s, BY_NOTHING);
 	pair_open(&p, AF_INET, port);
 	around(&p, 0, 1000);
 	drain(s);
 	EXPECT(!capture_plain(s->c) && !capture_stats(s->c, &st) && !s->n && !st.bytes, "captured");
+	pair_close(&p);
+}
+
+static uint64_t bytes_seen(struct sensor *s)
+{
+	struct ev_stats st;
+
+	EXPECT(!capture_stats(s->c, &st), "stats");
+	return st.bytes;
+}
+
+static void choose(struct sensor *s, bool chosen)
+{
+	auto_close int self = (int)syscall(SYS_pidfd_open, getpid(), 0);
+
+	EXPECT(!capture_choose(s->c, self, chosen), "choose");
+	EXPECT(capture_chosen(s->c, self) == chosen, "chosen");
+}
+
+static void test_process(struct sensor *s)
+{
+	enum { BEFORE = 1000 };
+	const uint64_t gaps[2][EV_DIR_MAX_] = { { [EV_WRITE] = BEFORE }, { [EV_READ] = BEFORE } };
+	struct pair p;
+
+	sensor_close(s);
+	*s = (struct sensor){ 0 };
+	sensor_open(s, BY_PROC);
+	pair_open(&p, AF_INET, 0);
+	around(&p, 0, BEFORE);
+	EXPECT(!bytes_seen(s), "captured of a process that is not chosen");
+	choose(s, true);
+	around(&p, 0, 3000);
+	around(&p, 1, 3000);
+	check(s, &p, gaps);
+	EXPECT(s->n == 2 && s->tracks[0].conn.flags == EV_CONN_PLAIN, "flags %u",
+	       s->tracks[0].conn.flags);
+	choose(s, false);
+	EXPECT(write(p.fd[0], "1234", 4) == 4, "write");
+	receive(p.fd[1], 4);
+	check(s, &p, gaps);
+	pair_close(&p);
+}
+
+static void passes(struct pair *p)
+{
+	around(p, 0, 1000);
+	_exit(0);
+}
+
+static void executes(struct pair *p)
+{
+	auto_close int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+	dup2(p->fd[1], STDIN_FILENO);
+	dup2(nowhere, STDOUT_FILENO);
+	EXPECT(write(p->fd[0], next(p, 0, 7), 7) == 7, "write");
+	execl("/usr/bin/head", "head", "-c5", NULL);
+	_exit(1);
+}
+
+static void in_child(void (*run)(struct pair *p), struct pair *p)
+{
+	pid_t child = fork();
+	int status = -1;
+
+	if (!child)
+		run(p);
+	EXPECT(waitpid(child, &status, 0) == child && !status, "the child ended with %d", status);
+}
+
+static void test_children(struct sensor *s)
+{
+	struct pair p;
+
+	sensor_close(s);
+	*s = (struct sensor){ 0 };
+	sensor_open(s, BY_PROC);
+	choose(s, true);
+	pair_open(&p, AF_INET, 0);
+	in_child(passes, &p);
+	EXPECT(bytes_seen(s) == 2000, "%llu bytes", (unsigned long long)bytes_seen(s));
+	in_child(executes, &p);
+	EXPECT(bytes_seen(s) == 2007, "%llu bytes", (unsigned long long)bytes_seen(s));
 	pair_close(&p);
 }
 
@@ -550,6 +639,8 @@ static const struct {
 	{ "an excluded process", test_excluded },
 	{ "a connection older than the sensor", test_midway },
 	{ "off: nothing", test_off },
+	{ "a process: from when it is chosen, what passed before being a gap", test_process },
+	{ "a process's children, until they execute another program", test_children },
 };
 
 int main(void)
@@ -567,7 +658,7 @@ int main(void)
 		bool skip;
 
 		reason[0] = 0;
-		sensor_open(&s, true);
+		sensor_open(&s, BY_PORT);
 		skip = !require && (!s.c || !capture_plain(s.c));
 		if (s.c && capture_plain(s.c))
 			tests[i].run(&s);

@@ -1,4 +1,9 @@
-"""tests/e2e/test_plaintext.py - plain HTTP on selected ports through the whole sensor: like TLS, and only if asked for."""
+"""tests/e2e/test_plaintext.py - plain HTTP of selected ports and processes through the whole sensor: like TLS, and only if asked for."""
+
+import json
+import os
+import pathlib
+import shutil
 
 from harness import Sensor, check, descendants, equal, free_port, main, wait_for
 from traffic import JAILBREAK, Call, Traffic, benign, hostile
@@ -10,10 +15,10 @@ class PlainServer:
 
     comm = "uvicorn"
 
-    def __init__(self, world):
+    def __init__(self, world, name="plain", start=uvicorn):
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self.process = uvicorn(world, self.port, "plain")
+        self.process = start(world, self.port, name)
         wait_for("the inference application does not listen", lambda: listens(self.port, self.process), 20)
 
 
@@ -47,6 +52,7 @@ def over_plain(name):
             s, near = context["socket"], int(context["process"]["pid"]) in servers
             equal((s["local_address"], s["remote_address"]), ("127.0.0.1", "127.0.0.1"), "addresses")
             equal(int(s["local_port" if near else "remote_port"]), server.port, "port")
+            equal(s.get("plain"), True, "said to be plain text")
         whole(sensor, before)
 
     test.__doc__ = f"{name} over plain HTTP: each attack is one alert, seen at both ends, with addresses and ports, nothing missed"
@@ -73,7 +79,8 @@ def test_tls(w):
     pki, _, tls, sensor, traffic = stage(w)
     before = sensor.counters()
     for name in ("curl", "python-async"):
-        traffic.run(Client(w, name, pki), tls, [traffic.job(c) for c in hostile(f"tls {name}")])
+        found = traffic.run(Client(w, name, pki), tls, [traffic.job(c) for c in hostile(f"tls {name}")])
+        check(not any(a["context"]["socket"].get("plain") for alerts in found.values() for a in alerts), "said to be plain text")
     whole(sensor, before)
 
 
@@ -89,6 +96,68 @@ def test_off(w):
     equal(quiet.counters()("capture.bytes"), before("capture.bytes"), "bytes captured")
     equal(traffic.by_user(), {}, "alerts")
     equal(quiet.stop(), 0, "exit code")
+
+
+def other_program(w):
+    """The interpreter under another name: its processes are told apart from the clients' by the program that they run."""
+    program = w.dir / "inferd"
+    if not program.exists():
+        shutil.copy((w.build / "venv/bin/python").resolve(), program)
+    return program
+
+
+def inferd(w, port, name):
+    return uvicorn(w, port, name, program=other_program(w))
+
+
+def cgroup_dir(w):
+    mounts = [line.split() for line in pathlib.Path("/proc/self/mounts").read_text().splitlines()]
+    return pathlib.Path(next(m[1] for m in mounts if m[2] == "cgroup2")) / f"earshot-e2e-{os.getpid()}"
+
+
+def served(w, sensor, traffic, server, name):
+    """Its calls are seen at its own end, and only there, whole from their first byte."""
+    before = sensor.counters()
+    found = traffic.run(Client(w, "python", w.stage[0]), server, [traffic.job(c) for c in hostile(name)], sides=1)
+    for alert in (a for alerts in found.values() for a in alerts):
+        equal(int(alert["context"]["process"]["pid"]), server.process.pid, "process")
+        equal(alert["context"]["socket"].get("plain"), True, "said to be plain text")
+    whole(sensor, before)
+    said = json.loads(sensor.cli("explain", server.process.pid, "-o", "json").stdout)
+    equal(said["state"], "captured", "explain")
+    check("the process is selected" in said["reason"], said["reason"])
+
+
+def test_program(w):
+    """a program that is named: what runs it already, and what starts later"""
+    stage(w)
+    old = PlainServer(w, "old", inferd)
+    sensor = Sensor(w, "program", extra="capture: {plaintext: {executables: ['*/inferd']}}\n").start()
+    traffic = Traffic(sensor)
+    served(w, sensor, traffic, old, "old")
+    served(w, sensor, traffic, PlainServer(w, "new", inferd), "new")
+    before = sensor.counters()
+    other = PlainServer(w, "other")
+    Client(w, "curl", w.stage[0]).run(other, [traffic.job(c) for c in hostile("other")])
+    sensor.settle()
+    equal(sensor.counters()("capture.bytes"), before("capture.bytes"), "bytes captured of another program")
+    equal(sensor.stop(), 0, "exit code")
+
+
+def test_cgroup(w):
+    """a cgroup that is named: the processes in it"""
+    stage(w)
+    group = cgroup_dir(w)
+    group.mkdir()
+    start = lambda w, port, name: uvicorn(w, port, name, cgroup=group)
+    sensor = Sensor(w, "cgroup", extra=f"capture: {{plaintext: {{cgroups: ['*/{group.name}']}}}}\n").start()
+    server = PlainServer(w, "grouped", start)
+    try:
+        served(w, sensor, Traffic(sensor), server, "grouped")
+        equal(sensor.stop(), 0, "exit code")
+    finally:
+        server.process.stop()
+        group.rmdir()
 
 
 main()

@@ -52,10 +52,15 @@ class Server:
             return False
 
 
-def uvicorn(world, port, name, *args):
-    argv = [world.build / "venv/bin/uvicorn", "inference:app", "--app-dir", HERE, "--host", "127.0.0.1", "--port", port,
-            "--http", "h11", "--no-access-log", "--log-level", "warning", *args]
-    return world.own(Process(name, argv, world.dir / f"{name}.log", env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}))
+def uvicorn(world, port, name, *args, program=None, cgroup=None):
+    """The inference application; by another copy of the interpreter, or in a cgroup, if one is given."""
+    venv, env = world.build / "venv", {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+    if program:
+        env |= {"PYTHONHOME": "/usr", "PYTHONPATH": str(next(venv.glob("lib/python3*/site-packages")))}
+    enter = cgroup and (lambda: (cgroup / "cgroup.procs").write_text(str(os.getpid())))
+    argv = [*([program, "-m", "uvicorn"] if program else [venv / "bin/uvicorn"]), "inference:app", "--app-dir", HERE, "--host", "127.0.0.1", "--port",
+            port, "--http", "h11", "--no-access-log", "--log-level", "warning", *args]
+    return world.own(Process(name, argv, world.dir / f"{name}.log", env=env, preexec_fn=enter))
 
 
 def start_uvicorn(world, pki, loop="asyncio"):

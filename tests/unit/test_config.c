@@ -45,6 +45,8 @@ static void test_every_key(void **state)
 				   "max_connections: 100\n  max_call_size: 65536\n"
 				   "  budget:\n    share: 7\n    calls: 0\n  mute: off\n"
 				   "  plaintext:\n    ports: [11434, 8000]\n"
+				   "    executables: [/usr/bin/ollama, \"*/llama-server\"]\n"
+				   "    cgroups: [\"*/vllm.service\"]\n"
 				   "detect:\n  cache_size: 2MiB\n  kinds:\n    sensor.loss: hunt\n "
 				   "   sensor.restart: off\n"
 				   "evidence:\n  mode: none\n"
@@ -70,6 +72,11 @@ static void test_every_key(void **state)
 	assert_int_equal(c.capture.n_plain_ports, 2);
 	assert_int_equal(c.capture.plain_ports[0], 11434);
 	assert_int_equal(c.capture.plain_ports[1], 8000);
+	assert_int_equal(c.capture.plain_executables.n, 2);
+	assert_string_equal(c.capture.plain_executables.glob[0], "/usr/bin/ollama");
+	assert_string_equal(c.capture.plain_executables.glob[1], "*/llama-server");
+	assert_int_equal(c.capture.plain_cgroups.n, 1);
+	assert_string_equal(c.capture.plain_cgroups.glob[0], "*/vllm.service");
 	assert_int_equal(c.detect.cache_bytes, 2 << 20);
 	assert_int_equal(c.detect.modes[kind_find("sensor.loss")], MODE_HUNT);
 	assert_int_equal(c.detect.modes[kind_find("sensor.restart")], MODE_OFF);
@@ -117,6 +124,10 @@ static void test_mistakes(void **state)
 		{ "capture: {plaintext: {ports: [80, 65536, http]}}\n",
 		  "f:1:35: ports: 65536 is out of range, 1 to 65535\nf:1:42: ports: 'http' is "
 		  "not a number\n" },
+		{ "capture: {plaintext: {executables: /bin/a}}\n",
+		  "f:1:36: executables: expected a list, found a value\n" },
+		{ "capture: {plaintext: {executables: [\"*\", ollama]}}\n",
+		  "f:1:42: executables: 'ollama' begins with neither a slash nor an asterisk\n" },
 		{ "capture: {plaintext: true}\n",
 		  "f:1:22: plaintext: expected a mapping, found a value\n" },
 		{ "capture: {budget: {share: 0}}\n",

@@ -75,6 +75,7 @@ static void make(struct sample *s, char *text)
 	s->socket.local_port = 50000;
 	s->socket.remote_address = TEXT("127.0.0.2");
 	s->socket.remote_port = 443;
+	s->socket.plain = true;
 	s->api.dialect = TEXT("openai-chat");
 	s->api.provider = TEXT("vllm");
 	s->api.operation = TEXT("chat");
@@ -273,7 +274,7 @@ static void test_full(void **state)
 	    "200, seen at the client\n"
 	    "  model         gpt-4o, answered by gpt-4o-2024-08-06\n"
 	    "  caller        key fingerprint 42424242424242424242424242424242, OpenAI/Python 1.0\n"
-	    "  socket        127.0.0.1 port 50000 with 127.0.0.2 port 443\n"
+	    "  socket        127.0.0.1 port 50000 with 127.0.0.2 port 443, plain text\n"
 	    "  conversation  c1\n"
 	    "  completeness  captured 99.99 % of 9.8 KiB, inspected 100 % of 2.0 KiB of content\n"
 	    "  MITRE ATLAS   AML.T0051.001, AML.T0054\n"

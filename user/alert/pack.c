@@ -217,6 +217,7 @@ static void fill(struct context *x, struct arena *a, const struct pack_source *s
 	earshot__context__init(&x->c);
 	fill_process(x, a, s->proc, e->conn);
 	fill_socket(x, a, &e->conn->sock);
+	x->socket.plain = e->conn->plain; /* whose socket is known */
 
 	earshot__api__init(&x->api);
 	x->c.api = &x->api;

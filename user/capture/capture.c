@@ -74,7 +74,9 @@ static void choose_programs(struct capture *c)
 	bpf_program__set_autoload(b->progs.plain_sent, capture_plain(c));
 	bpf_program__set_autoload(b->progs.plain_received, capture_plain(c));
 	bpf_program__set_autoload(b->progs.plain_state, capture_plain(c));
+	bpf_program__set_autoload(b->progs.plain_fork, capture_plain(c) && c->opts.plain_procs);
 	bpf_map__set_autocreate(b->maps.plain_ports, capture_plain(c));
+	bpf_map__set_autocreate(b->maps.plain_procs, capture_plain(c));
 	bpf_map__set_autocreate(b->maps.plain_socks, capture_plain(c));
 }
 
@@ -100,6 +102,7 @@ static int load(struct capture *c)
 	choose_programs(c);
 	c->bpf->rodata->max_call_bytes = c->opts.max_call_bytes;
 	c->bpf->rodata->max_conns_proc = max - max / 2;
+	c->bpf->rodata->plain_by_proc = c->opts.plain_procs;
 	set_budget(c);
 	per_conn[0] = c->bpf->maps.conns;
 	per_conn[1] = c->bpf->maps.slots;
@@ -130,10 +133,12 @@ static int start_plain(struct capture *c)
 	const struct {
 		struct bpf_program *prog;
 		struct bpf_link **link;
+		bool used;
 	} rows[] = {
-		{ b->progs.plain_state, &b->links.plain_state },
-		{ b->progs.plain_sent, &b->links.plain_sent },
-		{ b->progs.plain_received, &b->links.plain_received },
+		{ b->progs.plain_state, &b->links.plain_state, true },
+		{ b->progs.plain_fork, &b->links.plain_fork, c->opts.plain_procs },
+		{ b->progs.plain_sent, &b->links.plain_sent, true },
+		{ b->progs.plain_received, &b->links.plain_received, true },
 	};
 	int fd = bpf_map__fd(b->maps.plain_ports), err;
 
@@ -150,6 +155,8 @@ static int start_plain(struct capture *c)
 			return err;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		if (!rows[i].used)
+			continue;
 		*rows[i].link = bpf_program__attach(rows[i].prog);
 		if (!*rows[i].link)
 			return -errno;
@@ -341,7 +348,7 @@ void capture_free(struct capture **c)
 
 bool capture_plain(const struct capture *c)
 {
-	return c->opts.n_plain_ports && c->has[FEAT_SOCK_LENGTH];
+	return (c->opts.n_plain_ports || c->opts.plain_procs) && c->has[FEAT_SOCK_LENGTH];
 }
 
 enum capture_method capture_method(const struct capture *c)
@@ -378,6 +385,28 @@ static int set_own(struct capture *c, pid_t tgid, enum ev_own own)
 int capture_exclude(struct capture *c, pid_t tgid)
 {
 	return set_own(c, tgid, EV_OWN_EXCLUDED);
+}
+
+int capture_choose(struct capture *c, int pidfd, bool chosen)
+{
+	int fd = bpf_map__fd(c->bpf->maps.plain_procs), err;
+	__u32 met = 0;
+
+	if (!capture_plain(c) || !c->opts.plain_procs)
+		return -EOPNOTSUPP;
+	err = chosen ? bpf_map_update_elem(fd, &pidfd, &met, BPF_ANY)
+		     : bpf_map_delete_elem(fd, &pidfd);
+	if (!chosen && err == -ENOENT)
+		return 0;
+	return err == -ENOENT ? -ESRCH : err;
+}
+
+bool capture_chosen(const struct capture *c, int pidfd)
+{
+	__u32 met;
+
+	return capture_plain(c) && c->opts.plain_procs &&
+	       !bpf_map_lookup_elem(bpf_map__fd(c->bpf->maps.plain_procs), &pidfd, &met);
 }
 
 int capture_canary(struct capture *c, pid_t tgid)

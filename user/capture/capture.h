@@ -41,7 +41,8 @@ struct capture_opts {
 	const uint16_t *plain_ports; /* what TCP passes in plain text from or to these, too;
 					borrowed until capture_new() returns */
 	size_t n_plain_ports;
-	int method; /* -1: the best; else an enum capture_method to force, for tests */
+	bool plain_procs; /* and what processes pass that are named to capture_choose() */
+	int method;	  /* -1: the best; else an enum capture_method to force, for tests */
 };
 
 enum capture_method { CAPTURE_SESSION, CAPTURE_MULTI, CAPTURE_PERF, CAPTURE_METHOD_MAX_ };
@@ -76,6 +77,11 @@ void capture_fds(const struct capture *c, struct capture_fds *ret);
  * capture_include(). */
 int capture_exclude(struct capture *c, pid_t tgid);
 int capture_include(struct capture *c, pid_t tgid);
+
+/* With plain_procs: whether what this process passes in plain text is captured, and what its
+ * children will, until they execute another program. -ESRCH: it is gone. */
+int capture_choose(struct capture *c, int pidfd, bool chosen);
+bool capture_chosen(const struct capture *c, int pidfd);
 
 /* This process of the sensor is captured, marked (EV_CONN_CANARY) and left out of every count. From
  * before its first call; undone by capture_include(). */

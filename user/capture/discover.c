@@ -167,6 +167,8 @@ static bool proc_add(struct discover *d, pid_t pid, const struct inode_key *key)
 	}
 	if (p)
 		p->files[p->n++] = h;
+	if (p && p->n == 1 && d->ops.program)
+		d->ops.program(d->ctx, pid);
 	return true;
 }
 

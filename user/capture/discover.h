@@ -43,6 +43,9 @@ struct discover_ops {
 	void (*exit)(void *ctx, pid_t pid);
 	/* A process that is followed forked a child, which uses what its parent does. */
 	void (*fork)(void *ctx, pid_t parent, pid_t child);
+	/* A process is met that runs already, or that executes a program: when the first of its
+	 * files is reported. Not a forked child's, if its parent is followed. May be NULL. */
+	void (*program)(void *ctx, pid_t pid);
 };
 
 struct discover;

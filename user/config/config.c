@@ -304,8 +304,37 @@ static void set_ports(struct reading *r, yaml_node_t *n, const struct key *k, vo
 	}
 }
 
+/* A list of patterns; what matches none is no path. */
+static void set_globs(struct reading *r, yaml_node_t *n, const struct key *k, void *field)
+{
+	struct config_globs *g = field;
+
+	if (!expect(r, n, k->name, YAML_SEQUENCE_NODE))
+		return;
+	g->n = 0;
+	for (yaml_node_item_t *i = n->data.sequence.items.start; i < n->data.sequence.items.top;
+	     i++) {
+		yaml_node_t *item = yaml_document_get_node(r->doc, *i);
+		const char *s = scalar(r, item, k->name);
+
+		if (g->n == CONFIG_GLOBS_MAX) {
+			complain(r, &item->start_mark, "%s: more than %d", k->name,
+				 CONFIG_GLOBS_MAX);
+			return;
+		}
+		if (s && *s != '/' && *s != '*')
+			complain(r, &item->start_mark,
+				 "%s: '%s' begins with neither a slash nor an asterisk", k->name,
+				 s);
+		else if (s)
+			set_string(r, item, k, g->glob[g->n++]);
+	}
+}
+
 static const struct key plaintext_keys[] = {
 	{ "ports", set_ports, 0, 1, UINT16_MAX, NULL },
+	{ "executables", set_globs, FIELD(capture.plain_executables), 0, CONFIG_PATH_MAX, NULL },
+	{ "cgroups", set_globs, FIELD(capture.plain_cgroups), 0, CONFIG_PATH_MAX, NULL },
 	{ NULL, NULL, 0, 0, 0, NULL },
 };
 

@@ -13,6 +13,7 @@
 
 #define CONFIG_PATH_MAX	   256
 #define CONFIG_PORTS_MAX   64
+#define CONFIG_GLOBS_MAX   32	/* of each list */
 #define CONFIG_EXPORTS_MAX 1	/* one upstream: the store keeps one outbox */
 #define CONFIG_ERRORS_MAX  4096 /* bytes of error text */
 
@@ -31,6 +32,12 @@ struct config_export {
 	    key[CONFIG_PATH_MAX]; /* PEM files; cert and key "" without client certificate */
 };
 
+/* Patterns of paths, for fnmatch() without flags: an asterisk stands for slashes, too. */
+struct config_globs {
+	char glob[CONFIG_GLOBS_MAX][CONFIG_PATH_MAX];
+	size_t n;
+};
+
 struct config {
 	char state_dir[CONFIG_PATH_MAX];
 	char run_dir[CONFIG_PATH_MAX];
@@ -44,9 +51,11 @@ struct config {
 		uint32_t share;		 /* of the ring's second half one process's, percent */
 		uint64_t max_calls;	 /* followed of one process per second; 0: all */
 		int mute;		 /* 1: leave out what is of no interest */
-		/* What TCP passes in plain text from or to these is captured, too. */
+		/* What TCP passes in plain text from or to these is captured, too: ports, and
+		 * processes that run such a program or are in such a cgroup. */
 		uint16_t plain_ports[CONFIG_PORTS_MAX];
 		size_t n_plain_ports;
+		struct config_globs plain_executables, plain_cgroups;
 	} capture;
 	struct {
 		uint64_t cache_bytes; /* segment cache */

@@ -672,6 +672,8 @@ static void show_api(const struct render *r, const Earshot__Context *c)
 	if (*s->local_address || *s->remote_address)
 		append(text, sizeof(text), "%s port %" PRIu32 " with %s port %" PRIu32,
 		       s->local_address, s->local_port, s->remote_address, s->remote_port);
+	if (s->plain)
+		append(text, sizeof(text), "plain text");
 	line(r, "socket", text);
 }
 

@@ -41,6 +41,7 @@ struct conn_info {
 	uint64_t cgroup;
 	struct ev_sock sock;
 	char comm[16];
+	bool plain;  /* captured at a socket, not above TLS */
 	bool midway; /* its beginning was not seen: position 0 may be in the middle of anything */
 };
 
@@ -54,6 +55,7 @@ static inline struct conn_info conn_info_of(const struct ev_conn *c)
 			       .start_ns = c->start_ns,
 			       .cgroup = c->cgroup,
 			       .sock = c->sock,
+			       .plain = c->flags & EV_CONN_PLAIN,
 			       .midway = c->flags & EV_CONN_MIDWAY };
 
 	memcpy(i.comm, c->comm, sizeof(i.comm));

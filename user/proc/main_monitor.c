@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "base/own.h"
 #include "proc/caps.h"
+#include "proc/choice.h"
 #include "proc/flood.h"
 #include "proc/host.h"
 #include "proc/notify.h"
@@ -510,6 +511,7 @@ static int run(struct monitor *m, const struct options *o)
 		.max_calls = c->capture.max_calls,
 		.plain_ports = c->capture.plain_ports,
 		.n_plain_ports = c->capture.n_plain_ports,
+		.plain_procs = choice_asked(c),
 		.method = c->capture.method - 1,
 	};
 	struct team_opts team_opts = { .who = on_who,
@@ -550,7 +552,7 @@ static int run(struct monitor *m, const struct options *o)
 	err = capture_new(&m->capture, &capture_opts, why, sizeof(why));
 	if (err)
 		return unsupported(why);
-	if (c->capture.n_plain_ports && !capture_plain(m->capture))
+	if ((c->capture.n_plain_ports || choice_asked(c)) && !capture_plain(m->capture))
 		log_error("capture.plaintext cannot be had: the kernel lacks %s: needs Linux %s",
 			  features[FEAT_SOCK_LENGTH].name, features[FEAT_SOCK_LENGTH].since);
 	if (capture_method(m->capture) != CAPTURE_PERF) {
@@ -589,6 +591,7 @@ static int run(struct monitor *m, const struct options *o)
 	if (err)
 		return failed("tables of probe sites cannot be read", err);
 	prober_opts.sites_fd = m->sites_fd;
+	prober_opts.config = c;
 	prober_opts.page = team_page(m->team, ROLE_MONITOR);
 	err = prober_new(&m->prober, m->loop, &prober_opts, why, sizeof(why));
 	if (err)

@@ -24,6 +24,7 @@
 #include "capture/hint.h"
 #include "capture/sites.h"
 #include "capture/snapshot.h"
+#include "proc/choice.h"
 #include "proc/req.h"
 #include "proc/team.h"
 
@@ -569,6 +570,13 @@ static void on_fork_of(void *ctx, pid_t parent, pid_t child)
 	look(ctx, child, false, PROC_FORKED);
 }
 
+static void on_program(void *ctx, pid_t pid)
+{
+	struct prober *p = ctx;
+
+	choice_make(p->o.config, p->o.capture, pid);
+}
+
 static void on_discovery(void *ctx, uint32_t events)
 {
 	struct prober *p = ctx;
@@ -626,7 +634,13 @@ static void tick(void *ctx, uint64_t now_ns)
 int prober_new(struct prober **ret, struct loop *l, const struct prober_opts *o, char *why,
 	       size_t why_size)
 {
-	static const struct discover_ops ops = { on_file, on_user, on_exit_of, on_fork_of };
+	const struct discover_ops ops = {
+		.file = on_file,
+		.user = on_user,
+		.exit = on_exit_of,
+		.fork = on_fork_of,
+		.program = capture_plain(o->capture) && choice_asked(o->config) ? on_program : NULL,
+	};
 	auto_free(prober) struct prober *p = calloc(1, sizeof(*p));
 	int err;
 
@@ -790,6 +804,8 @@ void prober_explain(struct prober *p, pid_t pid, struct explained *ret)
 	const struct proc *known;
 	char *why = ret->reason;
 	size_t size = sizeof(ret->reason);
+	bool chosen;
+	int at = 0;
 
 	ret->pid = (uint32_t)pid;
 	ret->state = EXPLAIN_GONE;
@@ -807,15 +823,22 @@ void prober_explain(struct prober *p, pid_t pid, struct explained *ret)
 		snprintf(why, size, "a process of the sensor itself: never captured");
 		return;
 	}
-	if (a.tls)
+	chosen = choice_made(p->o.capture, pid);
+	if (a.tls || capture_plain(p->o.capture))
 		capture_each_proc(p->o.capture, on_proc_stats, &passed);
-	if (a.tls) {
+	if (a.tls || chosen || ret->calls) {
 		ret->state = EXPLAIN_CAPTURED;
-		snprintf(why, size, "%u file(s) with TLS code, probed by %s%s", a.tls,
-			 capture_method_names[capture_method(p->o.capture)],
-			 ret->shed_ns && mono_ns() - ret->shed_ns < SHED_RECENT_NS
-			     ? "; over its budget, so part of its traffic is not captured"
-			     : "");
+		if (a.tls)
+			at = snprintf(why, size, "%u file(s) with TLS code, probed by %s; ", a.tls,
+				      capture_method_names[capture_method(p->o.capture)]);
+		if (chosen || (!a.tls && ret->calls))
+			at += snprintf(why + at, size - (size_t)at, "plain text is captured%s; ",
+				       chosen ? ", for the process is selected"
+					      : " on selected ports");
+		if (ret->shed_ns && mono_ns() - ret->shed_ns < SHED_RECENT_NS)
+			at += snprintf(why + at, size - (size_t)at,
+				       "over its budget, so part of its traffic is not captured; ");
+		why[at - 2] = '\0';
 	} else if (a.failed) {
 		ret->state = EXPLAIN_FAILED;
 		snprintf(why, size, "%s", ret->files[0].why);

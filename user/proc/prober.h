@@ -3,13 +3,15 @@
 #pragma once
 
 #include "capture/capture.h"
+#include "config/config.h"
 #include "proc/explain.h"
 #include "proc/loop.h"
 #include "proc/page.h"
 #include "proc/spawn.h"
 
-#define PROBER_FILES_MAX 16384 /* files remembered; beyond it those without probes are forgotten   \
-				*/
+#define PROBER_FILES_MAX                                                                           \
+	16384 /* files remembered; beyond it those without probes are forgotten                    \
+	       */
 #define PROBER_PROCS_MAX                                                                           \
 	4096 /* processes remembered for the inspector; beyond it the longest gone gives way */
 #define PROBER_QUEUE_MAX 2048 /* files waiting for the surveyor */
@@ -19,6 +21,7 @@ struct prober;
 struct prober_opts {
 	const struct binaries *binaries;
 	struct capture *capture;
+	const struct config *config;
 	struct page *page; /* the monitor's */
 	int sites_fd;	   /* tables of probe sites for the surveyor, borrowed; -1: none */
 	void (*proc)(void *ctx,
