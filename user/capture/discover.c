@@ -155,7 +155,7 @@ static bool proc_add(struct discover *d, pid_t pid, const struct inode_key *key)
 		if (p->files[i] == h)
 			return false;
 	if (at && (!p || p->n == p->room)) {
-		unsigned room = p ? MIN(p->room * 2, PROC_FILES_MAX) : 8;
+		unsigned room = p && p->room ? MIN(p->room * 2, PROC_FILES_MAX) : 8;
 
 		p = p && p->n == room ? NULL : realloc(p, sizeof(*p) + room * sizeof(*p->files));
 		if (p) {
@@ -576,13 +576,18 @@ static void on_mmap(struct discover *d, const struct mmap2 *m)
 
 static void on_exec(struct discover *d, pid_t pid)
 {
-	struct proc **at = proc_of(d, pid, false);
+	struct proc **at = proc_of(d, pid, true);
 
+	/* Its fork may be told of later, by another ring: what its parent maps is nothing to it by
+	 * now. */
+	if (at && !*at)
+		*at = calloc(1, sizeof(**at));
 	if (!at || !*at)
 		return;
 	/* Another program now: its files are reported again. Records of other CPUs may be ahead of
 	 * this one, so look. */
 	(*at)->n = 0;
+	(*at)->scan = d->scan;
 	mark_dirty(d, pid);
 }
 
