@@ -42,13 +42,14 @@ PROGRAMS := earshotd=monitor earshot-compiler=compiler earshot-surveyor=surveyor
 PROGRAM_BINS := $(foreach p,$(PROGRAMS),$(B)/$(firstword $(subst =, ,$(p))))
 COLLECTOR := $(B)/earshot-collector
 SITES := $(B)/earshot-sites
+CUT := $(B)/earshot-cut
 GEN := $(G)/proto/earshot.pb-c.h $(G)/capture.skel.h $(G)/discover.skel.h
 
 UNIT := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_*.c))
 FUZZ := $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 E2E_BINS := $(patsubst tests/e2e/%.c,$(B)/tests/e2e/%,$(wildcard tests/e2e/*.c))
 
-.PHONY: all deps run check check-kernels e2e demo bench bench-json fuzz fmt lint docs install uninstall clean help test-bins
+.PHONY: all deps run check corpus check-kernels e2e demo bench bench-json fuzz fmt lint docs install uninstall clean help test-bins
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -118,6 +119,11 @@ $(SITES): $(B)/tools/sites/sites.o $(LIB)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 $(B)/tools/sites/sites.o: | $(GEN)
 
+$(CUT): $(B)/tools/cut/cut.o $(LIB)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+$(B)/tools/cut/cut.o: | $(GEN)
+
 DOCS := $(B)/earshot-docs
 $(DOCS): $(B)/tools/docs/docs.o $(LIB)
 	$(call say,LINK,$@)
@@ -166,6 +172,13 @@ e2e: ## only the end-to-end tests
 	@$(SUBMAKE) test-bins
 	@tests/e2e/prepare $(B)
 	@tests/run $(B) e2e
+
+corpus: ## record what real SDKs say anew, into tests/data/traces (root; minutes)
+	@tools/deps.sh build test
+	@$(SUBMAKE) programs $(CUT)
+	@tools/corpus/prepare $(B)
+	@$(B)/corpus/venv/bin/python3 tools/corpus/record $(B)
+	@UPDATE_GOLDENS=1 python3 tests/e2e/test_corpus.py $(B)
 
 check-kernels: ## load, attach and capture on Debian's 6.1 and 6.12, emulated (minutes; no KVM needed)
 	@tools/deps.sh build test kernels
@@ -231,4 +244,4 @@ clean: ## remove build/
 help: ## this list
 	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F'\t' '{ printf "  make %-13s %s\n", $$1, $$2 }'
 
--include $(shell find $(B) \( -path $(B)/roots -o -path $(B)/venv -o -path $(B)/node \) -prune -o -name '*.d' -print 2>/dev/null)
+-include $(shell find $(B) \( -path $(B)/roots -o -path $(B)/venv -o -path $(B)/node -o -path $(B)/corpus \) -prune -o -name '*.d' -print 2>/dev/null)

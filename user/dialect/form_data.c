@@ -52,6 +52,7 @@ static void say(struct form_data *f, struct span text, bool last)
 {
 	struct json_event e = { .kind = JSON_STRING,
 				.path = f->name,
+				.path_len = strlen(f->name),
 				.path_hash = json_path_hash(f->name),
 				.text = text,
 				.first = f->first,

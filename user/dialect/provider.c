@@ -17,6 +17,8 @@ static const struct {
 	{ ".models.ai.azure.com", "azure-ai" },
 	{ "api.anthropic.com", "anthropic" },
 	{ "generativelanguage.googleapis.com", "google" },
+	{ "aiplatform.googleapis.com", "google-vertex" },
+	{ "*-aiplatform.googleapis.com", "google-vertex" }, /* by region */
 	{ ".aiplatform.googleapis.com", "google-vertex" },
 	{ "api.mistral.ai", "mistral" },
 	{ "api.cohere.com", "cohere" },

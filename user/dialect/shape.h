@@ -39,6 +39,7 @@ struct shape_ref {
 	uint32_t hash;
 	const struct shape *shape; /* NULL: free */
 	const struct shape_row *row;
+	uint32_t prefix_len, path_len; /* of the shape's prefix and the row's path */
 	unsigned n_index; /* arrays in the prefix: the row's own begin there in json_event.index */
 };
 
@@ -60,6 +61,8 @@ struct shapes {
 	bool ready;
 	size_t n_wild;
 	struct shape_wild wild[SHAPES_WILD];
+	uint64_t begins[256], ends[256]; /* by first and by last byte: bit per element of wild that
+					    a path with it may match */
 	struct shape_ref slots[SHAPES_SLOTS];
 };
 

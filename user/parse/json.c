@@ -203,6 +203,30 @@ static void path_add(struct json *j, uint8_t c)
 	j->hash = (j->hash ^ c) * FNV_PRIME;
 }
 
+/* Bytes of a key: those that have a meaning in paths come as '_'. */
+static void path_add_key(struct json *j, struct span key)
+{
+	static const bool special[256] = { [0] = true, ['.'] = true, ['['] = true, [']'] = true };
+	size_t n = MIN(key.len, (size_t)JSON_PATH_MAX - 1 - j->path_len);
+	char *to = j->path + j->path_len;
+	uint32_t hash = j->hash;
+
+	if (j->deep)
+		return;
+	for (size_t i = 0; i < n; i++) {
+		uint8_t c = special[key.p[i]] ? '_' : key.p[i];
+
+		to[i] = (char)c;
+		hash = (hash ^ c) * FNV_PRIME;
+	}
+	j->hash = hash;
+	j->path_len = (uint16_t)(j->path_len + n);
+	if (n < key.len) {
+		j->deep = true;
+		j->skipped++;
+	}
+}
+
 static void path_back(struct json *j, const struct level *to)
 {
 	j->path_len = to->len;
@@ -215,6 +239,7 @@ static void emit(struct json *j, enum json_kind kind, struct span text, bool fir
 	struct json_event e = {
 		.kind = kind,
 		.path = j->deep ? "" : j->path,
+		.path_len = j->deep ? 0 : j->path_len,
 		.path_hash = j->deep ? FNV_BASIS : j->hash,
 		.index = j->index,
 		.n_index = j->n_index,
@@ -333,11 +358,7 @@ static void out_flush(struct json *j, bool last)
 static void string_add(struct json *j, struct span s)
 {
 	if (j->is_key) {
-		for (size_t i = 0; i < s.len; i++) {
-			uint8_t c = s.p[i];
-
-			path_add(j, !c || c == '.' || c == '[' || c == ']' ? '_' : c);
-		}
+		path_add_key(j, s);
 		return;
 	}
 	if (s.len > OUT_MAX - j->out_len)
@@ -580,7 +601,13 @@ static size_t string_run(struct json *j, struct span in)
 
 		if (j->in_string == PLAIN && !j->high && !j->utf8_need)
 			n = string_plain(span_sub(in, i, in.len));
-		if (n && i + n < in.len && in.p[i + n] == '"' && !j->is_key && !j->out_len) {
+		if (n && i + n < in.len && in.p[i + n] == '"' && j->is_key) {
+			path_add_key(j, span_sub(in, i, n));
+			i += n + 1;
+			j->state = i < in.len && in.p[i] == ':' ? VALUE : COLON;
+			return i + (j->state == VALUE);
+		}
+		if (n && i + n < in.len && in.p[i + n] == '"' && !j->out_len) {
 			/* The rest of the string as it stands: nothing to copy. */
 			emit(j, JSON_STRING, span_sub(in, i, n), !j->given, true);
 			value_end(j, TOP);

@@ -32,6 +32,7 @@ struct json_event {
 	 * '_'; a key that was lost comes as "?". Longer than JSON_PATH_MAX: "" and deep is set.
 	 */
 	const char *path;
+	size_t path_len;
 	uint32_t path_hash;    /* json_path_hash(path): a table lookup needs no strcmp() per row */
 	const uint32_t *index; /* element numbers of the enclosing arrays, outermost first */
 	unsigned n_index;
