@@ -63,6 +63,10 @@ struct route {
 	/* Takes the messages of a framed body that are not JSON events, or have them inside; may
 	 * call reading_event(). Returns whether it took this one. */
 	bool (*event)(struct reading *r, const struct flow_event *ev);
+	/* The field that says how many bytes of a body are JSON, in lower case; what is behind them
+	 * comes whole, in the end. NULL: all is JSON. */
+	const char *json_len;
+	void (*tail)(struct reading *r, enum side side, struct span bytes);
 	struct shapes *added; /* what a gateway adds to the response, whatever its form; or NULL */
 	void (*end)(struct reading *r); /* what the heads tell, after the form's own; or NULL */
 };

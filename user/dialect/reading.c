@@ -1096,6 +1096,7 @@ int reading_begin(struct reading *r, const struct form *form)
 
 static void port_free(struct port *port)
 {
+	buf_free(&port->tail.bytes);
 	hash_free(port);
 	json_free(&port->json);
 	form_data_free(&port->form_data);
@@ -1140,13 +1141,66 @@ static void on_utf8(void *ctx, struct span data)
 	}
 }
 
+/* A body that is JSON with other bytes behind it. */
+static void tail_begin(struct port *port)
+{
+	const struct route *route = port->of->route;
+	struct span field = { 0 };
+	uint64_t n = 0;
+
+	if (route && route->json_len)
+		field = exchange_field(port->of->t.exchange, port->side, route->json_len);
+	if (!field.len || field.len > 9)
+		return;
+	for (size_t i = 0; i < field.len; i++) {
+		if (field.p[i] < '0' || field.p[i] > '9')
+			return;
+		n = n * 10 + (field.p[i] - '0');
+	}
+	port->body = BODY_JSON;
+	port->tail.on = true;
+	port->tail.json_left = n;
+	port->tail.bytes.max = SEGMENT_MAX;
+}
+
+/* Takes what is not JSON away. */
+static struct span tail_take(struct port *port, struct span data)
+{
+	struct span json = span_sub(data, 0, port->tail.json_left),
+		    rest = span_sub(data, json.len, data.len);
+	ssize_t n = 0;
+
+	port->tail.json_left -= json.len;
+	if (!port->tail.cut && rest.len)
+		n = buf_add_some(&port->tail.bytes, rest);
+	if (n < 0)
+		n = 0;
+	port->tail.cut |= (size_t)n < rest.len;
+	turn_skip(&port->of->t, SKIP_FILE, rest.len - (size_t)n);
+	return json;
+}
+
+/* n bytes are lost: 0, nobody knows how many. Returns whether they are, or may be, of the JSON. */
+static bool tail_gap(struct port *port, uint64_t n)
+{
+	bool json = port->tail.json_left;
+
+	port->tail.cut |= !n || n > port->tail.json_left;
+	port->tail.json_left = port->tail.cut ? 0 : port->tail.json_left - n;
+	return json;
+}
+
 void reading_body(struct reading *r, enum side side, struct span data)
 {
 	struct port *port = &r->ports[side];
 
 	r->now = port;
 	if (port->body == BODY_NEW)
+		tail_begin(port);
+	if (port->body == BODY_NEW)
 		body_begin(port);
+	if (port->tail.on)
+		data = tail_take(port, data);
 	if (port->body == BODY_MEDIA)
 		reading_media_bytes(r, data);
 	if (port->body == BODY_FORM)
@@ -1169,6 +1223,10 @@ void reading_gap(struct reading *r, enum side side, uint64_t n)
 	}
 	if (port->form_data)
 		form_data_gap(port->form_data, n);
+	if (port->body == BODY_NEW)
+		tail_begin(port);
+	if (port->tail.on && !tail_gap(port, n))
+		return;
 	if (port->body <= BODY_JSON && port->json && r->t.exchange->framing[side] == FRAMING_NONE) {
 		charset_gap(&port->charset, n);
 		json_gap(port->json, n);
@@ -1271,6 +1329,8 @@ static void port_end(struct reading *r, enum side side)
 		charset_end(&port->charset, on_utf8, port);
 	if (documented && json_end(port->json) && !port->broken)
 		r->t.json_broken++;
+	if (port->tail.on)
+		r->route->tail(r, side, buf_span(&port->tail.bytes));
 	if (port->body == BODY_MEDIA)
 		reading_media_end(r);
 	if (port->form_data)

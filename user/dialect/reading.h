@@ -43,9 +43,10 @@ struct item {
 };
 
 #define MEDIA_HEAD_MAX TURN_URL_MAX /* bytes of a value that tell what it is */
-#define TURNS_AT_ONCE  8	    /* inside one exchange */
-#define TURN_MESSAGES  64	    /* numbers kept free for each of them */
-#define ORDER_MAX      16	    /* choices in one event whose numbers are known ahead */
+#define TAIL_PARTS_MAX 32
+#define TURNS_AT_ONCE  8  /* inside one exchange */
+#define TURN_MESSAGES  64 /* numbers kept free for each of them */
+#define ORDER_MAX      16 /* choices in one event whose numbers are known ahead */
 
 /* One side of the exchange. A response may begin before its request ended, so nothing of reading is
  * shared. */
@@ -70,6 +71,18 @@ struct port {
 	uint32_t n_turns, n_open; /* turns that were seen by their id; that did not end yet */
 	size_t last;		  /* segment touched last */
 	bool has_last;
+	/* What is behind the JSON of a body (dialect.h), and of what parts it is, as the JSON says.
+	 */
+	struct {
+		bool on, cut; /* cut: nobody knows where its next byte belongs */
+		uint64_t json_left;
+		struct buf bytes;
+		size_t n_parts;
+		struct {
+			uint64_t size;
+			bool text;
+		} parts[TAIL_PARTS_MAX];
+	} tail;
 	bool hole;     /* bytes are missing before the next segment */
 	bool broken;   /* its document is not JSON: counted */
 	bool skipping; /* inside a value that earlier events of the stream gave */

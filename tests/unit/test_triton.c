@@ -1,0 +1,26 @@
+/* tests/unit/test_triton.c - what the tritonclient package sends and gets becomes turns. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "base/own.h"
+#include "recording.h"
+
+static void test_recordings(void **state)
+{
+	(void)state;
+	recordings_test("triton_");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_recordings),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
