@@ -95,9 +95,18 @@ static void on_end(void *ctx, struct turn *t)
 
 static const struct reader_ops ops = { on_turn, on_turn, on_end };
 
-static void exchange(const char *request, const char *response)
+/* Who saw it: the process that asked, or the one that answered. */
+enum seen { CLIENT, SERVER };
+
+struct sent {
+	enum side side;
+	struct span bytes;
+};
+
+/* Each on a connection of its own. */
+static void exchange(enum seen seen, const struct sent *sent, size_t n)
 {
-	const uint64_t pos[EV_DIR_MAX_] = { 0 };
+	uint64_t pos[EV_DIR_MAX_] = { 0 };
 	struct conn_info info = wire_conn(1);
 	struct flow_limits limits = flow_defaults;
 	struct reader *reader;
@@ -108,18 +117,23 @@ static void exchange(const char *request, const char *response)
 	assert_int_equal(reader_new(&reader, &ops, NULL), 0);
 	assert_int_equal(flow_new(&flow, &limits, &reader_flow_ops, reader), 0);
 	flow_open(flow, &info, pos, 1);
-	assert_int_equal(flow_data(flow, &info, EV_WRITE, 0, span_str(request), 2), 0);
-	assert_int_equal(flow_data(flow, &info, EV_READ, 0, span_str(response), 3), 0);
+	for (size_t i = 0; i < n; i++) {
+		enum ev_dir dir =
+		    (sent[i].side == SIDE_REQUEST) == (seen == CLIENT) ? EV_WRITE : EV_READ;
+
+		assert_int_equal(flow_data(flow, &info, dir, pos[dir], sent[i].bytes, i + 2), 0);
+		pos[dir] += sent[i].bytes.len;
+	}
 	flow_free(&flow);
 	reader_free(&reader);
-	assert_int_equal(n_turns, before + 1);
+	assert_true(n_turns > before);
 }
 
 /* A call with this history, one word a message: its first letter says whose it is (s, u, a). The
  * answer is a word of the model's. Returns the conversation's id.
  */
-static const char *call_as(const struct api *api, const char *who, const char *history,
-			   const char *answer)
+static const char *call_seen(const struct api *api, enum seen seen, const char *who,
+			     const char *history, const char *answer)
 {
 	static char ids[16][CONVERSATION_ID_SIZE];
 	static size_t at;
@@ -144,9 +158,18 @@ static const char *call_as(const struct api *api, const char *who, const char *h
 		 "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: "
 		 "%zu\r\n\r\n%s",
 		 strlen(body), body);
-	exchange(request, response);
+	exchange(seen,
+		 (const struct sent[]){ { SIDE_REQUEST, span_str(request) },
+					{ SIDE_RESPONSE, span_str(response) } },
+		 2);
 	at = (at + 1) % ARRAY_SIZE(ids);
 	return memcpy(ids[at], id, sizeof(id));
+}
+
+static const char *call_as(const struct api *api, const char *who, const char *history,
+			   const char *answer)
+{
+	return call_seen(api, CLIENT, who, history, answer);
 }
 
 static const char *call(const struct api *api, const char *history, const char *answer)
@@ -303,6 +326,87 @@ static void test_provider(void **state)
 	conversations_free(&table);
 }
 
+/* Of one host, client and server are both seen: that is one conversation, whatever carries it. */
+static void both_sides(const struct api *api)
+{
+	const char *first = call(api, "u1", "a1");
+
+	assert_string_equal(call_seen(api, SERVER, "key-one", "u1", "a1"), first);
+	assert_string_equal(call_seen(api, SERVER, "key-one", "u1 a1 u2", "a2"), first);
+	assert_string_equal(call(api, "u1 a1 u2", "a2"), first);
+}
+
+static void test_both_sides(void **state)
+{
+	(void)state;
+	each(both_sides);
+}
+
+#define BYTES(side, s)                                                                             \
+	{                                                                                          \
+		side,                                                                              \
+		{                                                                                  \
+			(const uint8_t *)(s), sizeof(s) - 1                                        \
+		}                                                                                  \
+	}
+#define H2_BODY "{\"messages\":[{\"role\":\"user\",\"content\":\"u1\"}]}"
+static_assert(sizeof(H2_BODY) - 1 == 0x2d, "its length stands in a frame below");
+#define H2_ANSWER "{\"choices\":[{\"message\":{\"content\":\"a1\"}}]}"
+static_assert(sizeof(H2_ANSWER) - 1 == 0x2a, "and so does this");
+
+static void test_http2(void **state)
+{
+	/* Literal fields, as the static table names them (RFC 7541 appendix A). */
+	static const struct sent sent[] = {
+		BYTES(SIDE_REQUEST, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0"
+				    "\0\0\x29\1\4\0\0\0\1\x83\x87\x04\x14/v1/chat/completions"
+				    "\x0f\x08\x0e"
+				    "Bearer key-one"
+				    "\0\0\x2d\0\1\0\0\0\1" H2_BODY),
+		BYTES(SIDE_RESPONSE, "\0\0\0\4\0\0\0\0\0\0\0\1\1\4\0\0\0\1\x88"
+				     "\0\0\x2a\0\1\0\0\0\1" H2_ANSWER),
+	};
+	const char *first;
+
+	(void)state;
+	assert_int_equal(conversations_new(&table), 0);
+	first = call(&apis[0], "u1", "a1");
+	exchange(CLIENT, sent, ARRAY_SIZE(sent));
+	assert_string_equal(id, first);
+	exchange(SERVER, sent, ARRAY_SIZE(sent));
+	assert_string_equal(id, first);
+	conversations_free(&table);
+}
+
+#define SESSION "{\"type\":\"session.created\",\"session\":{\"id\":\"sess_1\"}}"
+static_assert(sizeof(SESSION) - 1 == 0x34, "its length stands in a frame below");
+#define SAID                                                                                       \
+	"{\"type\":\"conversation.item.create\",\"item\":{\"type\":\"message\",\"role\":"          \
+	"\"user\",\"content\":[{\"type\":\"input_text\",\"text\":\"u1\"}]}}"
+static_assert(sizeof(SAID) - 1 == 0x79, "and so does this");
+
+static void test_websocket(void **state)
+{
+	static const struct sent sent[] = {
+		BYTES(SIDE_REQUEST, "GET /v1/realtime?model=m HTTP/1.1\r\nHost: h\r\n"
+				    "Authorization: Bearer key-one\r\nConnection: Upgrade\r\n"
+				    "Upgrade: websocket\r\n\r\n"),
+		BYTES(SIDE_RESPONSE, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: "
+				     "websocket\r\n\r\n\x81\x34" SESSION),
+		BYTES(SIDE_REQUEST, "\x81\xfe\0\x79\0\0\0\0" SAID),
+	};
+	char first[CONVERSATION_ID_SIZE];
+
+	(void)state;
+	assert_int_equal(conversations_new(&table), 0);
+	exchange(CLIENT, sent, ARRAY_SIZE(sent));
+	memcpy(first, id, sizeof(first));
+	assert_string_not_equal(first, "");
+	exchange(SERVER, sent, ARRAY_SIZE(sent));
+	assert_string_equal(id, first);
+	conversations_free(&table);
+}
+
 static int setup(void **state)
 {
 	struct detect_opts o;
@@ -329,9 +433,11 @@ static int teardown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_resent),	  cmocka_unit_test(test_branched),
-		cmocka_unit_test(test_truncated), cmocka_unit_test(test_summarised),
-		cmocka_unit_test(test_ambiguous), cmocka_unit_test(test_provider),
+		cmocka_unit_test(test_resent),	   cmocka_unit_test(test_branched),
+		cmocka_unit_test(test_truncated),  cmocka_unit_test(test_summarised),
+		cmocka_unit_test(test_ambiguous),  cmocka_unit_test(test_provider),
+		cmocka_unit_test(test_both_sides), cmocka_unit_test(test_http2),
+		cmocka_unit_test(test_websocket),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -70,7 +70,7 @@ static const struct shape_row request_rows[] = {
 	{ "contents", reading_input },
 	{ "contents[]", reading_item },
 	{ "contents[].role", reading_mark, PORT_STR(item.role) },
-	{ "cachedContent", reading_turn_id, TURN_STR(conversation) },
+	{ "cachedContent", reading_turn_id, TURN_STR(object) },
 	{ "tools[].functionDeclarations[]", reading_item },
 	{ "tools[].function_declarations[]", reading_item },
 };
