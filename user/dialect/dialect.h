@@ -22,6 +22,9 @@ struct form {
 	const char *summary;
 	enum operation operation;	   /* unless the route has one */
 	struct shapes *request, *response; /* NULL: no JSON that is of interest */
+	/* Of files of JSON lines, which come as part of a form or as what the server calls binary.
+	 * NULL: such are text or binary. */
+	struct shapes *lines;
 	/* Of an event: read before the event itself, for what decides how that is read (its type,
 	 * numbers). */
 	struct shapes *envelope;

@@ -1,4 +1,4 @@
-/* user/dialect/form_data.c - parts of a form become values. Owns the multipart reader, the name of
+/* user/dialect/form_data.c - parts of a form become values. Owns the multipart reader, the names of
  * the part in hand and the beginning of a character that was cut.
  */
 #include "dialect/form_data.h"
@@ -14,8 +14,11 @@
 struct form_data {
 	struct multipart *multipart;
 	struct port *port;
-	enum { PART_FIELD, PART_TEXT, PART_BINARY } kind;
+	enum { PART_FIELD, PART_FILE, PART_TEXT, PART_LINES, PART_BINARY } kind;
 	char name[64];
+	/* Of a file, until its first byte tells what it is. */
+	char filename[TURN_ID_MAX], type[64];
+	struct shapes *fields; /* the form's own, while a file of lines is read */
 	bool first;
 	uint8_t cut[4]; /* of a character */
 	size_t n_cut;
@@ -29,7 +32,7 @@ static bool has_suffix(struct span s, const char *with)
 }
 
 /* By what it is said to be, else by its name. */
-static bool is_text(const struct multipart_part *p)
+static bool is_text(struct span type, struct span filename)
 {
 	static const char *const types[] = { "text/", "application/json", "application/x-ndjson",
 					     "application/jsonl", "application/xml" };
@@ -39,10 +42,10 @@ static bool is_text(const struct multipart_part *p)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
-		if (span_eq_nocase(span_sub(p->type, 0, strlen(types[i])), span_str(types[i])))
+		if (span_eq_nocase(span_sub(type, 0, strlen(types[i])), span_str(types[i])))
 			return true;
 	for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++)
-		if (has_suffix(p->filename, suffixes[i]))
+		if (has_suffix(filename, suffixes[i]))
 			return true;
 	return false;
 }
@@ -126,16 +129,33 @@ static void on_part(void *ctx, const struct multipart_part *p)
 		f->kind = PART_FIELD;
 		return;
 	}
+	f->kind = PART_FILE;
+	turn_id(f->filename, sizeof(f->filename), p->filename);
+	turn_id(f->type, sizeof(f->type), p->type);
+}
+
+/* A file of JSON lines, a text, or neither. */
+static void file_begin(struct form_data *f, struct span first)
+{
+	struct reading *r = f->port->of;
+
+	if (r->form->lines && first.len && *first.p == '{') {
+		f->kind = PART_LINES;
+		f->fields = f->port->shapes;
+		f->port->shapes = r->form->lines;
+		json_reset(f->port->json);
+		return;
+	}
 	f->port->message = f->port->n_items++;
-	f->kind = is_text(p) ? PART_TEXT : PART_BINARY;
+	f->kind = is_text(span_str(f->type), span_str(f->filename)) ? PART_TEXT : PART_BINARY;
 	if (f->kind == PART_TEXT) {
 		struct segment *seg = reading_new_segment(r, FIELD_DOCUMENT, f->port->part);
 
 		if (seg)
-			turn_id(seg->name, sizeof(seg->name), p->filename);
+			turn_id(seg->name, sizeof(seg->name), span_str(f->filename));
 		return;
 	}
-	reading_media_begin(r, SKIP_FILE, p->type, p->filename);
+	reading_media_begin(r, SKIP_FILE, span_str(f->type), span_str(f->filename));
 }
 
 static void on_data(void *ctx, struct span data)
@@ -143,8 +163,12 @@ static void on_data(void *ctx, struct span data)
 	struct form_data *f = ctx;
 
 	f->port->of->now = f->port;
+	if (f->kind == PART_FILE)
+		file_begin(f, data);
 	if (f->kind == PART_BINARY)
 		reading_media_bytes(f->port->of, data);
+	else if (f->kind == PART_LINES)
+		json_feed(f->port->json, data);
 	else
 		clean(f, data);
 }
@@ -154,6 +178,13 @@ static void on_end(void *ctx, bool damaged)
 	struct form_data *f = ctx;
 
 	f->port->of->now = f->port;
+	if (f->kind == PART_FILE)
+		file_begin(f, (struct span){ 0 });
+	if (f->kind == PART_LINES) {
+		f->port->of->t.json_broken += json_end(f->port->json) != 0;
+		f->port->shapes = f->fields;
+		return;
+	}
 	if (f->kind == PART_BINARY) {
 		reading_media_end(f->port->of);
 		return;
@@ -206,6 +237,8 @@ void form_data_feed(struct form_data *f, struct span in)
 
 void form_data_gap(struct form_data *f, uint64_t n)
 {
+	if (f->kind == PART_LINES)
+		json_gap(f->port->json, n);
 	multipart_gap(f->multipart, n);
 }
 

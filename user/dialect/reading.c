@@ -1114,14 +1114,16 @@ void reading_clear(struct reading *r)
 }
 
 /* What a body is: by its content type, for JSON is what most do not even declare. */
-static void body_begin(struct port *port)
+static void body_begin(struct port *port, struct span first)
 {
 	struct reading *r = port->of;
 	struct span type = exchange_field(r->t.exchange, port->side, "content-type");
 	enum skipped what = media_of(type);
 
 	port->body = BODY_JSON;
-	if (what != SKIP_MAX_) {
+	if (r->form->lines && what == SKIP_FILE && first.len && *first.p == '{') {
+		port->shapes = r->form->lines;
+	} else if (what != SKIP_MAX_) {
 		port->body = BODY_MEDIA;
 		reading_media_begin(r, what, type, (struct span){ 0 });
 	} else if (!port->shapes) {
@@ -1198,7 +1200,7 @@ void reading_body(struct reading *r, enum side side, struct span data)
 	if (port->body == BODY_NEW)
 		tail_begin(port);
 	if (port->body == BODY_NEW)
-		body_begin(port);
+		body_begin(port, data);
 	if (port->tail.on)
 		data = tail_take(port, data);
 	if (port->body == BODY_MEDIA)

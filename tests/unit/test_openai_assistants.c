@@ -1,0 +1,28 @@
+/* tests/unit/test_openai_assistants.c - assistants, threads, runs and stored conversations, as the
+ * package sends them, become turns. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "base/own.h"
+#include "recording.h"
+
+static void test_recordings(void **state)
+{
+	(void)state;
+	recordings_test("assistants_");
+	recordings_test("conversations_");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_recordings),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
