@@ -70,6 +70,7 @@ struct sock_common {
 
 struct socket {
 	struct file *file;
+	struct sock *sk;
 };
 
 struct sock {

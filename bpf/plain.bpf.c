@@ -3,7 +3,7 @@
  * processes send and receive. Loaded only when asked for. A socket is a connection; the system call
  * that has just copied the bytes says where in user memory they are. Positions are the socket's own
  * sequence numbers, so what passes by another way (splice, sendfile, io_uring) is a gap of known
- * size. Kernel: sock_send_length and sock_recv_length, 6.3.
+ * size. Where it hooks: bpf/socket.bpf.h.
  */
 #include "bpf/copy.bpf.h"
 #include "bpf/socket.bpf.h"
@@ -274,6 +274,30 @@ SEC("tp_btf/sock_recv_length")
 int BPF_PROG(plain_received, struct sock *sk, int n, int flags)
 {
 	return passed(sk, n, flags, EV_READ);
+}
+
+SEC("fexit/inet_sendmsg")
+int BPF_PROG(plain_sent4, struct socket *sock, void *msg, size_t size, int n)
+{
+	return passed(sock->sk, n, 0, EV_WRITE);
+}
+
+SEC("fexit/inet6_sendmsg")
+int BPF_PROG(plain_sent6, struct socket *sock, void *msg, size_t size, int n)
+{
+	return passed(sock->sk, n, 0, EV_WRITE);
+}
+
+SEC("fexit/inet_recvmsg")
+int BPF_PROG(plain_recv4, struct socket *sock, void *msg, size_t size, int flags, int n)
+{
+	return passed(sock->sk, n, flags, EV_READ);
+}
+
+SEC("fexit/inet6_recvmsg")
+int BPF_PROG(plain_recv6, struct socket *sock, void *msg, size_t size, int flags, int n)
+{
+	return passed(sock->sk, n, flags, EV_READ);
 }
 
 SEC("tp_btf/inet_sock_set_state")

@@ -2,8 +2,7 @@
 /* bpf/sock.bpf.c - which socket does an SSL use? A send or receive that a thread makes below a call
  * in flight is that call's. Where TLS works on memory and others move the bytes (event loops), what
  * was received is for the next SSL that the thread calls, and what is sent is of the only SSL that
- * has output. tls.bpf.c and conn.bpf.h weigh the evidence. Kernel: trace/events/sock.h,
- * sock_send_length and sock_recv_length, 6.3.
+ * has output. tls.bpf.c and conn.bpf.h weigh the evidence. Where it hooks: bpf/socket.bpf.h.
  */
 #include "bpf/conn.bpf.h"
 #include "bpf/socket.bpf.h"
@@ -95,4 +94,28 @@ SEC("tp_btf/sock_recv_length")
 int BPF_PROG(sock_received, struct sock *sk, int n, int flags)
 {
 	return flags & MSG_PEEK ? 0 : used(sk, n, EV_READ);
+}
+
+SEC("fexit/inet_sendmsg")
+int BPF_PROG(sock_sent4, struct socket *sock, void *msg, size_t size, int n)
+{
+	return used(sock->sk, n, EV_WRITE);
+}
+
+SEC("fexit/inet6_sendmsg")
+int BPF_PROG(sock_sent6, struct socket *sock, void *msg, size_t size, int n)
+{
+	return used(sock->sk, n, EV_WRITE);
+}
+
+SEC("fexit/inet_recvmsg")
+int BPF_PROG(sock_recv4, struct socket *sock, void *msg, size_t size, int flags, int n)
+{
+	return flags & MSG_PEEK ? 0 : used(sock->sk, n, EV_READ);
+}
+
+SEC("fexit/inet6_recvmsg")
+int BPF_PROG(sock_recv6, struct socket *sock, void *msg, size_t size, int flags, int n)
+{
+	return flags & MSG_PEEK ? 0 : used(sock->sk, n, EV_READ);
 }

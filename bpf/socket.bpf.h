@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0) */
 /* bpf/socket.bpf.h - a socket on which the current task has just sent or received: its addresses,
- * and what the system call that did it says. For trace/events/sock.h, sock_send_length and
- * sock_recv_length, which run in the caller's context after the copy.
+ * and what the system call that did it says. For what runs in the caller's context after the copy:
+ * trace/events/sock.h, sock_send_length and sock_recv_length (6.3), or, on kernels without these,
+ * the exits of what they were put behind, net/ipv4/af_inet.c, inet_sendmsg() and inet_recvmsg(),
+ * and the same two of net/ipv6/af_inet6.c.
  */
 #pragma once
 

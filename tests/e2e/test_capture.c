@@ -2018,8 +2018,8 @@ static void test_sockets(struct sensor *s, int method)
 
 	if (begin(s, method, "sockets"))
 		return;
-	if (!capture_has(s->c, FEAT_SOCK_LENGTH)) {
-		snprintf(reason, sizeof(reason), "SKIP no sock_send_length tracepoint");
+	if (!capture_sockets(s->c)) {
+		snprintf(reason, sizeof(reason), "SKIP no way to tell sockets");
 		return;
 	}
 	child_go(s);
@@ -2058,9 +2058,9 @@ static void test_uring(struct sensor *s, int method)
 		return;
 	child_go(s);
 	child_wait(s, false);
-	if (s->said.a || !capture_has(s->c, FEAT_SOCK_LENGTH)) {
+	if (s->said.a || !capture_sockets(s->c)) {
 		snprintf(reason, sizeof(reason), "SKIP no %s",
-			 s->said.a ? "io_uring here" : "sock_send_length tracepoint");
+			 s->said.a ? "io_uring here" : "way to tell sockets");
 		return;
 	}
 	check_whole(s, true);

@@ -26,12 +26,19 @@ const struct feature_row features[FEAT_MAX_] = {
 	[FEAT_UPROBE_MULTI] = { "uprobe-multi", "6.6", "gives", "without", false },
 	[FEAT_UPROBE_SESSION] = { "uprobe-session", "6.13", "gives", "without", false },
 	[FEAT_SOCK_LENGTH] = { "sock-length", "6.3", "gives", "without", false },
+	[FEAT_SOCK_EXIT] = { "sock-exit", "5.5", "gives", "without", false, true },
 	[FEAT_RETURN_PROBES] = { "return-probes", "3.10", "gives", "without", true },
 };
 
 int feature_probe(enum feature f)
 {
 	return kernel.has[f];
+}
+
+bool feature_function(const char *name)
+{
+	(void)name;
+	return false;
 }
 
 int feature_privilege(char *why, size_t why_size)

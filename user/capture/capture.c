@@ -22,6 +22,7 @@
 #define RING_BYTES_MIN	   (256 << 10)
 #define CONTROL_RING_BYTES (1 << 20) /* 5,000 events */
 #define HANDSHAKES_MIN	   4096	     /* with fewer, kernels evict what is hardly old */
+#define WATCHERS_MAX	   16
 #define TICKS_APART	   2 /* between a start time and what /proc says of it, by rounding */
 
 const char *const capture_method_names[CAPTURE_METHOD_MAX_] = {
@@ -36,8 +37,17 @@ struct probed_file {
 	struct links links;
 };
 
+/* A program that watches the whole host. */
+struct watcher {
+	struct bpf_program *prog;
+	struct bpf_link **link;
+	bool used;
+};
+
 struct capture {
 	struct capture_bpf *bpf;
+	struct watcher watchers[WATCHERS_MAX];
+	size_t n_watchers;
 	struct capture_opts opts;
 	enum capture_method method;
 	bool has[FEAT_MAX_];
@@ -47,6 +57,44 @@ struct capture {
 	size_t conns_len;
 	int n_cpus;
 };
+
+static bool has_exit(const struct capture *c, const struct bpf_program *p)
+{
+	return !c->has[FEAT_SOCK_LENGTH] && c->has[FEAT_SOCK_EXIT] &&
+	       feature_function(strchr(bpf_program__section_name(p), '/') + 1);
+}
+
+/* In the order of their start. Of plain text the end of connections comes first, so that none is
+ * opened that could not be closed. */
+static void list_watchers(struct capture *c)
+{
+	struct capture_bpf *b = c->bpf;
+	bool length = c->has[FEAT_SOCK_LENGTH], plain = capture_plain(c);
+	const struct watcher rows[] = {
+#define WATCHER(name, used) { b->progs.name, &b->links.name, used }
+		WATCHER(proc_exit, true),
+		WATCHER(proc_exec, true),
+		WATCHER(sock_sent, length),
+		WATCHER(sock_received, length),
+		WATCHER(sock_sent4, has_exit(c, b->progs.sock_sent4)),
+		WATCHER(sock_sent6, has_exit(c, b->progs.sock_sent6)),
+		WATCHER(sock_recv4, has_exit(c, b->progs.sock_recv4)),
+		WATCHER(sock_recv6, has_exit(c, b->progs.sock_recv6)),
+		WATCHER(plain_state, plain),
+		WATCHER(plain_fork, plain && c->opts.plain_procs),
+		WATCHER(plain_sent, plain && length),
+		WATCHER(plain_received, plain && length),
+		WATCHER(plain_sent4, plain && has_exit(c, b->progs.plain_sent4)),
+		WATCHER(plain_sent6, plain && has_exit(c, b->progs.plain_sent6)),
+		WATCHER(plain_recv4, plain && has_exit(c, b->progs.plain_recv4)),
+		WATCHER(plain_recv6, plain && has_exit(c, b->progs.plain_recv6)),
+#undef WATCHER
+	};
+
+	static_assert(ARRAY_SIZE(rows) <= WATCHERS_MAX, "room for all");
+	memcpy(c->watchers, rows, sizeof(rows));
+	c->n_watchers = ARRAY_SIZE(rows);
+}
 
 /* Programs that a method does not use are not loaded: an older kernel would refuse them. */
 static void choose_programs(struct capture *c)
@@ -69,12 +117,9 @@ static void choose_programs(struct capture *c)
 		bpf_program__set_expected_attach_type(
 		    rows[i].prog, (enum bpf_attach_type)link_attach_type(c->method, rows[i].leg));
 	}
-	bpf_program__set_autoload(b->progs.sock_sent, c->has[FEAT_SOCK_LENGTH]);
-	bpf_program__set_autoload(b->progs.sock_received, c->has[FEAT_SOCK_LENGTH]);
-	bpf_program__set_autoload(b->progs.plain_sent, capture_plain(c));
-	bpf_program__set_autoload(b->progs.plain_received, capture_plain(c));
-	bpf_program__set_autoload(b->progs.plain_state, capture_plain(c));
-	bpf_program__set_autoload(b->progs.plain_fork, capture_plain(c) && c->opts.plain_procs);
+	list_watchers(c);
+	for (size_t i = 0; i < c->n_watchers; i++)
+		bpf_program__set_autoload(c->watchers[i].prog, c->watchers[i].used);
 	bpf_map__set_autocreate(b->maps.plain_ports, capture_plain(c));
 	bpf_map__set_autocreate(b->maps.plain_procs, capture_plain(c));
 	bpf_map__set_autocreate(b->maps.plain_socks, capture_plain(c));
@@ -126,21 +171,9 @@ static int load(struct capture *c)
 	return err;
 }
 
-/* The end of connections first, so that none is opened that could not be closed. */
-static int start_plain(struct capture *c)
+static int select_ports(struct capture *c)
 {
-	struct capture_bpf *b = c->bpf;
-	const struct {
-		struct bpf_program *prog;
-		struct bpf_link **link;
-		bool used;
-	} rows[] = {
-		{ b->progs.plain_state, &b->links.plain_state, true },
-		{ b->progs.plain_fork, &b->links.plain_fork, c->opts.plain_procs },
-		{ b->progs.plain_sent, &b->links.plain_sent, true },
-		{ b->progs.plain_received, &b->links.plain_received, true },
-	};
-	int fd = bpf_map__fd(b->maps.plain_ports), err;
+	int fd = bpf_map__fd(c->bpf->maps.plain_ports), err;
 
 	for (size_t i = 0; i < c->opts.n_plain_ports; i++) {
 		__u32 word = c->opts.plain_ports[i] / 64;
@@ -154,13 +187,6 @@ static int start_plain(struct capture *c)
 		if (err)
 			return err;
 	}
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		if (!rows[i].used)
-			continue;
-		*rows[i].link = bpf_program__attach(rows[i].prog);
-		if (!*rows[i].link)
-			return -errno;
-	}
 	return 0;
 }
 
@@ -170,7 +196,6 @@ static int start(struct capture *c)
 {
 	int conns = bpf_map__fd(c->bpf->maps.conns),
 	    free_slots = bpf_map__fd(c->bpf->maps.free_slots);
-	struct capture_bpf *b = c->bpf;
 	void *p;
 	int err;
 
@@ -188,21 +213,17 @@ static int start(struct capture *c)
 	if (p == MAP_FAILED)
 		return -errno;
 	c->conns = p;
-	b->links.proc_exit = bpf_program__attach(b->progs.proc_exit);
-	if (!b->links.proc_exit)
-		return -errno;
-	b->links.proc_exec = bpf_program__attach(b->progs.proc_exec);
-	if (!b->links.proc_exec)
-		return -errno;
-	if (!c->has[FEAT_SOCK_LENGTH])
-		return 0;
-	b->links.sock_sent = bpf_program__attach(b->progs.sock_sent);
-	if (!b->links.sock_sent)
-		return -errno;
-	b->links.sock_received = bpf_program__attach(b->progs.sock_received);
-	if (!b->links.sock_received)
-		return -errno;
-	return capture_plain(c) ? start_plain(c) : 0;
+	err = capture_plain(c) ? select_ports(c) : 0;
+	for (size_t i = 0; i < c->n_watchers && !err; i++) {
+		struct watcher *w = &c->watchers[i];
+
+		if (!w->used)
+			continue;
+		*w->link = bpf_program__attach(w->prog);
+		if (!*w->link)
+			err = -errno;
+	}
+	return err;
 }
 
 __attribute__((format(printf, 4, 5))) static int fail(int err, char *why, size_t why_size,
@@ -246,6 +267,8 @@ static int learn(struct capture *c, char *why, size_t why_size)
 	for (enum feature f = 0; f < FEAT_MAX_; f++) {
 		if (f == FEAT_RETURN_PROBES)
 			continue; /* depends on the method */
+		if (features[f].spare && c->has[f - 1])
+			continue;
 		err = feature_probe(f);
 		if (err == -EPERM)
 			return fail(err, why, why_size,
@@ -304,8 +327,8 @@ int capture_new(struct capture **ret, const struct capture_opts *o, char *why, s
 		return fail(c->n_cpus, why, why_size, "cannot count the CPUs: %s",
 			    strerror(-c->n_cpus));
 	err = load(c);
-	if (err && c->has[FEAT_SOCK_LENGTH]) {
-		c->has[FEAT_SOCK_LENGTH] = false;
+	if (err && capture_sockets(c)) {
+		c->has[FEAT_SOCK_LENGTH] = c->has[FEAT_SOCK_EXIT] = false;
 		err = load(c);
 	}
 	if (err)
@@ -346,9 +369,14 @@ void capture_free(struct capture **c)
 	*c = NULL;
 }
 
+bool capture_sockets(const struct capture *c)
+{
+	return c->has[FEAT_SOCK_LENGTH] || c->has[FEAT_SOCK_EXIT];
+}
+
 bool capture_plain(const struct capture *c)
 {
-	return (c->opts.n_plain_ports || c->opts.plain_procs) && c->has[FEAT_SOCK_LENGTH];
+	return c->opts.n_plain_ports && capture_sockets(c);
 }
 
 enum capture_method capture_method(const struct capture *c)

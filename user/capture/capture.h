@@ -17,6 +17,7 @@ enum feature {
 	FEAT_UPROBE_MULTI,
 	FEAT_UPROBE_SESSION,
 	FEAT_SOCK_LENGTH,
+	FEAT_SOCK_EXIT,
 	FEAT_RETURN_PROBES,
 	FEAT_MAX_
 };
@@ -27,6 +28,7 @@ struct feature_row {
 	const char *gives; /* what it is for, in words */
 	const char *without; /* what its absence costs */
 	bool required;
+	bool spare; /* missed only where the feature before it is missing, too */
 };
 extern const struct feature_row features[FEAT_MAX_];
 
@@ -62,7 +64,9 @@ int capture_new(struct capture **ret, const struct capture_opts *o, char *why, s
 void capture_free(struct capture **c); /* detaches everything */
 enum capture_method capture_method(const struct capture *c);
 bool capture_has(const struct capture *c, enum feature f);
-/* Plain text was asked for, and is captured: it takes FEAT_SOCK_LENGTH. */
+/* The sockets of connections can be told: by FEAT_SOCK_LENGTH or FEAT_SOCK_EXIT. */
+bool capture_sockets(const struct capture *c);
+/* Plain text was asked for, and is captured: it takes the same. */
 bool capture_plain(const struct capture *c);
 
 /* Descriptors for an inspector, owned by capture. */

@@ -32,8 +32,12 @@ const struct feature_row features[FEAT_MAX_] = {
 	[FEAT_UPROBE_SESSION] = { "uprobe-session", "6.13",
 				  "entry and return of a call by one probe",
 				  "two probes for each call: a little dearer", false },
-	[FEAT_SOCK_LENGTH] = { "sock-length", "6.3", "the socket of a connection",
-			       "alerts do not tell the addresses of a connection", false },
+	[FEAT_SOCK_LENGTH] = { "sock-length", "6.3", "the socket of a connection, plain text",
+			       "sock-exit is used, if it is there", false },
+	[FEAT_SOCK_EXIT] = { "sock-exit", "5.5", "the same, where sock-length is missing",
+			     "alerts do not tell the addresses of a connection, and plain text is "
+			     "not captured",
+			     false, true },
 	[FEAT_RETURN_PROBES] = { "return-probes", "3.10", "the length of what was read or written",
 				 "processes would die of being watched, so nothing is: update the "
 				 "kernel",
@@ -41,17 +45,22 @@ const struct feature_row features[FEAT_MAX_] = {
 };
 
 /* r0 = 0; exit */
-static int program(enum capture_method method, enum leg leg)
+static int load(enum bpf_prog_type type, struct bpf_prog_load_opts *o)
 {
 	const struct bpf_insn insns[] = {
 		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0 },
 		{ .code = BPF_JMP | BPF_EXIT },
 	};
+
+	return bpf_prog_load(type, "earshot_probe", "Dual BSD/GPL", insns, ARRAY_SIZE(insns), o);
+}
+
+static int program(enum capture_method method, enum leg leg)
+{
 	LIBBPF_OPTS(bpf_prog_load_opts, o,
 		    .expected_attach_type = (enum bpf_attach_type)link_attach_type(method, leg));
 
-	return bpf_prog_load(BPF_PROG_TYPE_KPROBE, "earshot_probe", "Dual BSD/GPL", insns,
-			     ARRAY_SIZE(insns), &o);
+	return load(BPF_PROG_TYPE_KPROBE, &o);
 }
 
 static int probe_btf(void)
@@ -103,17 +112,42 @@ static int probe_session(void)
 	return probe_link(LEG_BOTH);
 }
 
-static int probe_sock_length(void)
+/* The id that the kernel gives to this type. 0: it has none of that name. */
+static __u32 type_of(const char *name, __u32 kind)
 {
 	struct btf *btf = btf__load_vmlinux_btf();
-	int has;
+	int id = btf ? btf__find_by_name_kind(btf, name, kind) : 0;
 
-	if (!btf)
-		return 0;
-	has = btf__find_by_name_kind(btf, "btf_trace_sock_send_length", BTF_KIND_TYPEDEF) > 0 &&
-	      btf__find_by_name_kind(btf, "btf_trace_sock_recv_length", BTF_KIND_TYPEDEF) > 0;
 	btf__free(btf);
-	return has;
+	return id > 0 ? (__u32)id : 0;
+}
+
+bool feature_function(const char *name)
+{
+	return type_of(name, BTF_KIND_FUNC);
+}
+
+static int probe_sock_length(void)
+{
+	return type_of("btf_trace_sock_send_length", BTF_KIND_TYPEDEF) &&
+	       type_of("btf_trace_sock_recv_length", BTF_KIND_TYPEDEF);
+}
+
+/* Some kernels know such programs but cannot attach them: their architecture lacks trampolines, or
+ * their configuration function tracing. */
+static int probe_sock_exit(void)
+{
+	LIBBPF_OPTS(bpf_prog_load_opts, o, .expected_attach_type = BPF_TRACE_FEXIT,
+		    .attach_btf_id = type_of("inet_recvmsg", BTF_KIND_FUNC));
+	auto_close int prog = -1, link = -1;
+
+	if (!o.attach_btf_id || !feature_function("inet_sendmsg"))
+		return 0;
+	prog = load(BPF_PROG_TYPE_TRACING, &o);
+	if (prog < 0)
+		return prog == -EPERM ? prog : 0;
+	link = bpf_raw_tracepoint_open(NULL, prog);
+	return link >= 0;
 }
 
 int feature_probe(enum feature f)
@@ -124,6 +158,7 @@ int feature_probe(enum feature f)
 		[FEAT_UPROBE_MULTI] = probe_multi,
 		[FEAT_UPROBE_SESSION] = probe_session,
 		[FEAT_SOCK_LENGTH] = probe_sock_length,
+		[FEAT_SOCK_EXIT] = probe_sock_exit,
 	};
 	libbpf_print_fn_t print = libbpf_set_print(NULL); /* failing is what probes are for */
 	int has = probes[f]();

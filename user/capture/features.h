@@ -8,6 +8,9 @@
 /* 1, 0, or -errno when it cannot be told (-EPERM: not privileged). Not for FEAT_RETURN_PROBES. */
 int feature_probe(enum feature f);
 
+/* Does the kernel have this function, for programs that run at its exit? */
+bool feature_function(const char *name);
+
 /* A sentence when this process may not use BPF for tracing at all. 0 or -EPERM. */
 int feature_privilege(char *why, size_t why_size);
 

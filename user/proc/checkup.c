@@ -83,6 +83,11 @@ static void check_features(struct list *l)
 		has[f] = r == 1;
 		if (r == 1)
 			continue;
+		if (features[f].spare && has[f - 1]) {
+			snprintf(c->found, sizeof(c->found), "not needed: %s is there",
+				 features[f - 1].name);
+			continue;
+		}
 		if (r < 0) {
 			c->state = CHECK_UNKNOWN;
 			snprintf(c->found, sizeof(c->found), "cannot be tried: %s", strerror(-r));

@@ -553,8 +553,10 @@ static int run(struct monitor *m, const struct options *o)
 	if (err)
 		return unsupported(why);
 	if ((c->capture.n_plain_ports || choice_asked(c)) && !capture_plain(m->capture))
-		log_error("capture.plaintext cannot be had: the kernel lacks %s: needs Linux %s",
-			  features[FEAT_SOCK_LENGTH].name, features[FEAT_SOCK_LENGTH].since);
+		log_error(
+		    "capture.plaintext cannot be had: the kernel has neither %s (Linux %s) nor %s",
+		    features[FEAT_SOCK_LENGTH].name, features[FEAT_SOCK_LENGTH].since,
+		    features[FEAT_SOCK_EXIT].name);
 	if (capture_method(m->capture) != CAPTURE_PERF) {
 		err = caps_drop_admin();
 		if (err)
