@@ -60,7 +60,8 @@ static __always_inline struct ev_conn *conn_find(const struct conn_key *key)
 
 static __always_inline struct ev_proc_stats *proc_get(const struct ev_proc *key)
 {
-	struct ev_proc_stats *state = bpf_map_lookup_elem(&procs, key), fresh = {};
+	static const struct ev_proc_stats fresh; /* not on the stack, see conn_open() */
+	struct ev_proc_stats *state = bpf_map_lookup_elem(&procs, key);
 
 	if (state)
 		return state;
