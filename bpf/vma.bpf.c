@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0)
 /* bpf/vma.bpf.c - what perf events and /proc do not say: the real inode behind an executable
  * mapping (overlayfs shows another one to user space), and when the last thread of a process is
- * gone. Where perf events are closed to us, new mappings and programs as well.
+ * gone. Where perf events are closed to us, new mappings and programs as well; else which CPUs come
+ * and go.
  */
 #include "bpf/vma.h"
 #include "bpf/kernel.bpf.h"
@@ -117,8 +118,8 @@ int vma_files(struct bpf_iter__task_vma *ctx)
 	f.page = vma->vm_pgoff;
 	f.tgid = task->tgid;
 	/* Not by mm->exe_file: on overlayfs that has another inode than what is mapped. */
-	f.exe = task->mm && task->mm->start_code >= vma->vm_start &&
-		task->mm->start_code < vma->vm_end;
+	f.exe =
+	    task->mm && task->mm->start_code >= vma->vm_start && task->mm->start_code < vma->vm_end;
 	bpf_seq_write(ctx->meta->seq, &f, sizeof(f));
 	return 0;
 }
@@ -146,6 +147,17 @@ int BPF_PROG(vma_fork, struct task_struct *parent, struct task_struct *child)
 		return 0;
 	bpf_map_update_elem(&followed, &tgid, &yes, BPF_ANY);
 	return tell(VMA_FORK, tgid, from, NULL);
+}
+
+enum cpuhp_state { CPUHP_AP_PERF_ONLINE = 1 }; /* the number is the running kernel's, by CO-RE */
+
+/* Perf came up on a CPU, or went down: perf events that were there are gone for good. */
+SEC("tp_btf/cpuhp_exit")
+int BPF_PROG(vma_cpu, unsigned int cpu, int state, int step, int ret)
+{
+	if (step != bpf_core_enum_value(enum cpuhp_state, CPUHP_AP_PERF_ONLINE))
+		return 0;
+	return tell(VMA_CPU, cpu, 0, NULL);
 }
 
 /* Called for every new mapping, whether perf has listeners or not. */

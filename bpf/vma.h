@@ -9,6 +9,7 @@ enum vma_event_kind {
 	VMA_EXEC,     /* a process executed another program */
 	VMA_FORK,     /* a followed process forked this one: parent */
 	VMA_MAPPED,   /* a process mapped a regular file to execute it: dev, ino, generation */
+	VMA_CPU,      /* perf came up or went down on a CPU, whose number tgid is */
 };
 
 struct vma_event {

@@ -479,6 +479,47 @@ static void test_overlay(void)
 	end(&b);
 }
 
+static bool set_online(int cpu, const char *to)
+{
+	char path[64];
+	int fd, r;
+
+	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%d/online", cpu);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	r = fd >= 0 && write(fd, to, 1) == 1;
+	close(fd);
+	settle();
+	return r;
+}
+
+/* A CPU that was taken away and has come back is heard again. Nothing to do to a host that others
+ * use: only where we are told that we may. */
+static void test_hotplug(void)
+{
+	const char *lib = in_dir("hotplug.so");
+	cpu_set_t old, one;
+	struct helper h;
+	struct stat st;
+	char cmd[300];
+	int r;
+
+	ok(set_online(1, "0"), "a CPU goes");
+	ok(set_online(1, "1"), "and comes back");
+	CPU_ZERO(&one);
+	CPU_SET(1, &one);
+	sched_getaffinity(0, sizeof(old), &old);
+	snprintf(cmd, sizeof(cmd), "dlopen:%s", lib);
+	r = sched_setaffinity(0, sizeof(one), &one);
+	r = r || !copy(LIBSSL, lib) || stat(lib, &st) || START(&h, cmd);
+	sched_setaffinity(0, sizeof(old), &old);
+	if (r) {
+		ok(false, "helper starts");
+		return;
+	}
+	ok(await(FILE_EVENT, &st, h.pid, NULL) == 1, "what is mapped there is heard");
+	end(&h);
+}
+
 /* The kernel says how much was lost with the next event on that CPU. */
 static bool hear_of_loss(void)
 {
@@ -553,7 +594,7 @@ static void test_lost(void)
 int main(int argc, char **argv)
 {
 	static const struct discover_ops ops = { on_file, on_user, on_exit_of, on_fork_of };
-	const char *require = getenv("EARSHOT_REQUIRE_BPF");
+	const char *require = getenv("EARSHOT_REQUIRE_BPF"), *hotplug = getenv("EARSHOT_HOTPLUG");
 	char why[256] = "", cmd[64];
 	int r;
 
@@ -579,6 +620,8 @@ int main(int argc, char **argv)
 	test_deleted();
 	test_overlay();
 	test_fork();
+	if (hotplug && !strcmp(hotplug, "1"))
+		test_hotplug();
 	test_lost();
 	printf("1..%u\n# %ju files refused\n", n_tests, (uintmax_t)discover_refused(discover));
 	discover_free(&discover);

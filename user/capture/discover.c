@@ -65,7 +65,7 @@ struct proc {
 
 struct ring { /* perf events of one CPU */
 	int fd;
-	struct perf_event_mmap_page *page;
+	struct perf_event_mmap_page *page; /* NULL: it is offline */
 };
 
 struct wanted { /* a mapping of a file that is not known yet */
@@ -81,9 +81,9 @@ struct discover {
 	struct discover_bpf *bpf;
 	struct ring_buffer *events;
 	int epoll;
-	struct ring *rings;
-	unsigned n_rings;
-	bool by_pid; /* the kernel can iterate over one process */
+	struct ring *rings; /* by CPU */
+	int n_rings;	    /* 0: mappings are told by BPF */
+	bool by_pid;	    /* the kernel can iterate over one process */
 	bool rescan;
 	uint32_t scan;
 	uint64_t lost, lost_events, refused;
@@ -607,10 +607,13 @@ static void on_record(struct discover *d, const struct perf_event_header *h)
 static void drain(struct discover *d, struct ring *r)
 {
 	const uint8_t *data = (const uint8_t *)r->page + sysconf(_SC_PAGESIZE);
-	uint64_t head = __atomic_load_n(&r->page->data_head, __ATOMIC_ACQUIRE),
-		 tail = r->page->data_tail;
+	uint64_t head, tail;
 	uint64_t buf[UINT16_MAX / 8 + 1]; /* a record, aligned and in one piece */
 
+	if (!r->page)
+		return;
+	head = __atomic_load_n(&r->page->data_head, __ATOMIC_ACQUIRE);
+	tail = r->page->data_tail;
 	/* The kernel reports a loss with the next event that fits, which may never come: a full
 	 * ring is enough to look again. */
 	if (head - tail > RING_BYTES - RECORD_MAX)
@@ -635,6 +638,63 @@ static void drain(struct discover *d, struct ring *r)
 	__atomic_store_n(&r->page->data_tail, tail, __ATOMIC_RELEASE);
 }
 
+static int watch(struct discover *d, int fd)
+{
+	struct epoll_event e = { .events = EPOLLIN };
+
+	return epoll_ctl(d->epoll, EPOLL_CTL_ADD, fd, &e) < 0 ? -errno : 0;
+}
+
+static void close_ring(struct ring *r)
+{
+	if (r->page)
+		munmap(r->page, (size_t)sysconf(_SC_PAGESIZE) + RING_BYTES);
+	r->page = NULL;
+	own_close(&r->fd);
+}
+
+/* 0 also for a CPU that is offline. */
+static int open_ring(struct discover *d, int cpu)
+{
+	struct perf_event_attr attr = {
+		.size = sizeof(attr),
+		.type = PERF_TYPE_SOFTWARE,
+		.config = PERF_COUNT_SW_DUMMY,
+		.mmap = 1,
+		.mmap2 = 1,
+		.comm = 1,
+		.comm_exec = 1,
+		.watermark = 1,
+		.wakeup_watermark = 1,
+	};
+	struct ring *r = &d->rings[cpu];
+	int err;
+
+	r->fd = (int)syscall(SYS_perf_event_open, &attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
+	if (r->fd < 0)
+		return errno == ENODEV ? 0 : -errno;
+	r->page = mmap(NULL, (size_t)sysconf(_SC_PAGESIZE) + RING_BYTES, PROT_READ | PROT_WRITE,
+		       MAP_SHARED, r->fd, 0);
+	err = r->page == MAP_FAILED ? -errno : watch(d, r->fd);
+	if (r->page == MAP_FAILED)
+		r->page = NULL;
+	if (err)
+		close_ring(r);
+	return err;
+}
+
+/* What was mapped there until now, nobody has heard of. */
+static void on_cpu(struct discover *d, uint32_t cpu)
+{
+	if (cpu >= (uint32_t)d->n_rings)
+		return;
+	drain(d, &d->rings[cpu]);
+	close_ring(&d->rings[cpu]);
+	/* Without a ring it is as before: the next scan finds what it maps. */
+	open_ring(d, (int)cpu);
+	d->rescan = true;
+}
+
 static int on_event(void *ctx, void *data, size_t size)
 {
 	const struct vma_event *e = data;
@@ -648,6 +708,8 @@ static int on_event(void *ctx, void *data, size_t size)
 		on_exec(d, (pid_t)e->tgid);
 	else if (e->kind == VMA_FORK)
 		proc_fork(d, (pid_t)e->parent, (pid_t)e->tgid);
+	else if (e->kind == VMA_CPU)
+		on_cpu(d, e->tgid);
 	else
 		on_mapped(d, (pid_t)e->tgid,
 			  &(struct inode_key){ e->dev, e->ino, e->generation, 0 }, true);
@@ -659,8 +721,8 @@ int discover_poll(struct discover *d)
 	uint64_t lost_events;
 	int r = 0;
 
-	for (unsigned i = 0; i < d->n_rings; i++)
-		drain(d, &d->rings[i]);
+	for (int cpu = 0; cpu < d->n_rings; cpu++)
+		drain(d, &d->rings[cpu]);
 	/* Exits wait until what was mapped before them is looked at, unless mappings come the same
 	 * way. */
 	if (!d->n_rings)
@@ -713,51 +775,18 @@ uint64_t discover_refused(const struct discover *d)
 
 /* --- birth and death */
 
-static int watch(struct discover *d, int fd)
-{
-	struct epoll_event e = { .events = EPOLLIN };
-
-	return epoll_ctl(d->epoll, EPOLL_CTL_ADD, fd, &e) < 0 ? -errno : 0;
-}
-
-static int open_ring(struct discover *d, int cpu)
-{
-	struct perf_event_attr attr = {
-		.size = sizeof(attr),
-		.type = PERF_TYPE_SOFTWARE,
-		.config = PERF_COUNT_SW_DUMMY,
-		.mmap = 1,
-		.mmap2 = 1,
-		.comm = 1,
-		.comm_exec = 1,
-		.watermark = 1,
-		.wakeup_watermark = 1,
-	};
-	auto_close int fd =
-	    (int)syscall(SYS_perf_event_open, &attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
-	struct ring *r = &d->rings[d->n_rings];
-	int err;
-
-	if (fd < 0)
-		return errno == ENODEV ? 0 : -errno; /* offline */
-	r->page = mmap(NULL, (size_t)sysconf(_SC_PAGESIZE) + RING_BYTES, PROT_READ | PROT_WRITE,
-		       MAP_SHARED, fd, 0);
-	if (r->page == MAP_FAILED)
-		return -errno;
-	err = watch(d, fd);
-	r->fd = steal_fd(&fd);
-	d->n_rings++;
-	return err;
-}
-
 static int open_rings(struct discover *d)
 {
-	long n = sysconf(_SC_NPROCESSORS_CONF);
-	int r = 0;
+	int n = libbpf_num_possible_cpus(), r = 0;
 
+	if (n < 0)
+		return n;
 	d->rings = calloc((size_t)n, sizeof(*d->rings));
 	if (!d->rings)
 		return -ENOMEM;
+	for (int cpu = 0; cpu < n; cpu++)
+		d->rings[cpu].fd = -1;
+	d->n_rings = n;
 	for (int cpu = 0; cpu < n && !r; cpu++)
 		r = open_ring(d, cpu);
 	return r;
@@ -778,13 +807,15 @@ static int attach(struct bpf_link **ret, const struct bpf_program *p)
 
 static int start(struct discover *d, const char **ret_what)
 {
-	bool by_perf;
+	bool by_perf, by_cpu;
 	int r;
 
 	*ret_what = "perf events of all processes cannot be opened (CAP_PERFMON)";
 	r = open_rings(d);
 	/* Debian and others close them to all but CAP_SYS_ADMIN (kernel.perf_event_paranoid 3). */
 	by_perf = r != -EACCES && r != -EPERM;
+	if (!by_perf)
+		d->n_rings = 0;
 	if (by_perf && r)
 		return r;
 	*ret_what = by_perf ? "BPF programs for discovery cannot be loaded"
@@ -795,6 +826,9 @@ static int start(struct discover *d, const char **ret_what)
 		return -errno;
 	bpf_program__set_autoload(d->bpf->progs.vma_mapped, !by_perf);
 	bpf_program__set_autoload(d->bpf->progs.vma_exec, !by_perf);
+	/* A kernel without hotplug has no such tracepoint. */
+	by_cpu = by_perf && libbpf_find_vmlinux_btf_id("cpuhp_exit", BPF_TRACE_RAW_TP) > 0;
+	bpf_program__set_autoload(d->bpf->progs.vma_cpu, by_cpu);
 	r = discover_bpf__load(d->bpf);
 	if (r)
 		return r;
@@ -805,6 +839,8 @@ static int start(struct discover *d, const char **ret_what)
 		r = attach(&d->bpf->links.vma_mapped, d->bpf->progs.vma_mapped);
 	if (!r && !by_perf)
 		r = attach(&d->bpf->links.vma_exec, d->bpf->progs.vma_exec);
+	if (!r && by_cpu)
+		r = attach(&d->bpf->links.vma_cpu, d->bpf->progs.vma_cpu);
 	if (r)
 		return r;
 	d->events = ring_buffer__new(bpf_map__fd(d->bpf->maps.events), on_event, d, NULL);
@@ -849,10 +885,8 @@ void discover_free(struct discover **d)
 {
 	if (!*d)
 		return;
-	for (unsigned i = 0; i < (*d)->n_rings; i++) {
-		munmap((*d)->rings[i].page, (size_t)sysconf(_SC_PAGESIZE) + RING_BYTES);
-		own_close(&(*d)->rings[i].fd);
-	}
+	for (int cpu = 0; cpu < (*d)->n_rings; cpu++)
+		close_ring(&(*d)->rings[cpu]);
 	free((*d)->rings);
 	ring_buffer__free((*d)->events);
 	discover_bpf__destroy((*d)->bpf);

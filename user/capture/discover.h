@@ -4,8 +4,8 @@
  * perf_event_mmap()), a BPF task_vma iterator the truth (the real inode, also under overlayfs),
  * tracepoints tell forks and exits. Starts with one scan of what runs already; scans again when the
  * kernel had to drop events. Must run in the first pid namespace (in Kubernetes: hostPID). A CPU
- * that comes online later is not heard: what is mapped there is found by the next scan. Kernel:
- * iter/task_vma since 5.12, for one process since 6.1 (before that, each look walks all of them).
+ * that comes online later is heard from then on. Kernel: iter/task_vma since 5.12, for one process
+ * since 6.1 (before that, each look walks all of them).
  */
 #pragma once
 
