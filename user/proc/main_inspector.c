@@ -555,7 +555,9 @@ static void finish(struct inspector *in)
 
 static void *map(int fd, size_t size, int prot)
 {
-	void *p = fd < 0 ? MAP_FAILED : mmap(NULL, size, prot, MAP_SHARED, fd, 0);
+	void *p = fd < 0
+		      ? MAP_FAILED
+		      : mmap(NULL, size, prot, prot & PROT_WRITE ? MAP_SHARED : MAP_PRIVATE, fd, 0);
 
 	return p == MAP_FAILED ? NULL : p;
 }

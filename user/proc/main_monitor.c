@@ -29,7 +29,7 @@
 #include "proc/team.h"
 
 #define CONFIG_FILE   "/etc/earshot/earshot.yaml"
-#define COMPILE_NS    (60 * NS_PER_SEC)
+#define COMPILE_NS    (300 * NS_PER_SEC) /* seconds on hardware, minutes in emulated machines */
 #define READY_NS      (30 * NS_PER_SEC)
 #define BLIND	      "blind: no test call comes through"
 #define LOSS_EVENT_NS (10 * NS_PER_SEC) /* at most one loss alert in so long */
@@ -161,7 +161,8 @@ static int on_compiled(struct peer *p, const struct req_msg *m)
 		if ((fcntl(m->fds[i], F_GET_SEALS) & (F_SEAL_WRITE | F_SEAL_SHRINK)) !=
 		    (F_SEAL_WRITE | F_SEAL_SHRINK))
 			return -EBADMSG;
-	map = mmap(NULL, sizeof(struct config), PROT_READ, MAP_SHARED, m->fds[0], 0);
+	/* Private: user/proc/role.c, map_fd() */
+	map = mmap(NULL, sizeof(struct config), PROT_READ, MAP_PRIVATE, m->fds[0], 0);
 	if (map == MAP_FAILED)
 		return -errno;
 	c->config = map;

@@ -51,6 +51,7 @@ static const struct req_row start_table[REQ_MAX_] = {
 			sizeof(struct start) + REQ_FDS_MAX * sizeof(uint32_t), on_start },
 };
 
+/* What is read only is sealed, and before 6.7 the kernel refuses to share that. */
 static void *map_fd(int fd, size_t size, int prot)
 {
 	struct stat st;
@@ -58,7 +59,7 @@ static void *map_fd(int fd, size_t size, int prot)
 
 	if (fstat(fd, &st) < 0 || (size_t)st.st_size < size)
 		return NULL;
-	p = mmap(NULL, size, prot, MAP_SHARED, fd, 0);
+	p = mmap(NULL, size, prot, prot & PROT_WRITE ? MAP_SHARED : MAP_PRIVATE, fd, 0);
 	return p == MAP_FAILED ? NULL : p;
 }
 
