@@ -144,16 +144,19 @@ static __always_inline void sighted(__u64 ssl, const struct ev_sock *seen, __u8 
 	bpf_map_update_elem(&handshakes, &key, &fresh, BPF_ANY);
 }
 
+/* What a call was seen to do, in one register: a whole struct call is too much for some stacks. */
+#define SEEN(weight, dirs) ((__u32)(weight) | (__u32)(dirs) << 8)
+
 /* A connection of the current task, at the end of its first call that passed bytes: n of them.
  * NULL: excluded, or no room (they are counted as lost). */
 __attribute__((unused)) static __noinline struct ev_conn *
-conn_open(const struct conn_key *key, const struct call *call, __u8 dir, __u64 n)
+conn_open(const struct conn_key *key, const struct ev_sock *sock, __u32 seen, __u8 dir, __u64 n)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct task_struct *leader = task->group_leader;
 	struct conn_ref ref = {};
 	struct ev_proc_stats *state;
-	__u8 dirs = call->dirs;
+	__u8 dirs = seen >> 8;
 	struct early *early;
 	struct ev_conn *c;
 	__u32 *role;
@@ -193,7 +196,7 @@ conn_open(const struct conn_key *key, const struct call *call, __u8 dir, __u64 n
 		dirs |= early->dirs;
 		bpf_map_delete_elem(&handshakes, key);
 	}
-	vote(&c->sock, &c->votes, &c->changes, &call->sock, call->weight);
+	vote(&c->sock, &c->votes, &c->changes, sock, (__u8)seen);
 	c->flags = (dirs == DIRS_BOTH ? 0 : EV_CONN_MIDWAY) |
 		   (key->ssl & EV_PLAIN_SSL(0) ? EV_CONN_PLAIN : 0) |
 		   (state->canary ? EV_CONN_CANARY : 0);

@@ -124,15 +124,14 @@ static __always_inline struct ev_conn *plain_conn(struct sock *sk, struct plain 
 {
 	struct ev_conn *c = p->id ? bpf_map_lookup_elem(&conns, &p->slot) : NULL;
 	struct conn_key key = { .proc = *proc };
-	struct call call = { .weight = WEIGHT_NESTED };
+	struct ev_sock sock = {};
 
 	if (c && c->id == p->id)
 		return c;
-	if (!describe(sk, &call.sock))
+	if (!describe(sk, &sock))
 		return NULL;
-	call.dirs = p->whole ? DIRS_BOTH : 0;
 	key.ssl = EV_PLAIN_SSL(bpf_get_socket_cookie(sk));
-	c = conn_open(&key, &call, dir, n);
+	c = conn_open(&key, &sock, SEEN(WEIGHT_NESTED, p->whole ? DIRS_BOTH : 0), dir, n);
 	if (!c)
 		return NULL;
 	p->id = c->id;

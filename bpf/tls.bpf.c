@@ -72,7 +72,7 @@ static __always_inline bool passed(struct thread *t, struct call *call, __u8 dir
 	c = conn_find(&key);
 	if (!c) {
 		around(t, call);
-		c = conn_open(&key, call, dir, n);
+		c = conn_open(&key, &call->sock, SEEN(call->weight, call->dirs), dir, n);
 	} else if (vote(&c->sock, &c->votes, &c->changes, &call->sock, call->weight)) {
 		conn_event(EV_SOCK, c, c->id);
 	}
