@@ -1,8 +1,8 @@
 /* user/proc/prober.c - from a mapped file to probes in it.
- * Owns the discovery, the queue of files waiting for a survey, one warm surveyor, what is known of
- * each file and of each process that maps TLS code. A file's bytes are read by the surveyor only.
- * When no file waits for it, a surveyor hashes the programs of those processes, one by one; a new
- * file takes precedence.
+ * Owns the discovery, the queue of files waiting for a survey, the warm surveyors, what is known of
+ * each file and of each process that maps TLS code. A file's bytes are read by a surveyor only.
+ * When no file waits, one of them hashes the programs of those processes, one by one; a new file
+ * takes precedence.
  */
 #include "proc/prober.h"
 
@@ -28,9 +28,12 @@
 #include "proc/req.h"
 #include "proc/team.h"
 
-#define SURVEY_NS      (5 * NS_PER_SEC)
-#define HASH_NS	       (20 * NS_PER_SEC) /* for one program; beyond it it has no hash */
-#define HASHES_MAX     512
+#define SURVEY_NS  (5 * NS_PER_SEC)
+#define HASH_NS	   (20 * NS_PER_SEC) /* for one program; beyond it it has no hash */
+#define HASHES_MAX 512
+/* A program maps itself first, then its libraries: with one surveyor these would wait for another
+ * to start. */
+#define SURVEYORS      2
 #define LOOKS_MAX      8		/* processes whose program is looked up in one go */
 #define REFRESH_NS     (2 * NS_PER_SEC) /* a process is looked at again, in turn: a GPU comes late */
 #define SHED_RECENT_NS (60 * NS_PER_SEC) /* a process is called over its budget for so long */
@@ -69,6 +72,16 @@ struct proc {
 	uint64_t gone_ns;     /* 0: runs */
 };
 
+struct surveyor {
+	struct prober *prober;
+	struct child child;
+	struct peer peer;
+	struct job job; /* in its hands; fd -1: none */
+	uint64_t job_ns;
+	bool answered;
+	uint64_t next_spawn_ns; /* after a failure to start one */
+};
+
 struct prober {
 	struct loop *loop;
 	struct prober_opts o;
@@ -77,12 +90,7 @@ struct prober {
 	size_t n_files;
 	struct job queue[PROBER_QUEUE_MAX]; /* a ring */
 	size_t head, n_queue;
-	struct job job; /* in the surveyor's hands; fd -1: none */
-	uint64_t job_ns;
-	bool answered;
-	struct child surveyor;
-	struct peer peer;
-	uint64_t next_spawn_ns; /* after a failure to start one */
+	struct surveyor surveyors[SURVEYORS];
 	struct proc *procs[PROBER_PROCS_MAX];
 	size_t n_procs;
 	size_t refreshed; /* which of them was looked at again last */
@@ -237,14 +245,14 @@ static void find_hashes(struct prober *p)
 }
 
 /* Keeps what the job has brought, and tells it of every process that runs the file. */
-static void keep_hash(struct prober *p, const uint8_t sha256[FILEHASH_LEN])
+static void keep_hash(struct prober *p, const struct job *j, const uint8_t sha256[FILEHASH_LEN])
 {
-	struct hash *h = hash_of(p, &p->job.key);
+	struct hash *h = hash_of(p, &j->key);
 	struct stat st;
 
-	if (fstat(p->job.fd, &st) < 0)
+	if (fstat(j->fd, &st) < 0)
 		return;
-	*h = (struct hash){ .key = p->job.key, .mtime = st.st_mtim, .size = st.st_size };
+	*h = (struct hash){ .key = j->key, .mtime = st.st_mtim, .size = st.st_size };
 	memcpy(h->sha256, sha256, FILEHASH_LEN);
 	for (size_t i = 0; i < p->n_procs; i++) {
 		struct proc *proc = p->procs[i];
@@ -332,80 +340,88 @@ static void fail(struct prober *p, const struct job *j, const struct survey *s, 
 	log_warn("%s (seen in process %d): %s", j->path, j->pid, why);
 }
 
-static void job_done(struct prober *p)
-{
-	own_close(&p->job.fd);
-	p->job_ns = 0;
-}
-
 static int on_surveyed(struct peer *peer, const struct req_msg *m)
 {
-	struct prober *p = peer->ctx;
-	struct file *f = file_of(p, &p->job.key, false);
+	struct surveyor *by = peer->ctx;
+	struct prober *p = by->prober;
+	const struct job *j = &by->job;
+	struct file *f = file_of(p, &j->key, false);
 	struct survey s;
 	int err;
 
 	memcpy(&s, m->body, sizeof(s));
-	if (p->job.fd < 0 || p->job.hash || !f || s.n_sites > SURVEY_SITES_MAX ||
+	if (j->fd < 0 || j->hash || !f || s.n_sites > SURVEY_SITES_MAX ||
 	    s.verdict >= SURVEY_VERDICT_MAX_)
 		return -EBADMSG;
 	s.why[sizeof(s.why) - 1] = 0;
-	p->answered = true;
+	by->answered = true;
 	page_add(p->o.page, CTR_SURVEYED_FILES, 1);
 	f->state = FILE_PLAIN;
 	/* Not ELF is nothing to warn of: interpreters map scripts and data, too. */
 	if (s.verdict == SURVEY_BAD)
-		log_debug("%s: %s", p->job.path, s.why);
+		log_debug("%s: %s", j->path, s.why);
 	if (s.verdict != SURVEY_TLS) {
 		if (s.hints & ((1u << HINT_MAX_) - 1))
-			remember(f, &p->job, EXPLAIN_FOREIGN, &s, s.why);
+			remember(f, j, EXPLAIN_FOREIGN, &s, s.why);
 		return 0;
 	}
 	/* The surveyor has read a hostile file, and may be its puppet. */
-	if (sites_check(p->job.fd, &s, p->job.code.from, p->job.code.to)) {
-		fail(p, &p->job, NULL, "a probe site is not in code that is executed");
+	if (sites_check(j->fd, &s, j->code.from, j->code.to)) {
+		fail(p, j, NULL, "a probe site is not in code that is executed");
 		return 0;
 	}
-	err = capture_attach(p->o.capture, &p->job.key, p->job.fd, &s);
+	err = capture_attach(p->o.capture, &j->key, j->fd, &s);
 	if (err && err != -EEXIST) {
 		char why[160];
 
 		snprintf(why, sizeof(why), "probes cannot be attached: %s", strerror(-err));
-		fail(p, &p->job, &s, why);
+		fail(p, j, &s, why);
 		return 0;
 	}
 	f->state = FILE_TLS;
-	remember(f, &p->job, EXPLAIN_CAPTURED, &s, s.why);
+	remember(f, j, EXPLAIN_CAPTURED, &s, s.why);
 	page_set(p->o.page, CTR_ATTACHED_FILES, capture_attached(p->o.capture));
-	log_info("%s: %s; %u probe sites", p->job.path, s.why, s.n_sites);
-	look(p, p->job.pid, true, 0);
+	log_info("%s: %s; %u probe sites", j->path, s.why, s.n_sites);
+	look(p, j->pid, true, 0);
 	return 0;
 }
 
 static int on_hashed(struct peer *peer, const struct req_msg *m)
 {
-	struct prober *p = peer->ctx;
+	struct surveyor *by = peer->ctx;
 
-	if (p->job.fd < 0 || !p->job.hash)
+	if (by->job.fd < 0 || !by->job.hash)
 		return -EBADMSG;
-	p->answered = true;
-	keep_hash(p, m->body);
+	by->answered = true;
+	keep_hash(by->prober, &by->job, m->body);
 	return 0;
 }
 
-/* The next program to be hashed becomes the job. */
-static void next_hash(struct prober *p)
+/* The next program to be hashed. false: none waits. */
+static bool next_hash(struct prober *p, struct job *ret)
 {
-	for (size_t i = 0; i < p->n_procs && p->job.fd < 0; i++) {
+	for (size_t i = 0; i < p->n_procs; i++) {
 		struct proc *proc = p->procs[i];
 
 		if (proc->exe_fd < 0)
 			continue;
-		p->job = (struct job){ .key = proc->exe,
-				       .fd = steal_fd(&proc->exe_fd),
-				       .pid = (pid_t)proc->info.tgid,
-				       .hash = true };
+		*ret = (struct job){ .key = proc->exe,
+				     .fd = steal_fd(&proc->exe_fd),
+				     .pid = (pid_t)proc->info.tgid,
+				     .hash = true };
+		return true;
 	}
+	return false;
+}
+
+static bool next_file(struct prober *p, struct job *ret)
+{
+	if (!p->n_queue)
+		return false;
+	*ret = p->queue[p->head];
+	p->head = (p->head + 1) % PROBER_QUEUE_MAX;
+	p->n_queue--;
+	return true;
 }
 
 static const struct req_row surveyor_table[REQ_MAX_] = {
@@ -416,84 +432,92 @@ static const struct req_row surveyor_table[REQ_MAX_] = {
 
 static void on_answer(void *ctx, uint32_t events)
 {
-	struct prober *p = ctx;
+	struct surveyor *s = ctx;
 
 	(void)events;
 	/* What goes wrong here shows as its end without an answer. */
-	if (req_recv(&p->peer) < 0)
-		loop_del(p->loop, p->surveyor.sock);
+	if (req_recv(&s->peer) < 0)
+		loop_del(s->prober->loop, s->child.sock);
 }
 
 static void on_surveyor_end(void *ctx, uint32_t events)
 {
-	struct prober *p = ctx;
+	struct surveyor *s = ctx;
+	struct prober *p = s->prober;
 
 	(void)events;
 	/* An answer may have come just before its end. */
-	if (!p->answered && p->job.fd >= 0)
-		req_recv(&p->peer);
-	loop_del(p->loop, p->surveyor.pidfd);
-	loop_del(p->loop, p->surveyor.sock);
-	capture_include(p->o.capture, p->surveyor.pid);
-	child_end(&p->surveyor);
-	if (p->job.fd < 0)
-		p->next_spawn_ns =
+	if (!s->answered && s->job.fd >= 0)
+		req_recv(&s->peer);
+	loop_del(p->loop, s->child.pidfd);
+	loop_del(p->loop, s->child.sock);
+	capture_include(p->o.capture, s->child.pid);
+	child_end(&s->child);
+	if (s->job.fd < 0)
+		s->next_spawn_ns =
 		    mono_ns() + NS_PER_SEC; /* it died before it had work: not in a tight loop */
-	else if (!p->answered && !p->job.hash)
-		fail(p, &p->job, NULL, "the surveyor could not examine it");
-	else if (!p->answered && !p->n_queue)
-		keep_hash(p, (const uint8_t[FILEHASH_LEN]){ 0 }); /* not again and again */
-	job_done(p);
+	else if (!s->answered && !s->job.hash)
+		fail(p, &s->job, NULL, "the surveyor could not examine it");
+	else if (!s->answered && !p->n_queue)
+		keep_hash(p, &s->job, (const uint8_t[FILEHASH_LEN]){ 0 }); /* not again and again */
+	own_close(&s->job.fd);
 	next_job(p);
 }
 
-/* Gives the warm surveyor the next file; keeps one warm. */
-static void next_job(struct prober *p)
+static void keep_warm(struct prober *p, struct surveyor *s)
+{
+	int err;
+
+	if (s->child.pid || mono_ns() < s->next_spawn_ns)
+		return;
+	err = spawn_role(p->o.binaries, ROLE_SURVEYOR, true, team_exclude, p->o.capture, &s->child);
+	if (err) {
+		log_error("surveyor cannot be started: %s", strerror(-err));
+		s->next_spawn_ns = mono_ns() + NS_PER_SEC;
+		return;
+	}
+	s->peer = (struct peer){ s->child.sock, ROLE_SURVEYOR, surveyor_table, s };
+	s->answered = false;
+	loop_add(p->loop, s->child.sock, EPOLLIN, on_answer, s);
+	loop_add(p->loop, s->child.pidfd, EPOLLIN, on_surveyor_end, s);
+}
+
+static void give(struct prober *p, struct surveyor *s)
 {
 	struct {
 		struct start start;
 		uint32_t kinds[2];
 	} msg = { { .role = ROLE_SURVEYOR }, { START_FILE, START_SITES } };
-	unsigned n_fds = p->o.sites_fd < 0 ? 1 : 2;
-	int fds[2];
+	unsigned n_fds = s->job.hash || p->o.sites_fd < 0 ? 1 : 2;
+	int fds[2] = { s->job.fd, p->o.sites_fd };
 
-	if (!p->surveyor.pid) {
-		int err = mono_ns() < p->next_spawn_ns
-			      ? -EAGAIN
-			      : spawn_role(p->o.binaries, ROLE_SURVEYOR, true, team_exclude,
-					   p->o.capture, &p->surveyor);
-
-		if (err) {
-			if (err != -EAGAIN) {
-				log_error("surveyor cannot be started: %s", strerror(-err));
-				p->next_spawn_ns = mono_ns() + NS_PER_SEC;
-			}
-			return;
-		}
-		p->peer = (struct peer){ p->surveyor.sock, ROLE_SURVEYOR, surveyor_table, p };
-		loop_add(p->loop, p->surveyor.sock, EPOLLIN, on_answer, p);
-		loop_add(p->loop, p->surveyor.pidfd, EPOLLIN, on_surveyor_end, p);
-		p->answered = false;
-	}
-	if (p->job.fd >= 0)
-		return;
-	if (p->n_queue) {
-		p->job = p->queue[p->head];
-		p->head = (p->head + 1) % PROBER_QUEUE_MAX;
-		p->n_queue--;
-	} else {
-		next_hash(p);
-		if (p->job.fd < 0)
-			return;
+	if (s->job.hash)
 		msg.kinds[0] = START_HASH;
-		n_fds = 1;
+	s->job_ns = mono_ns();
+	if (req_send(s->child.sock, REQ_START, &msg, sizeof(msg.start) + n_fds * sizeof(*msg.kinds),
+		     fds, n_fds))
+		kill(s->child.pid, SIGKILL); /* reported when its end shows */
+}
+
+/* Only the last one hashes, so that one is left for a file that is new. */
+static void hand_out(struct prober *p, struct surveyor *s)
+{
+	bool last = s == &p->surveyors[SURVEYORS - 1];
+
+	if (s->child.pid && s->job.fd < 0 &&
+	    (next_file(p, &s->job) || (last && next_hash(p, &s->job))))
+		give(p, s);
+}
+
+/* Gives warm surveyors what waits; then sees to it that all are warm, which takes longer. */
+static void next_job(struct prober *p)
+{
+	for (struct surveyor *s = p->surveyors; s < p->surveyors + SURVEYORS; s++)
+		hand_out(p, s);
+	for (struct surveyor *s = p->surveyors; s < p->surveyors + SURVEYORS; s++) {
+		keep_warm(p, s);
+		hand_out(p, s);
 	}
-	p->job_ns = mono_ns();
-	fds[0] = p->job.fd;
-	fds[1] = p->o.sites_fd;
-	if (req_send(p->surveyor.sock, REQ_START, &msg,
-		     sizeof(msg.start) + n_fds * sizeof(*msg.kinds), fds, n_fds))
-		kill(p->surveyor.pid, SIGKILL); /* reported when its end shows */
 }
 
 static void on_file(void *ctx, const struct inode_key *key, const struct code_range *code, int fd,
@@ -515,16 +539,24 @@ static void on_file(void *ctx, const struct inode_key *key, const struct code_ra
 	if (f->state != FILE_FREE)
 		return;
 	f->state = FILE_WAITING;
-	j = &p->queue[(p->head + p->n_queue++) % PROBER_QUEUE_MAX];
+	/* The likely ones first: of a program that starts, the library after the program itself. */
+	if (strstr(path, "ssl")) {
+		p->head = (p->head + PROBER_QUEUE_MAX - 1) % PROBER_QUEUE_MAX;
+		j = &p->queue[p->head];
+	} else {
+		j = &p->queue[(p->head + p->n_queue) % PROBER_QUEUE_MAX];
+	}
+	p->n_queue++;
 	*j = (struct job){ .key = *key, .code = *code, .fd = steal_fd(&owned), .pid = pid };
 	snprintf(j->path, sizeof(j->path), "%s", path);
+	next_job(p);
 	/* Snapshot now: a short-lived client may be gone before the survey is back. */
 	if (strstr(path, "ssl"))
 		look(p, pid, false, 0);
 	/* What is hashed can wait, and begins again. */
-	if (p->job.fd >= 0 && p->job.hash)
-		kill(p->surveyor.pid, SIGKILL);
-	next_job(p);
+	for (struct surveyor *s = p->surveyors; p->n_queue && s < p->surveyors + SURVEYORS; s++)
+		if (s->job.fd >= 0 && s->job.hash)
+			kill(s->child.pid, SIGKILL);
 }
 
 /* With the program that it runs. A process is named for each of its files. */
@@ -611,8 +643,9 @@ static void tick(void *ctx, uint64_t now_ns)
 {
 	struct prober *p = ctx;
 
-	if (p->job.fd >= 0 && now_ns - p->job_ns > (p->job.hash ? HASH_NS : SURVEY_NS))
-		kill(p->surveyor.pid, SIGKILL);
+	for (struct surveyor *s = p->surveyors; s < p->surveyors + SURVEYORS; s++)
+		if (s->job.fd >= 0 && now_ns - s->job_ns > (s->job.hash ? HASH_NS : SURVEY_NS))
+			kill(s->child.pid, SIGKILL);
 	if (!p->n_queue)
 		find_hashes(p);
 	next_job(p);
@@ -648,8 +681,10 @@ int prober_new(struct prober **ret, struct loop *l, const struct prober_opts *o,
 		return -ENOMEM;
 	p->loop = l;
 	p->o = *o;
-	p->job.fd = -1;
-	p->surveyor = (struct child){ .pidfd = -1, .sock = -1 };
+	for (size_t i = 0; i < SURVEYORS; i++)
+		p->surveyors[i] = (struct surveyor){ .prober = p,
+						     .child = { .pidfd = -1, .sock = -1 },
+						     .job = { .fd = -1 } };
 	err = discover_new(&p->discover, &ops, p, why, why_size);
 	if (!err)
 		err = loop_add(l, discover_fd(p->discover), EPOLLIN, on_discovery, p);
@@ -669,12 +704,14 @@ void prober_free(struct prober **p)
 	if ((*p)->discover)
 		loop_del((*p)->loop, discover_fd((*p)->discover));
 	discover_free(&(*p)->discover);
-	if ((*p)->surveyor.pid) {
-		loop_del((*p)->loop, (*p)->surveyor.pidfd);
-		loop_del((*p)->loop, (*p)->surveyor.sock);
+	for (struct surveyor *s = (*p)->surveyors; s < (*p)->surveyors + SURVEYORS; s++) {
+		if (s->child.pid) {
+			loop_del((*p)->loop, s->child.pidfd);
+			loop_del((*p)->loop, s->child.sock);
+		}
+		child_end(&s->child);
+		own_close(&s->job.fd);
 	}
-	child_end(&(*p)->surveyor);
-	own_close(&(*p)->job.fd);
 	for (size_t i = 0; i < (*p)->n_queue; i++)
 		own_close(&(*p)->queue[((*p)->head + i) % PROBER_QUEUE_MAX].fd);
 	for (size_t i = 0; i < (*p)->n_procs; i++)
@@ -692,7 +729,11 @@ int prober_scan(struct prober *p)
 
 bool prober_settled(const struct prober *p)
 {
-	return !p->n_queue && (p->job.fd < 0 || p->job.hash);
+	bool busy = p->n_queue;
+
+	for (size_t i = 0; i < SURVEYORS; i++)
+		busy |= p->surveyors[i].job.fd >= 0 && !p->surveyors[i].job.hash;
+	return !busy;
 }
 
 void prober_tell_all(struct prober *p)
@@ -797,6 +838,14 @@ static int on_proc_stats(void *ctx, const struct ev_proc *of, const struct ev_pr
 	return 0;
 }
 
+static bool is_surveyor(const struct prober *p, pid_t pid)
+{
+	for (size_t i = 0; i < SURVEYORS; i++)
+		if (p->surveyors[i].child.pid == pid)
+			return true;
+	return false;
+}
+
 void prober_explain(struct prober *p, pid_t pid, struct explained *ret)
 {
 	struct passed passed = { .proc = &ret->proc, .e = ret };
@@ -817,7 +866,7 @@ void prober_explain(struct prober *p, pid_t pid, struct explained *ret)
 	known = proc_of(p, pid);
 	if (known)
 		memcpy(ret->proc.exe_sha256, known->info.exe_sha256, sizeof(ret->proc.exe_sha256));
-	if (pid == p->surveyor.pid) {
+	if (is_surveyor(p, pid)) {
 		ret->state = EXPLAIN_SENSOR;
 		ret->n_files = ret->more_files = 0;
 		snprintf(why, size, "a process of the sensor itself: never captured");
