@@ -324,17 +324,8 @@ static bool on_chunk(struct reading *r, const struct flow_event *ev)
 
 static void head_tokens(const struct reading *r, const char *name, uint64_t *to)
 {
-	struct span value = exchange_field(r->t.exchange, SIDE_RESPONSE, name);
-	uint64_t n = 0;
-
-	if (*to || !value.len || value.len > 18)
-		return;
-	for (size_t i = 0; i < value.len; i++) {
-		if (value.p[i] < '0' || value.p[i] > '9')
-			return;
-		n = n * 10 + (value.p[i] - '0');
-	}
-	*to = n;
+	if (!*to)
+		reading_decimal(exchange_field(r->t.exchange, SIDE_RESPONSE, name), to);
 }
 
 /* Heads say what many a maker's body does not: numbers of tokens, and of an error only a sentence

@@ -380,6 +380,21 @@ void reading_u32(const struct json_event *e, uint32_t *ret)
 	*ret = n;
 }
 
+bool reading_decimal(struct span s, uint64_t *ret)
+{
+	uint64_t n = 0;
+
+	if (!s.len || s.len > 18)
+		return false;
+	for (size_t i = 0; i < s.len; i++) {
+		if (s.p[i] < '0' || s.p[i] > '9')
+			return false;
+		n = n * 10 + (s.p[i] - '0');
+	}
+	*ret = n;
+	return true;
+}
+
 void reading_number(struct reading *r, const struct json_event *e, unsigned arg)
 {
 	reading_u32(e, (uint32_t *)((char *)r->now + arg));
@@ -1147,21 +1162,13 @@ static void on_utf8(void *ctx, struct span data)
 static void tail_begin(struct port *port)
 {
 	const struct route *route = port->of->route;
-	struct span field = { 0 };
-	uint64_t n = 0;
 
-	if (route && route->json_len)
-		field = exchange_field(port->of->t.exchange, port->side, route->json_len);
-	if (!field.len || field.len > 9)
+	if (!route || !route->json_len ||
+	    !reading_decimal(exchange_field(port->of->t.exchange, port->side, route->json_len),
+			     &port->tail.json_left))
 		return;
-	for (size_t i = 0; i < field.len; i++) {
-		if (field.p[i] < '0' || field.p[i] > '9')
-			return;
-		n = n * 10 + (field.p[i] - '0');
-	}
 	port->body = BODY_JSON;
 	port->tail.on = true;
-	port->tail.json_left = n;
 	port->tail.bytes.max = SEGMENT_MAX;
 }
 

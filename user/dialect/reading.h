@@ -214,6 +214,8 @@ bool reading_flat(const struct segment *s);
 uint32_t reading_part(const struct reading *r, const struct json_event *e);
 /* A small whole number; others leave *ret alone. */
 void reading_u32(const struct json_event *e, uint32_t *ret);
+/* All of s is digits, 18 at most. */
+bool reading_decimal(struct span s, uint64_t *ret);
 /* Another document with the same port: what an event says ahead of all else. */
 void reading_scan(struct reading *r, struct shapes *shapes, struct span data);
 /* Base64 in the string that scan's row gives to reading_packed(), decoded; until the next call. */

@@ -81,14 +81,10 @@ static void on_tensor(struct reading *r, const struct json_event *e, unsigned ar
 static void on_size(struct reading *r, const struct json_event *e, unsigned arg)
 {
 	struct port *port = r->now;
-	uint64_t size = 0;
 
 	(void)arg;
-	if (e->kind != JSON_NUMBER || port->tail.n_parts == TAIL_PARTS_MAX)
-		return;
-	for (size_t i = 0; i < e->text.len && i < 18; i++)
-		size = size * 10 + (e->text.p[i] - '0') % 10;
-	port->tail.parts[port->tail.n_parts].size = size;
+	if (e->kind == JSON_NUMBER && port->tail.n_parts < TAIL_PARTS_MAX)
+		reading_decimal(e->text, &port->tail.parts[port->tail.n_parts].size);
 }
 
 static void on_tail(struct reading *r, enum side side, struct span bytes)
@@ -277,9 +273,8 @@ static void walk(struct reading *r, const struct flow_event *ev, const struct pr
 	struct tensors t = { .r = r };
 
 	r->now = &r->ports[ev->side];
-	if (ev->damaged)
-		r->now->hole = true;
-	if (protobuf_walk(ev->data, rows, n, &t) && !ev->damaged)
+	r->now->hole |= ev->damaged;
+	if (protobuf_walk(ev->data, rows, n, &t))
 		r->now->hole = true;
 }
 

@@ -12,7 +12,7 @@ import cohere
 import huggingface_hub
 from mistralai.client import Mistral
 
-from record import PNG, UVICORN, chat, chunk, head, chunked, plain, stream
+from record import PNG, UVICORN, chat, chunk, plain, stream
 from record_families import PDF, lines, record
 
 COHERE = [("date", "Mon, 03 Aug 2026 09:12:44 GMT"), ("server", "envoy"), ("x-debug-trace-id", "5c2b"), ("num_tokens", "12")]
