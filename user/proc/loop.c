@@ -94,11 +94,19 @@ void loop_del(struct loop *l, int fd)
 	epoll_ctl(l->epfd, EPOLL_CTL_DEL, fd, NULL);
 }
 
+/* All timers of the host stand on one grid, so that those of one process, and of processes that
+ * wait for each other, are due at once: a wakeup costs more than what most of them do. */
+static uint64_t due_after(uint64_t now_ns, uint64_t period_ns)
+{
+	return (now_ns / period_ns + 1) * period_ns;
+}
+
 int loop_every(struct loop *l, uint64_t period_ns, loop_timer_fn *fn, void *ctx)
 {
 	if (l->n_timers == LOOP_TIMERS_MAX)
 		return -ENOSPC;
-	l->timers[l->n_timers++] = (struct timer){ period_ns, mono_ns() + period_ns, fn, ctx };
+	l->timers[l->n_timers++] =
+	    (struct timer){ period_ns, due_after(mono_ns(), period_ns), fn, ctx };
 	return 0;
 }
 
@@ -112,7 +120,7 @@ static int run_timers(struct loop *l)
 
 		if (t->next_ns <= now) {
 			/* After a suspend one call, not a storm. */
-			t->next_ns = now + t->period_ns;
+			t->next_ns = due_after(now, t->period_ns);
 			t->fn(t->ctx, now);
 		}
 		next = MIN(next, t->next_ns);

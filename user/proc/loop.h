@@ -14,7 +14,8 @@ void loop_free(struct loop **l);
 int loop_add(struct loop *l, int fd, uint32_t events, loop_fn *fn, void *ctx);
 void loop_mod(struct loop *l, int fd, uint32_t events);
 void loop_del(struct loop *l, int fd);
-/* Calls fn about every period_ns until the loop ends. At most 8 of them. */
+/* Calls fn about every period_ns until the loop ends, at multiples of it, so the first time sooner.
+ * At most 8 of them. */
 int loop_every(struct loop *l, uint64_t period_ns, loop_timer_fn *fn, void *ctx);
 /* Runs until loop_stop(). 0 or -errno. */
 int loop_run(struct loop *l);
