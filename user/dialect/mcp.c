@@ -3,6 +3,7 @@
  * (2026-07-28), and over the two paths of before (HTTP with SSE). What a server says is untrusted:
  * descriptions of its tools, results, resources, prompts, and what it asks of model and user.
  */
+#include "base/base64.h"
 #include "dialect/reading.h"
 
 /* Methods whose object stands in Mcp-Name as well. */
@@ -16,12 +17,21 @@ static bool is_named(const char *method)
 	return false;
 }
 
-/* A field says this of a body that says that. What does not fit into a turn, or is encoded, is
- * not compared. */
+/* A field says this of a body that says that. What does not fit into a turn is not compared. */
 static bool contradicts(struct span field, const char *body, size_t room)
 {
-	return field.len && field.len < room - 1 && !span_starts(field, SPAN_LIT("=?base64?")) &&
-	       !span_eq(field, span_str(body));
+	static const struct span begin = SPAN_LIT("=?base64?"), end = SPAN_LIT("?=");
+	uint8_t plain[TURN_ID_MAX];
+
+	if (field.len >= begin.len + end.len && span_starts(field, begin)) {
+		struct span coded = span_sub(field, begin.len, field.len - begin.len - end.len);
+
+		if (coded.len > sizeof(plain))
+			return false;
+		memcpy(plain, coded.p, coded.len);
+		field = span_of(plain, base64_decode(plain, span_of(plain, coded.len)));
+	}
+	return field.len && field.len < room - 1 && !span_eq(field, span_str(body));
 }
 
 /* Servers act by the body; gateways, by the fields that repeat parts of it (2026-07-28). */
