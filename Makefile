@@ -160,6 +160,11 @@ $(B)/tests/e2e/%: tests/e2e/%.c $(LIB) | $(GEN)
 	$(call say,TEST,$@)
 	$(Q)$(CC) $(CPPFLAGS) -Itests $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< $(LIB) $(LIBS)
 
+$(B)/tests/bench/%: tests/bench/%.c $(LIB) | $(GEN)
+	@mkdir -p $(@D)
+	$(call say,TEST,$@)
+	$(Q)$(CC) $(CPPFLAGS) -Itests $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< $(LIB) $(LIBS)
+
 test-bins: programs $(DOCS) $(UNIT) $(FUZZ) $(E2E_BINS)
 
 check: ## run every test (root: end to end on the real kernel too)
@@ -195,30 +200,15 @@ demo: ## one minute: sensor, TLS inference server, real clients, collector
 	@tests/e2e/prepare $(B)
 	@tools/demo $(B)
 
-bench: ## capture and detection benchmarks, as ratios in one run
+bench: ## what the sensor costs: saturated TLS, each call, at rest
 	@tools/deps.sh build test bench
-	@$(SUBMAKE) programs
+	@$(SUBMAKE) programs $(B)/tests/bench/calls
 	@tests/bench/run $(B)
 
-# yyjson is no package of Debian 12: YYJSON=DIR names a folder with yyjson.c and yyjson.h.
-ifneq ($(YYJSON),)
-YYJSON_LIBS := -DWITH_YYJSON -I$(YYJSON) $(B)/tests/bench/yyjson.o
-$(B)/tests/bench/json: $(B)/tests/bench/yyjson.o
-$(B)/tests/bench/yyjson.o: $(YYJSON)/yyjson.c
-	@mkdir -p $(@D)
-	$(Q)$(CC) -O2 -fPIE -c $< -o $@
-else
-YYJSON_LIBS = $(shell pkg-config --exists yyjson && echo -DWITH_YYJSON -lyyjson)
-endif
-$(B)/tests/bench/json: tests/bench/json.c tests/bench/json_peers.c tests/bench/json_peers.h $(LIB)
-	@mkdir -p $(@D)
-	$(call say,BENCH,$@)
-	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< tests/bench/json_peers.c $(LIB) -ljansson $(YYJSON_LIBS)
-
-bench-json: ## MB/s of the JSON reader on chat bodies, beside jansson (and yyjson: YYJSON=DIR)
-	@tools/deps.sh build bench
-	@$(SUBMAKE) $(B)/tests/bench/json
-	@$(B)/tests/bench/json
+bench-capture: ## the first of these, beside bpftrace and bcc's sslsniff
+	@tools/deps.sh build test bench
+	@$(SUBMAKE) programs
+	@tests/bench/run $(B) capture
 
 fuzz: ## fuzz each parser for FUZZ_SECONDS (60) with libFuzzer
 	@tools/deps.sh build test

@@ -34,7 +34,8 @@ struct call {
 	__u8 dirs;   /* bit per enum ev_dir: it sent, it received. Who does both in a call makes a
 			handshake */
 	__u16 pad;
-	struct ev_sock sock; /* what it was seen to use */
+	struct ev_sock sock;  /* what it was seen to use */
+	struct conn_ref conn; /* its connection, if there was one at its entry; else id 0 */
 };
 
 /* What a thread is about. Outside any call: what it received last, until an SSL has had it, and

@@ -69,7 +69,9 @@ static __always_inline bool passed(struct thread *t, struct call *call, __u8 dir
 	bool again;
 
 	proc_of(bpf_get_current_task_btf(), &key.proc);
-	c = conn_find(&key);
+	c = bpf_map_lookup_elem(&conns, &call->conn.slot);
+	if (!c || !call->conn.id || c->id != call->conn.id)
+		c = conn_find(&key);
 	if (!c) {
 		around(t, call);
 		c = conn_open(&key, &call->sock, SEEN(call->weight, call->dirs), dir, n);
@@ -182,7 +184,7 @@ static __always_inline void touch(struct thread *t, struct call *call)
 
 /* May this call be passed over? Not while the socket is not known: what the call does to it would
  * be taken for somebody else's. */
-static __noinline bool passed_over(struct thread *t, __u64 ssl, __u32 site)
+static __noinline bool passed_over(struct thread *t, __u64 ssl, __u32 site, struct conn_ref *ret)
 {
 	__u8 dir = writes(site) ? EV_WRITE : EV_READ;
 	struct conn_key key = { .ssl = ssl };
@@ -191,13 +193,15 @@ static __noinline bool passed_over(struct thread *t, __u64 ssl, __u32 site)
 
 	proc_of(bpf_get_current_task_btf(), &key.proc);
 	c = conn_find(&key);
-	if (!c || !c->votes)
+	if (!c)
 		return false;
 	id = c->id;
-	if (!muted(c, policy_of(id, c->slot), dir))
+	ret->id = id;
+	ret->slot = c->slot;
+	if (!c->votes || !muted(c, policy_of(id, c->slot), dir))
 		return false;
 	c->skipped |= 1 << dir;
-	count_loss(EV_LOSS_MUTED, 0);
+	COUNT(lost_events[EV_LOSS_MUTED], 1);
 	/* As if it were followed, for whoever comes next on this thread. */
 	if (!t->toucher)
 		t->toucher = ssl;
@@ -214,6 +218,7 @@ static __always_inline bool enter(struct pt_regs *ctx)
 {
 	__u64 sp = PT_REGS_SP(ctx), ssl = PT_REGS_PARM1(ctx);
 	__u64 fourth = PT_REGS_PARM4(ctx), fifth = PT_REGS_PARM5(ctx);
+	struct conn_ref conn = {};
 	struct call *call;
 	struct thread *t;
 	__u32 site;
@@ -225,7 +230,7 @@ static __always_inline bool enter(struct pt_regs *ctx)
 		missed(ssl, EV_LOSS_BUDGET);
 		return false;
 	}
-	if (t && site != EV_SITE_HANDSHAKE && passed_over(t, ssl, site)) {
+	if (t && site != EV_SITE_HANDSHAKE && passed_over(t, ssl, site, &conn)) {
 		/* What another call left behind at this place is not the one that returns here. */
 		call = call_at(t, sp);
 		if (call)
@@ -248,6 +253,7 @@ static __always_inline bool enter(struct pt_regs *ctx)
 		.done = site == EV_SITE_WRITE_EX2 ? fifth : fourth,
 		.site = site,
 		.dirs = site == EV_SITE_HANDSHAKE ? DIRS_BOTH : 0,
+		.conn = conn,
 	};
 	touch(t, call);
 	t->passed_over = 0;

@@ -9,7 +9,7 @@ build="gcc make pkg-config clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev l
 	libcurl4-openssl-dev libyaml-dev libutf8proc-dev libseccomp-dev libcap-ng-dev libxxhash-dev libbrotli-dev libzstd-dev ca-certificates"
 test="libcmocka-dev libjansson-dev libnghttp2-dev curl openssl nginx-light nodejs npm python3 python3-venv sqlite3 iproute2 iptables procps util-linux mount kmod
 	python3-yaml systemd apache2 haproxy libio-socket-ssl-perl php-cli ruby wget"
-bench="wrk bpftrace python3 libjansson-dev"
+bench="wrk bpftrace bpfcc-tools python3 libjansson-dev"
 kernels="qemu-system-x86 busybox-static cpio"
 # The runtime of the clang that is there: install the build group first.
 fuzz="libclang-rt-$(clang -dumpversion 2>/dev/null | cut -d. -f1)-dev"

@@ -23,6 +23,7 @@
 #define CONTROL_RING_BYTES (1 << 20) /* 5,000 events */
 #define HANDSHAKES_MIN	   4096	     /* with fewer, kernels evict what is hardly old */
 #define WATCHERS_MAX	   16
+#define PROCS_MIN	   1024
 #define TICKS_APART	   2 /* between a start time and what /proc says of it, by rounding */
 
 const char *const capture_method_names[CAPTURE_METHOD_MAX_] = {
@@ -138,7 +139,7 @@ static void set_budget(struct capture *c)
 static int load(struct capture *c)
 {
 	uint32_t max = c->opts.max_conns;
-	struct bpf_map *per_conn[5];
+	struct bpf_map *per_conn[4];
 	int err;
 
 	c->bpf = capture_bpf__open();
@@ -152,14 +153,16 @@ static int load(struct capture *c)
 	per_conn[0] = c->bpf->maps.conns;
 	per_conn[1] = c->bpf->maps.slots;
 	per_conn[2] = c->bpf->maps.refs;
-	per_conn[3] = c->bpf->maps.procs;
-	per_conn[4] = c->bpf->maps.free_slots;
+	per_conn[3] = c->bpf->maps.free_slots;
 	err = bpf_map__set_max_entries(c->bpf->maps.data_ring, (__u32)c->opts.ring_bytes);
 	if (!err)
 		err = bpf_map__set_max_entries(c->bpf->maps.control_ring, CONTROL_RING_BYTES);
 	if (!err)
 		err =
 		    bpf_map__set_max_entries(c->bpf->maps.handshakes, MAX(max / 4, HANDSHAKES_MIN));
+	/* Memory is taken for all of them at once, and few processes have but one connection. */
+	if (!err)
+		err = bpf_map__set_max_entries(c->bpf->maps.procs, MAX(max / 8, PROCS_MIN));
 	for (size_t i = 0; i < ARRAY_SIZE(per_conn) && !err; i++)
 		err = bpf_map__set_max_entries(per_conn[i], max);
 	if (!err)

@@ -3,6 +3,7 @@
  * tell the keeper; sleep as long as the traffic allows.
  */
 #include <errno.h>
+#include <malloc.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -633,6 +634,7 @@ int main(void)
 	if (!landlock)
 		log_warn("this kernel has no Landlock; seccomp alone confines the inspector");
 	req_send(ROLE_SOCKET, REQ_READY, NULL, 0, NULL, 0);
+	malloc_trim(0); /* what compiling took and needs no more */
 	code = work(&in);
 	finish(&in);
 	return code;

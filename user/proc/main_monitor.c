@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -63,7 +64,7 @@ struct monitor {
 	pid_t viewer; /* `earshot tail` of --foreground */
 	bool announced;
 	bool failed; /* ends with EXIT_FAILED */
-	uint64_t started_ns;
+	uint64_t started_ns, collected_ns;
 	struct pulse pulse;
 	struct floods floods;
 	struct ev_stats reported; /* losses the keeper was told of */
@@ -389,7 +390,10 @@ static void tick(void *ctx, uint64_t now_ns)
 
 	account(m, now_ns);
 	beat(m, now_ns);
-	capture_collect(m->capture);
+	if (now_ns - m->collected_ns >= NS_PER_SEC) {
+		m->collected_ns = now_ns;
+		capture_collect(m->capture);
+	}
 	notify_send("WATCHDOG=1");
 	/* Ready is who has seen its own test call, or waited for it long enough. */
 	if (!m->announced && team_ready(m->team) && prober_settled(m->prober) &&
@@ -610,6 +614,7 @@ static int run(struct monitor *m, const struct options *o)
 	pulse_begin(&m->pulse, o->record ? 0 : c->canary.interval_s * NS_PER_SEC,
 		    c->canary.limit_s * NS_PER_SEC, m->started_ns);
 	team_pulse(m->team, &m->pulse);
+	malloc_trim(0); /* what loading programs took and needs no more */
 	err = loop_run(m->loop);
 	if (err)
 		return failed("event loop", err);
