@@ -379,7 +379,7 @@ bool capture_sockets(const struct capture *c)
 
 bool capture_plain(const struct capture *c)
 {
-	return c->opts.n_plain_ports && capture_sockets(c);
+	return (c->opts.n_plain_ports || c->opts.plain_procs) && capture_sockets(c);
 }
 
 enum capture_method capture_method(const struct capture *c)
