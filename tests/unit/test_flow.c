@@ -515,6 +515,31 @@ static void test_bombs(void **state)
 	}
 }
 
+/* What a message says of its length takes no memory; what did not come of it is not there. */
+static void test_huge_lengths(void **state)
+{
+	static const char *const messages[] = {
+		"PUT / HTTP/1.1\r\nContent-Length: 1073741824\r\n\r\nten bytes.",
+		"PUT / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n40000000\r\nten bytes.",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(messages); i++) {
+		auto_free(evlog) struct evlog log = { 0 };
+		auto_free(wire) struct wire *w = NULL;
+		size_t before;
+
+		assert_int_equal(wire_new(&w, WIRE_EXCHANGES, &log, NULL), 0);
+		before = mallinfo2().uordblks;
+		wire_open(w, 1);
+		assert_int_equal(wire_send(w, 1, EV_WRITE, span_str(messages[i]), 0), 0);
+		assert_in_range(mallinfo2().uordblks - before, 0, 16 << 10);
+		wire_close(w, 1);
+		assert_non_null(strstr(text_of(&log), "request body ten bytes.\n"));
+		assert_non_null(strstr(text_of(&log), " request=cut,10+0 "));
+	}
+}
+
 /* A coding that nobody knows is counted apart from one that broke. */
 static void test_unknown_coding(void **state)
 {
@@ -1097,6 +1122,7 @@ int main(void)
 		cmocka_unit_test(test_stacked),
 		cmocka_unit_test(test_bombs),
 		cmocka_unit_test(test_unknown_coding),
+		cmocka_unit_test(test_huge_lengths),
 		cmocka_unit_test(test_nested_bomb),
 		cmocka_unit_test(test_framing_doubted),
 		cmocka_unit_test(test_grpc),
