@@ -240,7 +240,88 @@ static const struct form embed = {
 	.response = &embed_response,
 };
 
+/* --- live: turns over a WebSocket, whose messages are JSON in binary frames */
+
+static bool on_socket(struct reading *r, const struct flow_event *ev)
+{
+	if (ev->framing != FRAMING_WEBSOCKET)
+		return false;
+	reading_event(r, ev->side, ev->type, ev->data, ev->damaged);
+	return true;
+}
+
+static void on_turn_over(struct reading *r, const struct json_event *e, unsigned arg)
+{
+	if (e->kind == JSON_TRUE || e->kind == JSON_OBJECT_END)
+		reading_progress(r, e, arg);
+}
+
+/* clang-format off */
+#define LIVE_ROWS(content, input, chunks)                                \
+	{ content ".turns[]", reading_item },                             \
+	{ content ".turns[].role", reading_mark, PORT_STR(item.role) },   \
+	{ input ".text", reading_another, FIELD_INPUT },                  \
+	{ input ".audio.data", reading_skip, SKIP_AUDIO },                \
+	{ input ".video.data", reading_skip, SKIP_VIDEO },                \
+	{ input chunks "[].data", reading_skip, SKIP_AUDIO }
+/* clang-format on */
+static const struct shape_row client_rows[] = {
+	LIVE_ROWS("clientContent", "realtimeInput", ".mediaChunks"),
+	LIVE_ROWS("client_content", "realtime_input", ".media_chunks"),
+};
+static const struct shape_row answer_rows[] = {
+	{ "", reading_item },
+	{ ".name", reading_mark, PORT_STR(item.name) },
+	{ ".id", reading_mark, PORT_STR(item.call_id) },
+	{ ".response", reading_value, FIELD_RESULT },
+};
+static const struct shape client_list[] = {
+	SHAPE("", client_rows),
+	SHAPE("setup.", request_rows),
+	SHAPE("setup.systemInstruction", instruction_rows),
+	SHAPE("setup.system_instruction", instruction_rows),
+	SHAPE("setup.tools[].functionDeclarations[].", tool_rows),
+	SHAPE("setup.tools[].function_declarations[].", tool_rows),
+	SHAPE("toolResponse.functionResponses[]", answer_rows),
+	SHAPE("tool_response.functionResponses[]", answer_rows),
+	SHAPE("tool_response.function_responses[]", answer_rows),
+	SHAPE("clientContent.turns[].parts[]", part_rows),
+	SHAPE("client_content.turns[].parts[]", part_rows),
+};
+
+static const struct shape_row server_rows[] = {
+	{ "setupComplete.sessionId", reading_turn_id, TURN_STR(conversation) },
+	{ "serverContent.inputTranscription.text", reading_delta, FIELD_INPUT },
+	{ "serverContent.outputTranscription.text", reading_delta, FIELD_TRANSCRIPT },
+	{ "serverContent.turnComplete", on_turn_over },
+	{ "toolCall", on_turn_over },
+	{ "toolCall.functionCalls[]", reading_item },
+	{ "toolCall.functionCalls[].name", reading_mark, PORT_STR(item.name) },
+	{ "toolCall.functionCalls[].id", reading_mark, PORT_STR(item.call_id) },
+	{ "toolCall.functionCalls[].args", reading_value, FIELD_CALL },
+	{ "usageMetadata.promptTokenCount", reading_tokens, offsetof(struct turn, input_tokens) },
+	{ "usageMetadata.responseTokenCount", reading_tokens,
+	  offsetof(struct turn, output_tokens) },
+};
+static const struct shape server_list[] = {
+	SHAPE("", server_rows),
+	SHAPE("serverContent.modelTurn.parts[]", part_rows),
+};
+static struct shapes client = SHAPES(client_list), server = SHAPES(server_list);
+
+static const struct form live = {
+	.name = "gemini-live",
+	.summary = "Gemini Live: turns over a WebSocket, by Google or Vertex AI",
+	.operation = OP_REALTIME,
+	.request = &client,
+	.response = &server,
+};
+
+#define LIVE &live, .method = "GET", .stream = true, .event = on_socket
+
 static const struct route routes[] = {
+	{ "/google.ai.generativelanguage.{}.GenerativeService.BidiGenerateContent", LIVE },
+	{ "/google.cloud.aiplatform.{}.LlmBidiService/BidiGenerateContent", LIVE },
 	{ "/models/{model}:generateContent", &generate },
 	{ "/models/{model}:streamGenerateContent", &generate, .stream = true },
 	{ "/tunedModels/{model}:generateContent", &generate },
