@@ -1292,12 +1292,11 @@ void reading_event(struct reading *r, enum side side, struct span type, struct s
 		   bool damaged)
 {
 	struct port *port = &r->ports[side];
+	bool socket = r->t.exchange->framing[side] == FRAMING_WEBSOCKET;
 
 	/* A socket's messages come after the request, which was over then. */
-	if (!port->json && side == SIDE_REQUEST &&
-	    r->t.exchange->framing[side] == FRAMING_WEBSOCKET &&
-	    json_new(&port->json, JSON_DEPTH_MAX, on_json, port))
-		r->ports[side].hole = true;
+	if (!port->json && socket && json_new(&port->json, JSON_DEPTH_MAX, on_json, port))
+		port->hole = true;
 	if (!port->json || !port->shapes)
 		return;
 	if (span_eq(data, SPAN_LIT("[DONE]"))) {
@@ -1320,6 +1319,9 @@ void reading_event(struct reading *r, enum side side, struct span type, struct s
 	item_end(r);
 	if (damaged)
 		reading_gap(r, side, 0);
+	/* Each message is a document, and a socket may rest for hours. */
+	if (socket)
+		json_free(&port->json);
 }
 
 /* The end of a side; nothing more comes. */
