@@ -387,7 +387,7 @@ static void on_turn_end(void *ctx, struct turn *t)
 		   "end %s status=%u tokens=%" PRIu64 "/%" PRIu64 " inspected=%" PRIu64
 		   " uninspected=%" PRIu64,
 		   outcome_name(t->outcome), t->exchange->status, t->input_tokens, t->output_tokens,
-		   t->inspected, t->uninspected);
+		   t->inspected, t->uninspected - t->skipped[SKIP_CODING]);
 	log_value(w->log, "model", span_str(t->response_model));
 	log_value(w->log, "id", span_str(t->response_id));
 	log_value(w->log, "object", span_str(t->object));
@@ -396,8 +396,10 @@ static void on_turn_end(void *ctx, struct turn *t)
 	log_value(w->log, "error", span_str(t->error_code));
 	log_filters(w->log, "filter-detected", t->filter_detected);
 	log_filters(w->log, "filter-blocked", t->filter_blocked);
+	/* How much of a body that broke came before and how much behind the fault depends on how it
+	 * came. */
 	for (enum skipped s = 0; s < SKIP_MAX_; s++)
-		if (t->skipped[s])
+		if (t->skipped[s] && s != SKIP_CODING)
 			evlog_line(w->log, "  skipped %s %" PRIu64, skipped_name(s), t->skipped[s]);
 	if (t->cached_tokens || t->reasoning_tokens)
 		evlog_line(w->log, "  tokens-cached %" PRIu64 " reasoning %" PRIu64,
