@@ -270,7 +270,7 @@ static int learn(struct capture *c, char *why, size_t why_size)
 	for (enum feature f = 0; f < FEAT_MAX_; f++) {
 		if (f == FEAT_RETURN_PROBES)
 			continue; /* depends on the method */
-		if (features[f].spare && c->has[f - 1])
+		if (f && features[f].spare && c->has[f - 1])
 			continue;
 		err = feature_probe(f);
 		if (err == -EPERM)

@@ -606,12 +606,13 @@ static void on_record(struct discover *d, const struct perf_event_header *h)
 
 static void drain(struct discover *d, struct ring *r)
 {
-	const uint8_t *data = (const uint8_t *)r->page + sysconf(_SC_PAGESIZE);
+	const uint8_t *data;
 	uint64_t head, tail;
 	uint64_t buf[UINT16_MAX / 8 + 1]; /* a record, aligned and in one piece */
 
 	if (!r->page)
 		return;
+	data = (const uint8_t *)r->page + sysconf(_SC_PAGESIZE);
 	head = __atomic_load_n(&r->page->data_head, __ATOMIC_ACQUIRE);
 	tail = r->page->data_tail;
 	/* The kernel reports a loss with the next event that fits, which may never come: a full
