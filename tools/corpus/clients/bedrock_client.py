@@ -24,6 +24,10 @@ def drain(answer, key):
     return list(answer[key])
 
 
+def whole(answer):
+    return answer["body"].read()
+
+
 def usage(i, o):
     return {"inputTokens": i, "outputTokens": o, "totalTokens": i + o}
 
@@ -66,9 +70,9 @@ def rows():
             ("contentBlockStop", {"contentBlockIndex": 1}), ("messageStop", {"stopReason": "tool_use"}),
             ("metadata", {"metrics": {"latencyMs": 512}, "usage": usage(61, 22)})], fields=ID)]
 
-    yield "invoke-claude", lambda: c.invoke_model(modelId=CLAUDE, contentType="application/json", body=json.dumps({
+    yield "invoke-claude", lambda: whole(c.invoke_model(modelId=CLAUDE, contentType="application/json", body=json.dumps({
         "anthropic_version": "bedrock-2023-05-31", "max_tokens": 64, "system": "Be brief.",
-        "messages": [text("user", "x") | {"content": [{"type": "text", "text": "Say hello."}]}]})), [reply(
+        "messages": [text("user", "x") | {"content": [{"type": "text", "text": "Say hello."}]}]}))), [reply(
             {"id": "msg_bdrk_01", "type": "message", "role": "assistant", "model": "claude-sonnet-4-5-20250929",
              "content": [{"type": "text", "text": "Hello."}], "stop_reason": "end_turn", "stop_sequence": None,
              "usage": {"input_tokens": 12, "output_tokens": 5}}, fields=counts(12, 5))]
@@ -87,8 +91,8 @@ def rows():
                 {"type": "message_stop", "amazon-bedrock-invocationMetrics": {
                     "inputTokenCount": 12, "outputTokenCount": 5, "invocationLatency": 900, "firstByteLatency": 300}})], fields=ID)]
 
-    yield "invoke-titan-embed", lambda: c.invoke_model(modelId="amazon.titan-embed-text-v2:0", body=json.dumps(
-        {"inputText": "The food was delicious", "dimensions": 256, "normalize": True})), [reply(
+    yield "invoke-titan-embed", lambda: whole(c.invoke_model(modelId="amazon.titan-embed-text-v2:0", body=json.dumps(
+        {"inputText": "The food was delicious", "dimensions": 256, "normalize": True}))), [reply(
             {"embedding": [0.1, -0.25], "embeddingsByType": {"float": [0.1, -0.25]}, "inputTextTokenCount": 5}, fields=counts(5, 0))]
 
     yield "guardrail", lambda: c.converse(

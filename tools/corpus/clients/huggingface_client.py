@@ -6,7 +6,7 @@ from record import chat, chunk
 from wire import WEATHER, events, reply
 
 VERSION = huggingface_hub.__version__
-REFUSED = (huggingface_hub.errors.HfHubHTTPError, huggingface_hub.errors.OverloadedError)
+REFUSED = huggingface_hub.errors.HfHubHTTPError
 TOKEN = "hf_" + "T3stK3y0" * 4
 QWEN = "Qwen/Qwen2.5-7B-Instruct"
 
@@ -27,5 +27,3 @@ def rows():
         [{"index": i, "token": {"id": 7 + i, "text": t, "logprob": -0.1, "special": False}, "generated_text": g, "details": d}
          for i, (t, g, d) in enumerate(((" Bogo", None, None), ("tá.", " Bogotá.", {
              "finish_reason": "length", "generated_tokens": 2, "seed": None, "input_length": 6})))], done=False)]
-    yield "overloaded", lambda: tgi.text_generation("Hi"), [reply(
-        {"error": "Model is overloaded", "error_type": "overloaded"}, "429 Too Many Requests")]
