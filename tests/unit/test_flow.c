@@ -493,7 +493,6 @@ static void bomb(const char *const *codings, size_t n)
 	assert_in_range(mallinfo2().uordblks - before, 0, HELD);
 	wire_close(w, 1);
 	assert_in_range(rs->skipped[SKIP_CODING], 4, body.len + 4);
-	assert_non_null(strstr(text_of(&log), "  skipped coding "));
 }
 
 static void test_bombs(void **state)
