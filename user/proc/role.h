@@ -12,15 +12,17 @@
 #include "config/config.h"
 #include "proc/page.h"
 
+/* New ones at the end: the number makes the user id of a role without a system user (spawn.c), which
+ * owns files. */
 enum role {
 	ROLE_MONITOR,
 	ROLE_COMPILER,
 	ROLE_SURVEYOR,
 	ROLE_INSPECTOR,
-	ROLE_RECORDER, /* in the inspector's place, for `earshot record` */
 	ROLE_KEEPER,
 	ROLE_SHIPPER,
 	ROLE_CANARY,
+	ROLE_RECORDER, /* in the inspector's place, for `earshot record` */
 	ROLE_MAX_
 };
 
