@@ -130,7 +130,8 @@ int detect_compile(uint8_t **ret, size_t *ret_len, char *why, size_t why_size)
 			ids[at] = at;
 			/* Where a match begins is found afterwards, see narrow(): tracking it makes
 			 * patterns many times larger. */
-			flags[at] = p.literal ? 0 : HS_FLAG_CASELESS | HS_FLAG_DOTALL;
+			flags[at] = (p.literal ? 0 : HS_FLAG_DOTALL) |
+				    (p.literal && !p.caseless ? 0 : HS_FLAG_CASELESS);
 			err = prepare(fold, &p, &text[at]);
 		}
 	if (!err && hs_compile_multi((const char *const *)text, flags, ids, (unsigned)n,

@@ -15,6 +15,7 @@ struct pattern {
 	    *text;    /* UTF-8; folded before it is compiled, so it is written as people write */
 	bool literal; /* these very bytes; else a regular expression, any case, '.' matching line
 			 ends too */
+	bool caseless; /* a literal in any case */
 };
 
 /* A place where one of them matched. */
