@@ -91,6 +91,15 @@ static void judge(enum segment_role role, const char *text)
 	judge_turn(&s, 1);
 }
 
+/* A sample, behind the operator's prompt it may have. */
+static void judge_sample(const struct sample *sample, const char *text)
+{
+	struct segment s[2] = { segment(SEG_SYSTEM, sample->system ? sample->system : ""),
+				segment(sample->role, text) };
+
+	judge_turn(s + !sample->system, sample->system ? 2 : 1);
+}
+
 static const struct finding *find(enum kind kind, const char *type)
 {
 	for (size_t i = 0; i < n_found; i++)
@@ -107,7 +116,7 @@ static void rows_are_whole(void **state)
 		unsigned hits = 0, misses = 0;
 
 		assert_true(*d->name && strlen(d->name) < 32 && *d->summary && d->surfaces &&
-			    d->scan && d->samples);
+			    (d->scan || d->turn) && d->samples);
 		assert_int_equal(d->surfaces & ~TRUST_ALL, 0);
 		for (const struct sample *s = d->samples; s->text; s++)
 			s->kind == KIND_MAX_ ? misses++ : hits++;
@@ -123,7 +132,7 @@ static void samples_behave(void **state)
 			auto_mem char *text = token_fill(s->text);
 			const struct finding *f;
 
-			judge(s->role, text);
+			judge_sample(s, text);
 			f = s->kind == KIND_MAX_ ? NULL : find(s->kind, s->type);
 			if (s->kind != KIND_MAX_ && (!f || f->mode != MODE_ALERT ||
 						     strcmp(f->detector, detectors[i]->name)))
@@ -143,7 +152,7 @@ static void findings_are_whole_and_safe(void **state)
 		for (const struct sample *s = detectors[i]->samples; s->text; s++) {
 			auto_mem char *text = token_fill(s->text);
 
-			judge(s->role, text);
+			judge_sample(s, text);
 			for (size_t k = 0; k < n_found; k++) {
 				const struct finding *f = &found[k];
 

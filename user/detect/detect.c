@@ -23,6 +23,7 @@
 #define NARROWED_MAX                                                                               \
 	64 /* hits per segment whose beginning is found; a flood of them proves no more */
 #define JUDGED_OVERLAP 1024 /* bytes that are looked at again when a text grew */
+#define LOCATE_AROUND  4096 /* bytes read around what is shown, for secrets in them */
 #define UNNARROWED     40   /* bytes taken for the length of the others */
 
 const struct detector *const detectors[] = {
@@ -403,43 +404,78 @@ static size_t new_from(const struct segment *s)
 	return from;
 }
 
+/* Views, hits and secrets of a text of segment i; the views live until views_clear(). */
+static int prepare_input(struct detect *d, const struct turn *t, size_t i, struct span text,
+			 struct detector_input *in)
+{
+	int err;
+
+	*in = (struct detector_input){ .turn = t,
+				       .segment = (uint32_t)i,
+				       .trust = segment_trust(&t->segments[i]),
+				       .secrets = d->secrets,
+				       .mac = d->mac };
+	err = views_make(d->viewer, text, &in->views);
+	if (!err)
+		err = find_hits(d, in->views);
+	if (err)
+		return err;
+	narrow_all(d, in->views);
+	for (size_t k = 0; k < N_DETECTORS; k++) {
+		size_t n;
+
+		if (!detectors[k]->mask)
+			continue;
+		in->hits = d->hits[k].v;
+		in->n_hits = d->hits[k].n;
+		n = detectors[k]->mask(in, d->secrets + in->n_secrets, SECRETS_MAX - in->n_secrets);
+		for (; n; n--)
+			d->secrets[in->n_secrets++].owner = detectors[k];
+	}
+	return 0;
+}
+
 /* Runs every detector on one segment's text; what they say is in d->now. */
 static int examine(struct detect *d, const struct turn *t, size_t i, struct span text)
 {
-	const struct segment *s = &t->segments[i];
-	struct detector_input in = { .turn = t,
-				     .segment = i,
-				     .trust = segment_trust(s),
-				     .secrets = d->secrets,
-				     .mac = d->mac };
+	struct detector_input in;
 	struct emitting e = { .list = &d->now };
 	int err;
 
 	d->now.n = 0;
-	err = views_make(d->viewer, text, &in.views);
-	if (!err)
-		err = find_hits(d, in.views);
-	if (!err)
-		narrow_all(d, in.views);
-	for (unsigned pass = 0; !err && pass < 2; pass++)
-		for (size_t k = 0; k < N_DETECTORS; k++) {
-			const struct detector *det = detectors[k];
-
-			in.hits = d->hits[k].v;
-			in.n_hits = d->hits[k].n;
-			if (!pass && det->mask) {
-				size_t n = det->mask(&in, d->secrets + in.n_secrets,
-						     SECRETS_MAX - in.n_secrets);
-
-				for (; n; n--)
-					d->secrets[in.n_secrets++].owner = det;
-			} else if (pass && det->surfaces & in.trust) {
-				e.detector = det;
-				if (det->scan(&in, collect, &e) < 0)
-					d->stats.errors++;
-			}
-		}
+	err = prepare_input(d, t, i, text, &in);
+	for (size_t k = 0; k < N_DETECTORS && !err; k++) {
+		if (!detectors[k]->scan || !(detectors[k]->surfaces & in.trust))
+			continue;
+		in.hits = d->hits[k].v;
+		in.n_hits = d->hits[k].n;
+		e.detector = detectors[k];
+		if (detectors[k]->scan(&in, collect, &e) < 0)
+			d->stats.errors++;
+	}
 	views_clear(d->viewer);
+	return err;
+}
+
+int turn_locate(const struct turn_input *in, struct finding *f, size_t segment, struct range where)
+{
+	struct span text = buf_span(&in->turn->segments[segment].text);
+	size_t from = where.begin - MIN(where.begin, LOCATE_AROUND);
+	size_t end = MIN(text.len, where.begin + LOCATE_AROUND);
+	struct detector_input seen;
+	int err;
+
+	while (from && (text.p[from] & 0xc0) == 0x80)
+		from++;
+	err = prepare_input(in->detect, in->turn, segment, span_sub(text, from, end - from), &seen);
+	if (!err) {
+		detect_locate(&seen, f, 0,
+			      (struct range){ where.begin - from, MIN(where.end, end) - from });
+		f->segment = (uint32_t)segment;
+		f->begin = (uint32_t)where.begin;
+		f->end = (uint32_t)where.end;
+	}
+	views_clear(in->detect->viewer);
 	return err;
 }
 
@@ -502,10 +538,45 @@ static int request_held(struct detect *d, const struct turn *t, const struct has
 	return 0;
 }
 
+struct telling {
+	struct detect *d;
+	const struct turn *turn;
+	const struct detector *detector;
+	emit_fn *emit;
+	void *ctx;
+};
+
+/* A finding of the turn in hand goes out, unless it was said before. */
+static void tell(const struct telling *to, struct finding *f)
+{
+	const struct segment *s = &to->turn->segments[f->segment];
+
+	if (s->judged && f->end <= s->judged)
+		return;
+	f->role = s->role;
+	f->origin = s->origin;
+	f->side = s->side;
+	f->truncated = s->damaged || s->missing;
+	f->mode = MAX(f->mode, to->d->opts.modes[f->kind]);
+	to->d->stats.findings++;
+	to->emit(to->ctx, f);
+}
+
+static void tell_of_turn(void *ctx, const struct finding *f)
+{
+	const struct telling *to = ctx;
+	struct finding own = *f;
+
+	own.detector = to->detector->name;
+	tell(to, &own);
+}
+
 int detect_turn(struct detect *d, const struct turn *t, enum detect_phase phase, emit_fn *emit,
 		void *ctx)
 {
 	enum side side = phase == DETECT_REQUEST ? SIDE_REQUEST : SIDE_RESPONSE;
+	struct turn_input whole = { t, phase, d->mac, d };
+	struct telling to = { d, t, NULL, emit, ctx };
 	struct finding found[FACTS_MAX];
 	const struct fact_list *facts;
 	size_t n, from;
@@ -528,24 +599,20 @@ int detect_turn(struct detect *d, const struct turn *t, enum detect_phase phase,
 
 			f->begin += (uint32_t)from;
 			f->end += (uint32_t)from;
-			if (s->judged && f->end <= s->judged)
-				continue; /* said before */
+			f->segment = (uint32_t)i;
 			err = f->kind == KIND_CREDENTIAL_LEAK ? request_held(d, t, &f->fingerprint)
 							      : 0;
 			if (err < 0)
 				return err;
 			/* The model repeats what it was given: the request's finding says it. */
-			if (err)
-				continue;
-			f->segment = i;
-			f->role = s->role;
-			f->origin = s->origin;
-			f->side = s->side;
-			f->truncated = s->damaged || s->missing;
-			f->mode = MAX(f->mode, d->opts.modes[f->kind]);
-			d->stats.findings++;
-			emit(ctx, f);
+			if (!err)
+				tell(&to, f);
 		}
+	}
+	for (size_t k = 0; k < N_DETECTORS; k++) {
+		to.detector = detectors[k];
+		if (detectors[k]->turn && detectors[k]->turn(&whole, tell_of_turn, &to) < 0)
+			d->stats.errors++;
 	}
 	return 0;
 }
@@ -559,8 +626,8 @@ static struct span trim(struct span s)
 	return s;
 }
 
-/* What users and assistants say: the next segment from *i on, in a turn's order; *i moves behind it. NULL: no
- * more. */
+/* What users and assistants say: the next segment from *i on, in a turn's order; *i moves behind
+ * it. NULL: no more. */
 static const struct segment *next_said(const struct turn *t, enum side side, size_t *i,
 				       struct span *ret)
 {

@@ -8,6 +8,8 @@
 #include "dialect/turn.h"
 #include "text/view.h"
 
+enum detect_phase { DETECT_REQUEST, DETECT_RESPONSE };
+
 /* What a detector wants to be searched for: all patterns of all detectors are one Vectorscan
  * database. */
 struct pattern {
@@ -53,6 +55,16 @@ struct detector_input {
 	struct mac *mac;
 };
 
+struct detect;
+
+/* A whole turn as a detector sees it. */
+struct turn_input {
+	const struct turn *turn;
+	enum detect_phase phase;
+	struct mac *mac;
+	struct detect *detect; /* for turn_locate() */
+};
+
 /* Adds one finding; the runner fills detector, role, origin, side and segment, and weakens mode to
  * the operator's choice. */
 typedef void emit_fn(void *ctx, const struct finding *f);
@@ -67,8 +79,14 @@ struct detector {
 	 * it knows none. */
 	size_t (*mask)(const struct detector_input *in, struct secret *ret, size_t max);
 	/* Looks at one segment. 1 found, 0 clean, -errno. Must depend on nothing but the segment:
-	 * what it emits is cached. */
+	 * what it emits is cached. NULL: it looks at turns only. */
 	int (*scan)(const struct detector_input *in, emit_fn *emit, void *ctx);
+	/* Looks at the turn as it stands after the segments of that phase were scanned: for what
+	 * shows in several texts together only. 1 found, 0 clean, -errno. Run each time, also while
+	 * a text still grows, and nothing is cached: a finding names its segment and must end
+	 * behind what was judged of it before; what does not is taken for said. NULL: looks at
+	 * segments only. */
+	int (*turn)(const struct turn_input *in, emit_fn *emit, void *ctx);
 	const struct sample
 	    *samples; /* hits and near misses, ended by a NULL text; one test walks every row */
 };
@@ -80,11 +98,14 @@ struct sample {
 	enum segment_role role; /* what a model writes is a response */
 	enum kind kind;		/* KIND_MAX_: must find nothing fit for an alert */
 	const char *type;	/* with a kind: expected finding.type, or NULL for any */
+	const char *system;	/* the operator's prompt of the same turn; NULL: none */
 };
 
 /* Fills where and how f was found: begin, end, view and evidence. */
 void detect_locate(const struct detector_input *in, struct finding *f, unsigned view,
 		   struct range where);
+/* The same for a detector of turns: where is in the text of that segment. -ENOMEM. */
+int turn_locate(const struct turn_input *in, struct finding *f, size_t segment, struct range where);
 
 #define DETECTOR(id) extern const struct detector detector_##id;
 #include "detect/detectors.def"
@@ -114,8 +135,6 @@ struct detect_stats {
 	uint64_t findings, errors;
 };
 
-struct detect;
-
 /* db: what detect_compile() made, borrowed during the call only. -ENOMEM, -EINVAL (a database for
  * another machine or version). */
 int detect_new(struct detect **ret, const struct detect_opts *o, struct span db);
@@ -123,8 +142,6 @@ int detect_new(struct detect **ret, const struct detect_opts *o, struct span db)
  * -ENOMEM, -EINVAL with the reason in why. */
 int detect_new_default(struct detect **ret, char *why, size_t why_size);
 void detect_free(struct detect **d);
-
-enum detect_phase { DETECT_REQUEST, DETECT_RESPONSE };
 
 /* Judges the segments of that side, each from its `judged` on, each new text once: equal text with
  * equal role and origin, seen before, takes its facts from the cache. Then the rules over the whole
