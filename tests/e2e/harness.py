@@ -305,10 +305,14 @@ class Tail:
 
 
 def bpf_objects(pids):
-    """BPF programs, maps and links that these processes hold, as (kind, id). Other sensors may run on this host."""
+    """BPF programs, maps and links that these processes hold, as (kind, id); one that has ended holds none. Other sensors may run
+    on this host."""
     found = set()
     for pid in pids:
-        for info in pathlib.Path(f"/proc/{pid}/fdinfo").iterdir():
+        infos = []
+        with contextlib.suppress(OSError):
+            infos = list(pathlib.Path(f"/proc/{pid}/fdinfo").iterdir())
+        for info in infos:
             with contextlib.suppress(OSError):
                 fields = dict(line.split(":\t", 1) for line in info.read_text().splitlines() if ":\t" in line)
                 found |= {(kind, int(fields[f"{kind}_id"])) for kind in ("prog", "map", "link") if f"{kind}_id" in fields}

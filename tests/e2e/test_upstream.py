@@ -44,6 +44,9 @@ def arrived(w, seconds=30):
     equal(len({store for store, _, _ in revisions}), 1, "stores")
     sequences = [sequence for _, sequence, _ in revisions]
     equal(sequences, list(range(1, len(sequences) + 1)), "sequences at the collector")
+    shown = collector.shown()
+    equal(sorted(set(shown)), sorted(shown), "revisions that were new to it once")
+    equal(set(shown) - {r[:2] for r in revisions}, set(), "revisions that it showed and does not have")
     key = lambda a: a["id"]
     said = lambda evidence: [{n: v for n, v in e.items() if n != "time"} for e in evidence]
     pick = lambda alerts: [{n: said(a[n]) if n == "evidence" else a[n] for n in SAME} for a in sorted(alerts, key=key)]

@@ -1,10 +1,12 @@
 """tests/e2e/world.py - what the sensor watches: a test PKI, TLS servers before the inference application, real clients."""
 
+import contextlib
 import json
 import os
 import pathlib
 import signal
 import socket
+import sqlite3
 import ssl
 import subprocess
 import time
@@ -172,9 +174,14 @@ class Collector:
             return json.load(reply)
 
     def revisions(self):
-        """(store, sequence, rejected) of every revision that it took, in order; each line was new to it."""
+        """(store, sequence, rejected) of every revision in its store, in order."""
+        with contextlib.closing(sqlite3.connect(f"file:{self.dir}/alerts.db?mode=ro", uri=True)) as db:
+            return db.execute("SELECT hex(store), sequence, rejected FROM revision ORDER BY store, sequence").fetchall()
+
+    def shown(self):
+        """(store, sequence) as it printed them, each when it was new. One that it stored as it was killed may be missing."""
         rows = [json.loads(line) for line in self.log.read_text().splitlines()]
-        return [(r["store"], r["sequence"], r["rejected"]) for r in rows]
+        return [(r["store"].upper(), r["sequence"]) for r in rows]
 
 
 def start_collector(world, pki):
