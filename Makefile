@@ -50,7 +50,7 @@ UNIT := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_*
 FUZZ := $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 E2E_BINS := $(patsubst tests/e2e/%.c,$(B)/tests/e2e/%,$(wildcard tests/e2e/*.c))
 
-.PHONY: all deps run check corpus check-kernels e2e demo bench bench-json fuzz fmt lint docs install uninstall clean help test-bins
+.PHONY: all deps run check corpus check-kernels e2e demo bench bench-json bench-replay fuzz fmt lint docs install uninstall clean help test-bins
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -209,6 +209,12 @@ bench-capture: ## the first of these, beside bpftrace and bcc's sslsniff
 	@tools/deps.sh build test bench
 	@$(SUBMAKE) programs
 	@tests/bench/run $(B) capture
+
+bench-replay: ## how fast exchanges are read, and what an open connection costs
+	@tools/deps.sh build test bench
+	@$(SUBMAKE) programs $(B)/tests/bench/conns
+	@tests/bench/replay $(B)
+	@$(B)/tests/bench/conns
 
 fuzz: ## fuzz each parser for FUZZ_SECONDS (60) with libFuzzer
 	@tools/deps.sh build test

@@ -211,8 +211,12 @@ static void progress(struct reader *r, struct reading *g)
 	turn_retire(&g->t);
 	g->t.first = 0;
 	for (enum side side = 0; side < SIDE_MAX_; side++) {
-		g->ports[side].has_last = false;
-		g->ports[side].item.first = g->ports[side].block.first = 0;
+		struct port *port = g->ports[side];
+
+		if (!port)
+			continue;
+		port->has_last = false;
+		port->item.first = port->block.first = 0;
 	}
 }
 

@@ -1088,19 +1088,39 @@ static void on_json(void *ctx, const struct json_event *e)
 	reading_event_of(ctx, e);
 }
 
-int reading_begin(struct reading *r, const struct form *form)
+static struct shapes *shapes_of(const struct form *form, enum side side)
 {
-	for (enum side side = 0; side < SIDE_MAX_; side++) {
-		struct port *port = &r->ports[side];
+	return side == SIDE_REQUEST ? form->request : form->response;
+}
 
+/* -ENOMEM. */
+static int port_open(struct reading *r, enum side side)
+{
+	struct port *port = r->ports[side];
+
+	if (!port) {
+		port = calloc(1, sizeof(*port));
+		if (!port)
+			return -ENOMEM;
 		port->of = r;
 		port->side = side;
-		if (!port->json && json_new(&port->json, JSON_DEPTH_MAX, on_json, port))
-			return -ENOMEM;
-		if (form)
-			port->shapes = side == SIDE_REQUEST ? form->request : form->response;
+		port->shapes = r->form ? shapes_of(r->form, side) : NULL;
+		r->ports[side] = port;
 	}
+	return port->json ? 0 : json_new(&port->json, JSON_DEPTH_MAX, on_json, port);
+}
+
+int reading_begin(struct reading *r, const struct form *form)
+{
 	r->form = form;
+	for (enum side side = 0; side < SIDE_MAX_; side++) {
+		int err = port_open(r, side);
+
+		if (err)
+			return err;
+		if (form)
+			r->ports[side]->shapes = shapes_of(form, side);
+	}
 	if (!form)
 		return 0;
 	r->t.dialect = form->name;
@@ -1109,12 +1129,26 @@ int reading_begin(struct reading *r, const struct form *form)
 	return 0;
 }
 
-static void port_free(struct port *port)
+/* What it owns. */
+static void port_clear(struct port *port)
 {
-	buf_free(&port->tail.bytes);
+	if (port->tail)
+		buf_free(&port->tail->bytes);
+	free(port->tail);
+	port->tail = NULL;
 	hash_free(port);
 	json_free(&port->json);
 	form_data_free(&port->form_data);
+}
+
+static void port_free(struct port **port)
+{
+	if (!*port)
+		return;
+	port_clear(*port);
+	explicit_bzero(*port, sizeof(**port));
+	free(*port);
+	*port = NULL;
 }
 
 void reading_clear(struct reading *r)
@@ -1162,53 +1196,58 @@ static void on_utf8(void *ctx, struct span data)
 static void tail_begin(struct port *port)
 {
 	const struct route *route = port->of->route;
+	uint64_t json;
 
 	if (!route || !route->json_len ||
 	    !reading_decimal(exchange_field(port->of->t.exchange, port->side, route->json_len),
-			     &port->tail.json_left))
+			     &json))
+		return;
+	port->tail = calloc(1, sizeof(*port->tail));
+	if (!port->tail)
 		return;
 	port->body = BODY_JSON;
-	port->tail.on = true;
-	port->tail.bytes.max = SEGMENT_MAX;
+	port->tail->json_left = json;
+	port->tail->bytes.max = SEGMENT_MAX;
 }
 
 /* Takes what is not JSON away. */
 static struct span tail_take(struct port *port, struct span data)
 {
-	struct span json = span_sub(data, 0, port->tail.json_left),
+	struct tail *tail = port->tail;
+	struct span json = span_sub(data, 0, tail->json_left),
 		    rest = span_sub(data, json.len, data.len);
 	ssize_t n = 0;
 
-	port->tail.json_left -= json.len;
-	if (!port->tail.cut && rest.len)
-		n = buf_add_some(&port->tail.bytes, rest);
+	tail->json_left -= json.len;
+	if (!tail->cut && rest.len)
+		n = buf_add_some(&tail->bytes, rest);
 	if (n < 0)
 		n = 0;
-	port->tail.cut |= (size_t)n < rest.len;
+	tail->cut |= (size_t)n < rest.len;
 	turn_skip(&port->of->t, SKIP_FILE, rest.len - (size_t)n);
 	return json;
 }
 
 /* n bytes are lost: 0, nobody knows how many. Returns whether they are, or may be, of the JSON. */
-static bool tail_gap(struct port *port, uint64_t n)
+static bool tail_gap(struct tail *tail, uint64_t n)
 {
-	bool json = port->tail.json_left;
+	bool json = tail->json_left;
 
-	port->tail.cut |= !n || n > port->tail.json_left;
-	port->tail.json_left = port->tail.cut ? 0 : port->tail.json_left - n;
+	tail->cut |= !n || n > tail->json_left;
+	tail->json_left = tail->cut ? 0 : tail->json_left - n;
 	return json;
 }
 
 void reading_body(struct reading *r, enum side side, struct span data)
 {
-	struct port *port = &r->ports[side];
+	struct port *port = r->ports[side];
 
 	r->now = port;
 	if (port->body == BODY_NEW)
 		tail_begin(port);
 	if (port->body == BODY_NEW)
 		body_begin(port, data);
-	if (port->tail.on)
+	if (port->tail)
 		data = tail_take(port, data);
 	if (port->body == BODY_MEDIA)
 		reading_media_bytes(r, data);
@@ -1221,7 +1260,7 @@ void reading_body(struct reading *r, enum side side, struct span data)
 
 void reading_gap(struct reading *r, enum side side, uint64_t n)
 {
-	struct port *port = &r->ports[side];
+	struct port *port = r->ports[side];
 
 	/* It belongs to the text being read, as far as can be told; or to what comes. */
 	if (port->has_last) {
@@ -1234,7 +1273,7 @@ void reading_gap(struct reading *r, enum side side, uint64_t n)
 		form_data_gap(port->form_data, n);
 	if (port->body == BODY_NEW)
 		tail_begin(port);
-	if (port->tail.on && !tail_gap(port, n))
+	if (port->tail && !tail_gap(port->tail, n))
 		return;
 	if (port->body <= BODY_JSON && port->json && r->t.exchange->framing[side] == FRAMING_NONE) {
 		charset_gap(&port->charset, n);
@@ -1270,7 +1309,7 @@ void reading_packed(struct reading *r, const struct json_event *e, unsigned arg)
 
 struct span reading_inside(struct reading *r, struct shapes *scan, const struct flow_event *ev)
 {
-	struct port *port = &r->ports[ev->side];
+	struct port *port = r->ports[ev->side];
 
 	buf_clear(&r->inside);
 	r->inside.max = ev->data.len;
@@ -1291,13 +1330,14 @@ static bool is_among(const char *const *types, const char *type)
 void reading_event(struct reading *r, enum side side, struct span type, struct span data,
 		   bool damaged)
 {
-	struct port *port = &r->ports[side];
 	bool socket = r->t.exchange->framing[side] == FRAMING_WEBSOCKET;
+	struct port *port;
 
 	/* A socket's messages come after the request, which was over then. */
-	if (!port->json && socket && json_new(&port->json, JSON_DEPTH_MAX, on_json, port))
-		port->hole = true;
-	if (!port->json || !port->shapes)
+	if (socket && port_open(r, side))
+		r->t.json_broken++;
+	port = r->ports[side];
+	if (!port || !port->json || !port->shapes)
 		return;
 	if (span_eq(data, SPAN_LIT("[DONE]"))) {
 		r->t.ended = true;
@@ -1328,11 +1368,12 @@ void reading_event(struct reading *r, enum side side, struct span type, struct s
 static void port_end(struct reading *r, enum side side)
 {
 	const struct exchange *x = r->t.exchange;
-	struct port *port = &r->ports[side];
-	bool documented = x->framing[side] == FRAMING_NONE && port->body == BODY_JSON;
+	struct port *port = r->ports[side];
+	bool documented;
 
-	if (!port->json)
+	if (!port || !port->json)
 		return;
+	documented = x->framing[side] == FRAMING_NONE && port->body == BODY_JSON;
 	r->now = port;
 	turn_skip(&r->t, SKIP_CODING, x->body[side].unread);
 	turn_skip(&r->t, SKIP_CHARSET, port->charset.unread);
@@ -1340,27 +1381,31 @@ static void port_end(struct reading *r, enum side side)
 		charset_end(&port->charset, on_utf8, port);
 	if (documented && json_end(port->json) && !port->broken)
 		r->t.json_broken++;
-	if (port->tail.on)
-		r->route->tail(r, side, buf_span(&port->tail.bytes));
+	if (port->tail)
+		r->route->tail(r, side, buf_span(&port->tail->bytes));
 	if (port->body == BODY_MEDIA)
 		reading_media_end(r);
 	if (port->form_data)
 		form_data_end(port->form_data);
 	r->t.json_skipped += json_skipped(port->json);
 	item_end(r);
-	port_free(port);
+	port_clear(port);
 }
 
 void reading_request_end(struct reading *r)
 {
 	/* A socket's messages come after it. */
-	if (r->t.exchange->framing[SIDE_REQUEST] == FRAMING_NONE)
-		port_end(r, SIDE_REQUEST);
+	if (r->t.exchange->framing[SIDE_REQUEST] != FRAMING_NONE)
+		return;
+	port_end(r, SIDE_REQUEST);
+	/* An answer may go on for hours. */
+	port_free(&r->ports[SIDE_REQUEST]);
+	r->now = r->ports[SIDE_RESPONSE];
 }
 
 bool reading_between(const struct reading *r)
 {
-	const struct port *port = &r->ports[SIDE_RESPONSE];
+	const struct port *port = r->ports[SIDE_RESPONSE];
 
 	return port->body == BODY_JSON && json_between(port->json);
 }
@@ -1388,7 +1433,7 @@ static size_t place_of(const struct turn *t, size_t rank)
 /* An answer may have begun before its request was complete: its segments move. */
 void reading_split(struct reading *r)
 {
-	struct port *port = &r->ports[SIDE_RESPONSE];
+	struct port *port = r->ports[SIDE_RESPONSE];
 	size_t *const places[] = { &port->last, &port->item.first, &port->block.first };
 	size_t ranks[ARRAY_SIZE(places)];
 

@@ -48,6 +48,18 @@ struct item {
 #define TURN_MESSAGES  64 /* numbers kept free for each of them */
 #define ORDER_MAX      16 /* choices in one event whose numbers are known ahead */
 
+/* What is behind the JSON of a body (dialect.h), and of what parts it is, as the JSON says. */
+struct tail {
+	bool cut; /* nobody knows where its next byte belongs */
+	uint64_t json_left;
+	struct buf bytes;
+	size_t n_parts;
+	struct {
+		uint64_t size;
+		bool text;
+	} parts[TAIL_PARTS_MAX];
+};
+
 /* One side of the exchange. A response may begin before its request ended, so nothing of reading is
  * shared. */
 struct port {
@@ -71,22 +83,11 @@ struct port {
 	uint32_t n_turns, n_open; /* turns that were seen by their id; that did not end yet */
 	size_t last;		  /* segment touched last */
 	bool has_last;
-	/* What is behind the JSON of a body (dialect.h), and of what parts it is, as the JSON says.
-	 */
-	struct {
-		bool on, cut; /* cut: nobody knows where its next byte belongs */
-		uint64_t json_left;
-		struct buf bytes;
-		size_t n_parts;
-		struct {
-			uint64_t size;
-			bool text;
-		} parts[TAIL_PARTS_MAX];
-	} tail;
-	bool hole;     /* bytes are missing before the next segment */
-	bool broken;   /* its document is not JSON: counted */
-	bool skipping; /* inside a value that earlier events of the stream gave */
-	bool another;  /* the value in hand begins a segment of its own */
+	struct tail *tail; /* NULL: all of its body is JSON */
+	bool hole;	   /* bytes are missing before the next segment */
+	bool broken;	   /* its document is not JSON: counted */
+	bool skipping;	   /* inside a value that earlier events of the stream gave */
+	bool another;	   /* the value in hand begins a segment of its own */
 	struct {
 		char type[64];
 		uint32_t message, part, summary;
@@ -115,9 +116,9 @@ struct port {
 struct reading {
 	struct turn t;
 	const struct route *route;
-	const struct form *form; /* NULL: not known yet, held is what came */
-	struct port ports[SIDE_MAX_];
-	struct port *now; /* whose value is in hand */
+	const struct form *form;       /* NULL: not known yet, held is what came */
+	struct port *ports[SIDE_MAX_]; /* NULL: not begun; the request's also when it is over */
+	struct port *now;	       /* whose value is in hand */
 	struct buf held[SIDE_MAX_];
 	struct buf inside;	     /* what an event has inside of a string: reading_inside() */
 	char status[32], reason[32]; /* how the response says it ended */

@@ -68,35 +68,35 @@ static void elements(struct reading *r, uint32_t *number, struct span raw)
 static void on_tensor(struct reading *r, const struct json_event *e, unsigned arg)
 {
 	struct port *port = r->now;
-	size_t n = port->tail.n_parts;
+	struct tail *tail = port->tail;
 
-	if (e->kind == JSON_OBJECT_END && port->block.open && n < TAIL_PARTS_MAX &&
-	    port->tail.parts[n].size) {
-		port->tail.parts[n].text = !strcmp(port->block.type, "BYTES");
-		port->tail.n_parts++;
+	if (e->kind == JSON_OBJECT_END && port->block.open && tail &&
+	    tail->n_parts < TAIL_PARTS_MAX && tail->parts[tail->n_parts].size) {
+		tail->parts[tail->n_parts].text = !strcmp(port->block.type, "BYTES");
+		tail->n_parts++;
 	}
 	reading_block(r, e, arg);
 }
 
 static void on_size(struct reading *r, const struct json_event *e, unsigned arg)
 {
-	struct port *port = r->now;
+	struct tail *tail = r->now->tail;
 
 	(void)arg;
-	if (e->kind == JSON_NUMBER && port->tail.n_parts < TAIL_PARTS_MAX)
-		reading_decimal(e->text, &port->tail.parts[port->tail.n_parts].size);
+	if (e->kind == JSON_NUMBER && tail && tail->n_parts < TAIL_PARTS_MAX)
+		reading_decimal(e->text, &tail->parts[tail->n_parts].size);
 }
 
 static void on_tail(struct reading *r, enum side side, struct span bytes)
 {
-	struct port *port = &r->ports[side];
+	const struct tail *tail = r->ports[side]->tail;
 	uint32_t number = 0;
 
-	for (size_t i = 0; i < port->tail.n_parts; i++) {
-		struct span part = span_sub(bytes, 0, port->tail.parts[i].size);
+	for (size_t i = 0; i < tail->n_parts; i++) {
+		struct span part = span_sub(bytes, 0, tail->parts[i].size);
 
 		bytes = span_sub(bytes, part.len, bytes.len);
-		if (port->tail.parts[i].text)
+		if (tail->parts[i].text)
 			elements(r, &number, part);
 		else
 			turn_skip(&r->t, SKIP_VECTOR, part.len);
@@ -272,7 +272,7 @@ static void walk(struct reading *r, const struct flow_event *ev, const struct pr
 {
 	struct tensors t = { .r = r };
 
-	r->now = &r->ports[ev->side];
+	r->now = r->ports[ev->side];
 	r->now->hole |= ev->damaged;
 	if (protobuf_walk(ev->data, rows, n, &t))
 		r->now->hole = true;

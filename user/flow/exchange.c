@@ -10,7 +10,7 @@
 #include "parse/websocket.h"
 
 #define BLOCK_MIN  1008 /* and its header */
-#define FIELDS_MIN 16
+#define FIELDS_MIN 8
 #define HEADS_MAX  (256 << 20) /* bytes of the heads of all open exchanges */
 
 struct block {
