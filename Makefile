@@ -125,6 +125,14 @@ $(CUT): $(B)/tools/cut/cut.o $(LIB)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 $(B)/tools/cut/cut.o: | $(GEN)
 
+# The model is data in the program.
+$(B)/user/detect/classifier.o: user/detect/model/prompt-attack.bin
+TRAIN := $(B)/earshot-train
+$(TRAIN): $(B)/tools/train/train.o $(LIB)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+$(B)/tools/train/train.o: | $(GEN)
+
 DOCS := $(B)/earshot-docs
 $(DOCS): $(B)/tools/docs/docs.o $(LIB)
 	$(call say,LINK,$@)

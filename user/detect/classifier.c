@@ -1,0 +1,251 @@
+/* user/detect/classifier.c - scores windows of a text with a linear model.
+ * Owns one byte per feature: in which stride it was seen last. A window's score counts a feature
+ * once, so what counts for the next window is what the stride before did not have; that byte
+ * answers it without a set per window.
+ */
+#include "detect/classifier.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <xxhash.h>
+
+#include "base/own.h"
+#include "detect/features.h"
+
+#define STRIDES_MAX 255 /* that one byte can tell apart */
+
+struct classifier {
+	const struct model_header *model;
+	const int8_t *weights[CLASSIFIER_WEIGHTS];
+	uint8_t stride; /* the last one used in seen */
+	uint8_t seen[FEATURES_MAX];
+};
+
+/* The file becomes read-only data; the Makefile knows that this object depends on it. */
+__asm__(".pushsection .rodata\n"
+	".balign 64\n"
+	"earshot_model:\n"
+	".incbin \"user/detect/model/prompt-attack.bin\"\n"
+	"earshot_model_end:\n"
+	".popsection\n");
+extern const uint8_t model_begin[] __asm__("earshot_model");
+extern const uint8_t model_end[] __asm__("earshot_model_end");
+
+struct span classifier_model(void)
+{
+	return span_of(model_begin, (size_t)(model_end - model_begin));
+}
+
+static bool intact(const struct model_header *m, size_t len)
+{
+	size_t from = offsetof(struct model_header, surfaces);
+
+	if (len != MODEL_BYTES)
+		return false;
+	for (enum surface s = 0; s < SURFACE_MAX_; s++)
+		if (m->surfaces[s].weights >= CLASSIFIER_WEIGHTS)
+			return false;
+	return !memcmp(m->magic, MODEL_MAGIC, sizeof(m->magic)) &&
+	       m->version == MODEL_VERSION && m->features == FEATURES_VERSION &&
+	       m->n_features == FEATURES_MAX && m->n_surfaces == SURFACE_MAX_ &&
+	       m->checksum == XXH3_64bits((const uint8_t *)m + from, len - from);
+}
+
+int classifier_new(struct classifier **ret, struct span model)
+{
+	const struct model_header *m = (const void *)model.p;
+	struct classifier *c;
+
+	if ((uintptr_t)m % _Alignof(struct model_header) || !intact(m, model.len))
+		return -EBADMSG;
+	c = calloc(1, sizeof(*c));
+	if (!c)
+		return -ENOMEM;
+	c->model = m;
+	for (size_t i = 0; i < CLASSIFIER_WEIGHTS; i++)
+		c->weights[i] = (const int8_t *)(m + 1) + i * FEATURES_MAX;
+	*ret = c;
+	return 0;
+}
+
+void classifier_free(struct classifier **c)
+{
+	/* What was seen says something of the text. */
+	if (*c)
+		explicit_bzero(*c, sizeof(**c));
+	free(*c);
+	*c = NULL;
+}
+
+struct sum {
+	int32_t weight;
+	uint32_t n; /* different features */
+};
+
+/* A long window has more features, most of them noise: the sum grows with the root of their number.
+ */
+static float score_of(const struct model_surface *m, const struct sum *s)
+{
+	return m->bias + m->scale * (float)s->weight / sqrtf((float)s->n + 1);
+}
+
+/* The number of the next stride; leave: this many before it must not count as seen. */
+static uint8_t next_stride(struct classifier *c, unsigned leave)
+{
+	if (c->stride + leave + 1 > STRIDES_MAX) {
+		/* Only whether it was in the last one matters. */
+		for (size_t i = 0; i < FEATURES_MAX; i++)
+			c->seen[i] = c->seen[i] == c->stride;
+		c->stride = 1;
+	}
+	c->stride = (uint8_t)(c->stride + leave + 1);
+	return c->stride;
+}
+
+void classifier_score(struct classifier *c, enum surface surface, struct span text,
+		      struct classified *ret)
+{
+	const struct model_surface *m = &c->model->surfaces[surface];
+	const int8_t *weights = c->weights[m->weights];
+	uint32_t hashes[(CLASSIFIER_STRIDE + 1) * FEATURES_PER_BYTE];
+	struct sum last = { 0 };
+	struct features f;
+
+	*ret = (struct classified){ .score = m->bias };
+	features_begin(&f);
+	for (size_t at = 0; at < text.len; at += CLASSIFIER_STRIDE) {
+		struct span part = span_sub(text, at, CLASSIFIER_STRIDE);
+		size_t n = features_add(&f, part, hashes);
+		uint8_t now = next_stride(c, at ? 0 : 1);
+		struct sum own = { 0 }, both = last;
+		float score;
+
+		if (at + part.len == text.len)
+			n += features_add(&f, SPAN_LIT(" "), hashes + n); /* ends the last word */
+		for (size_t i = 0; i < n; i++) {
+			uint8_t before = c->seen[hashes[i]];
+			int32_t w;
+
+			if (before == now)
+				continue;
+			c->seen[hashes[i]] = now;
+			w = weights[hashes[i]];
+			own.weight += w;
+			own.n++;
+			if (before != now - 1) {
+				both.weight += w;
+				both.n++;
+			}
+		}
+		last = own;
+		/* One window for what fits into one. */
+		if (!at && text.len > CLASSIFIER_STRIDE)
+			continue;
+		score = score_of(m, &both);
+		if (!ret->n_windows++ || score > ret->score) {
+			ret->score = score;
+			ret->window.begin = at - MIN(at, CLASSIFIER_STRIDE);
+			ret->window.end = at + part.len;
+		}
+	}
+}
+
+static float rarity_of(const struct tail *t, float score)
+{
+	unsigned i = 1;
+
+	while (i < CLASSIFIER_KNOTS - 1 && score > t->score[i])
+		i++;
+	return t->rarity[i - 1] + (score - t->score[i - 1]) * (t->rarity[i] - t->rarity[i - 1]) /
+				      (t->score[i] - t->score[i - 1]);
+}
+
+float classifier_rarity(const struct classifier *c, enum surface s, const struct classified *r,
+			float rules)
+{
+	const struct model_surface *m = &c->model->surfaces[s];
+	float windows = r->n_windows > 1 ? log10f((float)r->n_windows) : 0;
+
+	return rarity_of(&m->tail, r->score + m->rules * rules) - m->spread * windows;
+}
+
+/* --- explanation */
+
+#define WINDOW_BYTES (2 * CLASSIFIER_STRIDE)
+#define WORDS_MAX    (WINDOW_BYTES / 2)
+
+struct word {
+	struct range where;
+	int32_t weight;
+};
+
+static bool blank(uint8_t c)
+{
+	return c <= ' ';
+}
+
+/* The words of a window, each with the weights of the features that end in it or right behind it.
+ */
+static size_t weigh_words(const int8_t *weights, struct span window, struct word *words)
+{
+	uint8_t seen[FEATURES_MAX / 8] = { 0 };
+	uint32_t hashes[FEATURES_PER_BYTE];
+	struct features f;
+	size_t n_words = 0;
+
+	features_begin(&f);
+	for (size_t i = 0; i < window.len; i++) {
+		size_t n = features_add(&f, span_sub(window, i, 1), hashes);
+		bool begins = !blank(window.p[i]) && (!i || blank(window.p[i - 1]));
+
+		if (begins && n_words < WORDS_MAX)
+			words[n_words++] = (struct word){ { i, i }, 0 };
+		if (!n_words)
+			continue;
+		if (!blank(window.p[i]))
+			words[n_words - 1].where.end = i + 1;
+		for (size_t k = 0; k < n; k++) {
+			uint8_t *byte = &seen[hashes[k] / 8], bit = 1 << hashes[k] % 8;
+
+			if (!(*byte & bit))
+				words[n_words - 1].weight += weights[hashes[k]];
+			*byte |= bit;
+		}
+	}
+	return n_words;
+}
+
+size_t classifier_phrases(const struct classifier *c, enum surface s, struct span window,
+			  struct range *ret, size_t max)
+{
+	const int8_t *weights = c->weights[c->model->surfaces[s].weights];
+	struct word words[WORDS_MAX];
+	size_t n_words, n = 0;
+
+	n_words = weigh_words(weights, span_sub(window, 0, WINDOW_BYTES), words);
+	while (n < max) {
+		size_t first = 0, last = 0;
+		int32_t most = 0;
+
+		for (size_t i = 0; i < n_words; i++) {
+			int32_t sum = 0;
+
+			for (size_t k = i; k < n_words && k < i + PHRASE_WORDS; k++) {
+				sum += words[k].weight;
+				if (sum > most) {
+					most = sum;
+					first = i;
+					last = k;
+				}
+			}
+		}
+		if (!most)
+			break;
+		ret[n++] = (struct range){ words[first].where.begin, words[last].where.end };
+		/* Taken: no other phrase reaches across it. */
+		for (size_t k = first; k <= last; k++)
+			words[k].weight = -(most + 1) * PHRASE_WORDS;
+	}
+	return n;
+}

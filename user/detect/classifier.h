@@ -1,0 +1,78 @@
+/* user/detect/classifier.h - the learned detector of prompt attacks: a linear model over the
+ * features of windows of a text, one set of weights per surface, eight bits each. The model is data
+ * in the program's read-only part, so that all inspectors share it; tools/train makes it, and
+ * docs/model-card.md says from what and how good it is.
+ */
+#pragma once
+
+#include "base/span.h"
+#include "detect/features.h"
+#include "text/view.h"
+
+/* Where a text stands: attacks and harmless texts look different there. */
+enum surface {
+	SURFACE_USER,	  /* what users write */
+	SURFACE_CONTENT,  /* what the model is given to read: documents, tool results */
+	SURFACE_OPERATOR, /* system prompts: full of orders, by right */
+	SURFACE_MAX_
+};
+
+#define CLASSIFIER_WEIGHTS 2 /* sets: of users' words, of content; operators' are read as users' */
+#define CLASSIFIER_STRIDE 512 /* bytes; a window is two of them */
+#define CLASSIFIER_KNOTS  16
+
+/* How rare a score is among harmless texts of one window: minus log10 of the share that scores
+ * higher; linear between the knots, on with the outer slopes beyond them. */
+struct tail {
+	float score[CLASSIFIER_KNOTS];	/* ascending */
+	float rarity[CLASSIFIER_KNOTS]; /* ascending */
+};
+
+/* The file, little endian; behind the header the sets of weights, FEATURES_MAX bytes each. */
+struct model_header {
+	char magic[8];	     /* MODEL_MAGIC */
+	uint32_t version;    /* MODEL_VERSION */
+	uint32_t features;   /* FEATURES_VERSION */
+	uint32_t n_features; /* FEATURES_MAX */
+	uint32_t n_surfaces; /* SURFACE_MAX_ */
+	uint64_t checksum;   /* XXH3 of all that follows */
+	struct model_surface {
+		uint32_t weights; /* index of its set */
+		float bias;
+		float scale;  /* what a weight of 1 means */
+		float rules;  /* what the evidence of the rules counts */
+		float spread; /* with n windows a score is n to this times as frequent */
+		struct tail tail;
+	} surfaces[SURFACE_MAX_];
+};
+#define MODEL_MAGIC   "EARSHOTM"
+#define MODEL_VERSION 1
+#define MODEL_BYTES   (sizeof(struct model_header) + (size_t)CLASSIFIER_WEIGHTS * FEATURES_MAX)
+
+/* The model in this program. */
+struct span classifier_model(void);
+
+struct classifier; /* a model and scratch memory */
+
+/* model: borrowed for life. -ENOMEM; -EBADMSG when it is damaged or of another version. */
+int classifier_new(struct classifier **ret, struct span model);
+void classifier_free(struct classifier **c);
+
+struct classified {
+	float score;	     /* log odds of the window that looks most like an attack */
+	struct range window; /* it, in the text */
+	size_t n_windows;
+};
+void classifier_score(struct classifier *c, enum surface s, struct span text,
+		      struct classified *ret);
+
+/* How rare a text with this score is among harmless ones of its length, minus log10; rules: the
+ * evidence that rules add, minus the logarithm of their doubt. */
+float classifier_rarity(const struct classifier *c, enum surface s, const struct classified *r,
+			float rules);
+
+#define PHRASE_WORDS 6
+/* The runs of at most PHRASE_WORDS words in a window (of at most two strides) that speak most for an
+ * attack, strongest first, none of them inside another. Returns how many. */
+size_t classifier_phrases(const struct classifier *c, enum surface s, struct span window,
+			  struct range *ret, size_t max);
