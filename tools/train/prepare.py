@@ -101,7 +101,7 @@ def choose(sources, rng):
                 continue
             want -= 1
             yield {"source": source, "label": label, "lang": row["lang"], "text": text, "train": usable(row),
-                   "surface": "content" if row["surface"] in ("document", "tool") else "user"}
+                   "surface": {"document": "content", "tool": "content", "system": "operator"}.get(row["surface"], "user")}
 
 
 def main():
@@ -122,7 +122,7 @@ def main():
             n = sizes[family, r["label"], r["surface"]]
             weight = (min(n, 400) / n) ** 0.7 if r["label"] else 0.5
             text = r.pop("text").encode("utf-8", "replace")
-            surface = 1 if r["surface"] == "content" else 0
+            surface = ("user", "content", "operator").index(r["surface"])
             train = r["train"] and r["source"] not in ("goodwiins_notinject_expanded", "tt_defense", "bfcl_system")
             out.write(b"%d %d %d %d %.4f %d %d\n" % (i, r["label"], surface, folds[family], weight, train, len(text)))
             out.write(text + b"\n")

@@ -1,9 +1,10 @@
 /* tools/train/train.c - trains the classifier of prompt attacks.
  *
- *	earshot-train blank MODEL           a model that knows nothing, to build a sensor with
+ *	earshot-train blank MODEL           a model that knows nothing, to build with
  *	earshot-train cross ROWS SCORES     leaves each fold out in turn and scores it
  *	earshot-train final ROWS SCORES MODEL
- *	                                    trains on all, calibrates by those scores, writes the file
+ *	                                    trains on all, calibrates by those scores, writes the
+ *file
  *
  * ROWS comes from prepare.py: per row a line "id label surface fold group weight train length" and
  * that many bytes of text. SCORES has a line "id score windows evidence" per row. Logistic
@@ -33,6 +34,8 @@ static const struct {
 	float decay;	   /* L2 */
 	uint64_t seed;
 } how = { 5, 0.05f, 0.02f, 0.0004f, 20 };
+
+static const unsigned weights_of[SURFACE_MAX_] = { [SURFACE_CONTENT] = 1 };
 
 struct window {
 	size_t at; /* in features */
@@ -130,7 +133,8 @@ static void on_finding(void *ctx, const struct finding *f)
 {
 	struct row *r = ctx;
 
-	if (!strcmp(f->detector, "prompt-attack") && f->kind != KIND_MAX_)
+	if (!strcmp(f->detector, "prompt-attack") && f->kind != KIND_JAILBREAK_CLASSIFIER &&
+	    f->kind != KIND_INJECTION_CLASSIFIER)
 		r->evidence = MAX(r->evidence, -logf(1 - MIN(f->score, 0.98f)));
 }
 
@@ -138,10 +142,9 @@ static void on_finding(void *ctx, const struct finding *f)
 static void ask_rules(struct detect *d, struct row *r, struct span text)
 {
 	struct turn t = { 0 };
-	struct segment *s =
-	    r->surface == SURFACE_USER
-		? turn_segment(&t, SEG_USER, ORIGIN_USER, SIDE_REQUEST)
-		: turn_segment(&t, SEG_TOOL_RESULT, ORIGIN_TOOL, SIDE_REQUEST);
+	struct segment *s = r->surface != SURFACE_CONTENT
+				? turn_segment(&t, SEG_USER, ORIGIN_USER, SIDE_REQUEST)
+				: turn_segment(&t, SEG_TOOL_RESULT, ORIGIN_TOOL, SIDE_REQUEST);
 
 	turn_text(&t, s, text);
 	if (detect_turn(d, &t, DETECT_REQUEST, on_finding, r))
@@ -278,12 +281,12 @@ static void cross(const char *path)
 
 	if (!f || !m)
 		die("cannot write", path);
-	for (unsigned s = 0; s < SURFACE_MAX_; s++)
+	for (unsigned s = 0; s < CLASSIFIER_WEIGHTS; s++)
 		for (unsigned fold = 0; fold < FOLDS_MAX; fold++) {
 			size_t n = 0;
 
 			for (size_t i = 0; i < n_rows; i++)
-				n += rows[i].surface == s && rows[i].fold == fold;
+				n += weights_of[rows[i].surface] == s && rows[i].fold == fold;
 			if (!n)
 				continue;
 			train(m, s, fold);
@@ -291,7 +294,7 @@ static void cross(const char *path)
 				const struct row *r = &rows[i];
 				float score;
 
-				if (r->surface != s || r->fold != fold || !r->n_windows)
+				if (weights_of[r->surface] != s || r->fold != fold || !r->n_windows)
 					continue;
 				strongest(m, r, &score);
 				fprintf(f, "%s %.5f %zu %.4f\n", r->id, (double)score,
@@ -300,11 +303,175 @@ static void cross(const char *path)
 		}
 }
 
+/* --- the file */
+
+static struct {
+	struct model_header header;
+	int8_t weights[CLASSIFIER_WEIGHTS][FEATURES_MAX];
+} file;
+static_assert(sizeof(file) == MODEL_BYTES, "the file's layout");
+
+static void write_model(const char *path)
+{
+	auto_file FILE *f = fopen(path, "w");
+	struct model_header *h = &file.header;
+	size_t from = offsetof(struct model_header, surfaces);
+
+	memcpy(h->magic, MODEL_MAGIC, sizeof(h->magic));
+	h->version = MODEL_VERSION;
+	h->features = FEATURES_VERSION;
+	h->n_features = FEATURES_MAX;
+	h->n_surfaces = SURFACE_MAX_;
+	for (unsigned s = 0; s < SURFACE_MAX_; s++)
+		h->surfaces[s].weights = weights_of[s];
+	h->checksum = XXH3_64bits((uint8_t *)&file + from, sizeof(file) - from);
+	if (!f || fwrite(&file, sizeof(file), 1, f) != 1)
+		die("cannot write", path);
+}
+
+/* The rarest hundredth of a percent of weights are cut off for a finer scale of the others. */
+static float unit_of(const struct weights *m)
+{
+	static float sorted[FEATURES_MAX];
+	unsigned counts[2048] = { 0 };
+	float most = 0;
+	size_t left = FEATURES_MAX / 10000;
+	unsigned i = ARRAY_SIZE(counts);
+
+	for (size_t k = 0; k < FEATURES_MAX; k++) {
+		sorted[k] = fabsf(m->w[k]);
+		most = MAX(most, sorted[k]);
+	}
+	for (size_t k = 0; k < FEATURES_MAX; k++)
+		counts[(unsigned)(sorted[k] / most * (ARRAY_SIZE(counts) - 1))]++;
+	while (i > 1 && counts[i - 1] <= left)
+		left -= counts[--i];
+	return most * (float)i / ARRAY_SIZE(counts) / INT8_MAX;
+}
+
+static void quantise(const struct weights *m, struct model_surface *s, int8_t *ret)
+{
+	s->bias = m->bias;
+	s->scale = unit_of(m);
+	for (size_t i = 0; i < FEATURES_MAX; i++) {
+		float w = roundf(m->w[i] / s->scale);
+
+		ret[i] = (int8_t)MAX(-INT8_MAX, MIN(INT8_MAX, w));
+	}
+}
+
+/* --- calibration */
+
+struct scored {
+	float score;
+	float windows; /* what it counts for, to the power of spread */
+};
+
+static int by_score(const void *a, const void *b)
+{
+	float x = ((const struct scored *)a)->score, y = ((const struct scored *)b)->score;
+
+	return x < y ? 1 : x > y ? -1 : 0;
+}
+
+/* Where the knots are; the last ones are so far apart that chance does not make the slope with
+ * which the tail goes on. */
+static const float rarities[CLASSIFIER_KNOTS] = {
+	0.02f, 0.1f, 0.2f,  0.3f, 0.45f, 0.6f, 0.8f, 1.0f,
+	1.25f, 1.5f, 1.75f, 2.0f, 2.25f, 2.5f, 2.8f, 3.2f
+};
+
+/* How rare scores are among the harmless rows of a surface, none of which was trained on for its
+ * score. */
+static void calibrate(struct model_surface *m, struct scored *v, size_t n)
+{
+	float all = 0, above = 0;
+	size_t i = 0;
+
+	if (n < 1000)
+		die("too few harmless rows to calibrate with", "");
+	for (size_t k = 0; k < n; k++)
+		all += v[k].windows;
+	qsort(v, n, sizeof(*v), by_score);
+	for (unsigned k = CLASSIFIER_KNOTS; k-- > 0;) {
+		while (i < n - 1 && above + v[i].windows < all * powf(10, -rarities[k]))
+			above += v[i++].windows;
+		m->tail.rarity[k] = rarities[k];
+		m->tail.score[k] = v[i].score;
+		if (k + 1 < CLASSIFIER_KNOTS)
+			m->tail.score[k] = MIN(m->tail.score[k], m->tail.score[k + 1] - 0.001f);
+	}
+}
+
+static const char *const surface_names[SURFACE_MAX_] = { "user", "content", "operator" };
+
+static void calibrate_all(const char *path)
+{
+	auto_file FILE *f = fopen(path, "r");
+	auto_mem struct scored *v = malloc(n_rows * sizeof(*v));
+
+	if (!f || !v)
+		die("cannot read", path);
+	for (unsigned s = 0; s < SURFACE_MAX_; s++) {
+		struct model_surface *m = &file.header.surfaces[s];
+		char id[24];
+		float score, evidence;
+		size_t n_all, n = 0, i = 0;
+
+		rewind(f);
+		while (fscanf(f, "%23s %f %zu %f", id, &score, &n_all, &evidence) == 4) {
+			while (i < n_rows && strcmp(rows[i].id, id))
+				i = (i + 1) % n_rows;
+			if (rows[i].surface != s || rows[i].label)
+				continue;
+			v[n].score = score + m->rules * evidence;
+			v[n++].windows = powf((float)n_all, m->spread);
+		}
+		calibrate(m, v, n);
+		printf("%-9s %6zu harmless rows; 1 %% score above %.3f, 0.1 %% above %.3f\n",
+		       surface_names[s], n, (double)m->tail.score[11], (double)m->tail.score[15]);
+	}
+}
+
+static void final(const char *scores, const char *path)
+{
+	static const struct model_surface given[SURFACE_MAX_] = {
+		[SURFACE_USER] = { .rules = 1, .spread = 0.5f },
+		[SURFACE_CONTENT] = { .rules = 1, .spread = 0.5f },
+		[SURFACE_OPERATOR] = { .rules = 0, .spread = 0.5f },
+	};
+	auto_mem struct weights *m = malloc(sizeof(*m));
+
+	if (!m)
+		die("no memory", "");
+	memcpy(file.header.surfaces, given, sizeof(given));
+	for (unsigned s = 0; s < CLASSIFIER_WEIGHTS; s++) {
+		train(m, s, FOLDS_MAX);
+		quantise(m, &file.header.surfaces[s], file.weights[s]);
+	}
+	file.header.surfaces[SURFACE_OPERATOR].bias = file.header.surfaces[SURFACE_USER].bias;
+	file.header.surfaces[SURFACE_OPERATOR].scale = file.header.surfaces[SURFACE_USER].scale;
+	calibrate_all(scores);
+	write_model(path);
+}
+
 int main(int argc, char **argv)
 {
-	if (argc == 4 && !strcmp(argv[1], "cross")) {
+	if (argc == 3 && !strcmp(argv[1], "blank")) {
+		for (unsigned s = 0; s < SURFACE_MAX_; s++)
+			for (unsigned k = 0; k < CLASSIFIER_KNOTS; k++)
+				file.header.surfaces[s].tail.score[k] = (float)k;
+		write_model(argv[2]);
+	} else if (argc == 4 && !strcmp(argv[1], "cross")) {
 		read_rows(argv[2]);
 		cross(argv[3]);
+	} else if (argc == 5 && !strcmp(argv[1], "final")) {
+		read_rows(argv[2]);
+		final(argv[3], argv[4]);
+	} else {
+		fprintf(stderr, "usage: earshot-train blank MODEL | cross ROWS SCORES | "
+				"final ROWS SCORES MODEL\n");
+		return 2;
 	}
 	return 0;
 }

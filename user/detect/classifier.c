@@ -46,9 +46,9 @@ static bool intact(const struct model_header *m, size_t len)
 	for (enum surface s = 0; s < SURFACE_MAX_; s++)
 		if (m->surfaces[s].weights >= CLASSIFIER_WEIGHTS)
 			return false;
-	return !memcmp(m->magic, MODEL_MAGIC, sizeof(m->magic)) &&
-	       m->version == MODEL_VERSION && m->features == FEATURES_VERSION &&
-	       m->n_features == FEATURES_MAX && m->n_surfaces == SURFACE_MAX_ &&
+	return !memcmp(m->magic, MODEL_MAGIC, sizeof(m->magic)) && m->version == MODEL_VERSION &&
+	       m->features == FEATURES_VERSION && m->n_features == FEATURES_MAX &&
+	       m->n_surfaces == SURFACE_MAX_ &&
 	       m->checksum == XXH3_64bits((const uint8_t *)m + from, len - from);
 }
 

@@ -17,7 +17,8 @@ enum surface {
 	SURFACE_MAX_
 };
 
-#define CLASSIFIER_WEIGHTS 2 /* sets: of users' words, of content; operators' are read as users' */
+#define CLASSIFIER_WEIGHTS 2  /* sets: of users' words, of content; operators' are read as users'  \
+			       */
 #define CLASSIFIER_STRIDE 512 /* bytes; a window is two of them */
 #define CLASSIFIER_KNOTS  16
 
@@ -72,7 +73,7 @@ float classifier_rarity(const struct classifier *c, enum surface s, const struct
 			float rules);
 
 #define PHRASE_WORDS 6
-/* The runs of at most PHRASE_WORDS words in a window (of at most two strides) that speak most for an
- * attack, strongest first, none of them inside another. Returns how many. */
+/* The runs of at most PHRASE_WORDS words in a window (of at most two strides) that speak most for
+ * an attack, strongest first, none of them inside another. Returns how many. */
 size_t classifier_phrases(const struct classifier *c, enum surface s, struct span window,
 			  struct range *ret, size_t max);

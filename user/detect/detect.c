@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/own.h"
+#include "detect/classifier.h"
 #include "detect/facts.h"
 #include "detect/redact.h"
 
@@ -56,8 +57,10 @@ struct detect {
 		size_t n, room;
 	} hits[N_DETECTORS];
 	struct secret secrets[SECRETS_MAX];
+	struct classifier *classifier;
 	struct facts *facts;
 	struct fact_list now; /* of the segment being judged */
+	float attack;	      /* the most of the turn's segments */
 	struct detect_stats stats;
 };
 
@@ -178,6 +181,8 @@ int detect_new(struct detect **ret, const struct detect_opts *o, struct span db)
 		err = viewer_new(&d->viewer);
 	if (!err)
 		err = facts_new(&d->facts, o->cache_bytes);
+	if (!err)
+		err = classifier_new(&d->classifier, classifier_model());
 	if (err)
 		return err;
 	hs = hs_deserialize_database((const char *)db.p, db.len, &d->db);
@@ -209,6 +214,7 @@ void detect_free(struct detect **d)
 	for (size_t i = 0; i < N_DETECTORS; i++)
 		free((*d)->hits[i].v);
 	facts_free(&(*d)->facts);
+	classifier_free(&(*d)->classifier);
 	hs_free_scratch((*d)->scratch);
 	hs_free_database((*d)->db);
 	viewer_free(&(*d)->viewer);
@@ -218,6 +224,11 @@ void detect_free(struct detect **d)
 	explicit_bzero(*d, sizeof(**d));
 	free(*d);
 	*d = NULL;
+}
+
+float detect_attack(const struct detect *d)
+{
+	return d->attack;
 }
 
 const struct detect_stats *detect_stats(const struct detect *d)
@@ -414,7 +425,9 @@ static int prepare_input(struct detect *d, const struct turn *t, size_t i, struc
 				       .segment = (uint32_t)i,
 				       .trust = segment_trust(&t->segments[i]),
 				       .secrets = d->secrets,
-				       .mac = d->mac };
+				       .mac = d->mac,
+				       .classifier = d->classifier,
+				       .attack = &d->now.attack };
 	err = views_make(d->viewer, text, &in->views);
 	if (!err)
 		err = find_hits(d, in->views);
@@ -443,6 +456,7 @@ static int examine(struct detect *d, const struct turn *t, size_t i, struct span
 	int err;
 
 	d->now.n = 0;
+	d->now.attack = 0;
 	err = prepare_input(d, t, i, text, &in);
 	for (size_t k = 0; k < N_DETECTORS && !err; k++) {
 		if (!detectors[k]->scan || !(detectors[k]->surfaces & in.trust))
@@ -582,6 +596,7 @@ int detect_turn(struct detect *d, const struct turn *t, enum detect_phase phase,
 	size_t n, from;
 	int err;
 
+	d->attack = 0;
 	for (size_t i = 0; i < t->n_segments; i++) {
 		const struct segment *s = &t->segments[i];
 
@@ -592,6 +607,7 @@ int detect_turn(struct detect *d, const struct turn *t, enum detect_phase phase,
 		if (err)
 			return err;
 		/* Copied: asking for the request's facts ends the life of these. */
+		d->attack = MAX(d->attack, facts->attack);
 		n = facts->n;
 		memcpy(found, facts->v, n * sizeof(found[0]));
 		for (size_t k = 0; k < n; k++) {

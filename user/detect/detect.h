@@ -14,9 +14,9 @@ enum detect_phase { DETECT_REQUEST, DETECT_RESPONSE };
  * database. */
 struct pattern {
 	const char
-	    *text;    /* UTF-8; folded before it is compiled, so it is written as people write */
-	bool literal; /* these very bytes; else a regular expression, any case, '.' matching line
-			 ends too */
+	    *text;     /* UTF-8; folded before it is compiled, so it is written as people write */
+	bool literal;  /* these very bytes; else a regular expression, any case, '.' matching line
+			  ends too */
 	bool caseless; /* a literal in any case */
 };
 
@@ -53,6 +53,8 @@ struct detector_input {
 	const struct secret *secrets; /* of all detectors */
 	size_t n_secrets;
 	struct mac *mac;
+	struct classifier *classifier;
+	float *attack; /* for the ensemble: how much this text looks like a prompt attack */
 };
 
 struct detect;
@@ -114,7 +116,7 @@ int turn_locate(const struct turn_input *in, struct finding *f, size_t segment, 
 extern const struct detector *const detectors[]; /* NULL-terminated */
 
 #define DETECT_DATA_VERSION                                                                        \
-	4 /* changes with any pattern, table or threshold: cached facts of another version do not  \
+	5 /* changes with any pattern, table or threshold: cached facts of another version do not  \
 	     count */
 
 struct detect_opts {
@@ -150,6 +152,9 @@ void detect_free(struct detect **d);
  */
 int detect_turn(struct detect *d, const struct turn *t, enum detect_phase phase, emit_fn *emit,
 		void *ctx);
+/* How much the text looks like a prompt attack, 0 to 1: the most of the segments that the last
+ * detect_turn() judged. */
+float detect_attack(const struct detect *d);
 const struct detect_stats *detect_stats(const struct detect *d);
 
 /* Rolling keyed hashes of a conversation, for the keeper to recognise it: h[i] covers the request's

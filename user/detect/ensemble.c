@@ -17,21 +17,22 @@
 #include "detect/rules.h"
 
 /* In powers of ten: how rare a text must be among harmless ones. */
-#define RARITY_EVEN	2.0f /* attack is .5: one in a hundred harmless texts */
-#define RARITY_FINDING	3.4f /* a finding to hunt with */
-#define RARITY_SUPPORT	2.6f /* ... when a rule says so, too */
-#define RARITY_ALERT	6.5f /* an alert without any rule */
+#define RARITY_EVEN	 2.0f /* attack is .5: one in a hundred harmless texts */
+#define RARITY_FINDING	 3.4f /* a finding to hunt with */
+#define RARITY_SUPPORT	 2.6f /* ... when a rule says so, too */
+#define RARITY_ALERT	 6.5f /* an alert without any rule */
 #define RARITY_SUPPORTED 4.0f /* ... with one */
-#define SUPPORT		0.5f /* what such a rule scores at least */
-#define RULES_SURE	0.98f
-#define PHRASES_MAX	2
-#define PHRASE_BYTES	48 /* of each, in why */
+#define SUPPORT		 0.5f /* what such a rule scores at least */
+#define RULES_SURE	 0.98f
+#define PHRASES_MAX	 2
+#define PHRASE_BYTES	 48 /* of each, in why */
 
+/* What models answer is read like what users write. */
 static enum surface surface_of(enum trust trust)
 {
-	return trust == TRUST_USER	 ? SURFACE_USER
+	return trust == TRUST_RETRIEVED	 ? SURFACE_CONTENT
 	       : trust == TRUST_OPERATOR ? SURFACE_OPERATOR
-					 : SURFACE_CONTENT;
+					 : SURFACE_USER;
 }
 
 /* How likely it is an attack when one text in a hundred is one that no harmless text resembles. */
@@ -43,8 +44,8 @@ static float attack_of(float rarity)
 static bool hides_secret(const struct detector_input *in, unsigned view, struct range r)
 {
 	for (size_t i = 0; i < in->n_secrets; i++)
-		if (in->secrets[i].view != view || (in->secrets[i].where.begin < r.end &&
-						    r.begin < in->secrets[i].where.end))
+		if (in->secrets[i].view != view ||
+		    (in->secrets[i].where.begin < r.end && r.begin < in->secrets[i].where.end))
 			return true;
 	return false;
 }
@@ -56,8 +57,8 @@ static void report(const struct detector_input *in, unsigned view, const struct 
 	struct span text = in->views->view[view].text;
 	struct range phrases[PHRASES_MAX], span = c->window;
 	size_t n = classifier_phrases(
-	    in->classifier, s,
-	    span_sub(text, c->window.begin, c->window.end - c->window.begin), phrases, PHRASES_MAX);
+	    in->classifier, s, span_sub(text, c->window.begin, c->window.end - c->window.begin),
+	    phrases, PHRASES_MAX);
 	struct finding f = { .kind = in->trust == TRUST_USER ? KIND_JAILBREAK_CLASSIFIER
 							     : KIND_INJECTION_CLASSIFIER,
 			     .score = attack_of(rarity) };
@@ -88,10 +89,10 @@ static void report(const struct detector_input *in, unsigned view, const struct 
 	emit(ctx, &f);
 }
 
-int ensemble_scan(const struct detector_input *in, float rules, emit_fn *emit, void *ctx)
+int ensemble_scan(const struct detector_input *in, float by_rules, emit_fn *emit, void *ctx)
 {
 	enum surface s = surface_of(in->trust);
-	bool supported = rules >= SUPPORT;
+	bool supported = by_rules >= SUPPORT;
 	struct classified best = { 0 };
 	unsigned best_view = 0;
 	float rarity = -INFINITY;
@@ -103,7 +104,7 @@ int ensemble_scan(const struct detector_input *in, float rules, emit_fn *emit, v
 		if (in->views->view[v].superseded)
 			continue;
 		classifier_score(in->classifier, s, in->views->view[v].text, &c);
-		r = classifier_rarity(in->classifier, s, &c, -logf(1 - MIN(rules, RULES_SURE)));
+		r = classifier_rarity(in->classifier, s, &c, -logf(1 - MIN(by_rules, RULES_SURE)));
 		if (r > rarity) {
 			rarity = r;
 			best = c;
@@ -112,7 +113,7 @@ int ensemble_scan(const struct detector_input *in, float rules, emit_fn *emit, v
 	}
 	*in->attack = attack_of(rarity);
 	/* What rules are sure of they have said. */
-	if (!(in->trust & (TRUST_USER | TRUST_RETRIEVED)) || rules >= RULES_ALERT ||
+	if (!(in->trust & (TRUST_USER | TRUST_RETRIEVED)) || by_rules >= RULES_ALERT ||
 	    rarity < (supported ? RARITY_SUPPORT : RARITY_FINDING))
 		return 0;
 	report(in, best_view, &best, rarity, supported, emit, ctx);

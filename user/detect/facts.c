@@ -13,6 +13,7 @@ struct entry {
 	struct hash128 key;
 	struct entry *next; /* in its bucket */
 	struct entry *older, *newer;
+	float attack;
 	size_t n;
 	struct finding v[];
 };
@@ -110,6 +111,7 @@ const struct fact_list *facts_get(struct facts *f, const struct hash128 *key)
 		return NULL;
 	unlink_use(f, e);
 	link_use(f, e);
+	f->out.attack = e->attack;
 	f->out.n = e->n;
 	memcpy(f->out.v, e->v, e->n * sizeof(e->v[0]));
 	return &f->out;
@@ -128,6 +130,7 @@ size_t facts_put(struct facts *f, const struct hash128 *key, const struct fact_l
 	if (!e)
 		return gone;
 	e->key = *key;
+	e->attack = list->attack;
 	e->n = list->n;
 	memcpy(e->v, list->v, list->n * sizeof(e->v[0]));
 	e->next = *bucket(f, key);

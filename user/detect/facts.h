@@ -9,6 +9,7 @@
 #define FACTS_MAX 64 /* findings kept of one segment */
 
 struct fact_list {
+	float attack; /* 0 to 1: how much the text looks like a prompt attack */
 	size_t n;
 	struct finding v[FACTS_MAX];
 };

@@ -22,18 +22,16 @@
 /* ASCII as the classifier reads it. */
 static const uint8_t symbol_of[128] = {
 #define BLANK SYMBOL_BLANK
-	BLANK, BLANK, BLANK, BLANK, BLANK, BLANK, BLANK, BLANK, BLANK, BLANK, BLANK,
-	BLANK, BLANK, BLANK, BLANK, BLANK, BLANK, BLANK, BLANK, BLANK, BLANK, BLANK,
-	BLANK, BLANK, BLANK, BLANK, BLANK, BLANK, BLANK, BLANK, BLANK, BLANK, BLANK,
-	'!',   '"',   '#',   '$',   '%',   '&',	  '\'',	 '(',	')',   '*',   '+',
-	',',   '-',   '.',   '/',   '0',   '0',	  '0',	 '0',	'0',   '0',   '0',
-	'0',   '0',   '0',   ':',   ';',   '<',	  '=',	 '>',	'?',   '@',   'a',
-	'b',   'c',   'd',   'e',   'f',   'g',	  'h',	 'i',	'j',   'k',   'l',
-	'm',   'n',   'o',   'p',   'q',   'r',	  's',	 't',	'u',   'v',   'w',
-	'x',   'y',   'z',   '[',   '\\',  ']',	  '^',	 '_',	'`',   'a',   'b',
-	'c',   'd',   'e',   'f',   'g',   'h',	  'i',	 'j',	'k',   'l',   'm',
-	'n',   'o',   'p',   'q',   'r',   's',	  't',	 'u',	'v',   'w',   'x',
-	'y',   'z',   '{',   '|',   '}',   '~',	  BLANK,
+	BLANK, BLANK, BLANK, BLANK, BLANK, BLANK, BLANK, BLANK, BLANK, BLANK, BLANK, BLANK, BLANK,
+	BLANK, BLANK, BLANK, BLANK, BLANK, BLANK, BLANK, BLANK, BLANK, BLANK, BLANK, BLANK, BLANK,
+	BLANK, BLANK, BLANK, BLANK, BLANK, BLANK, BLANK, '!',	'"',   '#',   '$',   '%',   '&',
+	'\'',  '(',   ')',   '*',   '+',   ',',	  '-',	 '.',	'/',   '0',   '0',   '0',   '0',
+	'0',   '0',   '0',   '0',   '0',   '0',	  ':',	 ';',	'<',   '=',   '>',   '?',   '@',
+	'a',   'b',   'c',   'd',   'e',   'f',	  'g',	 'h',	'i',   'j',   'k',   'l',   'm',
+	'n',   'o',   'p',   'q',   'r',   's',	  't',	 'u',	'v',   'w',   'x',   'y',   'z',
+	'[',   '\\',  ']',   '^',   '_',   '`',	  'a',	 'b',	'c',   'd',   'e',   'f',   'g',
+	'h',   'i',   'j',   'k',   'l',   'm',	  'n',	 'o',	'p',   'q',   'r',   's',   't',
+	'u',   'v',   'w',   'x',   'y',   'z',	  '{',	 '|',	'}',   '~',   BLANK,
 #undef BLANK
 };
 

@@ -6,7 +6,7 @@
 
 #include "dialect/turn.h"
 
-#define KIND_DATA_VERSION 3
+#define KIND_DATA_VERSION 4
 
 enum severity {
 	SEVERITY_INFORMATIONAL,

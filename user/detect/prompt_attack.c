@@ -8,6 +8,7 @@
 
 #include "base/own.h"
 #include "detect/detect.h"
+#include "detect/ensemble.h"
 #include "detect/rules.h"
 
 #define WINDOW		1500 /* bytes within which hits belong together */
@@ -155,7 +156,8 @@ static int by_place(const void *a, const void *b)
 		   : x->hit->where.begin > y->hit->where.begin;
 }
 
-static int scan(const struct detector_input *in, emit_fn *emit, void *ctx)
+/* Writes the score of all that neighbouring hits add up to. */
+static int scan_rules(const struct detector_input *in, float *ret, emit_fn *emit, void *ctx)
 {
 	auto_mem struct scored *s = NULL;
 	struct verdict best = { 0 };
@@ -201,6 +203,7 @@ static int scan(const struct detector_input *in, emit_fn *emit, void *ctx)
 	}
 	if (best.score < RULES_HUNT)
 		return 0;
+	*ret = best.score;
 	report(in, &best, emit, ctx);
 	/* Other kinds speak for themselves only. */
 	for (enum kind k = 0; k < KIND_MAX_; k++)
@@ -212,6 +215,20 @@ static int scan(const struct detector_input *in, emit_fn *emit, void *ctx)
 			report(in, &v, emit, ctx);
 		}
 	return 1;
+}
+
+static int scan(const struct detector_input *in, emit_fn *emit, void *ctx)
+{
+	float rules_score = 0;
+	int said = 0, more;
+
+	/* Operators give orders, and models repeat them. */
+	if (in->trust & (TRUST_USER | TRUST_RETRIEVED))
+		said = scan_rules(in, &rules_score, emit, ctx);
+	if (said < 0)
+		return said;
+	more = ensemble_scan(in, rules_score, emit, ctx);
+	return said || more;
 }
 
 static const struct sample samples[] = {
@@ -262,7 +279,7 @@ const struct detector detector_prompt_attack = {
 	.name = "prompt-attack",
 	.summary =
 	    "jailbreaks, injected instructions and attempts to read the system prompt, by rules",
-	.surfaces = TRUST_USER | TRUST_RETRIEVED,
+	.surfaces = TRUST_ALL,
 	.pattern = pattern,
 	.scan = scan,
 	.samples = samples,

@@ -7,6 +7,7 @@
 #include "scan/scan.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -58,6 +59,7 @@ struct scan {
 	struct word *words;
 	size_t n_words, words_room;
 	bool conversation, has_text;
+	double attack;	   /* the most of the line's segments */
 	const char *error; /* of the line in hand */
 	struct turn turn;
 	struct source sources[TURN_SEGMENTS_MAX];
@@ -277,6 +279,7 @@ static int judge(struct scan *s, enum detect_phase phase)
 {
 	int err = detect_turn(s->detect, &s->turn, phase, on_finding, s);
 
+	s->attack = MAX(s->attack, (double)detect_attack(s->detect));
 	/* History from now on. */
 	for (size_t i = 0; i < s->turn.n_segments; i++) {
 		struct segment *seg = &s->turn.segments[i];
@@ -331,7 +334,7 @@ static bool is_attack(enum kind k)
 
 static double attack_score(const struct scan *s)
 {
-	double most = 0;
+	double most = s->attack;
 
 	for (size_t i = 0; i < s->n_found; i++) {
 		const struct finding *f = &s->found[i].f;
@@ -340,7 +343,7 @@ static double attack_score(const struct scan *s)
 		if (is_attack(f->kind))
 			most = MAX(most, score);
 	}
-	return (int)(most * 1000 + .5) / 1000.0;
+	return floor(most * 1e7 + .5) / 1e7;
 }
 
 static void put_found(const struct scan *s, struct json_out *o, const struct found *found)
@@ -400,6 +403,7 @@ static void line_clear(struct scan *s)
 	s->n_found = 0;
 	s->error = NULL;
 	s->conversation = s->has_text = false;
+	s->attack = 0;
 }
 
 /* --- input */
