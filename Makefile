@@ -88,6 +88,13 @@ $(G)/%.skel.h: $(B)/bpf/%.o
 	$(call say,SKEL,$@)
 	$(Q)$(BPFTOOL) gen skeleton $< name $*_bpf >$@
 
+# Packs of rules are built in as they are.
+PACKS := $(wildcard user/detect/packs/*.yaml)
+$(G)/packs.def: $(PACKS) user/detect/packs
+	@mkdir -p $(G)
+	$(Q)n=0; for f in $(notdir $(PACKS)); do echo "PACK($$n, \"$$f\")"; n=$$((n + 1)); done >$@
+$(B)/user/detect/packs.o: $(G)/packs.def $(PACKS)
+
 # --- objects and programs
 $(OBJS) $(MAINS:%.c=$(B)/%.o): | $(GEN)
 

@@ -33,18 +33,12 @@ static void look(void *ctx, const struct finding *f)
 /* Called by the fuzzer before its clock for one input runs; by replay, not at all. */
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
-	struct detect_opts o;
-	uint8_t *db;
-	size_t len;
 	char why[256];
 
 	(void)argc;
 	(void)argv;
-	detect_default_opts(&o);
-	if (detect_compile(&db, &len, why, sizeof(why)) ||
-	    detect_new(&detect, &o, span_of(db, len)))
+	if (detect_new_default(&detect, why, sizeof(why)))
 		abort();
-	free(db);
 	return 0;
 }
 

@@ -120,7 +120,7 @@ static void rows_are_whole(void **state)
 		assert_int_equal(d->surfaces & ~TRUST_ALL, 0);
 		for (const struct sample *s = d->samples; s->text; s++)
 			s->kind == KIND_MAX_ ? misses++ : hits++;
-		assert_true(hits >= 3 && misses >= 3);
+		assert_true(d->rules == RULES_OWN || (hits >= 3 && misses >= 3));
 	}
 }
 
@@ -251,12 +251,12 @@ static void foreign_database(void **state)
 {
 	struct detect_opts o;
 	struct detect *d = NULL;
-	uint8_t *bad = malloc(db_len);
+	uint8_t *bad = aligned_alloc(64, db_len);
 
 	(void)state;
 	detect_default_opts(&o);
 	memcpy(bad, db, db_len);
-	bad[4] ^= 0xff; /* its version */
+	bad[db_len / 2] ^= 0xff;
 	assert_int_equal(detect_new(&d, &o, span_of(bad, db_len)), -EINVAL);
 	assert_int_equal(detect_new(&d, &o, span_of(db, 10)), -EINVAL);
 	assert_int_equal(detect_new(&d, &o, span_of(NULL, 0)), -EINVAL);

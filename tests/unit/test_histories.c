@@ -51,6 +51,7 @@ static const struct api apis[] = {
 	  "true}" },
 };
 
+static uint8_t *patterns;
 static struct detect *detect;
 static struct mac *mac;
 static struct conversations *table;
@@ -410,22 +411,22 @@ static void test_websocket(void **state)
 static int setup(void **state)
 {
 	struct detect_opts o;
-	auto_mem uint8_t *db = NULL;
 	char why[256];
 	size_t len;
 
 	(void)state;
 	detect_default_opts(&o);
 	memcpy(o.key, key, sizeof(o.key));
-	if (detect_compile(&db, &len, why, sizeof(why)))
+	if (detect_compile(&patterns, &len, why, sizeof(why)))
 		return -1;
-	return detect_new(&detect, &o, span_of(db, len)) || mac_new(&mac, key);
+	return detect_new(&detect, &o, span_of(patterns, len)) || mac_new(&mac, key);
 }
 
 static int teardown(void **state)
 {
 	(void)state;
 	detect_free(&detect);
+	free(patterns);
 	mac_free(&mac);
 	return 0;
 }

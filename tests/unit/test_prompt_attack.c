@@ -1,4 +1,5 @@
-/* tests/unit/test_prompt_attack.c - every rule finds its example and leaves its near miss alone. */
+/* tests/unit/test_prompt_attack.c - every built-in rule finds its examples and leaves its near
+ * misses alone. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -6,94 +7,47 @@
 #include <string.h>
 
 #include <cmocka.h>
-#include <hs/hs.h>
 
 #include "base/own.h"
 #include "detect/detect.h"
-#include "detect/rules.h"
 
-static struct fold *fold;
-static hs_database_t *db;
-static hs_scratch_t *scratch;
-
-static void fold_to(struct view *w, const char *text)
-{
-	*w = (struct view){ .bytes = BUF(64 << 10) };
-	assert_int_equal(fold_view(fold, span_str(text), w), 0);
-}
-
-static void view_end(struct view *w)
-{
-	buf_free(&w->bytes);
-	free(w->runs);
-}
+static struct detect *detect;
+static const struct rules *rules;
 
 static int setup(void **state)
 {
-	auto_mem char **text = calloc(n_rules, sizeof(*text));
-	auto_mem unsigned *flags = calloc(n_rules, sizeof(*flags)),
-			  *ids = calloc(n_rules, sizeof(*ids));
-	hs_compile_error_t *error;
-	hs_error_t err;
+	char why[1024];
 
 	(void)state;
-	assert_int_equal(fold_new(&fold), 0);
-	for (unsigned i = 0; i < n_rules; i++) {
-		struct view w;
-
-		fold_to(&w, rules[i].pattern);
-		text[i] = strndup((char *)w.bytes.p, w.bytes.len);
-		view_end(&w);
-		flags[i] = HS_FLAG_CASELESS | HS_FLAG_DOTALL;
-		ids[i] = i;
+	if (detect_new_default(&detect, why, sizeof(why))) {
+		fputs(why, stderr);
+		return -1;
 	}
-	err = hs_compile_multi((const char *const *)text, flags, ids, (unsigned)n_rules,
-			       HS_MODE_BLOCK, NULL, &db, &error);
-	if (err != HS_SUCCESS)
-		fprintf(stderr, "%s: %s\n",
-			error->expression >= 0 ? rules[error->expression].id : "", error->message);
-	for (unsigned i = 0; i < n_rules; i++)
-		free(text[i]);
-	return err == HS_SUCCESS && hs_alloc_scratch(db, &scratch) == HS_SUCCESS ? 0 : -1;
+	rules = detect_rules(detect);
+	return 0;
 }
 
 static int teardown(void **state)
 {
 	(void)state;
-	hs_free_scratch(scratch);
-	hs_free_database(db);
-	fold_free(&fold);
+	detect_free(&detect);
 	return 0;
 }
 
-struct wanted {
-	unsigned id;
-	bool found;
-};
-
-static int on_match(unsigned id, unsigned long long from, unsigned long long to, unsigned flags,
-		    void *ctx)
+static unsigned wrong_texts(size_t rule, struct rule_texts texts, int want)
 {
-	struct wanted *w = ctx;
+	unsigned wrong = 0;
 
-	(void)from;
-	(void)to;
-	(void)flags;
-	w->found |= id == w->id;
-	return 0;
-}
+	for (size_t i = 0; i < texts.n; i++) {
+		const char *text = rules_listed(rules, texts, i);
 
-static bool matches(unsigned rule, const char *text)
-{
-	struct wanted want = { .id = rule };
-	struct view w;
-
-	fold_to(&w, text);
-	assert_int_equal(
-	    hs_scan(db, (char *)w.bytes.p, (unsigned)w.bytes.len, 0, scratch, on_match, &want),
-	    HS_SUCCESS);
-	view_end(&w);
-	return want.found;
+		if (detect_rule(detect, rule, span_str(text)) == want)
+			continue;
+		fprintf(stderr, "%s %s: %s\n", rules_text(rules, rules->rule[rule].id),
+			want ? "does not match" : "matches", text);
+		wrong++;
+	}
+	return wrong;
 }
 
 static void every_rule(void **state)
@@ -101,13 +55,9 @@ static void every_rule(void **state)
 	unsigned wrong = 0;
 
 	(void)state;
-	for (unsigned i = 0; i < n_rules; i++) {
-		if (!matches(i, rules[i].hit))
-			wrong += fprintf(stderr, "%s does not match: %s\n", rules[i].id,
-					 rules[i].hit) > 0;
-		if (matches(i, rules[i].miss))
-			wrong +=
-			    fprintf(stderr, "%s matches: %s\n", rules[i].id, rules[i].miss) > 0;
+	for (size_t i = 0; i < rules->n_rules; i++) {
+		wrong += wrong_texts(i, rules->rule[i].hits, 1);
+		wrong += wrong_texts(i, rules->rule[i].misses, 0);
 	}
 	assert_int_equal(wrong, 0);
 }
@@ -115,15 +65,16 @@ static void every_rule(void **state)
 static void rows_are_whole(void **state)
 {
 	(void)state;
-	for (unsigned i = 0; i < n_rules; i++) {
-		const struct rule *r = &rules[i];
+	assert_true(rules->n_rules > 50);
+	for (size_t i = 0; i < rules->n_rules; i++) {
+		const struct rule *r = &rules->rule[i];
 
-		assert_true(*r->id && strlen(r->id) < sizeof(((struct finding *)0)->type) &&
-			    r->group < GROUP_MAX_);
-		assert_true(r->user >= 0 && r->user <= 1 && r->retrieved >= 0 && r->retrieved <= 1);
-		assert_true(r->user + r->retrieved > 0 && strlen(r->why) > 10);
-		for (unsigned k = 0; k < i; k++)
-			assert_string_not_equal(rules[k].id, r->id);
+		assert_true(r->built_in && r->group < GROUP_MAX_ && r->mode == MODE_ALERT);
+		assert_true(r->user + r->retrieved > 0 && strlen(rules_text(rules, r->why)) > 10);
+		assert_true(r->hits.n && r->misses.n);
+		for (size_t k = 0; k < i; k++)
+			assert_string_not_equal(rules_text(rules, rules->rule[k].id),
+						rules_text(rules, r->id));
 	}
 }
 

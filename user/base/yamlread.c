@@ -203,6 +203,8 @@ static int read_documents(struct yamlread *r, yaml_parser_t *parser,
 	root = yaml_document_get_root_node(&doc);
 	if (root) {
 		yamlread_table(r, root, "", table, base);
+		if (r->done)
+			r->done(r, base);
 		if (!yaml_parser_load(parser, &rest)) {
 			err = broken(r, parser);
 		} else {

@@ -13,6 +13,8 @@ struct yamlread {
 	const char *file; /* named in errors */
 	char *errors;	  /* of errors_size bytes; a line that does not fit is left out */
 	size_t errors_size;
+	/* Called after the table, while nodes that setters kept still live; NULL: none. */
+	void (*done)(struct yamlread *r, void *base);
 	void *ctx; /* the setters' own */
 	/* Kept by yamlread_run(). */
 	yaml_document_t *doc;

@@ -61,7 +61,7 @@ static void set_kinds(struct yamlread *r, yaml_node_t *n, const struct yamlread_
 
 		if (!name)
 			continue;
-		if (kind == KIND_MAX_)
+		if (kind == KIND_MAX_ || strcmp(kinds[kind].name, name))
 			yamlread_complain(r, &kn->start_mark, "kinds: '%s' is no kind of alert",
 					  name);
 		else

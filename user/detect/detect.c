@@ -1,5 +1,6 @@
 /* user/detect/detect.c - runs the detectors over a turn.
- * Owns the pattern database, the views' buffers and the segment cache. What detectors say about a
+ * Owns the views' buffers and the segment cache; rules and pattern databases are borrowed, so that
+ * processes share them. What detectors say about a
  * text depends on the text alone and is kept; what needs the whole turn is decided anew for each
  * turn, from what was kept.
  */
@@ -15,12 +16,13 @@
 #include "base/own.h"
 #include "detect/classifier.h"
 #include "detect/facts.h"
+#include "detect/image.h"
+#include "detect/own_rule.h"
 #include "detect/redact.h"
 
 #define HITS_PER_PATTERN_MAX 1024 /* in one view */
-#define PATTERNS_MAX	     4096
-#define MATCH_MIN	     32	 /* bytes of a match tried first */
-#define MATCH_MAX	     512 /* bytes of a match; what lies before is not part of its span */
+#define MATCH_MIN	     32	  /* bytes of a match tried first */
+#define MATCH_MAX	     512  /* bytes of a match; what lies before is not part of its span */
 #define NARROWED_MAX                                                                               \
 	64 /* hits per segment whose beginning is found; a flood of them proves no more */
 #define JUDGED_OVERLAP 1024 /* bytes that are looked at again when a text grew */
@@ -36,22 +38,17 @@ const struct detector *const detectors[] = {
 
 #define N_DETECTORS (ARRAY_SIZE(detectors) - 1)
 
-/* Which detector a pattern of the database belongs to. */
-struct owner {
-	uint16_t detector, index;
-	bool literal;
-	uint16_t len; /* of a literal */
-};
-
 struct detect {
 	struct detect_opts opts;
 	struct mac *mac;
 	struct viewer *viewer;
-	hs_database_t *db;
+	const struct image_head *image; /* borrowed */
+	const struct image_owner *owners;
+	struct rules rules;
+	uint8_t *own; /* the image, when nobody else owns it */
 	hs_scratch_t *scratch;
-	struct owner *owners;
-	uint16_t *counts; /* hits of each pattern in the view being scanned */
-	size_t n_patterns;
+	unsigned first[N_DETECTORS + 1]; /* where each one's patterns begin */
+	uint16_t *counts;		 /* hits of each pattern in the view being scanned */
 	struct hits {
 		struct hit *v;
 		size_t n, room;
@@ -72,110 +69,50 @@ void detect_default_opts(struct detect_opts *o)
 		o->modes[k] = kinds[k].mode;
 }
 
-/* A pattern as it is compiled: folded like the texts it is to be found in; literals with their
- * special characters escaped. */
-static int prepare(const struct fold *fold, const struct pattern *p, char **ret)
+static const hs_database_t *db_of(const struct detect *d, size_t i)
 {
-	struct view folded = { .bytes = BUF(64 << 10) };
-	auto_mem char *s = NULL;
-	size_t n = 0;
-	int err;
-
-	err = fold_view(fold, span_str(p->text), &folded);
-	if (!err) {
-		s = malloc(4 * folded.bytes.len + 1);
-		err = s ? 0 : -ENOMEM;
-	}
-	for (size_t i = 0; !err && i < folded.bytes.len; i++) {
-		uint8_t c = folded.bytes.p[i];
-
-		if (p->literal && strchr("\\^$.|?*+()[]{}/-", c))
-			s[n++] = '\\';
-		s[n++] = (char)c;
-	}
-	buf_free(&folded.bytes);
-	free(folded.runs);
-	if (err)
-		return err;
-	s[n] = 0;
-	*ret = steal(s);
-	return 0;
+	return (const hs_database_t *)((const uint8_t *)d->image + d->image->db[i].at);
 }
 
-static size_t count_patterns(void)
+/* The image must be of these detectors and their patterns. */
+static int open_image(struct detect *d, struct span image)
 {
+	int err = image_open(image, &d->image);
 	struct pattern p;
-	size_t n = 0;
+	unsigned at = 0;
 
-	for (size_t d = 0; d < N_DETECTORS; d++)
-		for (size_t i = 0; detectors[d]->pattern && detectors[d]->pattern(i, &p); i++)
-			n++;
-	return n;
-}
-
-int detect_compile(uint8_t **ret, size_t *ret_len, char *why, size_t why_size)
-{
-	size_t n = count_patterns(), at = 0;
-	auto_mem char **text = calloc(n, sizeof(*text));
-	auto_mem unsigned *flags = calloc(n, sizeof(*flags)), *ids = calloc(n, sizeof(*ids));
-	hs_compile_error_t *error = NULL;
-	hs_database_t *db = NULL;
-	struct fold *fold = NULL;
-	char *bytes = NULL;
-	struct pattern p;
-	int err;
-
-	assert(n <= PATTERNS_MAX);
-	*why = 0;
-	err = text && flags && ids ? fold_new(&fold) : -ENOMEM;
-	for (size_t d = 0; !err && d < N_DETECTORS; d++)
-		for (size_t i = 0; !err && detectors[d]->pattern && detectors[d]->pattern(i, &p);
-		     i++, at++) {
-			ids[at] = at;
-			/* Where a match begins is found afterwards, see narrow(): tracking it makes
-			 * patterns many times larger. */
-			flags[at] = (p.literal ? 0 : HS_FLAG_DOTALL) |
-				    (p.literal && !p.caseless ? 0 : HS_FLAG_CASELESS);
-			err = prepare(fold, &p, &text[at]);
-		}
-	if (!err && hs_compile_multi((const char *const *)text, flags, ids, (unsigned)n,
-				     HS_MODE_BLOCK, NULL, &db, &error) != HS_SUCCESS) {
-		snprintf(why, why_size, "%s%s%s", error->message,
-			 error->expression >= 0 ? " in " : "",
-			 error->expression >= 0 ? text[error->expression] : "");
-		hs_free_compile_error(error);
-		err = -EINVAL;
-	}
-	if (!err && hs_serialize_database(db, &bytes, ret_len) != HS_SUCCESS)
-		err = -ENOMEM;
 	if (!err)
-		*ret = (uint8_t *)bytes;
-	hs_free_database(db);
-	fold_free(&fold);
-	for (size_t i = 0; text && i < n; i++)
-		free(text[i]);
-	return err;
+		err =
+		    rules_open(&d->rules, span_sub(image, d->image->rules.at, d->image->rules.len));
+	if (err)
+		return -EINVAL;
+	d->owners = (const struct image_owner *)(image.p + d->image->owners.at);
+	for (size_t k = 0; k < N_DETECTORS; k++) {
+		d->first[k] = at;
+		for (size_t i = 0; image_pattern(detectors[k], &d->rules, i, &p); i++, at++)
+			if (at >= d->image->n_patterns || d->owners[at].detector != k ||
+			    d->owners[at].index != i)
+				return -EINVAL;
+	}
+	d->first[N_DETECTORS] = at;
+	return at == d->image->n_patterns ? 0 : -EINVAL;
 }
 
-int detect_new(struct detect **ret, const struct detect_opts *o, struct span db)
+int detect_new(struct detect **ret, const struct detect_opts *o, struct span image)
 {
 	auto_free(detect) struct detect *d = calloc(1, sizeof(*d));
-	struct pattern p;
-	hs_error_t hs;
-	size_t at = 0;
+	hs_error_t hs = HS_SUCCESS;
 	int err;
 
 	if (!d)
 		return -ENOMEM;
 	d->opts = *o;
-	d->n_patterns = count_patterns();
-	d->owners = calloc(d->n_patterns, sizeof(*d->owners));
-	d->counts = calloc(d->n_patterns, sizeof(*d->counts));
-	if (!d->owners || !d->counts)
+	err = open_image(d, image);
+	if (err)
+		return err;
+	d->counts = calloc(d->image->n_patterns + 1, sizeof(*d->counts));
+	if (!d->counts)
 		return -ENOMEM;
-	for (size_t k = 0; k < N_DETECTORS; k++)
-		for (size_t i = 0; detectors[k]->pattern && detectors[k]->pattern(i, &p); i++)
-			d->owners[at++] = (struct owner){ k, i, p.literal, strlen(p.text) };
 	err = mac_new(&d->mac, o->key);
 	if (!err)
 		err = viewer_new(&d->viewer);
@@ -185,9 +122,8 @@ int detect_new(struct detect **ret, const struct detect_opts *o, struct span db)
 		err = classifier_new(&d->classifier, classifier_model());
 	if (err)
 		return err;
-	hs = hs_deserialize_database((const char *)db.p, db.len, &d->db);
-	if (hs == HS_SUCCESS)
-		hs = hs_alloc_scratch(d->db, &d->scratch);
+	for (size_t i = 0; i < d->image->n_dbs && hs == HS_SUCCESS; i++)
+		hs = hs_alloc_scratch(db_of(d, i), &d->scratch);
 	if (hs != HS_SUCCESS)
 		return hs == HS_NOMEM ? -ENOMEM : -EINVAL;
 	*ret = steal(d);
@@ -196,15 +132,18 @@ int detect_new(struct detect **ret, const struct detect_opts *o, struct span db)
 
 int detect_new_default(struct detect **ret, char *why, size_t why_size)
 {
-	auto_mem uint8_t *patterns = NULL;
+	auto_mem uint8_t *image = NULL;
 	struct detect_opts opts;
 	size_t len;
-	int err = detect_compile(&patterns, &len, why, why_size);
+	int err = detect_compile(&image, &len, why, why_size);
 
 	if (err)
 		return err;
 	detect_default_opts(&opts);
-	return detect_new(ret, &opts, span_of(patterns, len));
+	err = detect_new(ret, &opts, span_of(image, len));
+	if (!err)
+		(*ret)->own = steal(image);
+	return err;
 }
 
 void detect_free(struct detect **d)
@@ -216,10 +155,9 @@ void detect_free(struct detect **d)
 	facts_free(&(*d)->facts);
 	classifier_free(&(*d)->classifier);
 	hs_free_scratch((*d)->scratch);
-	hs_free_database((*d)->db);
 	viewer_free(&(*d)->viewer);
 	mac_free(&(*d)->mac);
-	free((*d)->owners);
+	free((*d)->own);
 	free((*d)->counts);
 	explicit_bzero(*d, sizeof(**d));
 	free(*d);
@@ -271,7 +209,7 @@ static int on_match(unsigned id, unsigned long long from, unsigned long long to,
 		    void *ctx)
 {
 	struct scan *s = ctx;
-	const struct owner *o = &s->d->owners[id];
+	const struct image_owner *o = &s->d->owners[id];
 	struct hits *h = &s->d->hits[o->detector];
 
 	(void)flags;
@@ -320,8 +258,8 @@ static bool matches_from(struct detect *d, unsigned id, struct span text, size_t
 	struct probe p = { .id = id, .to = end - from };
 
 	/* A character behind the end: patterns look at it. */
-	hs_scan(d->db, (const char *)text.p + from, (unsigned)(MIN(end + 1, text.len) - from), 0,
-		d->scratch, on_probe, &p);
+	hs_scan(db_of(d, d->owners[id].db), (const char *)text.p + from,
+		(unsigned)(MIN(end + 1, text.len) - from), 0, d->scratch, on_probe, &p);
 	return p.found;
 }
 
@@ -345,28 +283,20 @@ static size_t narrow(struct detect *d, unsigned id, struct span text, size_t end
 	return lo;
 }
 
-/* The first id of each detector's patterns follows from the order of the table. */
 static void narrow_all(struct detect *d, const struct views *vs)
 {
-	unsigned first = 0, done = 0;
+	unsigned done = 0;
 
-	for (size_t k = 0; k < N_DETECTORS; k++) {
-		struct pattern p;
-		size_t n = 0;
-
+	for (size_t k = 0; k < N_DETECTORS; k++)
 		for (size_t i = 0; i < d->hits[k].n; i++) {
 			struct hit *h = &d->hits[k].v[i];
 
 			if (h->where.begin == h->where.end)
 				h->where.begin = done++ < NARROWED_MAX
-						     ? narrow(d, first + h->pattern,
+						     ? narrow(d, d->first[k] + h->pattern,
 							      vs->view[h->view].text, h->where.end)
 						     : h->where.end - MIN(h->where.end, UNNARROWED);
 		}
-		while (detectors[k]->pattern && detectors[k]->pattern(n, &p))
-			n++;
-		first += n;
-	}
 }
 
 /* Every pattern over every view. */
@@ -381,10 +311,11 @@ static int find_hits(struct detect *d, const struct views *vs)
 
 		if (vs->view[s.view].superseded || !t.len)
 			continue;
-		memset(d->counts, 0, d->n_patterns * sizeof(*d->counts));
-		if (hs_scan(d->db, (const char *)t.p, (unsigned)t.len, 0, d->scratch, on_match,
-			    &s) != HS_SUCCESS)
-			return s.err ? s.err : -ENOMEM;
+		memset(d->counts, 0, d->image->n_patterns * sizeof(*d->counts));
+		for (size_t i = 0; i < d->image->n_dbs; i++)
+			if (hs_scan(db_of(d, i), (const char *)t.p, (unsigned)t.len, 0, d->scratch,
+				    on_match, &s) != HS_SUCCESS)
+				return s.err ? s.err : -ENOMEM;
 	}
 	return 0;
 }
@@ -425,6 +356,7 @@ static int prepare_input(struct detect *d, const struct turn *t, size_t i, struc
 				       .segment = (uint32_t)i,
 				       .trust = segment_trust(&t->segments[i]),
 				       .secrets = d->secrets,
+				       .rules = &d->rules,
 				       .mac = d->mac,
 				       .classifier = d->classifier,
 				       .attack = &d->now.attack };
@@ -552,6 +484,32 @@ static int request_held(struct detect *d, const struct turn *t, const struct has
 	return 0;
 }
 
+const struct rules *detect_rules(const struct detect *d)
+{
+	return &d->rules;
+}
+
+int detect_rule(struct detect *d, size_t rule, struct span text)
+{
+	struct segment s = { .role = SEG_USER, .origin = ORIGIN_USER };
+	struct turn t = { .segments = &s, .n_segments = 1 };
+	const struct rule *r = &d->rules.rule[rule];
+	struct detector_input in;
+	int err = prepare_input(d, &t, 0, text, &in);
+
+	for (size_t k = 0; k < N_DETECTORS && !err; k++) {
+		in.hits = d->hits[k].v;
+		in.n_hits = d->hits[k].n;
+		if (detectors[k]->rules == RULES_OWN)
+			err = own_rule_matches(&in, r);
+		else if (detectors[k]->rules == RULES_ATTACK)
+			for (size_t i = 0; i < in.n_hits && !err; i++)
+				err = d->rules.pattern[in.hits[i].pattern].rule == rule;
+	}
+	views_clear(d->viewer);
+	return err;
+}
+
 struct telling {
 	struct detect *d;
 	const struct turn *turn;
@@ -566,6 +524,8 @@ static void tell(const struct telling *to, struct finding *f)
 	const struct segment *s = &to->turn->segments[f->segment];
 
 	if (s->judged && f->end <= s->judged)
+		return;
+	if (f->rule && !own_rule_fits(f->rules, f->rule, to->turn))
 		return;
 	f->role = s->role;
 	f->origin = s->origin;

@@ -5,13 +5,14 @@
 
 #include "base/mac.h"
 #include "detect/finding.h"
+#include "detect/rules.h"
 #include "dialect/turn.h"
 #include "text/view.h"
 
 enum detect_phase { DETECT_REQUEST, DETECT_RESPONSE };
 
-/* What a detector wants to be searched for: all patterns of all detectors are one Vectorscan
- * database. */
+/* What a detector wants to be searched for: the patterns of all detectors go into the same
+ * Vectorscan databases. */
 struct pattern {
 	const char
 	    *text;     /* UTF-8; folded before it is compiled, so it is written as people write */
@@ -52,6 +53,7 @@ struct detector_input {
 	size_t n_hits;
 	const struct secret *secrets; /* of all detectors */
 	size_t n_secrets;
+	const struct rules *rules;
 	struct mac *mac;
 	struct classifier *classifier;
 	float *attack; /* for the ensemble: how much this text looks like a prompt attack */
@@ -77,6 +79,9 @@ struct detector {
 	unsigned surfaces; /* enum trust bits of the segments it reads */
 	/* Its i-th pattern; false past the last. NULL: it has none. */
 	bool (*pattern)(size_t i, struct pattern *ret);
+	/* It is searched for the patterns of these rules instead: hits number them in the order of
+	 * rules_patterns(). */
+	enum rule_list rules;
 	/* Finds values to be masked in every evidence of the segment; how many, at most max. NULL:
 	 * it knows none. */
 	size_t (*mask)(const struct detector_input *in, struct secret *ret, size_t max);
@@ -126,9 +131,13 @@ struct detect_opts {
 };
 void detect_default_opts(struct detect_opts *o); /* key all zero */
 
-/* The pattern database is compiled once (slow, needs memory) and handed to others as bytes.
- * Compiles every literal and pattern into *ret, to be freed. -ENOMEM; -EINVAL with the reason in
+/* Rules and patterns are compiled once (slow, needs memory) into an image that processes share.
+ * Compiles the image rules (rule_packs_image()) with the patterns of all detectors into *ret, to be
+ * freed, which the same machine may keep in a file. -ENOMEM; -EINVAL, -E2BIG with the reason in
  * why. */
+int detect_compile_rules(struct span rules, uint8_t **ret, size_t *ret_len, char *why,
+			 size_t why_size);
+/* The same with the built-in rules. */
 int detect_compile(uint8_t **ret, size_t *ret_len, char *why, size_t why_size);
 
 struct detect_stats {
@@ -137,9 +146,9 @@ struct detect_stats {
 	uint64_t findings, errors;
 };
 
-/* db: what detect_compile() made, borrowed during the call only. -ENOMEM, -EINVAL (a database for
- * another machine or version). */
-int detect_new(struct detect **ret, const struct detect_opts *o, struct span db);
+/* image: what detect_compile() made, aligned as memory of malloc() is not: to 64 bytes, as a map or
+ * what it returned is. Borrowed. -ENOMEM, -EINVAL (damaged, or for another machine or version). */
+int detect_new(struct detect **ret, const struct detect_opts *o, struct span image);
 /* For tools: the patterns compiled here and now, default settings, a key that does not matter.
  * -ENOMEM, -EINVAL with the reason in why. */
 int detect_new_default(struct detect **ret, char *why, size_t why_size);
@@ -156,6 +165,11 @@ int detect_turn(struct detect *d, const struct turn *t, enum detect_phase phase,
  * detect_turn() judged. */
 float detect_attack(const struct detect *d);
 const struct detect_stats *detect_stats(const struct detect *d);
+
+/* The rules of its image. */
+const struct rules *detect_rules(const struct detect *d);
+/* For trying rules: does this one match the text, in whatever role? 1, 0, -errno. */
+int detect_rule(struct detect *d, size_t rule, struct span text);
 
 /* Rolling keyed hashes of a conversation, for the keeper to recognise it: h[i] covers the request's
  * conversational texts 0..i, and with_response those of the response behind them. Conversational is

@@ -7,6 +7,9 @@
 #include "base/mac.h"
 #include "detect/kind.h"
 
+struct rule;
+struct rules;
+
 struct finding {
 	enum kind kind;
 	const char *detector; /* its row's name, static */
@@ -28,4 +31,14 @@ struct finding {
 	struct hash128 fingerprint; /* keyed hash of what was found (rule id and folded span, or the
 				       credential): equal means the same */
 	bool truncated;		    /* the segment was damaged or cut where this was found */
+	/* The operator's own rule that made it, borrowed from whoever judged; NULL: none. */
+	const struct rules *rules;
+	const struct rule *rule;
 };
+
+/* By the rule that made it, else by its kind. */
+const char *finding_kind(const struct finding *f); /* "custom.code-name" */
+const char *finding_title(const struct finding *f);
+enum severity finding_severity(const struct finding *f, enum outcome o);
+const char *finding_atlas(const struct finding *f);
+const char *finding_owasp(const struct finding *f);

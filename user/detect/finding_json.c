@@ -19,14 +19,13 @@ static void put_ids(struct json_out *o, const char *key, const char *ids)
 
 void finding_json(struct json_out *o, const struct finding *f)
 {
-	const struct kind_row *row = &kinds[f->kind];
 	const struct {
 		const char *key, *value;
 	} texts[] = {
-		{ "kind", row->name },
+		{ "kind", finding_kind(f) },
 		{ "type", f->type },
 		{ "mode", mode_name(f->mode) },
-		{ "severity", severity_name(row->severity[OUTCOME_ANSWERED]) },
+		{ "severity", severity_name(finding_severity(f, OUTCOME_ANSWERED)) },
 		{ "view", f->view },
 		{ "why", f->why },
 		{ "evidence", f->evidence },
@@ -38,6 +37,6 @@ void finding_json(struct json_out *o, const struct finding *f)
 	}
 	json_out_key(o, "score");
 	json_out_f64(o, (int)(f->score * 1000 + .5F) / 1000.0);
-	put_ids(o, "atlas", row->atlas);
-	put_ids(o, "owasp", row->owasp);
+	put_ids(o, "atlas", finding_atlas(f));
+	put_ids(o, "owasp", finding_owasp(f));
 }

@@ -36,6 +36,8 @@ enum kind kind_find(const char *name)
 {
 	unsigned k;
 
+	if (!strncmp(name, KIND_CUSTOM_PREFIX, strlen(KIND_CUSTOM_PREFIX)))
+		return KIND_CUSTOM;
 	for (k = 0; k < KIND_MAX_ && strcmp(kinds[k].name, name); k++)
 		;
 	return k;

@@ -34,7 +34,7 @@ enum kind {
 struct kind_row {
 	const char
 	    *name; /* "jailbreak.rules"; family before the dot: jailbreak injection recon credential
-		    * data url access wallet tool poison model canary taint filter posture sensor */
+		    * data url custom access wallet tool poison model canary taint filter posture sensor */
 	enum mode mode;
 	/* By what became of the turn. */
 	enum severity severity[OUTCOME_MAX_];
@@ -47,6 +47,9 @@ struct kind_row {
 };
 
 extern const struct kind_row kinds[KIND_MAX_];
+
+/* Operators' own rules name their kinds themselves; all of them have one row. */
+#define KIND_CUSTOM_PREFIX "custom."
 
 /* KIND_MAX_ when there is none of that name. */
 enum kind kind_find(const char *name);

@@ -9,7 +9,6 @@
 #include "base/own.h"
 #include "detect/detect.h"
 #include "detect/ensemble.h"
-#include "detect/rules.h"
 
 #define WINDOW		1500 /* bytes within which hits belong together */
 #define WINDOW_HITS_MAX 64
@@ -19,12 +18,9 @@
 #define MENTION		0.3f /* what remains of a weight when the phrase is quoted or asked about */
 #define TOPIC		0.6f /* ... when the text is about attacks */
 
-static bool pattern(size_t i, struct pattern *ret)
+static const struct rule *rule_of(const struct detector_input *in, const struct hit *h)
 {
-	if (i >= n_rules)
-		return false;
-	*ret = (struct pattern){ .text = rules[i].pattern };
-	return true;
+	return &in->rules->rule[in->rules->pattern[h->pattern].rule];
 }
 
 static float weight_of(const struct rule *r, enum trust trust)
@@ -128,17 +124,18 @@ static void report(const struct detector_input *in, const struct verdict *v, emi
 				    best->hit->where.end - best->hit->where.begin);
 	size_t at;
 
-	f.mode = v->score >= RULES_ALERT ? MODE_ALERT : MODE_HUNT;
-	snprintf(f.type, sizeof(f.type), "%s", best->rule->id);
-	at = (size_t)snprintf(f.why, sizeof(f.why), "The text %s", best->rule->why);
+	f.mode = v->score >= RULES_ALERT ? (enum mode)best->rule->mode : MODE_HUNT;
+	snprintf(f.type, sizeof(f.type), "%s", rules_text(in->rules, best->rule->id));
+	at = (size_t)snprintf(f.why, sizeof(f.why), "The text %s",
+			      rules_text(in->rules, best->rule->why));
 	for (unsigned g = 0; g < GROUP_MAX_ && at < sizeof(f.why); g++)
 		if (v->with[g] && v->with[g] != best && v->with[g]->weight >= RULES_HUNT)
 			at += (size_t)snprintf(f.why + at, sizeof(f.why) - at, "; it also %s",
-					       v->with[g]->rule->why);
+					       rules_text(in->rules, v->with[g]->rule->why));
 	if (at < sizeof(f.why) - 1)
 		strcat(f.why, ".");
 	mac_begin(in->mac, "rule");
-	mac_add(in->mac, span_str(best->rule->id));
+	mac_add(in->mac, span_str(f.type));
 	mac_add(in->mac, said);
 	f.fingerprint = mac_end(in->mac);
 	detect_locate(in, &f, best->hit->view, best->hit->where);
@@ -172,10 +169,10 @@ static int scan_rules(const struct detector_input *in, float *ret, emit_fn *emit
 	if (!s)
 		return -ENOMEM;
 	for (size_t i = 0; i < in->n_hits; i++)
-		if (rules[in->hits[i].pattern].group == GROUP_TOPIC)
+		if (rule_of(in, &in->hits[i])->group == GROUP_TOPIC)
 			topic = TOPIC;
 	for (size_t i = 0; i < in->n_hits; i++) {
-		const struct rule *r = &rules[in->hits[i].pattern];
+		const struct rule *r = rule_of(in, &in->hits[i]);
 		float w = weight_of(r, in->trust) * topic;
 
 		if (r->group == GROUP_TOPIC || !w)
@@ -280,7 +277,7 @@ const struct detector detector_prompt_attack = {
 	.summary =
 	    "jailbreaks, injected instructions and attempts to read the system prompt, by rules",
 	.surfaces = TRUST_ALL,
-	.pattern = pattern,
+	.rules = RULES_ATTACK,
 	.scan = scan,
 	.samples = samples,
 };

@@ -609,7 +609,6 @@ static int set_up(struct inspector *in)
 		err = sendq_new(&in->sendq);
 	memcpy(in->base, r->page->counter, sizeof(in->base));
 	in->base[CTR_FLOW_OPEN] = 0; /* a gauge */
-	munmap((void *)patterns, (size_t)st.st_size);
 	explicit_bzero(&opts, sizeof(opts));
 	explicit_bzero(in->role.start.key, sizeof(in->role.start.key));
 	return err;

@@ -1,0 +1,269 @@
+/* user/detect/compile.c - the patterns of all detectors and rules into one image (detect/image.h).
+ * Slow: seconds.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <hs/hs.h>
+#include <stdlib.h>
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "base/own.h"
+#include "detect/image.h"
+#include "detect/rule_pack.h"
+
+#define PATTERNS_MAX 32768
+
+/* One pattern on its way into a database. */
+struct source {
+	const char *detector;
+	char *text;
+	unsigned flags;
+	const struct rule_pattern *rule; /* NULL: the detector's own */
+};
+
+struct making {
+	struct rules rules;
+	struct source *sources;
+	struct image_owner *owners;
+	size_t n;
+	hs_database_t *db[IMAGE_DBS_MAX];
+	size_t n_dbs;
+	char *why;
+	size_t why_size;
+};
+
+/* A pattern as it is compiled: folded like the texts it is to be found in; literals with their
+ * special characters escaped. */
+static int prepare(const struct fold *fold, const struct pattern *p, char **ret, size_t *ret_len)
+{
+	struct view folded = { .bytes = BUF(64 << 10) };
+	auto_mem char *s = NULL;
+	size_t n = 0;
+	int err;
+
+	err = fold_view(fold, span_str(p->text), &folded);
+	if (!err) {
+		s = malloc(4 * folded.bytes.len + 1);
+		err = s ? 0 : -ENOMEM;
+	}
+	for (size_t i = 0; !err && i < folded.bytes.len; i++) {
+		uint8_t c = folded.bytes.p[i];
+
+		if (p->literal && strchr("\\^$.|?*+()[]{}/-", c))
+			s[n++] = '\\';
+		s[n++] = (char)c;
+	}
+	*ret_len = folded.bytes.len;
+	buf_free(&folded.bytes);
+	free(folded.runs);
+	if (err)
+		return err;
+	s[n] = 0;
+	*ret = steal(s);
+	return 0;
+}
+
+/* Where a pattern comes from, for people. */
+static void complain(struct making *m, const struct source *s, const char *what)
+{
+	if (s->rule) {
+		const struct rule *r = &m->rules.rule[s->rule->rule];
+
+		snprintf(m->why, m->why_size, "%s:%u:%u: rule %s: %s\n",
+			 rules_text(&m->rules, r->file), s->rule->line, s->rule->column,
+			 rules_text(&m->rules, r->id), what);
+	} else {
+		snprintf(m->why, m->why_size, "%s: %s in %s\n", s->detector, what, s->text);
+	}
+}
+
+/* Patterns of every detector, each with its number in the order of the tables. */
+static int collect(struct making *m)
+{
+	struct fold *fold = NULL;
+	struct pattern p;
+	size_t room = 0, n_rule;
+	int err = fold_new(&fold);
+
+	for (size_t d = 0; detectors[d] && !err; d++) {
+		const struct rule_pattern *rules =
+		    rules_patterns(&m->rules, detectors[d]->rules, &n_rule);
+
+		for (size_t i = 0; !err && image_pattern(detectors[d], &m->rules, i, &p); i++) {
+			size_t len;
+
+			if (m->n == PATTERNS_MAX) {
+				snprintf(m->why, m->why_size, "more than %d patterns in all\n",
+					 PATTERNS_MAX);
+				err = -E2BIG;
+				break;
+			}
+			if (m->n == room) {
+				void *s, *o;
+
+				room = room ? 2 * room : 1024;
+				s = reallocarray(m->sources, room, sizeof(*m->sources));
+				m->sources = s ? s : m->sources;
+				o = reallocarray(m->owners, room, sizeof(*m->owners));
+				m->owners = o ? o : m->owners;
+				if (!s || !o) {
+					err = -ENOMEM;
+					break;
+				}
+			}
+			m->sources[m->n] = (struct source){ .detector = detectors[d]->name,
+							    .rule = n_rule ? &rules[i] : NULL };
+			err = prepare(fold, &p, &m->sources[m->n].text, &len);
+			/* Where a match begins is found afterwards, see narrow(): tracking it makes
+			 * patterns many times larger. */
+			m->sources[m->n].flags = (p.literal ? 0 : HS_FLAG_DOTALL) |
+						 (p.literal && !p.caseless ? 0 : HS_FLAG_CASELESS);
+			m->owners[m->n] = (struct image_owner){ .detector = (uint16_t)d,
+								.index = (uint16_t)i,
+								.literal = p.literal,
+								.len = (uint16_t)len };
+			m->n += !err;
+		}
+	}
+	fold_free(&fold);
+	return err;
+}
+
+/* Those of one sort into a database of their own. */
+static int compile(struct making *m, bool literal)
+{
+	auto_mem const char **text = calloc(m->n, sizeof(*text));
+	auto_mem unsigned *flags = calloc(m->n, sizeof(*flags)), *ids = calloc(m->n, sizeof(*ids));
+	hs_compile_error_t *error = NULL;
+	unsigned n = 0;
+	hs_error_t hs;
+
+	if (!text || !flags || !ids)
+		return -ENOMEM;
+	for (size_t i = 0; i < m->n; i++) {
+		if (m->owners[i].literal != literal)
+			continue;
+		m->owners[i].db = (uint8_t)m->n_dbs;
+		text[n] = m->sources[i].text;
+		flags[n] = m->sources[i].flags;
+		ids[n++] = (unsigned)i;
+	}
+	if (!n)
+		return 0;
+	hs = hs_compile_multi(text, flags, ids, n, HS_MODE_BLOCK, NULL, &m->db[m->n_dbs], &error);
+	if (hs == HS_SUCCESS) {
+		m->n_dbs++;
+		return 0;
+	}
+	if (error && error->expression >= 0)
+		complain(m, &m->sources[ids[error->expression]], error->message);
+	else
+		snprintf(m->why, m->why_size, "%s\n", error ? error->message : "no memory");
+	hs_free_compile_error(error);
+	return hs == HS_NOMEM ? -ENOMEM : -EINVAL;
+}
+
+static uint64_t aligned(uint64_t at)
+{
+	return (at + IMAGE_ALIGN - 1) / IMAGE_ALIGN * IMAGE_ALIGN;
+}
+
+static struct image_part part(uint64_t *end, size_t len)
+{
+	struct image_part p = { aligned(*end), len };
+
+	*end = p.at + p.len;
+	return p;
+}
+
+/* A database moves as bytes: its inner alignment depends on where it stands. */
+static int place(const hs_database_t *db, uint8_t *to)
+{
+	char *bytes;
+	size_t len;
+	hs_error_t hs = hs_serialize_database(db, &bytes, &len);
+
+	if (hs != HS_SUCCESS)
+		return -ENOMEM;
+	hs = hs_deserialize_database_at(bytes, len, (hs_database_t *)to);
+	free(bytes);
+	return hs == HS_SUCCESS ? 0 : -EINVAL;
+}
+
+static int lay_out(const struct making *m, struct span rules, uint8_t **ret, size_t *ret_len)
+{
+	struct image_head h = { .magic = IMAGE_MAGIC, .n_patterns = (uint32_t)m->n };
+	uint64_t end = sizeof(h);
+	XXH128_hash_t x;
+	uint8_t *image;
+	int err = 0;
+
+	image_platform(h.platform);
+	h.rules = part(&end, rules.len);
+	h.owners = part(&end, m->n * sizeof(*m->owners));
+	h.n_dbs = (uint32_t)m->n_dbs;
+	for (size_t i = 0; i < m->n_dbs; i++) {
+		size_t size;
+
+		if (hs_database_size(m->db[i], &size) != HS_SUCCESS)
+			return -EINVAL;
+		h.db[i] = part(&end, size);
+	}
+	h.len = aligned(end);
+	image = aligned_alloc(IMAGE_ALIGN, h.len);
+	if (!image)
+		return -ENOMEM;
+	memset(image, 0, h.len);
+	memcpy(image + h.rules.at, rules.p, rules.len);
+	memcpy(image + h.owners.at, m->owners, h.owners.len);
+	for (size_t i = 0; i < m->n_dbs && !err; i++)
+		err = place(m->db[i], image + h.db[i].at);
+	if (err) {
+		free(image);
+		return err;
+	}
+	memcpy(image, &h, sizeof(h));
+	x = XXH3_128bits(image + offsetof(struct image_head, platform),
+			 h.len - offsetof(struct image_head, platform));
+	memcpy(image + offsetof(struct image_head, digest), &x, sizeof(x));
+	*ret = image;
+	*ret_len = h.len;
+	return 0;
+}
+
+int detect_compile_rules(struct span rules, uint8_t **ret, size_t *ret_len, char *why,
+			 size_t why_size)
+{
+	struct making m = { .why = why, .why_size = why_size };
+	int err = rules_open(&m.rules, rules);
+
+	*why = 0;
+	if (!err)
+		err = collect(&m);
+	if (!err)
+		err = compile(&m, true);
+	if (!err)
+		err = compile(&m, false);
+	if (!err)
+		err = lay_out(&m, rules, ret, ret_len);
+	for (size_t i = 0; i < m.n_dbs; i++)
+		hs_free_database(m.db[i]);
+	for (size_t i = 0; i < m.n; i++)
+		free(m.sources[i].text);
+	free(m.sources);
+	free(m.owners);
+	return err;
+}
+
+int detect_compile(uint8_t **ret, size_t *ret_len, char *why, size_t why_size)
+{
+	auto_free(rule_packs) struct rule_packs *packs = NULL;
+	auto_mem uint8_t *rules = NULL;
+	size_t len;
+	int err = rule_packs_new(&packs, why, why_size);
+
+	if (!err)
+		err = rule_packs_image(packs, &rules, &len);
+	return err ? err : detect_compile_rules(span_of(rules, len), ret, ret_len, why, why_size);
+}

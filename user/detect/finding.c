@@ -1,0 +1,30 @@
+/* user/detect/finding.c - what a finding is called, and how bad it is: its kind says it, or the
+ * operator's rule that made it. */
+#include "detect/finding.h"
+
+#include "detect/rules.h"
+
+const char *finding_kind(const struct finding *f)
+{
+	return f->rule ? rules_text(f->rules, f->rule->kind_name) : kinds[f->kind].name;
+}
+
+const char *finding_title(const struct finding *f)
+{
+	return f->rule ? rules_text(f->rules, f->rule->title) : kinds[f->kind].title;
+}
+
+enum severity finding_severity(const struct finding *f, enum outcome o)
+{
+	return f->rule ? (enum severity)f->rule->severity : kinds[f->kind].severity[o];
+}
+
+const char *finding_atlas(const struct finding *f)
+{
+	return f->rule ? rules_text(f->rules, f->rule->atlas) : kinds[f->kind].atlas;
+}
+
+const char *finding_owasp(const struct finding *f)
+{
+	return f->rule ? rules_text(f->rules, f->rule->owasp) : kinds[f->kind].owasp;
+}

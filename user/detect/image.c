@@ -1,0 +1,79 @@
+/* user/detect/image.c - opens an image of rules and databases. */
+#include "detect/image.h"
+
+#include <errno.h>
+#include <hs/hs.h>
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "base/own.h"
+
+#define DIGESTED offsetof(struct image_head, platform)
+
+void image_platform(uint8_t ret[16])
+{
+	hs_platform_info_t p = { 0 };
+	XXH3_state_t x;
+	XXH128_hash_t h;
+
+	hs_populate_platform(&p);
+	XXH3_128bits_reset(&x);
+	XXH3_128bits_update(&x, hs_version(), strlen(hs_version()));
+	XXH3_128bits_update(&x, &p.tune, sizeof(p.tune));
+	XXH3_128bits_update(&x, &p.cpu_features, sizeof(p.cpu_features));
+	h = XXH3_128bits_digest(&x);
+	memcpy(ret, &h, sizeof(h));
+}
+
+static bool part_ok(const struct image_head *h, struct image_part p)
+{
+	return p.at >= sizeof(*h) && p.at % IMAGE_ALIGN == 0 && p.at <= h->len &&
+	       p.len <= h->len - p.at;
+}
+
+int image_open(struct span image, const struct image_head **ret)
+{
+	const struct image_head *h = (const struct image_head *)image.p;
+	uint8_t here[16];
+	XXH128_hash_t x;
+
+	if (image.len < sizeof(*h) || (uintptr_t)image.p % IMAGE_ALIGN ||
+	    memcmp(h->magic, IMAGE_MAGIC, sizeof(h->magic)) || h->len != image.len)
+		return -EINVAL;
+	x = XXH3_128bits(image.p + DIGESTED, image.len - DIGESTED);
+	image_platform(here);
+	if (memcmp(&x, h->digest, sizeof(x)) || memcmp(here, h->platform, sizeof(here)) ||
+	    h->n_dbs > IMAGE_DBS_MAX || !part_ok(h, h->rules) || !part_ok(h, h->owners) ||
+	    h->owners.len != h->n_patterns * sizeof(struct image_owner))
+		return -EINVAL;
+	for (size_t i = 0; i < h->n_dbs; i++) {
+		const hs_database_t *db = (const hs_database_t *)(image.p + h->db[i].at);
+		size_t size;
+
+		if (!part_ok(h, h->db[i]) || hs_database_size(db, &size) != HS_SUCCESS ||
+		    size > h->db[i].len)
+			return -EINVAL;
+	}
+	for (size_t i = 0; i < h->n_patterns; i++)
+		if (((const struct image_owner *)(image.p + h->owners.at))[i].db >= h->n_dbs)
+			return -EINVAL;
+	*ret = h;
+	return 0;
+}
+
+bool image_pattern(const struct detector *d, const struct rules *rules, size_t i,
+		   struct pattern *ret)
+{
+	const struct rule_pattern *p;
+	size_t n;
+
+	if (!d->rules)
+		return d->pattern && d->pattern(i, ret);
+	p = rules_patterns(rules, d->rules, &n);
+	if (i >= n)
+		return false;
+	*ret = (struct pattern){ .text = rules_text(rules, p[i].text),
+				 .literal = p[i].literal,
+				 .caseless = true };
+	return true;
+}

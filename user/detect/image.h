@@ -1,0 +1,43 @@
+/* user/detect/image.h - what detect_compile() makes: the rules and the pattern databases, laid out
+ * so that every inspector uses them where they lie, in memory that they share. Position-independent
+ * but for its alignment.
+ */
+#pragma once
+
+#include "detect/detect.h"
+
+#define IMAGE_ALIGN    64 /* of the image, and of its parts in it: what Vectorscan wants */
+#define IMAGE_MAGIC    "EARSHOT\1"
+#define IMAGE_DBS_MAX  4
+#define IMAGE_DB_BYTES (64 << 20) /* of all databases */
+
+struct image_part {
+	uint64_t at, len; /* bytes from the image's beginning */
+};
+
+struct image_head {
+	char magic[8];
+	uint64_t len;	      /* of the whole image */
+	uint8_t digest[16];   /* XXH3-128 of all behind this field: damage, not malice */
+	uint8_t platform[16]; /* image_platform() where it was made */
+	uint32_t n_patterns, n_dbs;
+	struct image_part rules, owners;     /* struct image_owner for each pattern */
+	struct image_part db[IMAGE_DBS_MAX]; /* an hs_database_t each */
+};
+
+/* Which detector a pattern belongs to, and which database it is in. */
+struct image_owner {
+	uint16_t detector, index;
+	uint8_t db;
+	bool literal;
+	uint16_t len; /* of a literal, folded */
+};
+
+/* What a database depends on beside its patterns: Vectorscan and the processor. */
+void image_platform(uint8_t ret[16]);
+/* Checks all but what the databases hold. *ret: where it lies. -EINVAL: damaged, made elsewhere, or
+ * not aligned. */
+int image_open(struct span image, const struct image_head **ret);
+/* The i-th pattern of a detector: its own, or a rule's. */
+bool image_pattern(const struct detector *d, const struct rules *rules, size_t i,
+		   struct pattern *ret);
