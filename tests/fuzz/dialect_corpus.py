@@ -38,7 +38,7 @@ def route_hash(target, table):
 
 
 def http2(data):
-    """Target and body; the path is a literal, Huffman coded mostly, so the recording's name has to tell."""
+    """The bodies of all streams."""
     data, out = data.split(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")[-1], b""
     while len(data) >= 9:
         n, kind = int.from_bytes(data[:3], "big"), data[3]
@@ -63,7 +63,15 @@ def http1(data):
     return head.split(b" ")[1].decode(), fields, body
 
 
-CALLS = {"infer": "ModelInfer", "error": "ModelInfer", "stream": "ModelStreamInfer", "load": "RepositoryModelLoad"}
+def grpc_path(data):
+    """As grpc-core sends it: a literal without Huffman coding. None in what others sent."""
+    found = re.search(rb":path.(/[\w.]+/[A-Z]\w+)", data, re.S)
+    return found and found[1].decode()
+
+
+def check_known(name, flags):
+    if flags & UNKNOWN_PATH:
+        raise SystemExit(f"{name}: no route has its path")
 
 
 def main():
@@ -72,10 +80,12 @@ def main():
         name = os.path.basename(req)[:-4]
         sides = [open(req, "rb").read(), open(req[:-4] + ".res", "rb").read()]
         if sides[0].startswith(b"PRI "):
-            if not name.startswith("triton_grpc_"):
+            path = grpc_path(sides[0])
+            if not path:
                 continue
             request, response = map(http2, sides)
-            number, flags = route_hash("/inference.GRPCInferenceService/" + CALLS[name.split("_")[2]], table)
+            number, flags = route_hash(path, table)
+            check_known(name, flags)
             flags |= GRPC
         else:
             target, _, request = http1(sides[0])

@@ -7,17 +7,19 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
-static void count(void *ctx, const struct protobuf_field *f, unsigned arg)
+static void count(void *ctx, const struct protobuf_field *f, const void *arg)
 {
 	(void)f;
-	((size_t *)ctx)[arg]++;
+	((size_t *)ctx)[*(const size_t *)arg]++;
 }
+
+static const size_t numbers[] = { 0, 1, 2 };
+static const struct protobuf_row rows[] = { { "1", count, &numbers[0] },
+					    { "2.1", count, &numbers[1] },
+					    { "2.2.1", count, &numbers[2] } };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-	static const struct protobuf_row rows[] = { { "1", count, 0 },
-						    { "2.1", count, 1 },
-						    { "2.2.1", count, 2 } };
 	struct span in = span_of(data, len), before = in;
 	size_t seen[3] = { 0 }, ones = 0;
 	struct protobuf_field f;

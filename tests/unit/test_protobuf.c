@@ -16,21 +16,30 @@
 #include "guard.h"
 #include "proto/earshot.pb-c.h"
 
-static void log_field(void *ctx, const struct protobuf_field *f, unsigned arg)
+static void log_field(void *ctx, const struct protobuf_field *f, const void *arg)
 {
 	struct evlog *l = ctx;
 	char head[96];
 
-	snprintf(head, sizeof(head), "%u: %u wire %u%s %llu ", arg, f->number, f->wire,
-		 f->cut ? " cut" : "", (unsigned long long)f->value);
+	snprintf(head, sizeof(head), "%u: %u wire %u%s %llu ", *(const unsigned *)arg, f->number,
+		 f->wire, f->cut ? " cut" : "", (unsigned long long)f->value);
 	evlog_begin(l, "%s", head);
 	evlog_text(l, f->bytes);
 	evlog_end(l);
 }
 
+/* A row with a number. */
+#define ROW(path, on, n)                                                                           \
+	{                                                                                          \
+		path, on, &(const unsigned)                                                        \
+		{                                                                                  \
+			n                                                                          \
+		}                                                                                  \
+	}
+
 static const struct protobuf_row rows[] = {
-	{ "1", log_field, 1 }, { "2.1", log_field, 2 }, { "2.3.1", log_field, 3 },
-	{ "2", log_field, 4 }, { "16", log_field, 5 },
+	ROW("1", log_field, 1), ROW("2.1", log_field, 2), ROW("2.3.1", log_field, 3),
+	ROW("2", log_field, 4), ROW("16", log_field, 5),
 };
 
 static void expect(struct span in, int want_rc, const char *want)
@@ -104,10 +113,11 @@ static void test_broken(void **state)
 	expect(SPAN_LIT("\x08\x01\x0e"), -EBADMSG, "1: 1 wire 0 1 \n");
 }
 
+static const struct protobuf_row deep[] = { ROW("1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1",
+						log_field, 0) };
+
 static void test_depth(void **state)
 {
-	static const struct protobuf_row deep[] = { { "1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1",
-						      log_field, 0 } };
 	auto_free(evlog) struct evlog log = { 0 };
 	uint8_t in[2 * (PROTOBUF_DEPTH_MAX + 4)];
 
@@ -122,15 +132,16 @@ static void test_depth(void **state)
 	assert_int_equal(protobuf_walk(span_of(in, sizeof(in)), deep, 1, &log), -EBADMSG);
 }
 
-static void see(void *ctx, const struct protobuf_field *f, unsigned arg)
+static void see(void *ctx, const struct protobuf_field *f, const void *arg)
 {
-	((struct protobuf_field *)ctx)[arg] = *f;
+	((struct protobuf_field *)ctx)[*(const unsigned *)arg] = *f;
 }
+
+static const struct protobuf_row ours[] = { ROW("1", see, 0), ROW("2", see, 1) };
 
 /* What another implementation wrote. */
 static void test_packed(void **state)
 {
-	static const struct protobuf_row ours[] = { { "1", see, 0 }, { "2", see, 1 } };
 	Earshot__Ack ack = EARSHOT__ACK__INIT;
 	struct protobuf_field got[2] = { 0 };
 	uint8_t out[256];

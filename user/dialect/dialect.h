@@ -15,6 +15,7 @@
 
 struct reading; /* reading.h */
 struct shapes;	/* shape.h */
+struct grpc_form;
 
 /* How the bodies of one operation read. */
 struct form {
@@ -30,6 +31,7 @@ struct form {
 	struct shapes *envelope;
 	/* Whether this event needs that; NULL: every one. */
 	bool (*ahead)(struct span data);
+	const struct grpc_form *grpc; /* its bodies in gRPC (grpc_form.h); NULL: none */
 	/* Events tell again, whole, what deltas told; in those of this type images and the like
 	 * count. NULL: nothing is told twice. */
 	const char *retold;

@@ -5,8 +5,7 @@
  */
 #include "base/escape.h"
 #include "base/own.h"
-#include "dialect/reading.h"
-#include "parse/protobuf.h"
+#include "dialect/grpc_form.h"
 
 #define ELEMENT_HEAD 4	 /* bytes of an element's length, little endian */
 #define TEXT_LOOK    256 /* bytes of an element that tell whether it is text */
@@ -184,21 +183,13 @@ static const struct form generate = {
 #define TENSORS_MAX 64
 
 struct tensors {
-	struct reading *r;
+	struct grpc_reading g; /* first: handlers of grpc_form.h get this for theirs */
 	size_t n, n_raw;
 	uint32_t number; /* of the next element */
 	bool text[TENSORS_MAX];
 };
 
-static void grpc_id(void *ctx, const struct protobuf_field *f, unsigned arg)
-{
-	struct tensors *t = ctx;
-
-	if (f->wire == PROTOBUF_LEN)
-		turn_id((char *)&t->r->t + (arg >> 16), arg & 0xffff, f->bytes);
-}
-
-static void grpc_tensor(void *ctx, const struct protobuf_field *f, unsigned arg)
+static void grpc_tensor(void *ctx, const struct protobuf_field *f, const void *arg)
 {
 	struct tensors *t = ctx;
 
@@ -209,7 +200,7 @@ static void grpc_tensor(void *ctx, const struct protobuf_field *f, unsigned arg)
 		t->text[t->n - 1] = false;
 }
 
-static void grpc_datatype(void *ctx, const struct protobuf_field *f, unsigned arg)
+static void grpc_datatype(void *ctx, const struct protobuf_field *f, const void *arg)
 {
 	struct tensors *t = ctx;
 
@@ -218,46 +209,46 @@ static void grpc_datatype(void *ctx, const struct protobuf_field *f, unsigned ar
 		t->text[t->n - 1] = span_eq(f->bytes, SPAN_LIT("BYTES"));
 }
 
-static void grpc_element(void *ctx, const struct protobuf_field *f, unsigned arg)
+static void grpc_element(void *ctx, const struct protobuf_field *f, const void *arg)
 {
 	struct tensors *t = ctx;
 
 	(void)arg;
-	element(t->r, t->number++, f->bytes);
+	element(t->g.r, t->number++, f->bytes);
 }
 
 /* The contents of all tensors, in their order, behind them. */
-static void grpc_raw(void *ctx, const struct protobuf_field *f, unsigned arg)
+static void grpc_raw(void *ctx, const struct protobuf_field *f, const void *arg)
 {
 	struct tensors *t = ctx;
 
 	(void)arg;
 	if (t->n_raw < MIN(t->n, TENSORS_MAX) && t->text[t->n_raw])
-		elements(t->r, &t->number, f->bytes);
+		elements(t->g.r, &t->number, f->bytes);
 	else
-		turn_skip(&t->r->t, SKIP_VECTOR, f->bytes.len);
+		turn_skip(&t->g.r->t, SKIP_VECTOR, f->bytes.len);
 	t->n_raw++;
 }
 
-static void grpc_error(void *ctx, const struct protobuf_field *f, unsigned arg)
+static void grpc_error(void *ctx, const struct protobuf_field *f, const void *arg)
 {
 	struct tensors *t = ctx;
 
 	(void)arg;
-	t->r->failed |= f->bytes.len > 0;
+	t->g.r->failed |= f->bytes.len > 0;
 }
 
 /* clang-format off */
 #define RESULT_ROWS(at)                                         \
-	{ at "1", grpc_id, TURN_STR(response_model) },           \
-	{ at "3", grpc_id, TURN_STR(response_id) },              \
+	GRPC_TEXT(at "1", reading_turn_id, TURN_STR(response_model)), \
+	GRPC_TEXT(at "3", reading_turn_id, TURN_STR(response_id)),    \
 	{ at "5", grpc_tensor },                                 \
 	{ at "5.2", grpc_datatype },                             \
 	{ at "5.5.8", grpc_element },                            \
 	{ at "6", grpc_raw }
 /* clang-format on */
 static const struct protobuf_row infer_rows[] = {
-	{ "1", grpc_id, TURN_STR(request_model) },
+	GRPC_TEXT("1", reading_turn_id, TURN_STR(request_model)),
 	{ "5", grpc_tensor },
 	{ "5.2", grpc_datatype },
 	{ "5.5.8", grpc_element },
@@ -265,12 +256,11 @@ static const struct protobuf_row infer_rows[] = {
 };
 static const struct protobuf_row result_rows[] = { RESULT_ROWS("") };
 static const struct protobuf_row stream_rows[] = { { "1", grpc_error }, RESULT_ROWS("2.") };
-static const struct protobuf_row manage_rows[] = { { "2", grpc_id, TURN_STR(object) } };
 
 static void walk(struct reading *r, const struct flow_event *ev, const struct protobuf_row *rows,
 		 size_t n)
 {
-	struct tensors t = { .r = r };
+	struct tensors t = { .g.r = r };
 
 	r->now = r->ports[ev->side];
 	r->now->hole |= ev->damaged;
@@ -297,24 +287,6 @@ static bool on_infer_stream(struct reading *r, const struct flow_event *ev)
 	return true;
 }
 
-static bool on_manage(struct reading *r, const struct flow_event *ev)
-{
-	if (ev->binary && ev->side == SIDE_REQUEST)
-		walk(r, ev, manage_rows, ARRAY_SIZE(manage_rows));
-	return true;
-}
-
-/* How the call ended is in the trailers. */
-static void on_end(struct reading *r)
-{
-	struct span status = exchange_field(r->t.exchange, SIDE_RESPONSE, "grpc-status");
-
-	if (!status.len || span_eq(status, SPAN_LIT("0")))
-		return;
-	r->failed = true;
-	turn_id(r->t.error_code, sizeof(r->t.error_code), status);
-}
-
 static const struct form grpc_infer = {
 	.name = "kserve-grpc",
 	.summary = "inference of tensors by gRPC: Triton, KServe, OpenVINO",
@@ -327,11 +299,16 @@ static const struct shape_row done_rows[] = { { "error", reading_error, 0 } };
 static const struct shape done_list[] = { SHAPE("", done_rows) };
 static struct shapes done = SHAPES(done_list);
 
+static const struct protobuf_row manage_rows[] = { GRPC_TEXT("2", reading_turn_id,
+							     TURN_STR(object)) };
+static const struct grpc_form manage = { { [SIDE_REQUEST] = GRPC_ROWS(manage_rows) } };
+
 static const struct form repository = {
 	.name = "kserve-repository",
 	.summary = "models that a Triton server loads or lets go",
 	.operation = OP_MODEL_MANAGEMENT,
 	.response = &done,
+	.grpc = &manage,
 };
 
 /* clang-format off */
@@ -348,12 +325,14 @@ static const struct route routes[] = {
 	{ "/v2/repository/index", &repository, OP_MODELS },
 	{ "/v2/repository/models/{object}/load", &repository },
 	{ "/v2/repository/models/{object}/unload", &repository },
-	{ GRPC "ModelInfer", &grpc_infer, .event = on_infer, .end = on_end },
+	{ GRPC "ModelInfer", &grpc_infer, .event = on_infer, .end = grpc_form_end },
 	{ GRPC "ModelStreamInfer", &grpc_infer, .stream = true, .event = on_infer_stream,
-	  .end = on_end },
-	{ GRPC "RepositoryModelLoad", &repository, .event = on_manage, .end = on_end },
-	{ GRPC "RepositoryModelUnload", &repository, .event = on_manage, .end = on_end },
-	{ GRPC "RepositoryIndex", &repository, OP_MODELS, .event = on_manage, .end = on_end },
+	  .end = grpc_form_end },
+	{ GRPC "RepositoryModelLoad", &repository, .event = grpc_form_event, .end = grpc_form_end },
+	{ GRPC "RepositoryModelUnload", &repository, .event = grpc_form_event,
+	  .end = grpc_form_end },
+	{ GRPC "RepositoryIndex", &repository, OP_MODELS, .event = grpc_form_event,
+	  .end = grpc_form_end },
 };
 
 const struct dialect dialect_triton = {

@@ -29,10 +29,12 @@ struct protobuf_field {
  */
 int protobuf_next(struct span *message, struct protobuf_field *ret);
 
+typedef void protobuf_fn(void *ctx, const struct protobuf_field *f, const void *arg);
+
 struct protobuf_row {
 	const char *path; /* "5.1": field 1 of the message that is field 5, each time it comes */
-	void (*on)(void *ctx, const struct protobuf_field *f, unsigned arg);
-	unsigned arg;
+	protobuf_fn *on;
+	const void *arg;
 };
 
 /* Calls the rows whose path a field has, in the order of the fields; a message before the fields in

@@ -5,7 +5,6 @@ for these. Needs `pip install tritonclient[all] openai anthropic google-genai ol
 """
 import http.client
 import json
-import os
 import socket
 import struct
 import sys
@@ -19,8 +18,9 @@ import tritonclient.grpc
 import tritonclient.http
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
-from record import HERE, UVICORN, head, plain, stream
+from record import UVICORN, head, plain, stream
 from record_families import record
+from record_grpc import record_grpc
 
 HOST = "127.0.0.1:8000"
 
@@ -121,39 +121,18 @@ def grpc_load(c):
     c.load_model("llm")
 
 
-def pump(src, dst, data):
-    try:
-        while piece := src.recv(65536):
-            data.append(piece)
-            dst.sendall(piece)
-    except OSError:
-        pass  # one side is gone: the recording is over
+def record_call(name, call, port):
+    def run(address):
+        # The authority is part of what is compressed: it stands for itself.
+        client = tritonclient.grpc.InferenceServerClient(address, channel_args=[("grpc.default_authority", "127.0.0.1:8001")])
+        try:
+            call(client)
+        except tritonclient.grpc.InferenceServerException as e:
+            print(name, e, file=sys.stderr)
+        time.sleep(0.2)
+        client.close()
 
-
-def record_grpc(name, call, port):
-    """Between client and server stands what writes down both directions."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    sides = [[], []]
-
-    def serve():
-        conn, _ = listener.accept()
-        up = socket.create_connection(("127.0.0.1", port))
-        threading.Thread(target=pump, args=(conn, up, sides[0]), daemon=True).start()
-        threading.Thread(target=pump, args=(up, conn, sides[1]), daemon=True).start()
-
-    threading.Thread(target=serve, daemon=True).start()
-    # The authority is part of what is compressed: it stands for itself.
-    client = tritonclient.grpc.InferenceServerClient("127.0.0.1:%d" % listener.getsockname()[1], channel_args=[
-        ("grpc.default_authority", "127.0.0.1:8001")])
-    try:
-        call(client)
-    except tritonclient.grpc.InferenceServerException as e:
-        print(name, e, file=sys.stderr)
-    time.sleep(0.2)
-    client.close()
-    for suffix, data in zip((".req", ".res"), sides):
-        with open(os.path.join(HERE, name + suffix), "wb") as f:
-            f.write(b"".join(data))
+    record_grpc(name, run, port)
 
 
 def main():
@@ -167,7 +146,7 @@ def main():
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     for call in (grpc_infer, grpc_error, grpc_stream, grpc_load):
-        record_grpc("triton_" + call.__name__, call, port)
+        record_call("triton_" + call.__name__, call, port)
     server.stop(None)
 
 
