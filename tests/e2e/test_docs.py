@@ -84,7 +84,7 @@ def test_fields(w):
 def test_keys(w):
     """earshot.yaml(5) has every key of the configuration, and no other."""
     source = (ROOT / "user/config/config.c").read_text()
-    keys = set(re.findall(r"^\t\{ \"(\w+)\", set_\w+,", source, re.M))
+    keys = set(re.findall(r"^\t\{ \"(\w+)\", (?:set|yamlread)_\w+,", source, re.M))
     check({"state_dir", "export", "url"} <= keys, f"keys found: {keys}")
     items = re.findall(r"^\.It (.*)", page("earshot.yaml.5")[0], re.M)
     described = {key for item in items for key in re.findall(r"Cm (\w+) :", item)}

@@ -171,7 +171,8 @@ static int raise_outcome(Earshot__Alert *a, Earshot__Outcome o)
 	if (outcome_rank[o] <= outcome_rank[a->outcome])
 		return MERGE_NOTHING;
 	a->outcome = o;
-	if (k != KIND_MAX_)
+	/* An operator's rule says it once and for all. */
+	if (k != KIND_MAX_ && k != KIND_CUSTOM)
 		a->severity = (Earshot__Severity)kinds[k].severity[o];
 	return MERGE_MATERIAL;
 }
@@ -223,6 +224,7 @@ static int fill(Earshot__Alert *a, const uint8_t id[MERGE_ID_LEN], const Earshot
 		enum kind k, const char *conversation, const char *host)
 {
 	const struct kind_row *row = &kinds[k];
+	const Earshot__Rule *rule = f->rule;
 	int err;
 
 	a->mapping = malloc(sizeof(*a->mapping));
@@ -234,15 +236,17 @@ static int fill(Earshot__Alert *a, const uint8_t id[MERGE_ID_LEN], const Earshot
 	if (!a->context)
 		return -ENOMEM;
 	if ((err = set_bytes(&a->id, id, MERGE_ID_LEN)) || (err = set_text(&a->kind, f->kind)) ||
-	    (err = set_text(&a->title, row->title)) ||
+	    (err = set_text(&a->title, rule ? rule->title : row->title)) ||
 	    (err = set_text(&a->description, row->description)) ||
 	    (err = set_text(&a->remediation, row->remediation)) ||
 	    (err = set_text(&a->conversation, conversation)) || (err = set_text(&a->host, host)) ||
-	    (err = set_words(&a->mapping->atlas, &a->mapping->n_atlas, row->atlas)) ||
-	    (err = set_words(&a->mapping->owasp, &a->mapping->n_owasp, row->owasp)) ||
+	    (err = set_words(&a->mapping->atlas, &a->mapping->n_atlas,
+			     rule ? rule->atlas : row->atlas)) ||
+	    (err = set_words(&a->mapping->owasp, &a->mapping->n_owasp,
+			     rule ? rule->owasp : row->owasp)) ||
 	    (err = set_words(&a->mapping->tactics, &a->mapping->n_tactics, row->tactics)))
 		return err;
-	a->severity = (Earshot__Severity)row->severity[OUTCOME_UNKNOWN];
+	a->severity = rule ? rule->severity : (Earshot__Severity)row->severity[OUTCOME_UNKNOWN];
 	a->pids = f->context->process ? 1 : 0;
 	return 0;
 }

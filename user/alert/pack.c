@@ -338,6 +338,7 @@ ssize_t pack_finding(const struct pack_source *s, uint64_t number, const struct 
 	Earshot__Location l = EARSHOT__LOCATION__INIT;
 	Earshot__FindingId id = id_of(s, number);
 	ProtobufCBinaryData prefixes[PACK_PREFIXES_MAX];
+	Earshot__Rule rule = EARSHOT__RULE__INIT;
 	struct arena a = { .used = 0 };
 	struct context x;
 
@@ -364,7 +365,14 @@ ssize_t pack_finding(const struct pack_source *s, uint64_t number, const struct 
 	e.truncated = f->truncated;
 
 	p.id = &id;
-	p.kind = (char *)kinds[f->kind].name;
+	p.kind = (char *)finding_kind(f);
+	if (f->rule) {
+		rule.title = (char *)finding_title(f);
+		rule.severity = (Earshot__Severity)finding_severity(f, OUTCOME_UNKNOWN);
+		rule.atlas = (char *)finding_atlas(f);
+		rule.owasp = (char *)finding_owasp(f);
+		p.rule = &rule;
+	}
 	p.mode = (Earshot__Mode)f->mode;
 	p.evidence = &e;
 	p.context = &x.c;
@@ -591,12 +599,24 @@ static bool context_ok(const Earshot__Context *c)
 	       (!c->caller || c->caller->credential_fingerprint.len <= sizeof(struct hash128));
 }
 
+/* A rule comes with its own kind, and no other. */
+static bool kind_ok(const Earshot__Finding *f)
+{
+	enum kind k = kind_find(f->kind);
+
+	if (k != KIND_CUSTOM)
+		return k != KIND_MAX_ && !f->rule;
+	return f->rule && strlen(f->kind) < PACK_KIND_MAX && *f->rule->title &&
+	       (unsigned)f->rule->severity < SEVERITY_MAX_ &&
+	       earshot__rule__get_packed_size(f->rule) <= PACK_RULE_MAX;
+}
+
 static bool finding_ok(const Earshot__Finding *f)
 {
 	const Earshot__Evidence *e = f->evidence;
 
 	return id_ok(f->id) && context_ok(f->context) && hashes_ok(f->n_prefixes, f->prefixes, &f->anchor) &&
-	       kind_find(f->kind) != KIND_MAX_ && (unsigned)f->mode < MODE_MAX_ &&
+	       kind_ok(f) && (unsigned)f->mode < MODE_MAX_ &&
 	       (unsigned)f->outcome < OUTCOME_MAX_ && e && isfinite(e->score) && e->score >= 0 &&
 	       e->score <= 1 && e->fingerprint.len == sizeof(struct hash128) &&
 	       earshot__evidence__get_packed_size(e) <= PACK_EVIDENCE_MAX;

@@ -18,6 +18,8 @@
 #define PACK_CONTEXT_MAX  (12 << 10) /* serialized Context */
 #define PACK_PROCESS_MAX  (4 << 10)  /* of which Process */
 #define PACK_EVIDENCE_MAX 1536	     /* serialized Evidence */
+#define PACK_RULE_MAX	  2048	     /* serialized Rule */
+#define PACK_KIND_MAX	  64
 
 /* Where findings and observations of one turn come from. All borrowed during the call. */
 struct pack_source {

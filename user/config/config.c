@@ -204,6 +204,7 @@ static const struct yamlread_key capture_keys[] = {
 static const struct yamlread_key detect_keys[] = {
 	{ "cache_size", yamlread_u64, FIELD(detect.cache_bytes), 0, 1 << 30, NULL },
 	{ "kinds", set_kinds, FIELD(detect.modes), 0, 0, NULL },
+	{ "rules_dir", set_path, STRING(detect.rules_dir), NULL },
 	{ NULL, NULL, 0, 0, 0, NULL },
 };
 
@@ -243,7 +244,7 @@ void config_defaults(struct config *c)
 			     .share = 5,
 			     .max_calls = 200000,
 			     .mute = 1 },
-		.detect = { .cache_bytes = 8 << 20 },
+		.detect = { .cache_bytes = 8 << 20, .rules_dir = CONFIG_RULES_DIR },
 		.canary = { .interval_s = 20, .limit_s = 60 },
 		.evidence = EVIDENCE_REDACTED,
 	};

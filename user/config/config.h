@@ -12,6 +12,7 @@
 #include "detect/kind.h"
 
 #define CONFIG_PATH_MAX	   256
+#define CONFIG_RULES_DIR   "/etc/earshot/rules.d"
 #define CONFIG_PORTS_MAX   64
 #define CONFIG_GLOBS_MAX   32	/* of each list */
 #define CONFIG_EXPORTS_MAX 1	/* one upstream: the store keeps one outbox */
@@ -60,6 +61,7 @@ struct config {
 	struct {
 		uint64_t cache_bytes; /* segment cache */
 		enum mode modes[KIND_MAX_];
+		char rules_dir[CONFIG_PATH_MAX]; /* of rule packs; may be absent */
 	} detect;
 	struct {
 		uint32_t interval_s; /* between test calls; 0: none */

@@ -15,12 +15,14 @@
 #include "base/clock.h"
 #include "base/escape.h"
 #include "base/own.h"
+#include "config/config.h"
 #include "ctl/client.h"
 #include "ctl/doctor.h"
 #include "ctl/pb_json.h"
 #include "ctl/record.h"
 #include "ctl/render.h"
 #include "ctl/render_explain.h"
+#include "scan/rules_tool.h"
 #include "scan/scan.h"
 #include "trace/replay.h"
 
@@ -74,6 +76,7 @@ enum opt {
 	OPT_SPEED,
 	OPT_ALL,
 	OPT_TRY,
+	OPT_RULES,
 	OPT_MAX_
 };
 
@@ -135,6 +138,8 @@ static const struct option_row {
 	[OPT_SPEED] = { "stats", 0, NULL, "figures at the end, on stderr", FLAG(scan.stats) },
 	[OPT_TIMES] = { "times", 0, "N", "replay it N times (1)",
 			NUMBER(replay.times, 1, TIMES_MAX) },
+	[OPT_RULES] = { "rules", 0, "PATH", "a folder of rule packs, or a pack, beside the built-in ones",
+			WORD(scan.rules) },
 	[OPT_TRY] = { "try", 0, NULL, "when no sensor runs, start one for a moment", FLAG(try) },
 	[OPT_ALL] = { "all", 'a', NULL, "every process that maps code", FLAG(all) },
 };
@@ -150,6 +155,9 @@ static int run_replay(struct cli *c, char *const *args);
 static int run_scan(struct cli *c, char *const *args);
 static int run_explain(struct cli *c, char *const *args);
 static int run_doctor(struct cli *c, char *const *args);
+static int run_rules_list(struct cli *c, char *const *args);
+static int run_rules_test(struct cli *c, char *const *args);
+static int run_rules_check(struct cli *c, char *const *args);
 static int run_version(struct cli *c, char *const *args);
 static int run_help(struct cli *c, char *const *args);
 
@@ -179,7 +187,13 @@ static const struct verb {
 	{ "doctor", NULL, 0, 0, "can this host carry a sensor, and does the one that runs see?",
 	  BIT(OPT_TRY), run_doctor },
 	{ "scan", "[FILE|-]", 0, 1, "put texts through the detectors, without a sensor",
-	  BIT(OPT_JSONL) | BIT(OPT_ROLE) | BIT(OPT_SPEED), run_scan },
+	  BIT(OPT_JSONL) | BIT(OPT_ROLE) | BIT(OPT_SPEED) | BIT(OPT_RULES), run_scan },
+	{ "rules list", "[PATH]", 0, 1, "list the rules: those built in, and those of PATH", 0,
+	  run_rules_list },
+	{ "rules test", "[PATH]", 0, 1, "try every rule on its own hits and misses", 0,
+	  run_rules_test },
+	{ "rules check", "[PATH]", 0, 1, "are the packs of PATH whole, and their patterns fast?", 0,
+	  run_rules_check },
 	{ "version", NULL, 0, 0, "print the version of this program", 0, run_version },
 	{ "help", "[VERB]", 0, 2, "print help, of one verb or of all", 0, run_help },
 };
@@ -194,6 +208,15 @@ __attribute__((format(printf, 1, 2))) static int complain(const char *fmt, ...)
 	va_end(args);
 	fprintf(stderr, "earshot: %s\n", escape_str(safe, sizeof(safe), span_str(text)));
 	return -EINVAL;
+}
+
+/* What it was about, and one sentence; or lines that name their places themselves. */
+static void complain_lines(const char *what, const char *why)
+{
+	if (strchr(why, '\n'))
+		fputs(why, stderr);
+	else
+		complain("%s: %s", what, why);
 }
 
 static int print_options(FILE *f, unsigned set)
@@ -775,17 +798,51 @@ static int run_scan(struct cli *c, char *const *args)
 {
 	bool piped = !args[0] || !strcmp(args[0], "-");
 	auto_file FILE *file = piped ? NULL : fopen(args[0], "re");
-	char why[256] = "";
+	char why[CONFIG_ERRORS_MAX] = "";
 
 	if (!piped && !file) {
 		complain("%s: %s", args[0], strerror(errno));
 		return EXIT_FAILURE;
 	}
 	if (scan_run(&c->scan, piped ? stdin : file, stdout, why, sizeof(why))) {
-		complain("%s: %s", piped ? "standard input" : args[0], why);
+		complain_lines(piped ? "standard input" : args[0], why);
 		return EXIT_FAILURE;
 	}
 	return 0;
+}
+
+/* Rules are looked for where the sensor does by default, unless somewhere else is said. */
+static int run_rules(struct cli *c, char *const *args,
+		     int (*run)(const struct rules_opts *, FILE *, char *, size_t))
+{
+	struct rules_opts o = { .path = args[0], .json = c->json };
+	char why[CONFIG_ERRORS_MAX] = "";
+	int n;
+
+	if (!o.path && !access(CONFIG_RULES_DIR, R_OK | X_OK))
+		o.path = CONFIG_RULES_DIR;
+	n = run(&o, stdout, why, sizeof(why));
+	if (n < 0) {
+		if (!*why)
+			snprintf(why, sizeof(why), "%s", strerror(-n));
+		complain_lines(o.path ? o.path : "built-in rules", why);
+	}
+	return finish(0) || n ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+static int run_rules_list(struct cli *c, char *const *args)
+{
+	return run_rules(c, args, rules_list);
+}
+
+static int run_rules_test(struct cli *c, char *const *args)
+{
+	return run_rules(c, args, rules_test);
+}
+
+static int run_rules_check(struct cli *c, char *const *args)
+{
+	return run_rules(c, args, rules_check);
 }
 
 static int run_version(struct cli *c, char *const *args)

@@ -8,8 +8,11 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "base/mac.h"
 #include "base/own.h"
 #include "detect/image.h"
+#include "detect/prepare.h"
+#include "detect/rule_check.h"
 #include "detect/rule_pack.h"
 
 #define PATTERNS_MAX 32768
@@ -32,37 +35,6 @@ struct making {
 	char *why;
 	size_t why_size;
 };
-
-/* A pattern as it is compiled: folded like the texts it is to be found in; literals with their
- * special characters escaped. */
-static int prepare(const struct fold *fold, const struct pattern *p, char **ret, size_t *ret_len)
-{
-	struct view folded = { .bytes = BUF(64 << 10) };
-	auto_mem char *s = NULL;
-	size_t n = 0;
-	int err;
-
-	err = fold_view(fold, span_str(p->text), &folded);
-	if (!err) {
-		s = malloc(4 * folded.bytes.len + 1);
-		err = s ? 0 : -ENOMEM;
-	}
-	for (size_t i = 0; !err && i < folded.bytes.len; i++) {
-		uint8_t c = folded.bytes.p[i];
-
-		if (p->literal && strchr("\\^$.|?*+()[]{}/-", c))
-			s[n++] = '\\';
-		s[n++] = (char)c;
-	}
-	*ret_len = folded.bytes.len;
-	buf_free(&folded.bytes);
-	free(folded.runs);
-	if (err)
-		return err;
-	s[n] = 0;
-	*ret = steal(s);
-	return 0;
-}
 
 /* Where a pattern comes from, for people. */
 static void complain(struct making *m, const struct source *s, const char *what)
@@ -114,11 +86,8 @@ static int collect(struct making *m)
 			}
 			m->sources[m->n] = (struct source){ .detector = detectors[d]->name,
 							    .rule = n_rule ? &rules[i] : NULL };
-			err = prepare(fold, &p, &m->sources[m->n].text, &len);
-			/* Where a match begins is found afterwards, see narrow(): tracking it makes
-			 * patterns many times larger. */
-			m->sources[m->n].flags = (p.literal ? 0 : HS_FLAG_DOTALL) |
-						 (p.literal && !p.caseless ? 0 : HS_FLAG_CASELESS);
+			err = pattern_prepare(fold, &p, &m->sources[m->n].text, &len,
+					      &m->sources[m->n].flags);
 			m->owners[m->n] = (struct image_owner){ .detector = (uint16_t)d,
 								.index = (uint16_t)i,
 								.literal = p.literal,
@@ -127,6 +96,24 @@ static int collect(struct making *m)
 		}
 	}
 	fold_free(&fold);
+	return err;
+}
+
+/* What others wrote must be fit for it; what is built in was tried by its tests. */
+static int check_rules(struct making *m)
+{
+	char what[256];
+	int err = 0;
+
+	for (size_t i = 0; i < m->n && !err; i++) {
+		const struct rule_pattern *p = m->sources[i].rule;
+
+		if (!p || m->rules.rule[p->rule].built_in)
+			continue;
+		err = rule_check(&m->rules, p, NULL, what, sizeof(what));
+		if (err == -EINVAL)
+			complain(m, &m->sources[i], what);
+	}
 	return err;
 }
 
@@ -191,8 +178,39 @@ static int place(const hs_database_t *db, uint8_t *to)
 	return hs == HS_SUCCESS ? 0 : -EINVAL;
 }
 
-static int lay_out(const struct making *m, struct span rules, uint8_t **ret, size_t *ret_len)
+/* Of all that the image will depend on, beside the platform. */
+static XXH128_hash_t inputs_of(const struct making *m, struct span rules)
 {
+	XXH3_state_t x;
+
+	XXH3_128bits_reset(&x);
+	XXH3_128bits_update(&x, rules.p, rules.len);
+	for (size_t i = 0; i < m->n; i++) {
+		XXH3_128bits_update(&x, m->sources[i].text, strlen(m->sources[i].text) + 1);
+		XXH3_128bits_update(&x, &m->sources[i].flags, sizeof(m->sources[i].flags));
+		XXH3_128bits_update(&x, &m->owners[i], sizeof(m->owners[i]));
+	}
+	return XXH3_128bits_digest(&x);
+}
+
+/* Is this what would be made? */
+static bool fits(struct mac *mac, struct span image, const XXH128_hash_t *inputs)
+{
+	const struct image_head *h;
+	struct hash128 tag;
+
+	if (image_open(image, &h) || memcmp(h->inputs, inputs, sizeof(*inputs)))
+		return false;
+	if (!mac)
+		return true;
+	tag = image_tag(mac, image);
+	return !memcmp(&tag, h->tag, sizeof(tag));
+}
+
+static int lay_out(const struct making *m, const struct compile_opts *o,
+		   const XXH128_hash_t *inputs, struct mac *mac, uint8_t **ret, size_t *ret_len)
+{
+	struct span rules = o->rules;
 	struct image_head h = { .magic = IMAGE_MAGIC, .n_patterns = (uint32_t)m->n };
 	uint64_t end = sizeof(h);
 	XXH128_hash_t x;
@@ -200,6 +218,7 @@ static int lay_out(const struct making *m, struct span rules, uint8_t **ret, siz
 	int err = 0;
 
 	image_platform(h.platform);
+	memcpy(h.inputs, inputs, sizeof(h.inputs));
 	h.rules = part(&end, rules.len);
 	h.owners = part(&end, m->n * sizeof(*m->owners));
 	h.n_dbs = (uint32_t)m->n_dbs;
@@ -224,29 +243,44 @@ static int lay_out(const struct making *m, struct span rules, uint8_t **ret, siz
 		return err;
 	}
 	memcpy(image, &h, sizeof(h));
-	x = XXH3_128bits(image + offsetof(struct image_head, platform),
-			 h.len - offsetof(struct image_head, platform));
+	x = XXH3_128bits(image + offsetof(struct image_head, inputs),
+			 h.len - offsetof(struct image_head, inputs));
 	memcpy(image + offsetof(struct image_head, digest), &x, sizeof(x));
+	if (mac) {
+		struct hash128 tag = image_tag(mac, span_of(image, h.len));
+
+		memcpy(image + offsetof(struct image_head, tag), &tag, sizeof(tag));
+	}
 	*ret = image;
 	*ret_len = h.len;
 	return 0;
 }
 
-int detect_compile_rules(struct span rules, uint8_t **ret, size_t *ret_len, char *why,
+int detect_compile_rules(const struct compile_opts *o, uint8_t **ret, size_t *ret_len, char *why,
 			 size_t why_size)
 {
 	struct making m = { .why = why, .why_size = why_size };
-	int err = rules_open(&m.rules, rules);
+	auto_free(mac) struct mac *mac = NULL;
+	XXH128_hash_t inputs;
+	int err = rules_open(&m.rules, o->rules);
 
 	*why = 0;
+	if (!err && o->key)
+		err = mac_new(&mac, o->key);
 	if (!err)
 		err = collect(&m);
+	if (!err) {
+		inputs = inputs_of(&m, o->rules);
+		err = fits(mac, o->cached, &inputs);
+	}
+	if (!err)
+		err = check_rules(&m);
 	if (!err)
 		err = compile(&m, true);
 	if (!err)
 		err = compile(&m, false);
 	if (!err)
-		err = lay_out(&m, rules, ret, ret_len);
+		err = lay_out(&m, o, &inputs, mac, ret, ret_len);
 	for (size_t i = 0; i < m.n_dbs; i++)
 		hs_free_database(m.db[i]);
 	for (size_t i = 0; i < m.n; i++)
@@ -260,10 +294,11 @@ int detect_compile(uint8_t **ret, size_t *ret_len, char *why, size_t why_size)
 {
 	auto_free(rule_packs) struct rule_packs *packs = NULL;
 	auto_mem uint8_t *rules = NULL;
-	size_t len;
+	struct compile_opts o = { 0 };
 	int err = rule_packs_new(&packs, why, why_size);
 
 	if (!err)
-		err = rule_packs_image(packs, &rules, &len);
-	return err ? err : detect_compile_rules(span_of(rules, len), ret, ret_len, why, why_size);
+		err = rule_packs_image(packs, &rules, &o.rules.len);
+	o.rules.p = rules;
+	return err ? err : detect_compile_rules(&o, ret, ret_len, why, why_size);
 }

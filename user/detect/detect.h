@@ -131,11 +131,18 @@ struct detect_opts {
 };
 void detect_default_opts(struct detect_opts *o); /* key all zero */
 
-/* Rules and patterns are compiled once (slow, needs memory) into an image that processes share.
- * Compiles the image rules (rule_packs_image()) with the patterns of all detectors into *ret, to be
- * freed, which the same machine may keep in a file. -ENOMEM; -EINVAL, -E2BIG with the reason in
- * why. */
-int detect_compile_rules(struct span rules, uint8_t **ret, size_t *ret_len, char *why,
+/* Rules and patterns are compiled once (slow, needs memory) into an image that processes share and
+ * that may be kept in a file. */
+struct compile_opts {
+	struct span rules;  /* rule_packs_image() */
+	struct span cached; /* an image made earlier, aligned as one; empty: none */
+	const uint8_t *key; /* of MAC_KEY_LEN: images are tagged with it, and another tag fits not.
+			       NULL: whoever kept the image is trusted */
+};
+
+/* 0: made, to be freed; 1: cached is what would be made, and whole. -ENOMEM; -EINVAL, -E2BIG with
+ * the reason in why. */
+int detect_compile_rules(const struct compile_opts *o, uint8_t **ret, size_t *ret_len, char *why,
 			 size_t why_size);
 /* The same with the built-in rules. */
 int detect_compile(uint8_t **ret, size_t *ret_len, char *why, size_t why_size);

@@ -6,7 +6,7 @@
 
 const char *finding_kind(const struct finding *f)
 {
-	return f->rule ? rules_text(f->rules, f->rule->kind_name) : kinds[f->kind].name;
+	return f->rule ? rules_text(f->rules, f->rule->kind) : kinds[f->kind].name;
 }
 
 const char *finding_title(const struct finding *f)

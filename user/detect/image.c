@@ -8,7 +8,8 @@
 
 #include "base/own.h"
 
-#define DIGESTED offsetof(struct image_head, platform)
+#define TAGGED	 offsetof(struct image_head, digest)
+#define DIGESTED offsetof(struct image_head, inputs)
 
 void image_platform(uint8_t ret[16])
 {
@@ -23,6 +24,11 @@ void image_platform(uint8_t ret[16])
 	XXH3_128bits_update(&x, &p.cpu_features, sizeof(p.cpu_features));
 	h = XXH3_128bits_digest(&x);
 	memcpy(ret, &h, sizeof(h));
+}
+
+struct hash128 image_tag(struct mac *mac, struct span image)
+{
+	return mac_of(mac, "patterns", span_sub(image, TAGGED, image.len));
 }
 
 static bool part_ok(const struct image_head *h, struct image_part p)

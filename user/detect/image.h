@@ -18,7 +18,9 @@ struct image_part {
 struct image_head {
 	char magic[8];
 	uint64_t len;	      /* of the whole image */
-	uint8_t digest[16];   /* XXH3-128 of all behind this field: damage, not malice */
+	uint8_t tag[16];      /* by who has a key, of all behind this field: against malice */
+	uint8_t digest[16];   /* XXH3-128 of all behind this field: against damage */
+	uint8_t inputs[16];   /* XXH3-128 of the rules, patterns and flags that it was made of */
 	uint8_t platform[16]; /* image_platform() where it was made */
 	uint32_t n_patterns, n_dbs;
 	struct image_part rules, owners;     /* struct image_owner for each pattern */
@@ -35,8 +37,10 @@ struct image_owner {
 
 /* What a database depends on beside its patterns: Vectorscan and the processor. */
 void image_platform(uint8_t ret[16]);
-/* Checks all but what the databases hold. *ret: where it lies. -EINVAL: damaged, made elsewhere, or
- * not aligned. */
+/* The tag of a whole image. */
+struct hash128 image_tag(struct mac *mac, struct span image);
+/* Checks all but tag, inputs and what the databases hold. *ret: where it lies. -EINVAL: damaged,
+ * made elsewhere, or not aligned. */
 int image_open(struct span image, const struct image_head **ret);
 /* The i-th pattern of a detector: its own, or a rule's. */
 bool image_pattern(const struct detector *d, const struct rules *rules, size_t i,

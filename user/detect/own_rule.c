@@ -68,7 +68,7 @@ static void report(const struct detector_input *in, const struct rule *r, const 
 		   emit_fn *emit, void *ctx)
 {
 	struct finding f = {
-		.kind = r->kind, .score = 1, .mode = r->mode, .rule = r, .rules = in->rules
+		.kind = KIND_CUSTOM, .score = 1, .mode = r->mode, .rule = r, .rules = in->rules
 	};
 	struct span said =
 	    span_sub(in->views->view[h->view].text, h->where.begin, h->where.end - h->where.begin);

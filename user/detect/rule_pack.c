@@ -12,7 +12,7 @@
 #include "detect/packs.h"
 
 #define NAME_MAX_BYTES 64 /* of fragments and named patterns */
-#define WORDS_MAX      1024
+#define WORDS_MAX      512
 
 struct rule_packs {
 	struct buf rules, patterns, lists, text; /* of struct rule, struct rule_pattern, uint32_t */
@@ -41,7 +41,6 @@ struct draft {
 	int group, severity, mode; /* < 0: not given */
 	float user, retrieved;
 	const char *why, *title;
-	char kind[NAME_MAX_BYTES];
 	char atlas[WORDS_MAX], owasp[WORDS_MAX];
 	uint32_t roles;
 	yaml_node_t *patterns, *literals, *conditions, *hits, *misses;
@@ -59,7 +58,6 @@ enum rule_key {
 	KEY_MODE,
 	KEY_TITLE,
 	KEY_SEVERITY,
-	KEY_KIND,
 	KEY_SURFACES,
 	KEY_CONDITIONS,
 	KEY_MAPPING,
@@ -386,7 +384,6 @@ static const struct yamlread_key rule_keys[KEY_MAX_ + 1] = {
 	[KEY_MODE] = { "mode", yamlread_enum, DRAFT(mode), 0, 0, mode_names },
 	[KEY_TITLE] = { "title", set_text, DRAFT(title), 0, 120, NULL },
 	[KEY_SEVERITY] = { "severity", yamlread_enum, DRAFT(severity), 0, 0, severity_names },
-	[KEY_KIND] = { "kind", yamlread_string, DRAFT_TEXT(kind), NULL },
 	[KEY_SURFACES] = { "surfaces", set_surfaces, DRAFT(roles), 0, 0, NULL },
 	[KEY_CONDITIONS] = { "conditions", set_node, DRAFT(conditions), 0, 0, NULL },
 	[KEY_MAPPING] = { "mapping", yamlread_sub, 0, 0, 0, mapping_keys },
@@ -602,7 +599,7 @@ static void read_conditions(struct yamlread *r, yaml_node_t *n, struct names *na
 /* Keys that only the one sort of rule has. */
 #define GROUP_KEYS (1ULL << KEY_WEIGHT)
 #define OWN_KEYS                                                                                   \
-	(1ULL << KEY_TITLE | 1ULL << KEY_SEVERITY | 1ULL << KEY_KIND | 1ULL << KEY_SURFACES |      \
+	(1ULL << KEY_TITLE | 1ULL << KEY_SEVERITY | 1ULL << KEY_SURFACES |                         \
 	 1ULL << KEY_CONDITIONS | 1ULL << KEY_MAPPING)
 
 static void check_keys(struct yamlread *r, yaml_node_t *n, const struct draft *d, uint64_t seen)
@@ -626,23 +623,6 @@ static void check_keys(struct yamlread *r, yaml_node_t *n, const struct draft *d
 		yamlread_complain(r, &n->start_mark, "rule %s: it weighs nothing", d->id);
 }
 
-/* What an own rule's findings are; KIND_CUSTOM unless it names another that texts can have. */
-static enum kind kind_of(struct yamlread *r, yaml_node_t *n, const struct draft *d)
-{
-	static const char *const families[] = { "jailbreak.", "injection.", "recon.", "data.",
-						"url." };
-	enum kind k = *d->kind ? kind_find(d->kind) : KIND_CUSTOM;
-	bool fits = !*d->kind;
-
-	for (size_t i = 0; i < ARRAY_SIZE(families) && k != KIND_MAX_; i++)
-		fits |= !strncmp(kinds[k].name, families[i], strlen(families[i]));
-	if (!fits)
-		yamlread_complain(r, &n->start_mark,
-				  "rule %s: kind '%s' is none that a rule can raise", d->id,
-				  d->kind);
-	return fits ? k : KIND_CUSTOM;
-}
-
 static bool known(const struct rule_packs *p, const char *id)
 {
 	for (size_t i = 0; i < n_rules(p); i++)
@@ -658,7 +638,7 @@ static void read_rule(struct yamlread *r, yaml_node_t *n)
 	struct names names = { .n = 0 };
 	struct rule rule = { .file = k->file, .pack = k->pack, .built_in = k->to->built_in };
 	size_t mark = k->to->patterns.len;
-	char kind_name[sizeof("custom.") + RULE_ID_MAX];
+	char kind[sizeof(KIND_CUSTOM_PREFIX) + RULE_ID_MAX];
 	uint64_t seen;
 
 	if (n_rules(k->to) == PACK_RULES_MAX) {
@@ -684,10 +664,8 @@ static void read_rule(struct yamlread *r, yaml_node_t *n)
 	rule.mode = (uint8_t)d.mode;
 	rule.roles = seen & 1ULL << KEY_SURFACES ? d.roles : (1U << SEG_MAX_) - 1;
 	if (d.group == GROUP_MAX_) {
-		rule.kind = (uint16_t)kind_of(r, n, &d);
-		snprintf(kind_name, sizeof(kind_name), "custom.%s", d.id);
-		rule.kind_name =
-		    put_str(k, rule.kind == KIND_CUSTOM ? kind_name : kinds[rule.kind].name);
+		snprintf(kind, sizeof(kind), KIND_CUSTOM_PREFIX "%s", d.id);
+		rule.kind = put_str(k, kind);
 	}
 	if (d.patterns)
 		read_patterns(r, d.patterns, false, &names);

@@ -20,7 +20,7 @@ static bool list_ok(const struct rules *r, struct rule_texts l)
 static bool rule_ok(const struct rules *r, const struct rule *x)
 {
 	const rule_text texts[] = { x->id,  x->pack,  x->file,	x->title,
-				    x->why, x->atlas, x->owasp, x->kind_name };
+				    x->why, x->atlas, x->owasp, x->kind };
 	const struct rule_texts lists[] = { x->hits, x->misses, x->models, x->providers, x->apps };
 
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
@@ -30,7 +30,7 @@ static bool rule_ok(const struct rules *r, const struct rule *x)
 		if (!list_ok(r, lists[i]))
 			return false;
 	return strlen(rules_text(r, x->id)) < RULE_ID_MAX && x->group <= GROUP_MAX_ &&
-	       x->kind < KIND_MAX_ && x->severity < SEVERITY_MAX_ && x->mode < MODE_MAX_ &&
+	       x->severity < SEVERITY_MAX_ && x->mode < MODE_MAX_ &&
 	       x->user >= 0 && x->user <= 1 && x->retrieved >= 0 && x->retrieved <= 1;
 }
 

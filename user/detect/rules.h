@@ -58,7 +58,7 @@ struct rule_pattern {
 
 struct rule {
 	rule_text id, pack, file, title;
-	rule_text kind_name;	/* own: "custom.ID", or of an alert kind */
+	rule_text kind; /* own: "custom.ID" */
 	rule_text why;		/* what the text does: "tells the model to ..." */
 	rule_text atlas, owasp; /* ids, as in struct kind_row */
 	float user, retrieved;	/* of a group: weight in what users write, and in content; 0:
@@ -70,7 +70,6 @@ struct rule {
 	uint32_t all, any, none; /* own: named patterns that must, of which one must, that must
 				    not match */
 	uint16_t at_least[RULE_NAMES_MAX]; /* places where each must match to count */
-	uint16_t kind;			   /* own: enum kind */
 	uint8_t group;			   /* enum rule_group */
 	uint8_t severity, mode; /* enum severity (of a group: its kind says it), enum mode */
 	bool built_in;

@@ -16,6 +16,7 @@
 #include "detect/finding_json.h"
 #include "dialect/dialect.h"
 #include "parse/json.h"
+#include "scan/patterns.h"
 
 #define LINE_MAX_BYTES (64 << 20)
 #define TURNS_OF_LINE  1024
@@ -54,6 +55,7 @@ struct source {
 struct scan {
 	const struct scan_opts *o;
 	FILE *out;
+	struct patterns *patterns;
 	struct detect *detect;
 	struct json *json;
 	struct word *words;
@@ -362,19 +364,25 @@ static void put_found(const struct scan *s, struct json_out *o, const struct fou
 	json_out_end(o);
 }
 
+/* Own rules are of one kind and name themselves. */
+static bool told_before(const struct scan *s, size_t i)
+{
+	const struct finding *f = &s->found[i].f;
+
+	for (size_t k = 0; k < i; k++)
+		if (s->found[k].f.mode == MODE_ALERT && s->found[k].f.kind == f->kind &&
+		    s->found[k].f.rule == f->rule)
+			return true;
+	return false;
+}
+
 static void put_alerts(const struct scan *s, struct json_out *o)
 {
-	bool told[KIND_MAX_] = { false };
-
 	json_out_key(o, "alerts");
 	json_out_array(o);
-	for (size_t i = 0; i < s->n_found; i++) {
-		const struct finding *f = &s->found[i].f;
-
-		if (f->mode == MODE_ALERT && !told[f->kind])
-			json_out_cstr(o, kinds[f->kind].name);
-		told[f->kind] |= f->mode == MODE_ALERT;
-	}
+	for (size_t i = 0; i < s->n_found; i++)
+		if (s->found[i].f.mode == MODE_ALERT && !told_before(s, i))
+			json_out_cstr(o, finding_kind(&s->found[i].f));
 	json_out_end(o);
 }
 
@@ -549,6 +557,7 @@ static void print_stats(const struct scan *s, uint64_t ns)
 int scan_run(const struct scan_opts *o, FILE *in, FILE *out, char *why, size_t why_size)
 {
 	struct scan *s = calloc(1, sizeof(*s));
+	struct detect_opts opts;
 	uint64_t begin;
 	int err = s ? 0 : -ENOMEM;
 
@@ -556,7 +565,11 @@ int scan_run(const struct scan_opts *o, FILE *in, FILE *out, char *why, size_t w
 		s->o = o;
 		s->out = out;
 		s->found = calloc(FINDINGS_MAX, sizeof(*s->found));
-		err = s->found ? detect_new_default(&s->detect, why, why_size) : -ENOMEM;
+		err = s->found ? patterns_open(&s->patterns, o->rules, why, why_size) : -ENOMEM;
+	}
+	if (!err) {
+		detect_default_opts(&opts);
+		err = detect_new(&s->detect, &opts, patterns_image(s->patterns));
 	}
 	if (!err)
 		err = json_new(&s->json, JSON_DEPTH, on_value, s);
@@ -573,6 +586,7 @@ int scan_run(const struct scan_opts *o, FILE *in, FILE *out, char *why, size_t w
 		free(s->found);
 		json_free(&s->json);
 		detect_free(&s->detect);
+		patterns_free(&s->patterns);
 		free(s);
 	}
 	return err;

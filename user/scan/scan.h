@@ -13,6 +13,7 @@ struct scan_opts {
 	bool jsonl;	  /* one object a line; else the input is one text */
 	const char *role; /* of a text that has none: "user", "document", ... */
 	bool stats;	  /* figures at the end, one object to stderr */
+	const char *rules; /* a folder of rule packs, or a pack; NULL: only the built-in ones */
 };
 
 /* -EINVAL: no role of that name. */

@@ -16,6 +16,7 @@
 #include "detect/finding_json.h"
 #include "dialect/dialect.h"
 #include "dialect/turn_json.h"
+#include "scan/patterns.h"
 #include "trace/trace.h"
 
 #define FINDINGS_MAX 4096 /* of open turns that are printed; the rest is counted */
@@ -34,6 +35,7 @@ struct replay {
 	FILE *out;
 	struct flow *flow;
 	struct reader *reader;
+	struct patterns *patterns;
 	struct detect *detect;
 	struct totals totals;
 	const struct turn *now; /* being judged */
@@ -262,6 +264,7 @@ int replay_run(const struct replay_opts *o, FILE *out, char *why, size_t why_siz
 	struct replay r = { .o = o, .out = out };
 	auto_close int fd = open(o->path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	struct stat st;
+	struct detect_opts opts;
 	void *map;
 	int err = 0;
 
@@ -278,7 +281,11 @@ int replay_run(const struct replay_opts *o, FILE *out, char *why, size_t why_siz
 	if (map == MAP_FAILED || !r.found)
 		err = -ENOMEM;
 	if (!err && !o->no_detect)
-		err = detect_new_default(&r.detect, why, why_size);
+		err = patterns_open(&r.patterns, NULL, why, why_size);
+	if (!err && r.patterns) {
+		detect_default_opts(&opts);
+		err = detect_new(&r.detect, &opts, patterns_image(r.patterns));
+	}
 	for (unsigned i = 0; !err && i < o->times; i++) {
 		err = pipeline_new(&r);
 		if (!err)
@@ -291,6 +298,7 @@ int replay_run(const struct replay_opts *o, FILE *out, char *why, size_t why_siz
 	if (o->stats && (!err || err == -EBADMSG))
 		print_totals(&r);
 	detect_free(&r.detect);
+	patterns_free(&r.patterns);
 	free(r.found);
 	if (map != MAP_FAILED)
 		munmap(map, (size_t)st.st_size);
