@@ -13,7 +13,7 @@ SUBMAKE = $(MAKE) --no-print-directory -j$(shell nproc)
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-7s %s\n' $(1) '$(2)')
 
-PKGS := libbpf libelf zlib libcrypto libssl libprotobuf-c libhs libbrotlidec libzstd sqlite3 libcurl yaml-0.1 libutf8proc libseccomp libcap-ng libxxhash
+PKGS := libbpf libelf zlib libcrypto libssl libprotobuf-c libhs libbrotlidec libzstd sqlite3 libcurl yaml-0.1 libutf8proc libseccomp libcap-ng libxxhash libpsl libidn2
 CFLAGS ?= -O2 -g
 WARN := -Wall -Wextra -Werror -Wshadow -Wmissing-prototypes -Wvla -Wno-missing-field-initializers
 CPPFLAGS += -D_GNU_SOURCE -DEARSHOT_VERSION='"$(VERSION)"' -I. -Iuser -I$(G)
