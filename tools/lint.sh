@@ -25,7 +25,8 @@ includes() {
 		allow["flow"] = "base parse bpf"
 		allow["dialect"] = "base parse flow"
 		allow["text"] = "base parse flow dialect"
-		allow["detect"] = "base parse flow dialect text"
+		allow["intel"] = "base parse"
+		allow["detect"] = "base parse flow dialect text intel"
 		allow["behave"] = "base flow dialect detect proto"
 		allow["alert"] = "base flow dialect detect behave config proto"
 		allow["store"] = "base detect behave alert config proto proc/page.h proc/explain.h capture/hint.h flow/ident.h"
@@ -33,7 +34,7 @@ includes() {
 		allow["ctl"] = "base detect/kind.h alert store config proto proc/loop.h proc/page.h proc/req.h proc/role.h proc/checkup.h trace/replay.h scan/scan.h scan/rules_tool.h"
 		allow["config"] = "base detect/kind.h detect/rule_pack.h"
 		allow["capture"] = "base bpf flow/ident.h"
-		allow["scan"] = "base parse flow dialect text detect config/rules_dir.h"
+		allow["scan"] = "base parse flow dialect text intel detect config/rules_dir.h"
 		allow["trace"] = "base bpf capture/intake.h flow dialect text detect scan/patterns.h"
 		allow["proc"] = "base bpf capture config flow/ident.h"
 	}

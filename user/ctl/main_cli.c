@@ -74,6 +74,7 @@ enum opt {
 	OPT_JSONL,
 	OPT_ROLE,
 	OPT_SPEED,
+	OPT_INTEL,
 	OPT_ALL,
 	OPT_TRY,
 	OPT_RULES,
@@ -87,6 +88,7 @@ static int set_output(struct cli *c, const char *value);
 static int set_since(struct cli *c, const char *value);
 static int set_severity(struct cli *c, const char *value);
 static int set_role(struct cli *c, const char *value);
+static int set_intel(struct cli *c, const char *value);
 
 /* clang-format off */
 #define FLAG(field)		.is = OPTION_FLAG, .at = offsetof(struct cli, field)
@@ -136,6 +138,8 @@ static const struct option_row {
 	[OPT_JSONL] = { "jsonl", 0, NULL, "the input is one JSON object a line", FLAG(scan.jsonl) },
 	[OPT_ROLE] = { "role", 0, "ROLE", "of texts that tell none (user)", set_role },
 	[OPT_SPEED] = { "stats", 0, NULL, "figures at the end, on stderr", FLAG(scan.stats) },
+	[OPT_INTEL] = { "intel", 'i', "FILE",
+			"look addresses up in this feed, too; may be given again", set_intel },
 	[OPT_TIMES] = { "times", 0, "N", "replay it N times (1)",
 			NUMBER(replay.times, 1, TIMES_MAX) },
 	[OPT_RULES] = { "rules", 0, "PATH", "a folder of rule packs, or a pack, beside the built-in ones",
@@ -187,7 +191,8 @@ static const struct verb {
 	{ "doctor", NULL, 0, 0, "can this host carry a sensor, and does the one that runs see?",
 	  BIT(OPT_TRY), run_doctor },
 	{ "scan", "[FILE|-]", 0, 1, "put texts through the detectors, without a sensor",
-	  BIT(OPT_JSONL) | BIT(OPT_ROLE) | BIT(OPT_SPEED) | BIT(OPT_RULES), run_scan },
+	  BIT(OPT_JSONL) | BIT(OPT_ROLE) | BIT(OPT_SPEED) | BIT(OPT_RULES) | BIT(OPT_INTEL),
+	  run_scan },
 	{ "rules list", "[PATH]", 0, 1, "list the rules: those built in, and those of PATH", 0,
 	  run_rules_list },
 	{ "rules test", "[PATH]", 0, 1, "try every rule on its own hits and misses", 0,
@@ -306,6 +311,14 @@ static int set_role(struct cli *c, const char *value)
 	if (scan_role(value, &role, &origin))
 		return complain("--role takes %s, not \"%s\"", scan_roles, value);
 	c->scan.role = value;
+	return 0;
+}
+
+static int set_intel(struct cli *c, const char *value)
+{
+	if (c->scan.n_intel == ARRAY_SIZE(c->scan.intel))
+		return complain("more feeds than %zu", ARRAY_SIZE(c->scan.intel));
+	c->scan.intel[c->scan.n_intel++] = value;
 	return 0;
 }
 

@@ -19,6 +19,7 @@
 #include "detect/image.h"
 #include "detect/own_rule.h"
 #include "detect/redact.h"
+#include "intel/index.h"
 
 #define HITS_PER_PATTERN_MAX 1024 /* in one view */
 #define MATCH_MIN	     32	  /* bytes of a match tried first */
@@ -55,6 +56,7 @@ struct detect {
 	} hits[N_DETECTORS];
 	struct secret secrets[SECRETS_MAX];
 	struct classifier *classifier;
+	const struct intel_header *intel; /* borrowed; NULL: none */
 	struct facts *facts;
 	struct fact_list now; /* of the segment being judged */
 	float attack;	      /* the most of the turn's segments */
@@ -167,6 +169,11 @@ void detect_free(struct detect **d)
 float detect_attack(const struct detect *d)
 {
 	return d->attack;
+}
+
+void detect_intel(struct detect *d, const struct intel_header *intel)
+{
+	d->intel = intel;
 }
 
 const struct detect_stats *detect_stats(const struct detect *d)
@@ -359,7 +366,8 @@ static int prepare_input(struct detect *d, const struct turn *t, size_t i, struc
 				       .rules = &d->rules,
 				       .mac = d->mac,
 				       .classifier = d->classifier,
-				       .attack = &d->now.attack };
+				       .attack = &d->now.attack,
+				       .intel = d->intel };
 	err = views_make(d->viewer, text, &in->views);
 	if (!err)
 		err = find_hits(d, in->views);
@@ -432,8 +440,12 @@ static int judge(struct detect *d, const struct turn *t, size_t i, size_t from,
 {
 	const struct segment *s = &t->segments[i];
 	struct span text = span_sub(buf_span(&s->text), from, s->text.len);
-	const uint32_t about[] = { s->role, s->origin, s->side, s->damaged || s->missing,
-				   DETECT_DATA_VERSION };
+	const uint64_t about[] = { s->role,
+				   s->origin,
+				   s->side,
+				   s->damaged || s->missing,
+				   DETECT_DATA_VERSION,
+				   d->intel ? d->intel->id : 0 };
 	struct hash128 key;
 	int err;
 
@@ -510,27 +522,41 @@ int detect_rule(struct detect *d, size_t rule, struct span text)
 	return err;
 }
 
+/* The row of that name, which is the row's own. */
+static const struct detector *detector_find(const char *name)
+{
+	size_t k = 0;
+
+	while (detectors[k]->name != name)
+		k++;
+	return detectors[k];
+}
+
 struct telling {
 	struct detect *d;
-	const struct turn *turn;
+	const struct turn_input *whole;
 	const struct detector *detector;
 	emit_fn *emit;
 	void *ctx;
 };
 
-/* A finding of the turn in hand goes out, unless it was said before. */
-static void tell(const struct telling *to, struct finding *f)
+/* A finding of the turn in hand goes out, unless it was said before or amend finds it to be none.
+ */
+static void tell(const struct telling *to, struct finding *f,
+		 bool (*amend)(const struct turn_input *in, struct finding *f))
 {
-	const struct segment *s = &to->turn->segments[f->segment];
+	const struct segment *s = &to->whole->turn->segments[f->segment];
 
 	if (s->judged && f->end <= s->judged)
 		return;
-	if (f->rule && !own_rule_fits(f->rules, f->rule, to->turn))
+	if (f->rule && !own_rule_fits(f->rules, f->rule, to->whole->turn))
 		return;
 	f->role = s->role;
 	f->origin = s->origin;
 	f->side = s->side;
 	f->truncated = s->damaged || s->missing;
+	if (amend && !amend(to->whole, f))
+		return;
 	f->mode = MAX(f->mode, to->d->opts.modes[f->kind]);
 	to->d->stats.findings++;
 	to->emit(to->ctx, f);
@@ -542,7 +568,7 @@ static void tell_of_turn(void *ctx, const struct finding *f)
 	struct finding own = *f;
 
 	own.detector = to->detector->name;
-	tell(to, &own);
+	tell(to, &own, NULL);
 }
 
 int detect_turn(struct detect *d, const struct turn *t, enum detect_phase phase, emit_fn *emit,
@@ -550,7 +576,7 @@ int detect_turn(struct detect *d, const struct turn *t, enum detect_phase phase,
 {
 	enum side side = phase == DETECT_REQUEST ? SIDE_REQUEST : SIDE_RESPONSE;
 	struct turn_input whole = { t, phase, d->mac, d };
-	struct telling to = { d, t, NULL, emit, ctx };
+	struct telling to = { d, &whole, NULL, emit, ctx };
 	struct finding found[FACTS_MAX];
 	const struct fact_list *facts;
 	size_t n, from;
@@ -582,7 +608,7 @@ int detect_turn(struct detect *d, const struct turn *t, enum detect_phase phase,
 				return err;
 			/* The model repeats what it was given: the request's finding says it. */
 			if (!err)
-				tell(&to, f);
+				tell(&to, f, detector_find(f->detector)->amend);
 		}
 	}
 	for (size_t k = 0; k < N_DETECTORS; k++) {

@@ -9,6 +9,8 @@
 #include "dialect/turn.h"
 #include "text/view.h"
 
+struct intel_header;
+
 enum detect_phase { DETECT_REQUEST, DETECT_RESPONSE };
 
 /* What a detector wants to be searched for: the patterns of all detectors go into the same
@@ -54,6 +56,7 @@ struct detector_input {
 	const struct secret *secrets; /* of all detectors */
 	size_t n_secrets;
 	const struct rules *rules;
+	const struct intel_header *intel; /* NULL: none */
 	struct mac *mac;
 	struct classifier *classifier;
 	float *attack; /* for the ensemble: how much this text looks like a prompt attack */
@@ -94,6 +97,9 @@ struct detector {
 	 * behind what was judged of it before; what does not is taken for said. NULL: looks at
 	 * segments only. */
 	int (*turn)(const struct turn_input *in, emit_fn *emit, void *ctx);
+	/* Looks again at a finding of its scan() with the whole turn in view; may change its mode,
+	 * score and origin. False: it is none. NULL: it stands. */
+	bool (*amend)(const struct turn_input *in, struct finding *f);
 	const struct sample
 	    *samples; /* hits and near misses, ended by a NULL text; one test walks every row */
 };
@@ -160,6 +166,9 @@ int detect_new(struct detect **ret, const struct detect_opts *o, struct span ima
  * -ENOMEM, -EINVAL with the reason in why. */
 int detect_new_default(struct detect **ret, char *why, size_t why_size);
 void detect_free(struct detect **d);
+/* Threat intelligence to look addresses up in from now on; borrowed until the next call. NULL:
+ * none. */
+void detect_intel(struct detect *d, const struct intel_header *intel);
 
 /* Judges the segments of that side, each from its `judged` on, each new text once: equal text with
  * equal role and origin, seen before, takes its facts from the cache. Then the rules over the whole

@@ -26,6 +26,7 @@ void finding_json(struct json_out *o, const struct finding *f)
 		{ "type", f->type },
 		{ "mode", mode_name(f->mode) },
 		{ "severity", severity_name(finding_severity(f, OUTCOME_ANSWERED)) },
+		{ "origin", origin_name(f->origin) },
 		{ "view", f->view },
 		{ "why", f->why },
 		{ "evidence", f->evidence },

@@ -11,8 +11,8 @@
 
 #include "base/own.h"
 
-#define PREFIX4_MIN 8 /* of networks: what is wider is a mistake */
-#define PREFIX6_MIN 19
+#define PREFIX4_MIN  8 /* of networks: what is wider is a mistake */
+#define PREFIX6_MIN  19
 #define LOAD_PERCENT 80
 
 struct build {
@@ -96,7 +96,7 @@ static bool reserved(bool v6, const uint8_t *ip)
 		uint8_t net[4];
 		unsigned length;
 	} v4[] = {
-		{ { 0, 0, 0, 0 }, 8 },	   { { 10, 0, 0, 0 }, 8 },    { { 127, 0, 0, 0 }, 8 },
+		{ { 0, 0, 0, 0 }, 8 },	    { { 10, 0, 0, 0 }, 8 },    { { 127, 0, 0, 0 }, 8 },
 		{ { 169, 254, 0, 0 }, 16 }, { { 172, 16, 0, 0 }, 12 }, { { 192, 168, 0, 0 }, 16 },
 		{ { 224, 0, 0, 0 }, 3 },
 	};

@@ -55,8 +55,7 @@ static void take_line(struct feed *f, struct span line)
 
 	while (line.len && separates(line.p[0]))
 		line = span_sub(line, 1, line.len);
-	if (!line.len || line.p[0] == '#' || line.p[0] == '!' ||
-	    span_starts(line, SPAN_LIT("//")))
+	if (!line.len || line.p[0] == '#' || line.p[0] == '!' || span_starts(line, SPAN_LIT("//")))
 		return;
 	while (line.len && best != FEED_TAKEN) {
 		size_t n = 0;
@@ -262,8 +261,8 @@ static void take_indicator(struct feed *f)
 
 static void take_attribute(struct feed *f)
 {
-	static const char *const types[] = { "url",	    "domain",	     "hostname",
-					     "ip-src",	    "ip-dst",	     "domain|ip",
+	static const char *const types[] = { "url",	    "domain",	   "hostname",
+					     "ip-src",	    "ip-dst",	   "domain|ip",
 					     "ip-src|port", "ip-dst|port", "hostname|port" };
 	struct span v = buf_span(&f->line);
 	const uint8_t *bar = v.len ? memchr(v.p, '|', v.len) : NULL;
@@ -401,8 +400,7 @@ int feed_read(struct feed *f, struct span in)
 		while (in.len && strchr("\xef\xbb\xbf \t\r\n", in.p[0]) && in.p[0])
 			in = span_sub(in, 1, in.len);
 		if (in.len)
-			f->form =
-			    in.p[0] == '{' || in.p[0] == '[' ? FORM_JSON : FORM_LINES;
+			f->form = in.p[0] == '{' || in.p[0] == '[' ? FORM_JSON : FORM_LINES;
 	}
 	if (f->form == FORM_JSON)
 		json_feed(f->json, in);

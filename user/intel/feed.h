@@ -12,7 +12,7 @@
 
 #include "intel/build.h"
 
-#define FEED_LINE_MAX  8192  /* bytes of a line or a value */
+#define FEED_LINE_MAX	 8192  /* bytes of a line or a value */
 #define FEED_PATTERN_MAX 65536 /* of a STIX pattern */
 
 struct feed;

@@ -14,10 +14,10 @@
 #define KEYS_MAX     132
 
 const char *const feed_count_names[FEED_COUNT_MAX_] = {
-	[FEED_TAKEN] = "taken",	      [FEED_KNOWN] = "known already",
-	[FEED_OTHER] = "other",	      [FEED_TOO_WIDE] = "too wide",
-	[FEED_OUTDATED] = "outdated", [FEED_COMPLEX] = "complex",
-	[FEED_UNFIT] = "unfit",	      [FEED_LONG] = "too long",
+	[FEED_TAKEN] = "taken",		[FEED_KNOWN] = "known already",
+	[FEED_OTHER] = "other",		[FEED_TOO_WIDE] = "too wide",
+	[FEED_OUTDATED] = "outdated",	[FEED_COMPLEX] = "complex",
+	[FEED_UNFIT] = "unfit",		[FEED_LONG] = "too long",
 	[FEED_OVER] = "beyond the cap",
 };
 
@@ -76,8 +76,7 @@ static void want(const struct intel_header *h, struct wanted *w, enum indicator 
 	w->slot[w->n] = intel_slot(h->seed, kind, key);
 	w->from[w->n] = (uint16_t)from;
 	w->len[w->n] = (uint16_t)len;
-	__builtin_prefetch(slots(h) +
-			   intel_bucket(&w->slot[w->n], h->n_buckets) * INTEL_BUCKET);
+	__builtin_prefetch(slots(h) + intel_bucket(&w->slot[w->n], h->n_buckets) * INTEL_BUCKET);
 	w->n++;
 }
 
@@ -155,9 +154,9 @@ bool intel_find(const struct intel_header *h, const struct url *u, struct span r
 		if (at->kind == INDICATOR_URL)
 			snprintf(ret->listed, sizeof(ret->listed), "%.*s", (int)w.len[i], key);
 		else if (at->kind == INDICATOR_DOMAIN)
-			snprintf(ret->listed, sizeof(ret->listed), "%s", u->host + w.from[i]);
+			snprintf(ret->listed, sizeof(ret->listed), "%.159s", u->host + w.from[i]);
 		else
-			snprintf(ret->listed, sizeof(ret->listed), "%s/%u", u->host, w.len[i]);
+			snprintf(ret->listed, sizeof(ret->listed), "%.60s/%u", u->host, w.len[i]);
 		return true;
 	}
 	return false;

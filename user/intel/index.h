@@ -8,15 +8,15 @@
 
 #include "intel/url.h"
 
-#define INTEL_FEEDS_MAX	  16
-#define INTEL_NAME_MAX	  64
-#define INTEL_REASON_MAX  128
-#define INTEL_BUCKET	  4 /* slots: one cache line */
+#define INTEL_FEEDS_MAX	 16
+#define INTEL_NAME_MAX	 64
+#define INTEL_REASON_MAX 128
+#define INTEL_BUCKET	 4 /* slots: one cache line */
 
 /* What a feed says of an address. */
 enum indicator {
-	INDICATOR_NONE, /* an empty slot */
-	INDICATOR_URL,	/* host, port, path, query; one that ends in a slash: all below it */
+	INDICATOR_NONE,	  /* an empty slot */
+	INDICATOR_URL,	  /* host, port, path, query; one that ends in a slash: all below it */
 	INDICATOR_DOMAIN, /* and all below it */
 	INDICATOR_IPV4,	  /* with the length of its prefix */
 	INDICATOR_IPV6,
@@ -26,21 +26,21 @@ enum indicator {
 /* Why a line, an object or an attribute of a feed became no indicator, beside those that did. */
 enum feed_count {
 	FEED_TAKEN,
-	FEED_KNOWN,   /* another entry says the same */
-	FEED_OTHER,   /* nothing that is looked for here: hashes, keys, remarks in a field */
+	FEED_KNOWN,    /* another entry says the same */
+	FEED_OTHER,    /* nothing that is looked for here: hashes, keys, remarks in a field */
 	FEED_TOO_WIDE, /* a top-level domain, a private or a huge network: would hit everybody */
 	FEED_OUTDATED, /* revoked, deleted, past its valid_until */
-	FEED_COMPLEX, /* a pattern that says more than "this address" */
-	FEED_UNFIT,   /* marked as not fit for detection (MISP to_ids) */
-	FEED_LONG,    /* a line or value beyond the cap */
-	FEED_OVER,    /* beyond the cap of indicators */
+	FEED_COMPLEX,  /* a pattern that says more than "this address" */
+	FEED_UNFIT,    /* marked as not fit for detection (MISP to_ids) */
+	FEED_LONG,     /* a line or value beyond the cap */
+	FEED_OVER,     /* beyond the cap of indicators */
 	FEED_COUNT_MAX_,
 };
 extern const char *const feed_count_names[FEED_COUNT_MAX_];
 
 struct intel_feed {
 	char name[INTEL_NAME_MAX];
-	uint32_t hunt; /* its hits are for hunting, not for alerts */
+	uint32_t hunt;	 /* its hits are for hunting, not for alerts */
 	uint32_t broken; /* could not be read to its end: what it said before counts on */
 	uint64_t n[FEED_COUNT_MAX_];
 	char reason[INTEL_REASON_MAX]; /* why it is broken; "" */
@@ -57,7 +57,7 @@ _Static_assert(sizeof(struct intel_slot) == 16, "four to a cache line");
 
 struct intel_header {
 	_Alignas(64) char magic[8]; /* slots stand on cache lines */
-	uint64_t id; /* of this build: other facts */
+	uint64_t id;		    /* of this build: other facts */
 	uint64_t seed;
 	uint64_t n_buckets, n_entries;
 	uint64_t expires_s; /* Unix time at which the first of its indicators is outdated; 0: none
@@ -77,7 +77,8 @@ struct intel_hit {
 	char listed[160];
 };
 
-/* Checks what it is given, which stays borrowed and stands on a page. NULL: no index, or one of another version. */
+/* Checks what it is given, which stays borrowed and stands on a page. NULL: no index, or one of
+ * another version. */
 const struct intel_header *intel_open(struct span bytes);
 /* What of the address, its path, its domains or networks is listed, the most exact first. rest:
  * behind the authority. */

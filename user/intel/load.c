@@ -142,3 +142,55 @@ int load_index(const struct load_feed *feeds, size_t n, struct span old, uint64_
 	}
 	return err ? err : seal(b, chance[1], ret_fd, ret_size);
 }
+
+int load_paths(const char *const *paths, size_t n, uint64_t now_s, struct load_map *ret, char *why,
+	       size_t why_size)
+{
+	struct load_feed feeds[INTEL_FEEDS_MAX] = { { .fd = -1 } };
+	auto_close int fd = -1;
+	size_t opened = 0, size = 0;
+	int err = 0;
+	void *p;
+
+	*why = 0;
+	if (n > INTEL_FEEDS_MAX) {
+		snprintf(why, why_size, "more feeds than %d", INTEL_FEEDS_MAX);
+		return -E2BIG;
+	}
+	for (; opened < n && !err; opened++) {
+		const char *slash = strrchr(paths[opened], '/');
+
+		feeds[opened] = (struct load_feed){
+			.fd = open(paths[opened], O_RDONLY | O_CLOEXEC),
+			.name = slash && slash[1] ? slash + 1 : paths[opened],
+		};
+		if (feeds[opened].fd < 0) {
+			err = -errno;
+			snprintf(why, why_size, "%s: %s", paths[opened], strerror(errno));
+		}
+	}
+	if (!err)
+		err = load_index(feeds, n, span_of(NULL, 0), now_s, &fd, &size);
+	for (size_t i = 0; i < opened; i++)
+		own_close(&feeds[i].fd);
+	if (err)
+		return err;
+	p = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (p == MAP_FAILED)
+		return -errno;
+	*ret = (struct load_map){ intel_open(span_of(p, size)), size };
+	for (size_t i = 0; i < n; i++)
+		if (ret->head->feed[i].broken) {
+			snprintf(why, why_size, "%s: %s", paths[i], ret->head->feed[i].reason);
+			load_unmap(ret);
+			return -EBADMSG;
+		}
+	return 0;
+}
+
+void load_unmap(struct load_map *m)
+{
+	if (m->head)
+		munmap((void *)m->head, m->size);
+	m->head = NULL;
+}

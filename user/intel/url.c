@@ -10,34 +10,43 @@
 
 #include "base/own.h"
 
-#define SCHEME_MAX	 11
-#define USER_LOOK	 128 /* bytes before an '@' */
-#define LABEL_MAX	 63
+#define SCHEME_MAX 11
+#define USER_LOOK  128 /* bytes before an '@' */
+#define LABEL_MAX  63
 
 /* What a byte may be in an address. */
 enum { C_HOST = 1, C_USER = 2, C_SCHEME = 4 };
 
-static uint8_t class_of(uint8_t c)
-{
-	if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'))
-		return C_HOST | C_USER | C_SCHEME;
-	if (c == '-' || c == '.')
-		return C_HOST | C_USER | C_SCHEME;
-	if (c == '+')
-		return C_USER | C_SCHEME;
-	if (c == '_' || c == '%' || c >= 0x80)
-		return C_HOST | C_USER;
-	return c && strchr("~!$&'*,;=:", c) ? C_USER : 0;
-}
+static const uint8_t class_of[256] = {
+	['a' ... 'z'] = C_HOST | C_USER | C_SCHEME,
+	['A' ... 'Z'] = C_HOST | C_USER | C_SCHEME,
+	['0' ... '9'] = C_HOST | C_USER | C_SCHEME,
+	['-'] = C_HOST | C_USER | C_SCHEME,
+	['.'] = C_HOST | C_USER | C_SCHEME,
+	['+'] = C_USER | C_SCHEME,
+	['_'] = C_HOST | C_USER,
+	['%'] = C_HOST | C_USER,
+	[0x80 ... 0xff] = C_HOST | C_USER,
+	['~'] = C_USER,
+	['!'] = C_USER,
+	['$'] = C_USER,
+	['&'] = C_USER,
+	['\''] = C_USER,
+	['*'] = C_USER,
+	[','] = C_USER,
+	[';'] = C_USER,
+	['='] = C_USER,
+	[':'] = C_USER,
+};
 
 /* Ways to write a character of an address so that nobody follows it by accident. */
 static const struct {
 	const char *text; /* small letters */
 	char means;
 } defangs[] = {
-	{ "[.]", '.' },	  { "(.)", '.' },   { "{.}", '.' },   { "[dot]", '.' }, { "(dot)", '.' },
-	{ "{dot}", '.' }, { "[ . ]", '.' }, { "[:]", ':' },   { "(:)", ':' },	{ "[@]", '@' },
-	{ "[at]", '@' },  { "(at)", '@' },  { "[/]", '/' },   { "\\.", '.' },
+	{ "[.]", '.' },	  { "(.)", '.' },   { "{.}", '.' }, { "[dot]", '.' }, { "(dot)", '.' },
+	{ "{dot}", '.' }, { "[ . ]", '.' }, { "[:]", ':' }, { "(:)", ':' },   { "[@]", '@' },
+	{ "[at]", '@' },  { "(at)", '@' },  { "[/]", '/' }, { "\\.", '.' },
 };
 
 static bool starts_nocase(struct span s, const char *low)
@@ -53,7 +62,7 @@ static size_t defanged(struct span s, char *ret)
 	if (!s.len || !strchr("[({\\", s.p[0]) || !s.p[0])
 		return 0;
 	for (size_t i = 0; i < ARRAY_SIZE(defangs); i++)
-		if (starts_nocase(s, defangs[i].text)) {
+		if (s.p[0] == (uint8_t)defangs[i].text[0] && starts_nocase(s, defangs[i].text)) {
 			*ret = defangs[i].means;
 			return strlen(defangs[i].text);
 		}
@@ -64,9 +73,9 @@ static const struct {
 	const char *written, *meant;
 	uint16_t port;
 } schemes[] = {
-	{ "http", "http", 80 },	   { "https", "https", 443 },  { "hxxp", "http", 80 },
-	{ "hxxps", "https", 443 }, { "htxp", "http", 80 },     { "hxtp", "http", 80 },
-	{ "htxps", "https", 443 }, { "ftp", "ftp", 21 },       { "fxp", "ftp", 21 },
+	{ "http", "http", 80 },	   { "https", "https", 443 }, { "hxxp", "http", 80 },
+	{ "hxxps", "https", 443 }, { "htxp", "http", 80 },    { "hxtp", "http", 80 },
+	{ "htxps", "https", 443 }, { "ftp", "ftp", 21 },      { "fxp", "ftp", 21 },
 	{ "ws", "ws", 80 },	   { "wss", "wss", 443 },
 };
 
@@ -93,7 +102,7 @@ static size_t read_scheme(struct url *u, struct span s, uint16_t *ret_port)
 	char low[SCHEME_MAX + 1], c;
 	bool special = false;
 
-	while (n < s.len && n < SCHEME_MAX && class_of(s.p[n]) & C_SCHEME) {
+	while (n < s.len && n < SCHEME_MAX && class_of[s.p[n]] & C_SCHEME) {
 		low[n] = (char)ascii_lower(s.p[n]);
 		n++;
 	}
@@ -132,7 +141,7 @@ static size_t read_scheme(struct url *u, struct span s, uint16_t *ret_port)
 	/* A browser takes "https:host", too; of others two slashes are asked. */
 	if (special ? (!slashes && (traits & URL_DEFANGED || u->traits)) : slashes < 2)
 		return 0;
-	if (special && !slashes && !(at < s.len && class_of(s.p[at]) & C_HOST))
+	if (special && !slashes && !(at < s.len && class_of[s.p[at]] & C_HOST))
 		return 0;
 	memcpy(u->scheme, low, sizeof(low));
 	u->traits |= traits;
@@ -309,7 +318,7 @@ static bool read_host(struct url *u, char *s, size_t n)
 			i += 2;
 			u->traits |= URL_ESCAPED_HOST;
 		}
-		if (!(class_of(c) & C_HOST) || c == '%')
+		if (!(class_of[c] & C_HOST) || c == '%')
 			return false;
 		ascii &= c < 0x80;
 		s[len++] = (char)ascii_lower(c);
@@ -335,16 +344,27 @@ static const psl_ctx_t *suffixes(void)
 	return psl_builtin();
 }
 
+/* The last one asked for is remembered: most are asked for again, and a process has one thread. */
+static bool top_level(const char *tld)
+{
+	static char last[LABEL_MAX + 1];
+	static bool is;
+
+	if (strcmp(last, tld) != 0) {
+		snprintf(last, sizeof(last), "%s", tld);
+		is = psl_is_public_suffix2(suffixes(), tld, PSL_TYPE_ICANN | PSL_TYPE_NO_STAR_RULE);
+	}
+	return is;
+}
+
 /* Written without scheme: is it meant as an address? */
 static bool plausible(const struct url *u)
 {
-	const char *tld;
+	const char *dot = strrchr(u->host, '.');
 
 	if (u->kind == HOST_IPV4)
 		return !(u->traits & URL_ODD_IP);
-	tld = strrchr(u->host, '.');
-	return tld && u->kind == HOST_NAME &&
-	       psl_is_public_suffix2(suffixes(), tld + 1, PSL_TYPE_ICANN | PSL_TYPE_NO_STAR_RULE);
+	return u->kind == HOST_NAME && dot && top_level(dot + 1);
 }
 
 size_t url_read(struct url *u, struct span s)
@@ -368,7 +388,7 @@ size_t url_read(struct url *u, struct span s)
 	if (user) {
 		size_t i = at;
 
-		while (s.p + i < user && class_of(s.p[i]) & C_USER)
+		while (s.p + i < user && class_of[s.p[i]] & C_USER)
 			i++;
 		if (s.p + i == user) {
 			u->user = span_sub(s, at, i - at);
@@ -379,12 +399,12 @@ size_t url_read(struct url *u, struct span s)
 	if (at < s.len && s.p[at] == '[') {
 		const uint8_t *close = memchr(s.p + at, ']', MIN(s.len - at, 48));
 
-		if (close && read_ipv6(u, (const char *)s.p + at + 1,
-				       (size_t)(close - s.p) - at - 1))
+		if (close &&
+		    read_ipv6(u, (const char *)s.p + at + 1, (size_t)(close - s.p) - at - 1))
 			at = (size_t)(close - s.p) + 1;
 	}
 	while (u->kind == HOST_NONE && at < s.len) {
-		if (class_of(s.p[at]) & C_HOST) {
+		if (class_of[s.p[at]] & C_HOST) {
 			c = (char)s.p[at];
 			more = 1;
 		} else {

@@ -9,9 +9,9 @@
 
 #include "base/span.h"
 
-#define URL_HOST_MAX 253  /* RFC 1035 */
-#define URL_KEY_MAX  2048 /* of host, path and query in their one form; what is longer is cut */
-#define URL_AUTHORITY_MAX 512 /* bytes looked at; a longer one is no address */
+#define URL_HOST_MAX	  253  /* RFC 1035 */
+#define URL_KEY_MAX	  2048 /* of host, path and query in their one form; what is longer is cut */
+#define URL_AUTHORITY_MAX 512  /* bytes looked at; a longer one is no address */
 
 enum host_kind { HOST_NONE, HOST_NAME, HOST_IPV4, HOST_IPV6 };
 
@@ -28,13 +28,14 @@ enum url_trait {
 struct url {
 	char scheme[12]; /* lower case; "" without */
 	enum host_kind kind;
-	unsigned traits;     /* enum url_trait bits */
-	uint16_t port;	     /* 0: the scheme's own */
-	uint8_t ip[16];	     /* IPv4: the first 4 bytes */
-	struct span user;    /* before '@', as it stands; borrowed */
-	size_t authority;    /* bytes from the beginning to the path */
-	uint8_t host_len;    /* of a name */
-	char host[URL_HOST_MAX + 1]; /* lower case, IDNA, no dot at the end; of an IP its usual text */
+	unsigned traits;  /* enum url_trait bits */
+	uint16_t port;	  /* 0: the scheme's own */
+	uint8_t ip[16];	  /* IPv4: the first 4 bytes */
+	struct span user; /* before '@', as it stands; borrowed */
+	size_t authority; /* bytes from the beginning to the path */
+	uint8_t host_len; /* of a name */
+	char host[URL_HOST_MAX +
+		  1]; /* lower case, IDNA, no dot at the end; of an IP its usual text */
 };
 
 /* Reads scheme and authority that s begins with; what follows is the path. Without scheme, s

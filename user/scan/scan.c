@@ -15,6 +15,7 @@
 #include "detect/detect.h"
 #include "detect/finding_json.h"
 #include "dialect/dialect.h"
+#include "intel/load.h"
 #include "parse/json.h"
 #include "scan/patterns.h"
 
@@ -57,6 +58,7 @@ struct scan {
 	FILE *out;
 	struct patterns *patterns;
 	struct detect *detect;
+	struct load_map intel;
 	struct json *json;
 	struct word *words;
 	size_t n_words, words_room;
@@ -571,6 +573,11 @@ int scan_run(const struct scan_opts *o, FILE *in, FILE *out, char *why, size_t w
 		detect_default_opts(&opts);
 		err = detect_new(&s->detect, &opts, patterns_image(s->patterns));
 	}
+	if (!err && o->n_intel) {
+		err = load_paths(o->intel, o->n_intel, wall_ns() / NS_PER_SEC, &s->intel, why,
+				 why_size);
+		detect_intel(s->detect, s->intel.head);
+	}
 	if (!err)
 		err = json_new(&s->json, JSON_DEPTH, on_value, s);
 	begin = mono_ns();
@@ -587,6 +594,7 @@ int scan_run(const struct scan_opts *o, FILE *in, FILE *out, char *why, size_t w
 		json_free(&s->json);
 		detect_free(&s->detect);
 		patterns_free(&s->patterns);
+		load_unmap(&s->intel);
 		free(s);
 	}
 	return err;

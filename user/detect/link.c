@@ -1,0 +1,457 @@
+/* user/detect/link.c - finds addresses. Two neighbouring bytes say where one can be ("s:", "[.", a
+ * dot between letters); 16 places are tried at once, and the rest of the work is done there only.
+ */
+#include "detect/link.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/own.h"
+#include "base/scan.h"
+
+#define SCHEME_BACK 12 /* bytes before the colon */
+#define HOST_BACK   64 /* before the first dot: a label */
+#define IPV6_MAX    45
+#define AROUND	    1024 /* bytes read before a link for its markup */
+#define LABEL_LEN   512	 /* of the text shown in its place */
+#define REFERENCES  16	 /* uses of a reference that are looked at */
+
+void link_begin(struct link_scan *s, struct span text)
+{
+	*s = (struct link_scan){ .text = text };
+}
+
+static bool word_char(uint8_t c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       c >= 0x80;
+}
+
+/* --- candidates */
+
+/* Lanes of one where the byte is a letter, a digit or beyond ASCII. */
+static inline scan_v words(scan_v v)
+{
+	scan_v low = v | 0x20;
+
+	return (scan_v)(((low >= 'a') & (low <= 'z')) | ((v >= '0') & (v <= '9')) | (v >= 0x80));
+}
+
+/* Places where an address can be: the first of two bytes
+ *   p: s: :/ :\ ::         schemes, IPv6
+ *   //                     an address without scheme in HTML, Markdown
+ *   [. [d [: (. (d {. \.   something defanged
+ *   .x                     a dot inside of a word
+ */
+static inline scan_v candidates(scan_v a, scan_v b)
+{
+	scan_v low = a | 0x20, open = (scan_v)((low == '{') | (a == '(')); /* '[' | 0x20 is '{' */
+	scan_v colon = (scan_v)(((b == ':') & ((low == 'p') | (low == 's'))) |
+				((a == ':') & ((b == '/') | (b == '\\') | (b == ':'))));
+	scan_v dot = (scan_v)((a == '.') & words(b));
+	scan_v defanged =
+	    (scan_v)((open | (scan_v)(a == '\\')) &
+		     (scan_v)((b == '.') | ((b | 0x20) == 'd') | (b == ':') | (b == ' ')));
+	scan_v slashes = (scan_v)((a == '/') & (b == '/'));
+
+	return colon | dot | defanged | slashes;
+}
+
+static bool candidate(uint8_t a, uint8_t b)
+{
+	scan_v va = { a }, vb = { b };
+
+	return candidates(va, vb)[0] != 0;
+}
+
+static size_t next_candidate(struct span t, size_t i)
+{
+	for (; i + sizeof(scan_v) < t.len; i += sizeof(scan_v)) {
+		scan_v a, b;
+		int hit;
+
+		memcpy(&a, t.p + i, sizeof(a));
+		memcpy(&b, t.p + i + 1, sizeof(b));
+		hit = scan_hit(candidates(a, b));
+		if (hit >= 0)
+			return i + (size_t)hit;
+	}
+	while (i + 1 < t.len && !candidate(t.p[i], t.p[i + 1]))
+		i++;
+	return i + 1 < t.len ? i : t.len;
+}
+
+/* --- how far it goes */
+
+/* Punctuation beyond ASCII that ends an address: quotes, dashes, CJK and full-width signs. */
+static bool ends_wide(struct span s)
+{
+	return s.len >= 3 &&
+	       ((s.p[0] == 0xe2 && s.p[1] == 0x80) || (s.p[0] == 0xe3 && s.p[1] == 0x80) ||
+		(s.p[0] == 0xef && s.p[1] == 0xbc) || (s.p[0] == 0xc2 && s.p[1] == 0xa0));
+}
+
+/* Where the run of bytes that path and query may have ends; Markdown goes on with "](". */
+static size_t run_end(struct link_scan *s, size_t from)
+{
+	struct span t = s->text;
+	size_t i = from;
+
+	if (from < s->run_end)
+		return s->run_end;
+	while (i < t.len) {
+		uint8_t c = t.p[i];
+
+		if (c <= 0x20 || c == 0x7f || c == '"' || c == '<' || c == '>' || c == '`' ||
+		    (c == '\\' && !(i + 1 < t.len && t.p[i + 1] == '/')) ||
+		    (c == ']' && i + 1 < t.len && t.p[i + 1] == '(') ||
+		    (c >= 0x80 && ends_wide(span_sub(t, i, 3))))
+			break;
+		i++;
+	}
+	s->run_end = i;
+	return i;
+}
+
+/* The bracket that closes the one before an address. */
+static size_t closing(struct link_scan *s, size_t begin, size_t from, size_t end)
+{
+	uint8_t open = begin ? s->text.p[begin - 1] : 0;
+	uint8_t close = open == '(' ? ')' : open == '[' ? ']' : open == '{' ? '}' : open;
+	size_t depth = 0, i;
+
+	if (!open || !strchr("([{'|*_", open) || s->paired > 2 * s->text.len)
+		return end;
+	for (i = from; i < end; i++) {
+		uint8_t c = s->text.p[i];
+
+		if (c == close && !depth--)
+			break;
+		depth += c == open;
+	}
+	s->paired += i - from;
+	return i;
+}
+
+/* Cuts what stands behind an address in a sentence. */
+static size_t trim(struct span t, size_t from, size_t end)
+{
+	while (end > from) {
+		uint8_t c = t.p[end - 1];
+		uint8_t open = c == ')' ? '(' : c == ']' ? '[' : c == '}' ? '{' : 0;
+
+		if (!strchr(".,;:!?'*_)]}|", c) || !c ||
+		    (open && memchr(t.p + from, open, end - from)))
+			break;
+		end--;
+	}
+	return end;
+}
+
+static void take_rest(struct link_scan *s, struct link *l)
+{
+	size_t from = l->where.begin + l->url.authority, end = from;
+
+	l->rest = span_of(NULL, 0);
+	if (from < s->text.len && strchr("/?#\\", s->text.p[from]) && s->text.p[from]) {
+		/* Nothing but an escape of JSON or C behind a host. */
+		if (s->text.p[from] == '\\' && from + 1 < s->text.len &&
+		    strchr("nrtu\"'\\", s->text.p[from + 1]))
+			end = from;
+		else if (s->text.p[from] == '\\')
+			end = MAX(run_end(s, from + 1), from + 1);
+		else
+			end = run_end(s, from);
+		end = MIN(end, from + LINK_REST_MAX);
+		end = closing(s, l->where.begin, from, end);
+		end = trim(s->text, from, end);
+		l->rest = span_sub(s->text, from, end - from);
+	}
+	l->where.end = MAX(end, from);
+}
+
+/* --- the address at a candidate */
+
+static bool before_is(struct span t, size_t at, const char *low)
+{
+	size_t n = strlen(low);
+
+	return at >= n && !strncasecmp((const char *)t.p + at - n, low, n);
+}
+
+/* Begin of the scheme that ends before at, or at. */
+static size_t scheme_back(const struct link_scan *s, size_t at)
+{
+	size_t i = at;
+
+	while (i > s->floor && at - i < SCHEME_BACK &&
+	       (word_char(s->text.p[i - 1]) || strchr("+-.", s->text.p[i - 1])) &&
+	       s->text.p[i - 1] < 0x80 && s->text.p[i - 1])
+		i--;
+	/* What precedes the scheme without a blank: "(see:https", "u003dhttps". */
+	while (i < at && !((s->text.p[i] | 0x20) >= 'a' && (s->text.p[i] | 0x20) <= 'z'))
+		i++;
+	return i;
+}
+
+static bool with_scheme(struct link_scan *s, size_t colon, struct link *ret)
+{
+	size_t begin = scheme_back(s, colon);
+	uint8_t after = colon + 1 < s->text.len ? s->text.p[colon + 1] : 0;
+
+	/* Most colons stand in sentences. */
+	if (s->text.p[colon] == ':' && after != '/' && after != '\\' && after != '[' &&
+	    !(word_char(after) &&
+	      (before_is(s->text, colon, "http") || before_is(s->text, colon, "https"))))
+		return false;
+	for (; begin < colon; begin++) {
+		struct span t = span_sub(s->text, begin, s->text.len);
+
+		if (url_read(&ret->url, t) && *ret->url.scheme) {
+			ret->form = LINK_URL;
+			ret->where.begin = begin;
+			return true;
+		}
+		/* "xhttps:": the known ones are tried behind what is in front of them. */
+		if (colon - begin <= 2)
+			break;
+	}
+	return false;
+}
+
+static bool ipv6(struct link_scan *s, size_t at, struct link *ret)
+{
+	size_t a = at, z = at;
+	char text[IPV6_MAX + 1];
+
+	while (a > s->floor && at - a < IPV6_MAX &&
+	       strchr("0123456789abcdefABCDEF:", s->text.p[a - 1]) && s->text.p[a - 1])
+		a--;
+	while (z < s->text.len && z - a < IPV6_MAX &&
+	       strchr("0123456789abcdefABCDEF:.", s->text.p[z]) && s->text.p[z])
+		z++;
+	while (z > at + 2 && strchr(":.", s->text.p[z - 1]))
+		z--;
+	if (z - a < 7 || z - a > IPV6_MAX || (a && (word_char(s->text.p[a - 1]))) ||
+	    (z < s->text.len && word_char(s->text.p[z])))
+		return false;
+	memcpy(text, s->text.p + a, z - a);
+	text[z - a] = 0;
+	ret->url = (struct url){ .kind = HOST_IPV6, .traits = URL_NO_SCHEME, .authority = z - a };
+	if (inet_pton(AF_INET6, text, ret->url.ip) != 1)
+		return false;
+	inet_ntop(AF_INET6, ret->url.ip, ret->url.host, sizeof(ret->url.host));
+	ret->url.host_len = (uint8_t)strlen(ret->url.host);
+	ret->form = LINK_BARE;
+	ret->where.begin = a;
+	return true;
+}
+
+/* A host whose first dot, plain or defanged, is at. */
+static bool bare(struct link_scan *s, size_t at, struct link *ret)
+{
+	size_t i = at, n;
+	uint8_t before;
+
+	while (i > s->floor && at - i < HOST_BACK &&
+	       (word_char(s->text.p[i - 1]) || strchr("-_%", s->text.p[i - 1])) && s->text.p[i - 1])
+		i--;
+	/* A blank beyond ASCII, a quote. */
+	for (size_t k = i; k + 3 <= at; k++)
+		if (ends_wide(span_sub(s->text, k, 3)))
+			i = k + 3;
+	while (i < at && s->text.p[i] == '-')
+		i++;
+	before = i > s->floor ? s->text.p[i - 1] : 0;
+	/* Part of a path, a file name, a longer name that was refused. */
+	if (i == at || (before && strchr("/\\.~$", before)))
+		return false;
+	n = url_read(&ret->url, span_sub(s->text, i, s->text.len));
+	if (!n || *ret->url.scheme)
+		return false;
+	/* A call, a member, a file: foo.id(x), foo.py_old. */
+	if (i + n < s->text.len && s->text.p[i + n] && strchr("(=_$", s->text.p[i + n]) &&
+	    !(ret->url.traits & URL_DEFANGED))
+		return false;
+	ret->form = before == '@' ? LINK_MAIL : LINK_BARE;
+	ret->where.begin = i;
+	return true;
+}
+
+/* "//host" where HTML or Markdown has an address. */
+static bool without_scheme(struct link_scan *s, size_t at, struct link *ret)
+{
+	uint8_t before = at > s->floor ? s->text.p[at - 1] : 0;
+	size_t n;
+
+	if (!before || !strchr("\"'(=", before))
+		return false;
+	n = url_read(&ret->url, span_sub(s->text, at + 2, s->text.len));
+	if (!n || *ret->url.scheme)
+		return false;
+	ret->form = LINK_URL;
+	ret->where.begin = at;
+	ret->url.authority += 2;
+	return true;
+}
+
+static bool at_candidate(struct link_scan *s, size_t i, struct link *ret)
+{
+	uint8_t a = s->text.p[i], b = s->text.p[i + 1];
+
+	if (b == ':' && a != ':')
+		return with_scheme(s, i + 1, ret);
+	if (a == ':' && b == ':')
+		return ipv6(s, i, ret);
+	if (a == ':')
+		return with_scheme(s, i, ret);
+	if (a == '/')
+		return without_scheme(s, i, ret);
+	if (a == '.')
+		return bare(s, i, ret);
+	/* "hxxp[:]//": the bracket stands in the colon's place. */
+	return b == ':' ? with_scheme(s, i, ret) : bare(s, i, ret);
+}
+
+bool link_next(struct link_scan *s, struct link *ret)
+{
+	while ((s->at = next_candidate(s->text, s->at)) < s->text.len) {
+		size_t i = s->at++;
+
+		if (i < s->floor || !at_candidate(s, i, ret))
+			continue;
+		take_rest(s, ret);
+		/* Go on behind the host: a path may hold other addresses. */
+		s->floor = ret->where.begin + ret->url.authority;
+		s->at = MAX(s->floor, s->at);
+		return true;
+	}
+	return false;
+}
+
+/* --- markup */
+
+/* Where the tag that is open at begins ('<'), looking back; at when there is none. */
+static size_t tag_of(struct span t, size_t at)
+{
+	size_t from = at > AROUND ? at - AROUND : 0;
+
+	for (size_t i = at; i > from; i--) {
+		if (t.p[i - 1] == '>')
+			break;
+		if (t.p[i - 1] == '<')
+			return i - 1;
+	}
+	return at;
+}
+
+static bool tag_is(struct span t, size_t at, const char *const *names)
+{
+	for (; *names; names++) {
+		size_t n = strlen(*names);
+
+		if (t.len - at > n + 1 && !strncasecmp((const char *)t.p + at + 1, *names, n) &&
+		    !word_char(t.p[at + 1 + n]))
+			return true;
+	}
+	return false;
+}
+
+static enum link_markup html(struct span t, const struct link *l, struct range *ret_label)
+{
+	static const char *const fetched[] = { "img",	"iframe", "script", "link",   "source",
+					       "audio", "video",  "embed",  "object", "input",
+					       "image", "use",	  "body",   "frame",  NULL };
+	static const char *const clicked[] = { "a", "area", "form", "button", NULL };
+	size_t at = l->where.begin, tag;
+
+	/* url(address), url("address") */
+	while (at && strchr("\"' ", t.p[at - 1]) && t.p[at - 1])
+		at--;
+	if (before_is(t, at, "url("))
+		return MARKUP_IMAGE;
+	tag = tag_of(t, l->where.begin);
+	if (tag == l->where.begin)
+		return MARKUP_NONE;
+	if (tag_is(t, tag, fetched))
+		return MARKUP_IMAGE;
+	if (tag_is(t, tag, clicked)) {
+		const uint8_t *p =
+		    memchr(t.p + l->where.end, '>', MIN(t.len - l->where.end, (size_t)AROUND));
+		const uint8_t *q =
+		    p ? memchr(p, '<', MIN((size_t)(t.p + t.len - p), (size_t)LABEL_LEN)) : NULL;
+
+		if (q)
+			*ret_label = (struct range){ (size_t)(p - t.p) + 1, (size_t)(q - t.p) };
+		return MARKUP_LINK;
+	}
+	return MARKUP_NONE;
+}
+
+/* The '[' of the label that ends before close, and is it an image's? */
+static bool label(struct span t, size_t close, struct range *ret_label, bool *ret_image)
+{
+	size_t from = close > LABEL_LEN ? close - LABEL_LEN : 0, depth = 0;
+
+	for (size_t i = close; i > from; i--) {
+		uint8_t c = t.p[i - 1];
+
+		if (c == ']')
+			depth++;
+		if (c == '[' && !depth--) {
+			*ret_label = (struct range){ i, close };
+			*ret_image = i > 1 && t.p[i - 2] == '!';
+			return true;
+		}
+	}
+	return false;
+}
+
+/* [name]: address - is it used as ![...][name] or ![name]? */
+static enum link_markup reference(struct span t, size_t close)
+{
+	struct range name;
+	size_t len;
+	bool image;
+	size_t at = 0;
+
+	if (!label(t, close, &name, &image))
+		return MARKUP_NONE;
+	len = name.end - name.begin + 2;
+	for (unsigned n = 0; n < REFERENCES && at < t.len; n++) {
+		const uint8_t *p =
+		    memmem(t.p + at, t.len - at, t.p + name.begin - 1, len); /* with brackets */
+		struct range shown;
+		size_t i;
+
+		if (!p)
+			break;
+		i = (size_t)(p - t.p);
+		at = i + len;
+		if (i + 1 == name.begin)
+			continue;
+		if (i && t.p[i - 1] == '!')
+			return MARKUP_IMAGE;
+		if (i && t.p[i - 1] == ']' && label(t, i - 1, &shown, &image) && image)
+			return MARKUP_IMAGE;
+	}
+	return MARKUP_LINK;
+}
+
+enum link_markup link_markup(struct span text, const struct link *l, struct range *ret_label)
+{
+	size_t at = l->where.begin;
+	bool image;
+
+	*ret_label = (struct range){ 0, 0 };
+	if (at && text.p[at - 1] == '<')
+		at--;
+	while (at && text.p[at - 1] == ' ')
+		at--;
+	if (before_is(text, at, "](") && label(text, at - 2, ret_label, &image))
+		return image ? MARKUP_IMAGE : MARKUP_LINK;
+	if (before_is(text, at, "]:"))
+		return reference(text, at - 2);
+	return html(text, l, ret_label);
+}
