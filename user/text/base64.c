@@ -5,9 +5,8 @@
 #include <errno.h>
 
 #include "base/base64.h"
-#include "base/escape.h"
 #include "base/own.h"
-#include "text/view.h"
+#include "text/maker.h"
 
 #define RUN_MIN 24 /* characters; shorter runs are words */
 #define PROBE	48 /* characters decoded to see whether a run holds text; a multiple of 4 */
@@ -85,28 +84,11 @@ static size_t decode(struct span t, size_t *at, size_t end, uint8_t *out, size_t
 	return len;
 }
 
-/* Valid UTF-8 without control characters; the last character may be cut. */
-static bool is_text(const uint8_t *p, size_t len)
-{
-	uint32_t cp;
-	size_t n;
-
-	for (size_t i = 0; i < len; i += n) {
-		n = utf8_decode(span_of(p + i, len - i), &cp);
-		if (!n)
-			return i && len - i < 4 && p[i] >= 0xc2;
-		if ((cp < 0x20 && cp != '\n' && cp != '\r' && cp != '\t') ||
-		    (cp >= 0x7f && cp < 0xa0))
-			return false;
-	}
-	return len > 0;
-}
-
 static bool text_at(struct span t, size_t at, size_t end)
 {
 	uint8_t out[PROBE];
 
-	return is_text(out, decode(t, &at, end, out, sizeof(out)));
+	return is_text(span_of(out, decode(t, &at, end, out, sizeof(out))));
 }
 
 /* Where in the run the encoding begins: a path or a name may stand glued to its front. */
@@ -124,8 +106,9 @@ static bool find_start(struct span t, struct range r, size_t *ret)
 	return middle > r.begin + PROBE && text_at(t, middle, middle + PROBE);
 }
 
-int base64_view(struct span text, struct view *w)
+int base64_view(const struct reading *in, struct view *w)
 {
+	struct span text = in->text;
 	uint8_t piece[3 * 1024];
 	struct range r;
 	size_t at = 0, len;

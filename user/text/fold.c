@@ -11,7 +11,7 @@
 
 #include "base/escape.h"
 #include "base/own.h"
-#include "text/view.h"
+#include "text/maker.h"
 
 #define PLANE	      0x10000
 #define EXPANSION_MAX 32  /* Unicode's longest compatibility decomposition has 18 characters */

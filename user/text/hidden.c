@@ -5,6 +5,7 @@
 
 #include "base/escape.h"
 #include "base/own.h"
+#include "text/maker.h"
 
 #define SELECTOR_RUN_MIN                                                                           \
 	4 /* neighbours: text has one selector behind a character, never a run of them */
@@ -218,13 +219,13 @@ int hidden_next(struct span text, size_t *at, struct hidden *ret)
 	return 0;
 }
 
-int hidden_view(struct span text, struct view *w)
+int hidden_view(const struct reading *r, struct view *w)
 {
 	struct hidden h;
 	size_t at = 0;
 	int err = 0;
 
-	while (!err && hidden_next(text, &at, &h)) {
+	while (!err && hidden_next(r->text, &at, &h)) {
 		if (!h.readable)
 			continue;
 		err = view_put(w, h.where.begin, span_of(h.message, h.len), true);

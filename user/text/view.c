@@ -7,45 +7,50 @@
 #include <stdlib.h>
 
 #include "base/own.h"
+#include "text/maker.h"
+
+/* What a maker's view is. */
+#define SUPERSEDES (1 << 0) /* it holds all that the parent does; such a view is no decoding */
+#define ONCE	   (1 << 1) /* makes nothing new of its own views */
+#define UNFOLDED   (1 << 2) /* reads what folding takes away, so superseded texts, too */
+#define CONCEALING (1 << 3)
+#define PARTIAL	   (1 << 4)
 
 struct viewer {
 	struct fold *fold;
+	struct words *words;
+	struct survey survey;
+	size_t extra; /* bytes that views may still add to what the text itself is */
 	struct views views;
 };
 
-static bool worth_folding(struct span text)
+int folded_view(const struct reading *r, struct view *w)
 {
-	return ascii_len(text) < text.len;
-}
-
-static int make_folded(const struct viewer *v, struct span text, struct view *w)
-{
-	return fold_view(v->fold, text, w);
-}
-
-static int make_hidden(const struct viewer *v, struct span text, struct view *w)
-{
-	(void)v;
-	return hidden_view(text, w);
-}
-
-static int make_base64(const struct viewer *v, struct span text, struct view *w)
-{
-	(void)v;
-	return base64_view(text, w);
+	return fold_view(r->fold, r->text, w);
 }
 
 /* A new way to read a text is one row. */
 static const struct maker {
 	const char *name;
-	bool (*worth)(struct span text); /* cheap; NULL: the maker is quick to find nothing */
-	int (*make)(const struct viewer *v, struct span text, struct view *w);
-	bool supersedes; /* its view holds all that the parent does; such a view is not made twice
-			    over */
+	unsigned signs; /* tried only where the survey saw one of them */
+	make_fn *make;
+	unsigned is;
 } makers[] = {
-	{ "folded", worth_folding, make_folded, true },
-	{ "hidden", worth_folding, make_hidden, false },
-	{ "base64", NULL, make_base64, false },
+	{ "folded", SURVEY_HIGH, folded_view, SUPERSEDES | ONCE },
+	{ "hidden", SURVEY_HIGH, hidden_view, CONCEALING | UNFOLDED },
+	{ "flipped", SURVEY_HIGH, flipped_view, CONCEALING | UNFOLDED },
+	{ "json", SURVEY_ESCAPE, json_view, SUPERSEDES },
+	{ "markup", SURVEY_MARKUP, markup_view, PARTIAL },
+	{ "escapes", SURVEY_ESCAPE, escapes_view, PARTIAL },
+	{ "base64", SURVEY_RUN, base64_view, CONCEALING },
+	{ "hex", SURVEY_DIGITS, hex_view, CONCEALING },
+	{ "binary", SURVEY_DIGITS, binary_view, CONCEALING },
+	{ "numbers", SURVEY_DIGITS, numbers_view, CONCEALING },
+	{ "morse", SURVEY_DOTS, morse_view, CONCEALING },
+	{ "spaced", SURVEY_SINGLES | SURVEY_LONG, spaced_view, CONCEALING | PARTIAL },
+	{ "leet", SURVEY_MIXED, leet_view, CONCEALING | PARTIAL },
+	{ "rotated", SURVEY_ODD, rotated_view, CONCEALING | PARTIAL },
+	{ "reversed", SURVEY_ODD, reversed_view, CONCEALING },
 };
 
 int viewer_new(struct viewer **ret)
@@ -58,6 +63,8 @@ int viewer_new(struct viewer **ret)
 	for (unsigned i = 0; i < VIEWS_MAX; i++)
 		v->views.view[i].bytes = BUF(VIEW_BYTES_MAX);
 	err = fold_new(&v->fold);
+	if (!err)
+		err = words_new(&v->words);
 	if (err)
 		return err;
 	*ret = steal(v);
@@ -73,6 +80,8 @@ void viewer_free(struct viewer **v)
 		free((*v)->views.view[i].runs);
 	}
 	fold_free(&(*v)->fold);
+	words_free(&(*v)->words);
+	survey_wipe(&(*v)->survey);
 	free(*v);
 	*v = NULL;
 }
@@ -113,12 +122,16 @@ static int grow(struct viewer *v, unsigned p, const struct maker *m)
 {
 	struct views *vs = &v->views;
 	struct view *parent = &vs->view[p], *w = &vs->view[vs->n];
+	struct reading reading = { parent->text, &v->survey, v->fold, v->words };
+	/* The text in another form, rather than something more to read. */
+	bool same = m->is & SUPERSEDES && !parent->level;
 	int err;
 
 	assert(vs->n < VIEWS_MAX);
 	buf_clear(&w->bytes);
+	w->bytes.max = same ? VIEW_BYTES_MAX : MIN(v->extra, VIEW_BYTES_MAX);
 	w->n_runs = 0;
-	err = m->make(v, parent->text, w);
+	err = m->make(&reading, w);
 	w->cut = err == -E2BIG;
 	if (err && !w->cut)
 		return err;
@@ -131,11 +144,29 @@ static int grow(struct viewer *v, unsigned p, const struct maker *m)
 		return err;
 	w->maker = m->name;
 	w->parent = p;
-	w->level = parent->level + !m->supersedes;
+	w->level = parent->level + !(m->is & SUPERSEDES);
+	w->depth = parent->depth + 1;
+	w->concealing = parent->concealing || m->is & CONCEALING;
+	w->partial = m->is & PARTIAL;
 	w->superseded = false;
-	parent->superseded |= m->supersedes && !w->cut;
+	parent->superseded |= m->is & SUPERSEDES && !w->cut;
+	v->extra -= same ? 0 : w->text.len;
 	vs->n++;
 	return 0;
+}
+
+/* Is the maker worth trying on view p? */
+static bool applies(const struct viewer *v, unsigned p, const struct maker *m)
+{
+	const struct view *w = &v->views.view[p];
+
+	if (!(v->survey.all & m->signs) || w->depth == VIEW_DEPTH_MAX)
+		return false;
+	if (m->is & ONCE && m->name == w->maker)
+		return false;
+	if (!(m->is & SUPERSEDES) && w->level == VIEW_LEVELS_MAX)
+		return false;
+	return !w->superseded || m->is & UNFOLDED;
 }
 
 int views_make(struct viewer *v, struct span text, const struct views **ret)
@@ -145,32 +176,35 @@ int views_make(struct viewer *v, struct span text, const struct views **ret)
 
 	vs->view[0].text = text;
 	vs->view[0].maker = "";
-	vs->view[0].level = 0;
-	vs->view[0].superseded = false;
+	vs->view[0].level = vs->view[0].depth = 0;
+	vs->view[0].superseded = vs->view[0].concealing = vs->view[0].partial = false;
 	vs->n = 1;
-	for (unsigned p = 0; p < vs->n; p++)
-		for (size_t i = 0; i < ARRAY_SIZE(makers) && vs->n < VIEWS_MAX; i++) {
-			const struct maker *m = &makers[i];
-			bool again = m->name == vs->view[p].maker && m->supersedes;
-
-			/* Invisible characters are gone from a folded text; everything else is
-			 * found there as well. */
-			if (again || (!m->supersedes && vs->view[p].level == VIEW_LEVELS_MAX) ||
-			    (m->worth && !m->worth(vs->view[p].text)) ||
-			    (vs->view[p].superseded && m->make != make_hidden))
-				continue;
-			err = grow(v, p, m);
-			if (err)
-				return err;
-		}
+	v->extra = 2 * text.len + VIEWS_EXTRA_MAX;
+	for (unsigned p = 0; p < vs->n; p++) {
+		err = survey_make(&v->survey, vs->view[p].text);
+		for (size_t i = 0; !err && i < ARRAY_SIZE(makers) && vs->n < VIEWS_MAX; i++)
+			if (applies(v, p, &makers[i]))
+				err = grow(v, p, &makers[i]);
+		if (err)
+			return err;
+	}
 	*ret = vs;
 	return 0;
 }
 
 void views_clear(struct viewer *v)
 {
-	for (unsigned i = 1; i < VIEWS_MAX; i++)
-		buf_clear(&v->views.view[i].bytes);
+	for (unsigned i = 1; i < VIEWS_MAX; i++) {
+		struct view *w = &v->views.view[i];
+
+		if (w->bytes.room > VIEW_KEPT_MAX) {
+			buf_free(&w->bytes);
+			free(w->runs);
+			w->runs = NULL;
+			w->room = 0;
+		}
+		buf_clear(&w->bytes);
+	}
 	v->views.n = 0;
 }
 
@@ -233,6 +267,22 @@ bool views_descends(const struct views *v, unsigned view, unsigned ancestor)
 	while (view != ancestor && view)
 		view = v->view[view].parent;
 	return view == ancestor;
+}
+
+bool views_fresh(const struct views *v, unsigned view, struct range r)
+{
+	while (view) {
+		const struct view *w = &v->view[view];
+		struct span parent = v->view[w->parent].text;
+		struct range up = to_parent(w, parent, r);
+
+		if (w->partial && span_eq(span_sub(w->text, r.begin, r.end - r.begin),
+					  span_sub(parent, up.begin, up.end - up.begin)))
+			return false;
+		r = up;
+		view = w->parent;
+	}
+	return true;
 }
 
 void views_name(const struct views *v, unsigned view, struct range r, char ret[VIEW_NAME_MAX])

@@ -9,10 +9,14 @@
 
 #include "base/buf.h"
 
-#define VIEWS_MAX	8	   /* of one text, itself included */
+#define VIEWS_MAX	24	   /* of one text, itself included */
 #define VIEW_LEVELS_MAX 2	   /* decodings inside each other; folding does not count */
 #define VIEW_BYTES_MAX	(16 << 20) /* of one view's text */
 #define VIEW_RUNS_MAX	(1 << 20)  /* entries of one view's table */
+#define VIEW_DEPTH_MAX	6	   /* views made from each other, folding included */
+/* All views of a text together, but those that supersede: twice its length, and this. */
+#define VIEWS_EXTRA_MAX (64 << 10)
+#define VIEW_KEPT_MAX	(1 << 20) /* larger buffers are not kept for the next text */
 #define VIEW_NAME_MAX	32
 
 struct range {
@@ -32,6 +36,11 @@ struct view {
 	const char *maker; /* "folded", "hidden", "base64"; "" for the text as it stands */
 	uint8_t parent;	   /* index of the view it was made from */
 	uint8_t level;	   /* decodings up to here */
+	uint8_t depth;	   /* views up to here */
+	bool concealing;   /* it, or what it was made from, shows what was encoded so that readers
+			      and filters pass over it: evidence in itself */
+	bool partial;	   /* shows decoded places, and some text around them that stands in the
+			      parent as well: see views_fresh() */
 	bool superseded; /* everything in it also stands in another view: no need to search this one
 			  */
 	bool cut;	 /* a cap ended it early */
@@ -60,15 +69,13 @@ void views_clear(struct viewer *v);
 struct range views_range(const struct views *v, unsigned view, struct range r, unsigned ancestor);
 /* Is one view made, directly or not, from the other, or the same? */
 bool views_descends(const struct views *v, unsigned view, unsigned ancestor);
+/* Does range r of a view show what no other view shows? False for the plain text around decoded
+ * places: what is found there was found in the view's parent. */
+bool views_fresh(const struct views *v, unsigned view, struct range r);
 /* How r was read, for people: "", "folded", "folded+base64". Folding that changed nothing in r is
  * left out. */
 void views_name(const struct views *v, unsigned view, struct range r, char ret[VIEW_NAME_MAX]);
 
-/* For the makers of views: appends to a view under construction. -ENOMEM; -E2BIG when a cap was
- * reached. */
-int view_put(struct view *w, size_t src, struct span bytes, bool whole);
-
-/* A maker returns 0, -ENOMEM, or -E2BIG (what was made until then counts). */
 struct fold;
 int fold_new(struct fold **ret); /* -ENOMEM */
 void fold_free(struct fold **f);
@@ -77,11 +84,6 @@ void fold_free(struct fold **f);
  * case, so that credentials survive.
  */
 int fold_view(const struct fold *f, struct span text, struct view *w);
-int hidden_view(struct span text,
-		struct view *w); /* messages in invisible characters, one per line */
-int base64_view(struct span text,
-		struct view *w); /* base64 and base64url that holds text, one run per line */
-
 /* Length of the leading ASCII part of s. */
 size_t ascii_len(struct span s);
 /* Does s hold the word, which is in small letters, in any case? */

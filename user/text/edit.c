@@ -1,0 +1,82 @@
+/* user/text/edit.c - views that show decoded places where they stand, and tests of what came out.
+ */
+#include "base/escape.h"
+#include "base/own.h"
+#include "text/maker.h"
+
+static size_t char_start(struct span s, size_t at)
+{
+	for (unsigned i = 0; i < 3 && at && at < s.len && (s.p[at] & 0xc0) == 0x80; i++)
+		at--;
+	return at;
+}
+
+static int copy(struct edit *e, size_t end)
+{
+	int err = view_put(e->w, e->at, span_sub(e->text, e->at, end - e->at), false);
+
+	e->at = end;
+	return err;
+}
+
+int edit_replace(struct edit *e, struct range r, struct span with, bool whole)
+{
+	int err = 0;
+
+	if (e->open && r.begin - e->at > 2 * EDIT_CONTEXT) {
+		err = edit_end(e);
+		e->open = false;
+	}
+	if (!e->open)
+		e->at = MAX(e->at, char_start(e->text, r.begin - MIN(r.begin, EDIT_CONTEXT)));
+	e->open = true;
+	if (!err)
+		err = copy(e, r.begin);
+	if (!err)
+		err = view_put(e->w, r.begin, with, whole);
+	e->at = r.end;
+	return err;
+}
+
+int edit_end(struct edit *e)
+{
+	int err = 0;
+
+	if (!e->open)
+		return 0;
+	err = copy(e, char_start(e->text, MIN(e->at + EDIT_CONTEXT, e->text.len)));
+	return err || e->at == e->text.len ? err : view_put(e->w, e->at, SPAN_LIT("\n"), true);
+}
+
+bool is_text(struct span s)
+{
+	uint32_t cp;
+	size_t n;
+
+	for (size_t i = 0; i < s.len; i += n) {
+		n = utf8_decode(span_sub(s, i, 4), &cp);
+		if (!n)
+			return i && s.len - i < 4 && s.p[i] >= 0xc2;
+		if ((cp < 0x20 && cp != '\n' && cp != '\r' && cp != '\t') ||
+		    (cp >= 0x7f && cp < 0xa0))
+			return false;
+	}
+	return s.len > 0;
+}
+
+bool is_prose(struct span s)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s.len; i++)
+		n += s.p[i] >= 0x80 || s.p[i] == ' ' || s.p[i] == '\n' ||
+		     (uint8_t)((s.p[i] | 0x20) - 'a') < 26;
+	return n * 3 >= s.len * 2 && is_text(s);
+}
+
+int hex_value(uint8_t c)
+{
+	return c >= '0' && c <= '9'			? c - '0'
+	       : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (c | 0x20) - 'a' + 10
+							: -1;
+}

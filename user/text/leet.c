@@ -1,0 +1,140 @@
+/* user/text/leet.c - w0rd5 with digits and signs for letters. One long word of them, or two, are
+ * meant; then those around it are taken for such, too.
+ */
+#include "base/own.h"
+#include "text/maker.h"
+
+#define ALONE_MIN   5	/* letters of a word that proves it alone */
+#define NEAR	    256 /* bytes around proven words in which others are read like them */
+#define TOKENS_MAX  64	/* unproven ones remembered until one is proven */
+#define GUESSES_MAX 4	/* signs of one word with two meanings */
+
+/* The letter that a character stands for, and another one that it may stand for. */
+static const char letters_of[128][2] = {
+	['0'] = "o", ['1'] = "il", ['2'] = "z",	 ['3'] = "e",  ['4'] = "a",
+	['5'] = "s", ['6'] = "gb", ['7'] = "t",	 ['8'] = "b",  ['9'] = "g",
+	['@'] = "a", ['$'] = "s",  ['!'] = "il", ['|'] = "li", ['+'] = "t",
+};
+
+struct token {
+	size_t begin, len;
+	char s[WORD_LEN_MAX];
+	bool mixed, known;
+};
+
+static bool letter(uint8_t c)
+{
+	return (uint8_t)((c | 0x20) - 'a') < 26;
+}
+
+static bool may_be_letter(uint8_t c)
+{
+	return letter(c) || (c < 0x80 && letters_of[c][0]);
+}
+
+/* Spells a token of n characters in letters, as a known word if it can be one. */
+static bool spell(const struct words *words, struct span raw, struct token *ret)
+{
+	struct word x = { .len = raw.len };
+	size_t unsure[GUESSES_MAX], n = 0;
+
+	for (size_t i = 0; i < raw.len; i++) {
+		uint8_t c = raw.p[i];
+
+		x.s[i] = (char)(letter(c) ? c | 0x20 : letters_of[c][0]);
+		if (!letter(c) && letters_of[c][1] && n < GUESSES_MAX)
+			unsure[n++] = i;
+	}
+	memcpy(ret->s, x.s, sizeof(ret->s));
+	for (unsigned guess = 0; guess < 1u << n; guess++) {
+		for (size_t k = 0; k < n; k++)
+			x.s[unsure[k]] = letters_of[raw.p[unsure[k]]][guess >> k & 1];
+		if (words_known(words, &x)) {
+			memcpy(ret->s, x.s, sizeof(ret->s));
+			return true;
+		}
+	}
+	return false;
+}
+
+/* The next token at or behind at that mixes letters and signs. */
+static bool next(const struct reading *r, size_t at, size_t end, struct token *ret)
+{
+	struct span t = r->text;
+
+	for (; at < end; at += ret->len) {
+		unsigned n_letters = 0, n_signs = 0;
+
+		*ret = (struct token){ .begin = at, .len = 1 };
+		if (!may_be_letter(t.p[at]))
+			continue;
+		while (at + ret->len < t.len && may_be_letter(t.p[at + ret->len]))
+			ret->len++;
+		for (size_t i = 0; i < ret->len; i++)
+			*(letter(t.p[at + i]) ? &n_letters : &n_signs) += 1;
+		if (!n_letters || !n_signs || ret->len > WORD_LEN_MAX || ret->len < 2)
+			continue;
+		/* A sentence may end with the sign. */
+		if (spell(r->words, span_sub(t, at, ret->len), ret)) {
+			ret->known = ret->len >= 3;
+		} else if (t.p[at + ret->len - 1] == '!') {
+			ret->len--;
+			if (n_signs == 1)
+				continue;
+			ret->known =
+			    spell(r->words, span_sub(t, at, ret->len), ret) && ret->len >= 3;
+		}
+		return true;
+	}
+	return false;
+}
+
+static int flush(const struct reading *r, struct edit *e, struct token *v, size_t n)
+{
+	size_t known = 0, letters = 0, longest = 0;
+	int err = 0;
+
+	(void)r;
+	for (size_t i = 0; i < n; i++)
+		if (v[i].known) {
+			known++;
+			letters += v[i].len;
+			longest = MAX(longest, v[i].len);
+		}
+	if (longest < ALONE_MIN && (known < 2 || letters < ALONE_MIN + 1))
+		return 0;
+	/* Among many that are no words it is chance. */
+	if (known * 4 < n)
+		return 0;
+	for (size_t i = 0; i < n && !err; i++)
+		err = edit_replace(e, (struct range){ v[i].begin, v[i].begin + v[i].len },
+				   span_of(v[i].s, v[i].len), false);
+	return err;
+}
+
+int leet_view(const struct reading *r, struct view *w)
+{
+	struct edit e = { .w = w, .text = r->text };
+	struct token v[TOKENS_MAX], token;
+	struct range where;
+	size_t at = 0, n = 0;
+	int err = 0;
+
+	while (!err && survey_next(r->survey, SURVEY_MIXED, WORD_LEN_MAX, at, &where)) {
+		at = where.begin;
+		/* Not from the middle of a word. */
+		while (at && at < where.end && may_be_letter(r->text.p[at - 1]))
+			at++;
+		for (; !err && next(r, at, where.end, &token); at = token.begin + token.len) {
+			if (n && (n == TOKENS_MAX || token.begin - v[n - 1].begin > NEAR)) {
+				err = flush(r, &e, v, n);
+				n = 0;
+			}
+			v[n++] = token;
+		}
+		at = MAX(at, where.end);
+	}
+	if (!err)
+		err = flush(r, &e, v, n);
+	return err ? err : edit_end(&e);
+}

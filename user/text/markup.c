@@ -1,0 +1,154 @@
+/* user/text/markup.c - what a page or a Markdown text shows when it is rendered: tags and emphasis
+ * gone from the middle of words and sentences, entities as characters. Comments stay as they are:
+ * models read them.
+ */
+#include <strings.h>
+
+#include "base/escape.h"
+#include "base/own.h"
+#include "text/maker.h"
+
+#define TAG_MAX	   512 /* bytes of a tag */
+#define ENTITY_MAX 12
+
+/* Tags that stand inside text. A '<' before anything else is no tag, but a comparison, a type ...
+ */
+static const char *const inline_tags[] = {
+	"a",	  "abbr", "b",	 "bdi", "bdo", "big",  "br",	"code", "del",
+	"em",	  "font", "h1",	 "h2",	"h3",  "h4",   "i",	"ins",	"kbd",
+	"li",	  "mark", "p",	 "q",	"s",   "samp", "small", "span", "strong",
+	"strike", "sub",  "sup", "tt",	"u",   "wbr",  "div",	"td",	"center",
+};
+/* These do not separate words. */
+static const char *const joining_tags[] = { "b",    "i",    "u",      "s",   "em",  "strong",
+					    "span", "font", "strike", "wbr", "big", "small",
+					    "mark", "bdi",  "bdo",    "a",   "sub", "sup",
+					    "code", "tt",   "del",    "ins" };
+
+static bool listed(const char *const *list, size_t n, struct span name)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strlen(list[i]) == name.len &&
+		    !strncasecmp(list[i], (const char *)name.p, name.len))
+			return true;
+	return false;
+}
+
+/* The tag at at, or 0; does it join what is left and right of it? */
+static size_t tag(struct span t, size_t at, bool *ret_joins)
+{
+	struct span s = span_sub(t, at + 1, TAG_MAX), name;
+	const uint8_t *end;
+
+	s = span_sub(s, s.len && s.p[0] == '/', s.len);
+	name = s;
+	for (name.len = 0; name.len < s.len &&
+			   (((s.p[name.len] | 0x20) >= 'a' && (s.p[name.len] | 0x20) <= 'z') ||
+			    (name.len && s.p[name.len] >= '1' && s.p[name.len] <= '6'));)
+		name.len++;
+	if (!listed(inline_tags, ARRAY_SIZE(inline_tags), name))
+		return 0;
+	end = memchr(s.p + name.len, '>', s.len - name.len);
+	if (!end || (end > name.p + name.len && !strchr(" \t\r\n/", name.p[name.len])))
+		return 0;
+	*ret_joins = listed(joining_tags, ARRAY_SIZE(joining_tags), name);
+	return (size_t)(end + 1 - t.p) - at;
+}
+
+/* &#105; &#x69; &amp;: its length, or 0. */
+static size_t entity(struct span s, uint32_t *ret)
+{
+	static const struct {
+		const char *name;
+		uint32_t cp;
+	} names[] = { { "amp;", '&' },	   { "lt;", '<' },
+		      { "gt;", '>' },	   { "quot;", '"' },
+		      { "apos;", '\'' },   { "nbsp;", ' ' },
+		      { "ensp;", ' ' },	   { "emsp;", ' ' },
+		      { "thinsp;", ' ' },  { "shy;", 0xad },
+		      { "zwnj;", 0x200c }, { "zwj;", 0x200d },
+		      { "colon;", ':' },   { "comma;", ',' },
+		      { "period;", '.' },  { "excl;", '!' },
+		      { "sol;", '/' },	   { "lpar;", '(' },
+		      { "rpar;", ')' },	   { "lsqb;", '[' },
+		      { "rsqb;", ']' },	   { "hyphen;", '-' },
+		      { "ndash;", '-' },   { "mdash;", '-' },
+		      { "lsquo;", '\'' },  { "rsquo;", '\'' },
+		      { "ldquo;", '"' },   { "rdquo;", '"' },
+		      { "Tab;", ' ' },	   { "NewLine;", '\n' },
+		      { "lowbar;", '_' },  { "ZeroWidthSpace;", 0x200b } };
+	bool hex = s.len > 2 && (s.p[2] | 0x20) == 'x';
+	size_t n = hex ? 3 : 2;
+	uint32_t v = 0;
+
+	if (s.len < 4 || s.p[0] != '&')
+		return 0;
+	if (s.p[1] == '#') {
+		for (; n < MIN(s.len, ENTITY_MAX); n++) {
+			int d = hex_value(s.p[n]);
+
+			if (d < 0 || (!hex && d > 9) || v > 0x10ffff)
+				break;
+			v = v * (hex ? 16 : 10) + (uint32_t)d;
+		}
+		*ret = v;
+		/* Browsers do without the semicolon. */
+		return n > 3 || (n == 3 && !hex) ? n + (n < s.len && s.p[n] == ';') : 0;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (span_starts(span_sub(s, 1, s.len), span_str(names[i].name))) {
+			*ret = names[i].cp;
+			return 1 + strlen(names[i].name);
+		}
+	return 0;
+}
+
+static bool letter(struct span t, size_t at)
+{
+	return at < t.len && (((uint8_t)((t.p[at] | 0x20) - 'a') < 26) || t.p[at] >= 0x80);
+}
+
+/* Emphasis that begins or ends inside a word: ig**no**re. Its length, or 0. A single line below
+ * joins a name, as in file_name, rather than that it emphasises. */
+static size_t emphasis(struct span t, size_t at)
+{
+	uint8_t c = t.p[at];
+	size_t n = at;
+
+	if (!memchr("*_~`", c, 4) || !at || !letter(t, at - 1))
+		return 0;
+	while (n < t.len && t.p[n] == c && n - at < 4)
+		n++;
+	return letter(t, n) && (c != '_' || n - at >= 2) ? n - at : 0;
+}
+
+int markup_view(const struct reading *r, struct view *w)
+{
+	struct edit e = { .w = w, .text = r->text };
+	struct span t = r->text;
+	struct range where;
+	uint8_t bytes[4];
+	size_t at = 0, len;
+	uint32_t cp;
+	int err = 0;
+
+	while (!err && survey_next(r->survey, SURVEY_MARKUP, 0, at, &where))
+		for (at = where.begin; !err && at < where.end; at += len ? len : 1) {
+			struct span with = { 0 };
+			bool joins = false;
+
+			len = 0;
+			if (t.p[at] == '<') {
+				len = tag(t, at, &joins);
+				with = joins ? with : SPAN_LIT(" ");
+			} else if (t.p[at] == '&') {
+				len = entity(span_sub(t, at, 20), &cp);
+				with = span_of(bytes, len ? utf8_encode(cp, bytes) : 0);
+			} else {
+				len = emphasis(t, at);
+			}
+			if (len)
+				err = edit_replace(&e, (struct range){ at, at + len }, with, true);
+		}
+	return err ? err : edit_end(&e);
+}

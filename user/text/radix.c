@@ -1,0 +1,230 @@
+/* user/text/radix.c - characters as numbers: hexadecimal pairs, bits, decimal and octal codes,
+ * places in the alphabet.
+ */
+#include "base/own.h"
+#include "text/maker.h"
+
+#define PIECE	    8192 /* bytes decoded of one run of numbers; the rest is another one */
+#define HEX_MIN	    8	 /* bytes; shorter runs are numbers */
+#define BITS_MIN    5
+#define NUMBERS_MIN 6
+#define GAP_MAX	    4 /* characters between numbers */
+
+/* Finds one kind of run; a decoder gets the text at the run's beginning, and says what it holds. */
+typedef size_t decode_fn(const struct reading *r, size_t at, size_t end, uint8_t *out,
+			 size_t *ret_len);
+
+static bool alnum(uint8_t c)
+{
+	return (uint8_t)(c - '0') < 10 || (uint8_t)((c | 0x20) - 'a') < 26;
+}
+
+/* Tries the decoder wherever a word begins, in places with many digits. */
+static int each_run(const struct reading *r, struct view *w, decode_fn *decode)
+{
+	uint8_t out[PIECE];
+	struct range where;
+	size_t at = 0, end, len;
+	int err = 0;
+
+	while (!err && survey_next(r->survey, SURVEY_DIGITS, SURVEY_BLOCK, at, &where)) {
+		for (at = where.begin; !err && at < where.end;) {
+			if ((at && alnum(r->text.p[at - 1])) || !alnum(r->text.p[at])) {
+				at++;
+				continue;
+			}
+			end = decode(r, at, r->text.len, out, &len);
+			if (end <= at) {
+				at++;
+				continue;
+			}
+			err = view_put(w, at, span_of(out, len), true);
+			if (!err)
+				err = view_put(w, end, SPAN_LIT("\n"), true);
+			at = end;
+		}
+		at = MAX(at, where.end);
+	}
+	return err;
+}
+
+/* What stands between two numbers: commas and the like, with blanks. Its length. */
+static size_t gap(struct span t, size_t at)
+{
+	size_t n = 0;
+
+	while (at + n < t.len && n < GAP_MAX && memchr(" ,;:-\n\t|", t.p[at + n], 8))
+		n++;
+	return n;
+}
+
+static size_t hex_run(const struct reading *r, size_t at, size_t end, uint8_t *out, size_t *ret_len)
+{
+	struct span t = r->text;
+	size_t len = 0, i = at;
+
+	while (i + 2 <= end && len < PIECE) {
+		if (t.p[i] == '0' && (t.p[i + 1] | 0x20) == 'x' && i + 4 <= end)
+			i += 2;
+		if (hex_value(t.p[i]) < 0 || hex_value(t.p[i + 1]) < 0)
+			break;
+		out[len++] = (uint8_t)(hex_value(t.p[i]) << 4 | hex_value(t.p[i + 1]));
+		/* Noise shows soon. */
+		if (len == HEX_MIN && !is_text(span_of(out, len)))
+			return 0;
+		i += 2;
+		at = i;
+		i += gap(t, i);
+	}
+	*ret_len = len;
+	return len >= HEX_MIN && is_prose(span_of(out, len)) ? at : 0;
+}
+
+int hex_view(const struct reading *r, struct view *w)
+{
+	return each_run(r, w, hex_run);
+}
+
+/* Groups of seven or eight, or bits that are not grouped at all: eight. */
+static size_t bit_run(const struct reading *r, size_t at, size_t end, uint8_t *out, size_t *ret_len)
+{
+	struct span t = r->text;
+	size_t len = 0, width = 0, i = at, n;
+
+	while (at + width < end && width <= 8 && (t.p[at + width] & 0xfe) == '0')
+		width++;
+	if (width < 7)
+		return 0;
+	width = MIN(width, 8);
+	while (i + width <= end && len < PIECE) {
+		unsigned v = 0;
+
+		for (n = 0; n < width && (t.p[i + n] & 0xfe) == '0'; n++)
+			v = v << 1 | (t.p[i + n] & 1);
+		if (n < width)
+			break;
+		out[len++] = (uint8_t)v;
+		i += width;
+		at = i;
+		i += gap(t, i);
+	}
+	*ret_len = len;
+	return len >= BITS_MIN && is_prose(span_of(out, len)) ? at : 0;
+}
+
+int binary_view(const struct reading *r, struct view *w)
+{
+	return each_run(r, w, bit_run);
+}
+
+/* Reads numbers up to three digits; where they end. A gap of more than the usual separates words
+ * of places in the alphabet, and is a 0. */
+static size_t read_numbers(struct span t, size_t at, size_t end, uint16_t *ret, size_t max,
+			   size_t *ret_n)
+{
+	size_t usual = 0, g = 0, last = at;
+
+	*ret_n = 0;
+	while (at < end && *ret_n + 2 <= max) {
+		size_t n = 0;
+		uint16_t v = 0;
+
+		for (; at + n < end && n < 4 && (uint8_t)(t.p[at + n] - '0') < 10; n++)
+			v = v * 10 + (t.p[at + n] - '0');
+		if (!n || n > 3 || (at + n < end && alnum(t.p[at + n])))
+			break;
+		if (*ret_n == 1)
+			usual = g;
+		if (*ret_n && g != usual)
+			ret[(*ret_n)++] = 0;
+		ret[(*ret_n)++] = v;
+		at += n;
+		last = at;
+		for (g = gap(t, at); at + g < end && g < GAP_MAX && t.p[at + g] == '/'; g++)
+			;
+		g += gap(t, at + g);
+		if (!g)
+			break;
+		at += g;
+	}
+	return last;
+}
+
+/* What a number stands for, in each of the ways; 0: nothing. */
+static uint8_t code(uint16_t v)
+{
+	return v == 10 || (v >= 32 && v < 127) ? (uint8_t)v : 0;
+}
+
+static uint8_t octal_code(uint16_t v)
+{
+	return v % 10 < 8 && v / 10 % 10 < 8 && v < 200
+		   ? code(v / 100 * 64 + v / 10 % 10 * 8 + v % 10)
+		   : 0;
+}
+
+static uint8_t place(uint16_t v)
+{
+	return v >= 1 && v <= 26 ? (uint8_t)('a' + v - 1) : v == 27 || !v ? ' ' : 0;
+}
+
+static uint8_t place_from_zero(uint16_t v)
+{
+	return v < 26 ? (uint8_t)('a' + v) : 0;
+}
+
+static size_t number_run(const struct reading *r, size_t at, size_t end, uint8_t *out,
+			 size_t *ret_len)
+{
+	static uint8_t (*const ways[])(uint16_t) = { code, octal_code, place, place_from_zero };
+	uint16_t v[PIECE / 4];
+	size_t n;
+
+	if ((uint8_t)(r->text.p[at] - '0') >= 10)
+		return 0;
+	end = read_numbers(r->text, at, end, v, ARRAY_SIZE(v), &n);
+	if (n < NUMBERS_MIN)
+		return 0;
+	for (size_t k = 0; k < ARRAY_SIZE(ways); k++) {
+		uint8_t joined[WORDS_JOINED_MAX], lens[WORDS_JOINED_MAX + 1];
+		size_t len = 0, letters = 0, i;
+
+		for (i = 0; i < n; i++) {
+			uint8_t c = ways[k](v[i]);
+
+			/* Gaps mean something between places only. */
+			if (!v[i] && ways[k] != place && ways[k] != place_from_zero)
+				continue;
+			if (!c)
+				break;
+			out[len++] = c;
+			if (c != ' ' && letters < sizeof(joined))
+				joined[letters++] = c;
+		}
+		if (i < n || !is_prose(span_of(out, len)))
+			continue;
+		*ret_len = len;
+		if (words_made_of(r->words, span_of(out, len)))
+			return end;
+		/* Words that were not kept apart. */
+		if (ways[k] == place && letters >= 12 &&
+		    words_cut(r->words, span_of(joined, letters), lens) * 5 >= letters * 4) {
+			len = 0;
+			for (i = 0; lens[i]; i++) {
+				memcpy(out + len, joined + len - i, lens[i]);
+				len += lens[i];
+				out[len++] = ' ';
+			}
+			*ret_len = len;
+			return end;
+		}
+	}
+	/* Not to be tried again from its second number on. */
+	*ret_len = 0;
+	return end;
+}
+
+int numbers_view(const struct reading *r, struct view *w)
+{
+	return each_run(r, w, number_run);
+}

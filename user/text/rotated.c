@@ -1,0 +1,71 @@
+/* user/text/rotated.c - ROT13 and every other shift of the alphabet, and the alphabet mirrored. */
+#include "base/own.h"
+#include "text/stretch.h"
+
+#define KEYS	    (WORDS_MIRRORED + 1)
+#define LETTERS_MIN 12 /* in words that a key explains */
+#define WORD_MIN    4
+
+static int judge(const struct words *w, const struct word *x, unsigned key)
+{
+	if (words_known(w, x))
+		return -1;
+	return words_shifts(w, x) >> key & 1;
+}
+
+/* The key that explains most of a slice; 0: none does. */
+static unsigned find_key(const struct reading *r, struct range in)
+{
+	unsigned letters[KEYS] = { 0 }, best = 0;
+	struct word x;
+
+	for (size_t at = in.begin; word_next(r->text, at, in.end, &x); at = x.begin + x.len) {
+		if (x.len < WORD_MIN || x.len > WORD_LEN_MAX || words_known(r->words, &x))
+			continue;
+		for (uint32_t m = words_shifts(r->words, &x); m; m &= m - 1)
+			letters[__builtin_ctz(m)] += (unsigned)x.len;
+	}
+	for (unsigned k = 1; k < KEYS; k++)
+		if (letters[k] > letters[best] || !best)
+			best = k;
+	return letters[best] >= LETTERS_MIN ? best : 0;
+}
+
+static uint8_t turn_back(uint8_t c, unsigned key)
+{
+	unsigned n = (uint8_t)((c | 0x20) - 'a');
+
+	if (n >= 26)
+		return c;
+	n = key == WORDS_MIRRORED ? 25 - n : (n + 26 - key) % 26;
+	return (uint8_t)((c & 0x20 ? 'a' : 'A') + n);
+}
+
+int rotated_view(const struct reading *r, struct view *w)
+{
+	struct edit e = { .w = w, .text = r->text };
+	uint8_t out[2 * STRETCH_SLICE];
+	struct range where, slice, s;
+	size_t at = 0;
+	int err = 0;
+
+	while (!err && survey_next(r->survey, SURVEY_ODD, SURVEY_BLOCK, at, &where)) {
+		at = where.end;
+		while (!err && where.begin < where.end) {
+			unsigned key;
+
+			slice = stretch_slice(r->text, &where);
+			key = find_key(r, slice);
+			while (!err && key && stretch_next(r, slice, judge, key, &s)) {
+				size_t n = MIN(s.end - s.begin, sizeof(out));
+
+				for (size_t i = 0; i < n; i++)
+					out[i] = turn_back(r->text.p[s.begin + i], key);
+				s.end = s.begin + n;
+				err = edit_replace(&e, s, span_of(out, n), false);
+				slice.begin = s.end;
+			}
+		}
+	}
+	return err ? err : edit_end(&e);
+}

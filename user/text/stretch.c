@@ -1,0 +1,101 @@
+/* user/text/stretch.c - finds where a text goes over into words that were changed. */
+#include "text/stretch.h"
+
+#include "base/own.h"
+
+#define WORDS_MIN    3
+#define PAIR_MIN     12 /* letters of two words that are enough */
+#define PLAIN_MAX    2	/* plain words in a row that end a stretch */
+#define UNKNOWN_MAX  32 /* letters that are neither, in a row, that do */
+#define EVIDENCE_MIN 3	/* letters of a word that says something */
+#define NEIGHBOURS   2	/* unknown words at each end that belong to it */
+
+struct tally {
+	size_t begin, end; /* from the first to behind the last changed word */
+	unsigned words, plain;
+	size_t letters, other, pending; /* in changed words, in others, behind the last */
+};
+
+static bool enough(const struct tally *y)
+{
+	return (y->words >= WORDS_MIN || (y->words == 2 && y->letters >= PAIR_MIN)) &&
+	       y->letters >= y->other;
+}
+
+bool stretch_next(const struct reading *r, struct range in, judge_fn *judge, unsigned key,
+		  struct range *ret)
+{
+	size_t before[NEIGHBOURS + 1] = { 0 }; /* beginnings of unknown words before the stretch */
+	struct tally y = { 0 };
+	unsigned n_before = 0, behind = 0;
+	struct word x;
+
+	for (size_t at = in.begin; word_next(r->text, at, in.end, &x); at = x.begin + x.len) {
+		int verdict = x.len < EVIDENCE_MIN ? 0 : judge(r->words, &x, key);
+
+		if (!y.words) {
+			if (verdict > 0) {
+				y = (struct tally){ .begin = n_before ? before[0] : x.begin,
+						    .end = x.begin + x.len,
+						    .words = 1,
+						    .letters = x.len };
+				continue;
+			}
+			if (verdict < 0)
+				n_before = 0;
+			else if (n_before < NEIGHBOURS)
+				before[n_before++] = x.begin;
+			else
+				memmove(before, before + 1, NEIGHBOURS * sizeof(before[0])),
+				    before[NEIGHBOURS - 1] = x.begin;
+			continue;
+		}
+		if (verdict > 0) {
+			y.other += y.pending;
+			y.letters += x.len;
+			y.words++;
+			y.pending = y.plain = behind = 0;
+			y.end = x.begin + x.len;
+			continue;
+		}
+		y.pending += x.len >= EVIDENCE_MIN ? x.len : 0;
+		y.plain += verdict < 0;
+		if (y.plain >= PLAIN_MAX || y.pending > UNKNOWN_MAX) {
+			if (enough(&y))
+				break;
+			y.words = n_before = 0;
+		} else if (!y.plain && enough(&y) && behind < NEIGHBOURS) {
+			behind++;
+			y.end = x.begin + x.len;
+			y.pending -= MIN(y.pending, x.len);
+		}
+	}
+	if (!y.words || !enough(&y))
+		return false;
+	/* A sentence's last sign belongs to it, and its first one when it is turned round. */
+	while (y.end < in.end && memchr(".!?", r->text.p[y.end], 3))
+		y.end++;
+	while (y.begin > in.begin && memchr(".!?", r->text.p[y.begin - 1], 3))
+		y.begin--;
+	*ret = (struct range){ y.begin, MIN(y.end, in.end) };
+	return true;
+}
+
+struct range stretch_slice(struct span text, struct range *in)
+{
+	struct range ret = *in;
+	size_t end = in->begin + STRETCH_SLICE;
+
+	if (end < in->end) {
+		/* The end of a word, a line's if there is one. */
+		const uint8_t *line = memrchr(text.p + in->begin, '\n', STRETCH_SLICE);
+
+		if (line && line > text.p + in->begin)
+			end = (size_t)(line - text.p);
+		while (end < in->end && (uint8_t)((text.p[end] | 0x20) - 'a') < 26)
+			end++;
+		ret.end = end;
+	}
+	in->begin = ret.end;
+	return ret;
+}

@@ -1,0 +1,283 @@
+/* user/text/survey.c - classifies the bytes of a text into bit masks of 64, and finds signs of
+ * encodings in the masks.
+ */
+#include "text/survey.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+#include "base/own.h"
+#include "text/view.h"
+
+#define DIGITS_MIN 14 /* in two neighbouring blocks; the same for the next one */
+#define DOTS_MIN   20
+#define LETTERS_MIN                                                                                \
+	20 /* in one block, from which on vowels are counted: below a fourth, they are odd */
+#define STARTS_MIN 2 /* odd beginnings of words in two neighbouring blocks */
+
+/* One bit for each of 64 bytes. */
+struct masks {
+	uint64_t high, alpha, digit, vowel, code /* + / - _ = */, dots /* . - */;
+	uint64_t escape /* % \ */, angle /* < & */, emphasis /* * _ ~ ` */, sign /* @ $ ! | */;
+};
+
+#ifdef __SSE2__
+
+static uint64_t bits(__m128i v)
+{
+	return (uint64_t)(uint32_t)_mm_movemask_epi8(v);
+}
+
+/* Bytes from first on, n of them. */
+static __m128i among(__m128i v, int first, int n)
+{
+	__m128i moved = _mm_add_epi8(v, _mm_set1_epi8((char)(-128 - first)));
+
+	return _mm_cmplt_epi8(moved, _mm_set1_epi8((char)(-128 + n)));
+}
+
+static __m128i is(__m128i v, int c)
+{
+	return _mm_cmpeq_epi8(v, _mm_set1_epi8((char)c));
+}
+
+static __m128i either(__m128i a, __m128i b)
+{
+	return _mm_or_si128(a, b);
+}
+
+static void classify(const uint8_t p[SURVEY_BLOCK], struct masks *m)
+{
+	*m = (struct masks){ 0 };
+	for (unsigned i = 0; i < SURVEY_BLOCK; i += 16) {
+		__m128i v = _mm_loadu_si128((const __m128i *)(p + i));
+		__m128i low = either(v, _mm_set1_epi8(0x20)), dash = is(v, '-'), line = is(v, '_');
+
+		m->high |= bits(v) << i;
+		m->alpha |= bits(among(low, 'a', 26)) << i;
+		m->digit |= bits(among(v, '0', 10)) << i;
+		m->vowel |= bits(either(either(either(is(low, 'a'), is(low, 'e')),
+					       either(is(low, 'i'), is(low, 'o'))),
+					is(low, 'u')))
+			    << i;
+		m->code |= bits(either(either(dash, line), either(is(v, '+'), is(v, '/')))) << i;
+		m->dots |= bits(either(dash, is(v, '.'))) << i;
+		m->escape |= bits(either(is(v, '%'), is(v, '\\'))) << i;
+		m->angle |= bits(either(is(v, '<'), is(v, '&'))) << i;
+		m->emphasis |=
+		    bits(either(either(is(v, '*'), line), either(is(v, '~'), is(v, '`')))) << i;
+		m->sign |=
+		    bits(either(either(is(v, '@'), is(v, '$')), either(is(v, '!'), is(v, '|'))))
+		    << i;
+	}
+}
+
+#else
+
+static void classify(const uint8_t p[SURVEY_BLOCK], struct masks *m)
+{
+	*m = (struct masks){ 0 };
+	for (unsigned i = 0; i < SURVEY_BLOCK; i++) {
+		uint8_t c = p[i], low = c | 0x20;
+
+		m->high |= (uint64_t)(c >> 7) << i;
+		m->alpha |= (uint64_t)(low >= 'a' && low <= 'z') << i;
+		m->digit |= (uint64_t)(c >= '0' && c <= '9') << i;
+		m->vowel |=
+		    (uint64_t)(low == 'a' || low == 'e' || low == 'i' || low == 'o' || low == 'u')
+		    << i;
+		m->code |= (uint64_t)(c == '+' || c == '/' || c == '-' || c == '_') << i;
+		m->dots |= (uint64_t)(c == '.' || c == '-') << i;
+		m->escape |= (uint64_t)(c == '%' || c == '\\') << i;
+		m->angle |= (uint64_t)(c == '<' || c == '&') << i;
+		m->emphasis |= (uint64_t)(c == '*' || c == '_' || c == '~' || c == '`') << i;
+		m->sign |= (uint64_t)(c == '@' || c == '$' || c == '!' || c == '|') << i;
+	}
+}
+
+#endif
+
+/* Bit i tells of the byte n places before byte i. */
+static uint64_t back(uint64_t now, uint64_t last, unsigned n)
+{
+	return now << n | last >> (64 - n);
+}
+
+/* Does a run of n (8 < n <= 32) ones end in now? */
+static bool run_of(uint64_t now, uint64_t last, unsigned n)
+{
+	uint64_t a = now, b = last;
+
+	for (unsigned have = 1, step; have < n; have += step) {
+		step = MIN(have, n - have);
+		a &= back(a, b, step);
+		b &= b << step;
+	}
+	return a != 0;
+}
+
+/* First two letters with which next to no word begins, but many do that are spelled backwards or
+ * were shifted. Bit of the second letter in the word of the first. */
+#define L(c) (1u << ((c) - 'a'))
+static const uint32_t odd_starts[32] = {
+	['b' - 'a' + 1] = L('b') | L('f') | L('g') | L('h') | L('n') | L('q') | L('t') | L('z'),
+	['c' - 'a' + 1] = L('b') | L('f') | L('g') | L('n') | L('q') | L('x') | L('z'),
+	['d' - 'a' + 1] =
+	    L('f') | L('g') | L('h') | L('k') | L('l') | L('n') | L('q') | L('t') | L('x') | L('z'),
+	['e' - 'a' + 1] = L('b') | L('e') | L('h') | L('k') | L('z'),
+	['f' - 'a' + 1] =
+	    L('b') | L('d') | L('g') | L('h') | L('n') | L('p') | L('q') | L('v') | L('z'),
+	['g' - 'a' + 1] = L('b') | L('f') | L('g') | L('k') | L('n') | L('q') | L('v') | L('z'),
+	['h' - 'a' + 1] = L('b') | L('c') | L('d') | L('f') | L('g') | L('p') | L('q') | L('s') |
+			  L('t') | L('v') | L('z'),
+	['j' - 'a' + 1] = L('b') | L('c') | L('d') | L('f') | L('g') | L('h') | L('k') | L('l') |
+			  L('n') | L('r') | L('v') | L('y') | L('z'),
+	['k' - 'a' + 1] = L('b') | L('c') | L('d') | L('g') | L('p') | L('q') | L('v') | L('z'),
+	['l' - 'a' + 1] = L('b') | L('c') | L('d') | L('f') | L('g') | L('h') | L('k') | L('n') |
+			  L('p') | L('r') | L('t') | L('v') | L('z'),
+	['m' - 'a' + 1] = L('b') | L('d') | L('f') | L('g') | L('h') | L('k') | L('l') | L('n') |
+			  L('r') | L('v') | L('z'),
+	['n' - 'a' + 1] = L('b') | L('c') | L('d') | L('f') | L('g') | L('h') | L('k') | L('m') |
+			  L('n') | L('q') | L('r') | L('t') | L('v') | L('w') | L('z'),
+	['o' - 'a' + 1] = L('e') | L('g') | L('q') | L('z'),
+	['p' - 'a' + 1] =
+	    L('b') | L('c') | L('f') | L('g') | L('k') | L('m') | L('n') | L('q') | L('v') | L('z'),
+	['q' - 'a' + 1] = L('a') | L('b') | L('c') | L('d') | L('e') | L('f') | L('g') | L('h') |
+			  L('j') | L('l') | L('n') | L('r') | L('t') | L('v') | L('y') | L('z'),
+	['r' - 'a' + 1] = L('b') | L('d') | L('f') | L('g') | L('j') | L('k') | L('l') | L('n') |
+			  L('p') | L('r') | L('t') | L('v') | L('z'),
+	['s' - 'a' + 1] =
+	    L('b') | L('d') | L('f') | L('g') | L('r') | L('s') | L('v') | L('x') | L('z'),
+	['t' - 'a' + 1] = L('b') | L('c') | L('d') | L('f') | L('g') | L('k') | L('l') | L('n') |
+			  L('p') | L('t') | L('v') | L('x') | L('z'),
+	['u' - 'a' + 1] = L('a') | L('b') | L('f') | L('h') | L('o') | L('y') | L('z'),
+	['v' - 'a' + 1] = L('b') | L('c') | L('d') | L('f') | L('g') | L('h') | L('k') | L('l') |
+			  L('n') | L('q') | L('r') | L('t') | L('v') | L('z'),
+	['w' - 'a' + 1] = L('b') | L('c') | L('d') | L('f') | L('g') | L('k') | L('l') | L('m') |
+			  L('n') | L('p') | L('q') | L('t') | L('v') | L('x') | L('z'),
+	['x' - 'a' + 1] = L('a') | L('b') | L('c') | L('d') | L('f') | L('g') | L('h') | L('n') |
+			  L('q') | L('r') | L('t') | L('v') | L('z'),
+	['y' - 'a' + 1] = L('b') | L('c') | L('d') | L('f') | L('g') | L('h') | L('k') | L('l') |
+			  L('m') | L('n') | L('q') | L('r') | L('t') | L('v') | L('z'),
+	['z' - 'a' + 1] = L('b') | L('c') | L('d') | L('f') | L('g') | L('k') | L('n') | L('q') |
+			  L('r') | L('t') | L('v') | L('x'),
+};
+#undef L
+
+/* How many of the words that begin in the block begin oddly; those of its last letter are left
+ * out. */
+static unsigned count_odd(const uint8_t p[SURVEY_BLOCK], uint64_t starts)
+{
+	unsigned n = 0;
+
+	for (starts &= ~(UINT64_C(1) << 63); starts; starts &= starts - 1) {
+		unsigned i = (unsigned)__builtin_ctzll(starts);
+
+		n += odd_starts[p[i] & 31] >> ((p[i + 1] - 1) & 31) & 1;
+	}
+	return n;
+}
+
+static unsigned count(uint64_t m)
+{
+	return (unsigned)__builtin_popcountll(m);
+}
+
+static uint16_t signs(const uint8_t p[SURVEY_BLOCK], const struct masks *m, const struct masks *l,
+		      unsigned odd, unsigned last_odd)
+{
+	uint64_t single = back(m->alpha, l->alpha, 1) & ~m->alpha & ~back(m->alpha, l->alpha, 2);
+	uint64_t last_single = back(l->alpha, 0, 1) & ~l->alpha & ~back(l->alpha, 0, 2);
+	uint64_t after = back(m->alpha, l->alpha, 1), mixed = m->digit | m->sign;
+	unsigned letters = count(m->alpha);
+	uint16_t s = 0;
+
+	(void)p;
+	if (m->high)
+		s |= SURVEY_HIGH;
+	if (run_of(m->alpha | m->digit | m->code, l->alpha | l->digit | l->code, 24))
+		s |= SURVEY_RUN;
+	if (count(m->digit) + count(l->digit) >= DIGITS_MIN)
+		s |= SURVEY_DIGITS;
+	if (single & back(single, last_single, 2) & back(single, last_single, 4) &
+	    back(single, last_single, 6))
+		s |= SURVEY_SINGLES;
+	if (m->escape)
+		s |= SURVEY_ESCAPE;
+	if (m->angle | (m->emphasis & after))
+		s |= SURVEY_MARKUP;
+	if (count(m->dots) + count(l->dots) >= DOTS_MIN)
+		s |= SURVEY_DOTS;
+	if ((mixed & after) | (m->alpha & back(mixed, l->digit | l->sign, 1)))
+		s |= SURVEY_MIXED;
+	if (odd + last_odd >= STARTS_MIN ||
+	    (letters >= LETTERS_MIN && count(m->vowel) * 4 < letters))
+		s |= SURVEY_ODD;
+	if (run_of(m->alpha, l->alpha, 16))
+		s |= SURVEY_LONG;
+	return s;
+}
+
+int survey_make(struct survey *s, struct span text)
+{
+	size_t n = (text.len + SURVEY_BLOCK - 1) / SURVEY_BLOCK;
+	struct masks m[2] = { 0 };
+	unsigned odd[2] = { 0 };
+	uint8_t tail[SURVEY_BLOCK] = { 0 };
+
+	if (n > s->room) {
+		uint16_t *p = realloc(s->blocks, n * sizeof(*p));
+
+		if (!p)
+			return -ENOMEM;
+		s->blocks = p;
+		s->room = n;
+	}
+	s->n = n;
+	s->len = text.len;
+	s->all = 0;
+	for (size_t i = 0; i < n; i++) {
+		const uint8_t *p = text.p + i * SURVEY_BLOCK;
+		struct masks *now = &m[i & 1], *last = &m[~i & 1];
+
+		if (text.len - i * SURVEY_BLOCK < SURVEY_BLOCK) {
+			memcpy(tail, p, text.len - i * SURVEY_BLOCK);
+			p = tail;
+		}
+		classify(p, now);
+		odd[i & 1] =
+		    count_odd(p, now->alpha & ~back(now->alpha, last->alpha, 1) & now->alpha >> 1);
+		s->blocks[i] = signs(p, now, last, odd[i & 1], odd[~i & 1]);
+		s->all |= s->blocks[i];
+	}
+	return 0;
+}
+
+void survey_wipe(struct survey *s)
+{
+	free(s->blocks);
+	*s = (struct survey){ 0 };
+}
+
+bool survey_next(const struct survey *s, unsigned sign, size_t margin, size_t at, struct range *ret)
+{
+	size_t i = at / SURVEY_BLOCK, end;
+
+	if (!(s->all & sign) || at >= s->len)
+		return false;
+	while (i < s->n && !(s->blocks[i] & sign))
+		i++;
+	if (i >= s->n)
+		return false;
+	ret->begin = i * SURVEY_BLOCK;
+	end = (i + 1) * SURVEY_BLOCK;
+	for (i++; i < s->n && i * SURVEY_BLOCK <= end + 2 * margin; i++)
+		if (s->blocks[i] & sign)
+			end = (i + 1) * SURVEY_BLOCK;
+	ret->begin = MAX(at, ret->begin - MIN(ret->begin, margin));
+	ret->end = MIN(end + margin, s->len);
+	return true;
+}

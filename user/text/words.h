@@ -1,0 +1,43 @@
+/* user/text/words.h - common words, to tell what is meant as text from what merely could be. Some
+ * eleven hundred: of English, of what attacks say, and a few of other languages in Latin letters.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/span.h"
+
+#define WORD_LEN_MAX 16
+
+struct words;
+
+int words_new(struct words **ret); /* -ENOMEM */
+void words_free(struct words **w);
+
+/* A run of ASCII letters, in small ones. What is longer than WORD_LEN_MAX is no word that is known,
+ * and keeps its length only. */
+struct word {
+	size_t begin, len;
+	char s[WORD_LEN_MAX];
+};
+
+/* The next word that begins at or behind at, and before end. */
+bool word_next(struct span text, size_t at, size_t end, struct word *ret);
+
+bool words_known(const struct words *w, const struct word *x);
+bool words_known_reversed(const struct words *w, const struct word *x);
+/* By how many places may the alphabet have been shifted to make x of a known word? Bit n: by n;
+ * bit 26: it was mirrored. */
+#define WORDS_MIRRORED 26
+uint32_t words_shifts(const struct words *w, const struct word *x);
+
+/* Is text made of known words? Half of its letters are in them, and there are at least three. */
+bool words_made_of(const struct words *w, struct span text);
+
+#define WORDS_JOINED_MAX 250
+/* Cuts letters (small ones, at most WORDS_JOINED_MAX) into known words and as little else as it
+ * can: ret holds their lengths, ended by 0. Returns how many letters are in known words. */
+size_t words_cut(const struct words *w, struct span letters, uint8_t ret[WORDS_JOINED_MAX + 1]);
+
+extern const char words_list[]; /* separated by blanks */
