@@ -182,7 +182,7 @@ static int scan(const struct detector_input *in, emit_fn *emit, void *ctx)
 					     s->where.end - s->where.begin);
 		struct finding f = { .kind = kind_of(in), .score = s->score };
 
-		if (s->owner != &detector_credential)
+		if (s->owner != &detector_credential || s->repeated)
 			continue;
 		f.mode = s->unsure || history ? MODE_HUNT : MODE_ALERT;
 		snprintf(f.type, sizeof(f.type), "%s", s->type);

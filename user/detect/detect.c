@@ -382,8 +382,12 @@ static int prepare_input(struct detect *d, const struct turn *t, size_t i, struc
 		in->hits = d->hits[k].v;
 		in->n_hits = d->hits[k].n;
 		n = detectors[k]->mask(in, d->secrets + in->n_secrets, SECRETS_MAX - in->n_secrets);
-		for (; n; n--)
-			d->secrets[in->n_secrets++].owner = detectors[k];
+		for (; n; n--) {
+			struct secret *found = &d->secrets[in->n_secrets++];
+
+			found->owner = detectors[k];
+			found->repeated = !views_fresh(in->views, found->view, found->where);
+		}
 	}
 	return 0;
 }

@@ -40,6 +40,8 @@ struct secret {
 	uint16_t head, tail; /* bytes of its beginning and end that may be shown */
 	float score;
 	bool unsure; /* fit to be hunted for, not to raise an alert */
+	bool repeated; /* stands in the view's parent, too: masked, but said once. The runner fills
+			  it */
 };
 
 #define SECRETS_MAX 256 /* per segment; evidence hides what looks like a key beyond them, too */
