@@ -5,6 +5,8 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
+__u64 n_exited; /* processes that had connections: read by user space */
+
 static __always_inline int gone(const struct ev_proc *proc)
 {
 	struct ev_proc_stats *state = bpf_map_lookup_elem(&procs, proc);
@@ -12,6 +14,7 @@ static __always_inline int gone(const struct ev_proc *proc)
 
 	if (!state || __sync_lock_test_and_set(&state->exited, 1))
 		return 0;
+	__sync_fetch_and_add(&n_exited, 1);
 	e = bpf_ringbuf_reserve(&control_ring, sizeof(*e), 0);
 	if (!e) {
 		count_loss(EV_LOSS_CONTROL, 0);

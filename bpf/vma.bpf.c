@@ -70,15 +70,19 @@ struct {
 	__type(value, __u32);
 } followed SEC(".maps");
 
-static __always_inline int tell(__u32 kind, __u32 tgid, __u32 parent, const struct inode *inode)
+static __always_inline int lost(void)
+{
+	__sync_fetch_and_add(&lost_events, 1);
+	return 0;
+}
+
+static __always_inline int tell(__u32 kind, __u32 tgid, const struct inode *inode)
 {
 	struct vma_event *e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
 
-	if (!e) {
-		__sync_fetch_and_add(&lost_events, 1);
-		return 0;
-	}
-	*e = (struct vma_event){ .kind = kind, .tgid = tgid, .parent = parent };
+	if (!e)
+		return lost();
+	*e = (struct vma_event){ .kind = kind, .tgid = tgid };
 	if (inode) {
 		e->dev = inode->i_sb->s_dev;
 		e->ino = inode->i_ino;
@@ -134,7 +138,7 @@ int BPF_PROG(vma_exit, struct task_struct *task)
 	if (task->signal->live.counter)
 		return 0;
 	bpf_map_delete_elem(&followed, &tgid);
-	return tell(VMA_EXIT, tgid, 0, NULL);
+	return tell(VMA_EXIT, tgid, NULL);
 }
 
 /* Threads pass here, too. */
@@ -142,11 +146,19 @@ SEC("tp_btf/sched_process_fork")
 int BPF_PROG(vma_fork, struct task_struct *parent, struct task_struct *child)
 {
 	__u32 from = parent->tgid, tgid = child->tgid, yes = 1;
+	struct vma_event *e;
 
 	if (from == tgid || !bpf_map_lookup_elem(&followed, &from))
 		return 0;
 	bpf_map_update_elem(&followed, &tgid, &yes, BPF_ANY);
-	return tell(VMA_FORK, tgid, from, NULL);
+	e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
+	if (!e)
+		return lost();
+	*e = (struct vma_event){
+		.kind = VMA_FORK, .tgid = tgid, .parent = from, .start_ns = child->start_boottime
+	};
+	bpf_ringbuf_submit(e, 0);
+	return 0;
 }
 
 enum cpuhp_state { CPUHP_AP_PERF_ONLINE = 1 }; /* the number is the running kernel's, by CO-RE */
@@ -157,7 +169,7 @@ int BPF_PROG(vma_cpu, unsigned int cpu, int state, int step, int ret)
 {
 	if (step != bpf_core_enum_value(enum cpuhp_state, CPUHP_AP_PERF_ONLINE))
 		return 0;
-	return tell(VMA_CPU, cpu, 0, NULL);
+	return tell(VMA_CPU, cpu, NULL);
 }
 
 /* Called for every new mapping, whether perf has listeners or not. */
@@ -171,11 +183,11 @@ int BPF_PROG(vma_mapped, struct vm_area_struct *vma)
 	inode = vma->vm_file->f_inode;
 	if (!inode || (inode->i_mode & S_IFMT) != S_IFREG)
 		return 0;
-	return tell(VMA_MAPPED, bpf_get_current_pid_tgid() >> 32, 0, inode);
+	return tell(VMA_MAPPED, bpf_get_current_pid_tgid() >> 32, inode);
 }
 
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(vma_exec, struct task_struct *task)
 {
-	return tell(VMA_EXEC, task->tgid, 0, NULL);
+	return tell(VMA_EXEC, task->tgid, NULL);
 }

@@ -7,7 +7,7 @@
 enum vma_event_kind {
 	VMA_EXIT = 1, /* the last thread of a process is gone */
 	VMA_EXEC,     /* a process executed another program */
-	VMA_FORK,     /* a followed process forked this one: parent */
+	VMA_FORK,     /* a followed process forked this one: parent, start_ns */
 	VMA_MAPPED,   /* a process mapped a regular file to execute it: dev, ino, generation */
 	VMA_CPU,      /* perf came up or went down on a CPU, whose number tgid is */
 };
@@ -16,8 +16,9 @@ struct vma_event {
 	__u32 kind, tgid;
 	__u64 dev, ino; /* as in struct vma_file */
 	__u32 generation, parent;
+	__u64 start_ns; /* start_boottime */
 };
-_Static_assert(sizeof(struct vma_event) == 32, "wire layout");
+_Static_assert(sizeof(struct vma_event) == 40, "wire layout");
 
 /* Of one executable mapping of a regular file, from the walk. */
 struct vma_file {

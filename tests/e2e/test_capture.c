@@ -1903,7 +1903,7 @@ static void test_exit(struct sensor *s, int method)
 		child_start(s, "leaver");
 		child_go(s);
 		child_wait(s, false);
-		capture_collect(s->c);
+		capture_collect(s->c, true);
 		drain(s);
 		EXPECT(s->n == 4 && !s->tracks[0].closes, "%zu connections, collected alive?",
 		       s->n);
@@ -1912,7 +1912,7 @@ static void test_exit(struct sensor *s, int method)
 		drain(s);
 		EXPECT(s->exits == 1, "%u exits", s->exits);
 		EXPECT(!s->tracks[0].closes, "closed before it was collected");
-		capture_collect(s->c);
+		capture_collect(s->c, true);
 		drain(s);
 		check_closed(s);
 		s->child = 0;
@@ -1957,7 +1957,7 @@ static void test_pid_reuse(struct sensor *s, int method)
 	EXPECT(same > 0, "no pointer is the same");
 	EXPECT(!total(s, offsetof(struct stream, bad)) && !total(s, offsetof(struct stream, gaps)),
 	       "joined");
-	capture_collect(s->c);
+	capture_collect(s->c, true);
 	drain(s);
 	for (size_t i = 0; i < s->n; i++)
 		EXPECT(s->tracks[i].closes == (i < 4), "connection %zu: %u closes", i,
@@ -1979,7 +1979,7 @@ static void test_exec(struct sensor *s, int method)
 	child_go(s); /* the second is for the program that comes */
 	child_wait(s, false);
 	EXPECT(s->n == 6 && s->exits == 1, "%zu connections, %u exits", s->n, s->exits);
-	capture_collect(s->c);
+	capture_collect(s->c, true);
 	drain(s);
 	for (size_t i = 0; i < s->n; i++)
 		EXPECT(s->tracks[i].closes == (i < 2), "connection %zu: %u closes", i,
@@ -2006,7 +2006,7 @@ static void test_full_table(struct sensor *s, int method)
 	       "table");
 	check_procs(s);
 	child_end(s);
-	capture_collect(s->c);
+	capture_collect(s->c, true);
 	for (uint32_t i = 0; i < o.max_conns; i++)
 		EXPECT(!s->conns[i].id, "slot %u is taken", i);
 }
@@ -2290,7 +2290,7 @@ static void test_pids(struct sensor *s, int method)
 		child_wait(s, false);
 		check_step(s, i, PIDS_STEP);
 		EXPECT(s->exits == PIDS_STEP, "%u exits", s->exits);
-		capture_collect(s->c);
+		capture_collect(s->c, true);
 		drain(s);
 		for (size_t k = 0; k < s->n; k++) {
 			EXPECT(s->tracks[k].closes == 1, "connection %zu stays", k);
@@ -2383,7 +2383,7 @@ static void test_capabilities(struct sensor *s, int method)
 		child_go(s);
 		child_wait(s, false);
 		check_whole(s, true);
-		capture_collect(s->c);
+		capture_collect(s->c, true);
 		sensor_close(s);
 		if (reason[0])
 			fprintf(stderr, "# %s\n", reason);

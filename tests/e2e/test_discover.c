@@ -37,6 +37,7 @@ struct event {
 	struct inode_key key;
 	struct code_range code;
 	pid_t pid, parent;
+	uint64_t start_ns; /* of a forked child */
 	int fd;
 	char path[128];
 };
@@ -79,10 +80,13 @@ static void on_exit_of(void *ctx, pid_t pid)
 	add_event(EXIT_EVENT, pid);
 }
 
-static void on_fork_of(void *ctx, pid_t parent, pid_t child)
+static void on_fork_of(void *ctx, pid_t parent, pid_t child, uint64_t start_ns)
 {
+	struct event *e = add_event(FORK_EVENT, child);
+
 	(void)ctx;
-	add_event(FORK_EVENT, child)->parent = parent;
+	e->parent = parent;
+	e->start_ns = start_ns;
 }
 
 /* --- TAP */
@@ -129,6 +133,12 @@ static int do_helper(char **todo)
 			    "fork")) { /* a child and its child, all alive until the pipe closes */
 			for (int n = 0; n < 2 && !fork(); n++)
 				;
+		}
+		if (!strncmp(*todo, "spawn:", 6) && !fork()) { /* a child that executes at once */
+			char open[300];
+
+			snprintf(open, sizeof(open), "dlopen:%s", *todo + 6);
+			execv("/proc/self/exe", (char *[]){ "helper", "--helper", open, NULL });
 		}
 		if (!strcmp(*todo, "exec")) {
 			todo[0] = (char[]){ "--helper" };
@@ -570,6 +580,43 @@ static void test_fork(void)
 	ok(grandchild && await(EXIT_EVENT, NULL, grandchild->pid, NULL) == 1, "down to the last");
 }
 
+/* Exec and fork are told by different rings: an exec that is met first is not undone by the fork.
+ */
+static void test_fork_exec(void)
+{
+	const char *lib = in_dir("spawned.so");
+	const struct event *user = NULL;
+	unsigned forks = 0;
+	struct helper h;
+	struct stat st;
+	char cmd[300];
+
+	snprintf(cmd, sizeof(cmd), "dlopen:%s", lib);
+	if (!copy(LIBSSL, lib) || stat(lib, &st) || START(&h, "start", cmd, "wait") ||
+	    discover_follow(discover, h.pid)) {
+		ok(false, "helper starts");
+		return;
+	}
+	go_on(&h); /* the library is known, and its parent's, */
+	await(FILE_EVENT, &st, h.pid, NULL);
+	end(&h);
+	snprintf(cmd, sizeof(cmd), "spawn:%s", lib);
+	if (START(&h, "start", cmd) || discover_follow(discover, h.pid)) {
+		ok(false, "helper starts");
+		return;
+	}
+	go_on(&h);
+	ready(&h); /* its own and the child's word: all has happened before anybody looks */
+	ok(await(USER_EVENT, &st, 0, &user) == 1 && user->pid != h.pid,
+	   "what a child maps after execve is told");
+	settle();
+	for (unsigned i = 0; user && i < n_events; i++)
+		forks += events[i].what == FORK_EVENT && events[i].pid == user->pid;
+	ok(user && !forks, "its fork, told later, is not");
+	end(&h);
+	ok(user && await(EXIT_EVENT, NULL, user->pid, NULL) == 1, "its exit is");
+}
+
 /* Nobody listens while more is mapped than the rings hold; then one more library. */
 static void test_lost(void)
 {
@@ -620,6 +667,7 @@ int main(int argc, char **argv)
 	test_deleted();
 	test_overlay();
 	test_fork();
+	test_fork_exec();
 	if (hotplug && !strcmp(hotplug, "1"))
 		test_hotplug();
 	test_lost();

@@ -70,9 +70,42 @@ static void test_full(void **state)
 	assert_in_range(n, 4, 99);
 }
 
+struct once {
+	struct loop *loop;
+	unsigned n;
+	uint64_t begin_ns;
+};
+
+static void on_once(void *ctx, uint64_t now_ns)
+{
+	struct once *o = ctx;
+
+	assert_true(now_ns >= o->begin_ns + FAST_NS);
+	o->begin_ns = now_ns;
+	if (++o->n == ROUNDS)
+		loop_stop(o->loop);
+	else
+		assert_int_equal(loop_after(o->loop, FAST_NS, on_once, o), 0);
+}
+
+/* A timer for once can set itself again, any number of times. */
+static void test_once(void **state)
+{
+	auto_free(loop) struct loop *l = NULL;
+	struct once o = { 0 };
+
+	(void)state;
+	assert_int_equal(loop_new(&l), 0);
+	o = (struct once){ .loop = l, .begin_ns = mono_ns() };
+	assert_int_equal(loop_after(l, FAST_NS, on_once, &o), 0);
+	assert_int_equal(loop_run(l), 0);
+	assert_int_equal(o.n, ROUNDS);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(test_grid),
+					    cmocka_unit_test(test_once),
 					    cmocka_unit_test(test_full) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,3 +18,4 @@ static inline uint64_t clock_ns(clockid_t id)
 
 #define mono_ns() clock_ns(CLOCK_MONOTONIC)
 #define wall_ns() clock_ns(CLOCK_REALTIME)
+#define boot_ns() clock_ns(CLOCK_BOOTTIME)

@@ -57,6 +57,7 @@ struct capture {
 	const struct ev_conn *conns; /* the map, read-only */
 	size_t conns_len;
 	int n_cpus;
+	uint64_t n_exited; /* of BPF's: those were collected */
 };
 
 static bool has_exit(const struct capture *c, const struct bpf_program *p)
@@ -613,8 +614,9 @@ static int by_proc(const void *a, const void *b)
 	return memcmp(a, b, sizeof(struct ev_proc));
 }
 
-void capture_collect(struct capture *c)
+void capture_collect(struct capture *c, bool all)
 {
+	uint64_t n_exited = __atomic_load_n(&c->bpf->bss->n_exited, __ATOMIC_RELAXED);
 	int procs = bpf_map__fd(c->bpf->maps.procs),
 	    reap = bpf_program__fd(c->bpf->progs.conn_reap);
 	auto_mem struct ev_proc *dead = NULL;
@@ -622,9 +624,13 @@ void capture_collect(struct capture *c)
 	size_t n = 0, room = 0;
 	struct ev_proc_stats state;
 
+	if (n_exited == c->n_exited && !all)
+		return;
+	c->n_exited = n_exited;
 	while (!bpf_map_get_next_key(procs, last, &key)) {
 		last = &key;
-		if (bpf_map_lookup_elem(procs, &key, &state) || (!state.exited && !gone(&key)))
+		if (bpf_map_lookup_elem(procs, &key, &state) ||
+		    (!state.exited && !(all && gone(&key))))
 			continue;
 		if (n == room) {
 			struct ev_proc *more =

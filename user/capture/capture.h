@@ -107,5 +107,6 @@ int capture_proc_stats(const struct capture *c, const struct ev_proc *p, struct 
 int capture_each_proc(const struct capture *c,
 		      int (*fn)(void *ctx, const struct ev_proc *p, const struct ev_proc_stats *s),
 		      void *ctx);
-/* Frees table entries of processes that are gone. Call after exits, at most once a second. */
-void capture_collect(struct capture *c);
+/* Frees table entries of processes that are gone: those whose end the kernel has told, or, which
+ * takes a look at each, all. Call at most once a second. */
+void capture_collect(struct capture *c, bool all);

@@ -20,10 +20,12 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <time.h>
 #include <unistd.h>
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "base/clock.h"
 #include "base/own.h"
 #include "bpf/vma.h"
 #include "discover.skel.h"
@@ -66,6 +68,8 @@ struct proc {
 struct ring { /* perf events of one CPU */
 	int fd;
 	struct perf_event_mmap_page *page; /* NULL: it is offline */
+	uint64_t head, tail;		   /* of what is being read */
+	uint64_t time;			   /* of the record at tail */
 };
 
 struct wanted { /* a mapping of a file that is not known yet */
@@ -82,6 +86,7 @@ struct discover {
 	struct ring_buffer *events;
 	int epoll;
 	struct ring *rings; /* by CPU */
+	struct ring **live; /* those with records to be read now */
 	int n_rings;	    /* 0: mappings are told by BPF */
 	bool by_pid;	    /* the kernel can iterate over one process */
 	bool rescan;
@@ -173,7 +178,7 @@ static bool proc_add(struct discover *d, pid_t pid, const struct inode_key *key)
 }
 
 /* A forked child maps what its parent did. */
-static void proc_fork(struct discover *d, pid_t parent, pid_t child)
+static void proc_fork(struct discover *d, pid_t parent, pid_t child, uint64_t start_ns)
 {
 	struct proc **from = proc_of(d, parent, false), **to = proc_of(d, child, true);
 	size_t size = from && *from ? sizeof(**from) + (*from)->room * sizeof(*(*from)->files) : 0;
@@ -183,7 +188,7 @@ static void proc_fork(struct discover *d, pid_t parent, pid_t child)
 	*to = malloc(size);
 	if (*to)
 		memcpy(*to, *from, size);
-	d->ops.fork(d->ctx, parent, child);
+	d->ops.fork(d->ctx, parent, child, start_ns);
 }
 
 static void proc_exit(struct discover *d, pid_t pid)
@@ -584,11 +589,9 @@ static void on_exec(struct discover *d, pid_t pid)
 		*at = calloc(1, sizeof(**at));
 	if (!at || !*at)
 		return;
-	/* Another program now: its files are reported again. Records of other CPUs may be ahead of
-	 * this one, so look. */
+	/* Another program now: its files are reported again. */
 	(*at)->n = 0;
 	(*at)->scan = d->scan;
-	mark_dirty(d, pid);
 }
 
 static void on_record(struct discover *d, const struct perf_event_header *h)
@@ -604,39 +607,76 @@ static void on_record(struct discover *d, const struct perf_event_header *h)
 	}
 }
 
-static void drain(struct discover *d, struct ring *r)
+/* Copies what the ring holds from at on, which may wrap. */
+static void copy_out(const struct ring *r, uint64_t at, void *to, size_t n)
 {
-	const uint8_t *data;
-	uint64_t head, tail;
+	const uint8_t *data = (const uint8_t *)r->page + sysconf(_SC_PAGESIZE);
+	size_t first = MIN(n, RING_BYTES - at % RING_BYTES);
+
+	memcpy(to, data + at % RING_BYTES, first);
+	memcpy((uint8_t *)to + first, data, n - first);
+}
+
+/* The size of the record at the ring's tail; 0: none, or none that makes sense. */
+static size_t peek(struct discover *d, struct ring *r)
+{
+	struct perf_event_header h;
+
+	if (r->tail == r->head)
+		return 0;
+	copy_out(r, r->tail, &h, sizeof(h));
+	if (h.size >= sizeof(h) + sizeof(r->time) && h.size <= r->head - r->tail) {
+		copy_out(r, r->tail + h.size - sizeof(r->time), &r->time, sizeof(r->time));
+		return h.size;
+	}
+	d->rescan = true;
+	r->tail = r->head;
+	return 0;
+}
+
+/* Reads what the rings hold, oldest first: a process that executes a program on one CPU and maps a
+ * library on another did it in that order. For that, what is younger than the look at the rings is
+ * left, since what came before it may be in a ring that was looked at earlier; the kernel tells of
+ * it once more.
+ */
+static void drain(struct discover *d)
+{
 	uint64_t buf[UINT16_MAX / 8 + 1]; /* a record, aligned and in one piece */
+	uint64_t until = mono_ns();
+	int n = 0;
 
-	if (!r->page)
-		return;
-	data = (const uint8_t *)r->page + sysconf(_SC_PAGESIZE);
-	head = __atomic_load_n(&r->page->data_head, __ATOMIC_ACQUIRE);
-	tail = r->page->data_tail;
-	/* The kernel reports a loss with the next event that fits, which may never come: a full
-	 * ring is enough to look again. */
-	if (head - tail > RING_BYTES - RECORD_MAX)
-		d->rescan = true;
-	while (tail < head) {
-		size_t at = tail % RING_BYTES, first;
-		uint16_t size;
-
-		/* Records are multiples of 8 bytes: a header never wraps. */
-		memcpy(&size, data + at + offsetof(struct perf_event_header, size), sizeof(size));
-		if (size < sizeof(struct perf_event_header) || size > head - tail) {
+	for (struct ring *r = d->rings; r < d->rings + d->n_rings; r++) {
+		if (!r->page)
+			continue;
+		r->head = __atomic_load_n(&r->page->data_head, __ATOMIC_ACQUIRE);
+		r->tail = r->page->data_tail;
+		/* The kernel reports a loss with the next event that fits, which may never come: a
+		 * full ring is enough to look again. */
+		if (r->head - r->tail > RING_BYTES - RECORD_MAX)
 			d->rescan = true;
-			tail = head;
+		if (peek(d, r))
+			d->live[n++] = r;
+	}
+	while (n) {
+		struct ring **oldest = d->live, *r;
+		size_t size;
+
+		for (int i = 1; i < n; i++)
+			if (d->live[i]->time < (*oldest)->time)
+				oldest = &d->live[i];
+		r = *oldest;
+		if (r->time > until)
 			break;
-		}
-		first = MIN(size, RING_BYTES - at);
-		memcpy(buf, data + at, first);
-		memcpy((uint8_t *)buf + first, data, size - first);
-		tail += size;
+		size = peek(d, r);
+		copy_out(r, r->tail, buf, size);
+		r->tail += size;
+		if (!peek(d, r))
+			*oldest = d->live[--n];
 		on_record(d, (const struct perf_event_header *)buf);
 	}
-	__atomic_store_n(&r->page->data_tail, tail, __ATOMIC_RELEASE);
+	for (struct ring *r = d->rings; r < d->rings + d->n_rings; r++)
+		if (r->page)
+			__atomic_store_n(&r->page->data_tail, r->tail, __ATOMIC_RELEASE);
 }
 
 static int watch(struct discover *d, int fd)
@@ -665,6 +705,10 @@ static int open_ring(struct discover *d, int cpu)
 		.mmap2 = 1,
 		.comm = 1,
 		.comm_exec = 1,
+		.sample_id_all = 1,
+		.sample_type = PERF_SAMPLE_TIME, /* at each record's end */
+		.use_clockid = 1,
+		.clockid = CLOCK_MONOTONIC,
 		.watermark = 1,
 		.wakeup_watermark = 1,
 	};
@@ -689,7 +733,7 @@ static void on_cpu(struct discover *d, uint32_t cpu)
 {
 	if (cpu >= (uint32_t)d->n_rings)
 		return;
-	drain(d, &d->rings[cpu]);
+	drain(d);
 	close_ring(&d->rings[cpu]);
 	/* Without a ring it is as before: the next scan finds what it maps. */
 	open_ring(d, (int)cpu);
@@ -708,7 +752,7 @@ static int on_event(void *ctx, void *data, size_t size)
 	else if (e->kind == VMA_EXEC)
 		on_exec(d, (pid_t)e->tgid);
 	else if (e->kind == VMA_FORK)
-		proc_fork(d, (pid_t)e->parent, (pid_t)e->tgid);
+		proc_fork(d, (pid_t)e->parent, (pid_t)e->tgid, e->start_ns);
 	else if (e->kind == VMA_CPU)
 		on_cpu(d, e->tgid);
 	else
@@ -722,8 +766,7 @@ int discover_poll(struct discover *d)
 	uint64_t lost_events;
 	int r = 0;
 
-	for (int cpu = 0; cpu < d->n_rings; cpu++)
-		drain(d, &d->rings[cpu]);
+	drain(d);
 	/* Exits wait until what was mapped before them is looked at, unless mappings come the same
 	 * way. */
 	if (!d->n_rings)
@@ -759,6 +802,13 @@ int discover_follow(struct discover *d, pid_t pid)
 	return bpf_map_update_elem(bpf_map__fd(d->bpf->maps.followed), &key, &yes, BPF_ANY);
 }
 
+void discover_unfollow(struct discover *d, pid_t pid)
+{
+	uint32_t key = (uint32_t)pid;
+
+	bpf_map_delete_elem(bpf_map__fd(d->bpf->maps.followed), &key);
+}
+
 int discover_fd(const struct discover *d)
 {
 	return d->epoll;
@@ -783,7 +833,8 @@ static int open_rings(struct discover *d)
 	if (n < 0)
 		return n;
 	d->rings = calloc((size_t)n, sizeof(*d->rings));
-	if (!d->rings)
+	d->live = calloc((size_t)n, sizeof(*d->live));
+	if (!d->rings || !d->live)
 		return -ENOMEM;
 	for (int cpu = 0; cpu < n; cpu++)
 		d->rings[cpu].fd = -1;
@@ -889,6 +940,7 @@ void discover_free(struct discover **d)
 	for (int cpu = 0; cpu < (*d)->n_rings; cpu++)
 		close_ring(&(*d)->rings[cpu]);
 	free((*d)->rings);
+	free((*d)->live);
 	ring_buffer__free((*d)->events);
 	discover_bpf__destroy((*d)->bpf);
 	own_close(&(*d)->epoll);

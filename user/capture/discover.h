@@ -41,8 +41,9 @@ struct discover_ops {
 	void (*user)(void *ctx, const struct inode_key *key, pid_t pid);
 	/* The last thread is gone of a process that was named in one of the above. */
 	void (*exit)(void *ctx, pid_t pid);
-	/* A process that is followed forked a child, which uses what its parent does. */
-	void (*fork)(void *ctx, pid_t parent, pid_t child);
+	/* A process that is followed forked a child (start_boottime), which uses what its parent
+	 * does. */
+	void (*fork)(void *ctx, pid_t parent, pid_t child, uint64_t start_ns);
 	/* A process is met that runs already, or that executes a program: when the first of its
 	 * files is reported. Not a forked child's, if its parent is followed. May be NULL. */
 	void (*program)(void *ctx, pid_t pid);
@@ -67,6 +68,7 @@ pid_t discover_next(const struct discover *d, pid_t after);
 /* Tells of the children that the process forks, and of theirs, until their ends. 0 or -errno
  * (-E2BIG: so many are followed that its children are left to the next scan). */
 int discover_follow(struct discover *d, pid_t pid);
+void discover_unfollow(struct discover *d, pid_t pid);
 /* Descriptor to epoll; readable when events wait. */
 int discover_fd(const struct discover *d);
 /* Handles what waits. 0 or -errno. */

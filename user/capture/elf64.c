@@ -8,11 +8,13 @@
 #include <unistd.h>
 
 #include "base/own.h"
+#include "capture/read_once.h"
 
 #define CHUNK	    (64 << 10)
-#define NAME_MAX_   64	 /* bytes of a name that is looked for, with its NUL */
-#define NAME_HITS   256	 /* places in a string table that end in one of the names */
-#define DYNAMIC_MAX 1024 /* entries; linkers write about 40 */
+#define ONCE_MIN    (128 << 10) /* pieces so large are read in order, and once */
+#define NAME_MAX_   64		/* bytes of a name that is looked for, with its NUL */
+#define NAME_HITS   256		/* places in a string table that end in one of the names */
+#define DYNAMIC_MAX 1024	/* entries; linkers write about 40 */
 
 #if defined(__x86_64__)
 #define MACHINE EM_X86_64
@@ -36,7 +38,10 @@ int elf64_read(struct elf64 *e, uint64_t off, void *buf, size_t len)
 		return fail(e, -E2BIG, "too much to read");
 	e->budget -= len + ELF64_READ_COST;
 	for (size_t done = 0; done < len;) {
-		ssize_t n = pread(e->fd, (uint8_t *)buf + done, len - done, (off_t)(off + done));
+		uint8_t *to = (uint8_t *)buf + done;
+		off_t at = (off_t)(off + done);
+		ssize_t n = len < ONCE_MIN ? pread(e->fd, to, len - done, at)
+					   : read_once(e->fd, to, len - done, at);
 
 		if (n < 0 && errno == EINTR)
 			continue;

@@ -3,9 +3,9 @@
 
 #include <errno.h>
 #include <openssl/evp.h>
-#include <unistd.h>
 
 #include "base/own.h"
+#include "capture/read_once.h"
 
 #define CHUNK (256 << 10)
 
@@ -24,7 +24,7 @@ int filehash(int fd, uint8_t ret[FILEHASH_LEN])
 	int err = ctx && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) ? 0 : -ENOMEM;
 
 	while (!err) {
-		ssize_t n = pread(fd, buf, sizeof(buf), (off_t)at);
+		ssize_t n = read_once(fd, buf, sizeof(buf), (off_t)at);
 
 		if (n < 0 && errno == EINTR)
 			continue;

@@ -18,7 +18,8 @@ struct watch {
 };
 
 struct timer {
-	uint64_t period_ns, next_ns;
+	uint64_t period_ns; /* 0: once */
+	uint64_t next_ns;   /* UINT64_MAX: not any more */
 	loop_timer_fn *fn;
 	void *ctx;
 };
@@ -101,13 +102,28 @@ static uint64_t due_after(uint64_t now_ns, uint64_t period_ns)
 	return (now_ns / period_ns + 1) * period_ns;
 }
 
+static int add_timer(struct loop *l, struct timer t)
+{
+	unsigned i = 0;
+
+	while (i < l->n_timers && l->timers[i].next_ns != UINT64_MAX)
+		i++;
+	if (i == LOOP_TIMERS_MAX)
+		return -ENOSPC;
+	if (i == l->n_timers)
+		l->n_timers++;
+	l->timers[i] = t;
+	return 0;
+}
+
 int loop_every(struct loop *l, uint64_t period_ns, loop_timer_fn *fn, void *ctx)
 {
-	if (l->n_timers == LOOP_TIMERS_MAX)
-		return -ENOSPC;
-	l->timers[l->n_timers++] =
-	    (struct timer){ period_ns, due_after(mono_ns(), period_ns), fn, ctx };
-	return 0;
+	return add_timer(l, (struct timer){ period_ns, due_after(mono_ns(), period_ns), fn, ctx });
+}
+
+int loop_after(struct loop *l, uint64_t delay_ns, loop_timer_fn *fn, void *ctx)
+{
+	return add_timer(l, (struct timer){ 0, mono_ns() + delay_ns, fn, ctx });
 }
 
 /* Fires what is due; returns milliseconds to the next, -1 for none. */
@@ -118,13 +134,14 @@ static int run_timers(struct loop *l)
 	for (unsigned i = 0; i < l->n_timers; i++) {
 		struct timer *t = &l->timers[i];
 
-		if (t->next_ns <= now) {
-			/* After a suspend one call, not a storm. */
-			t->next_ns = due_after(now, t->period_ns);
-			t->fn(t->ctx, now);
-		}
-		next = MIN(next, t->next_ns);
+		if (t->next_ns > now)
+			continue;
+		/* After a suspend one call, not a storm. */
+		t->next_ns = t->period_ns ? due_after(now, t->period_ns) : UINT64_MAX;
+		t->fn(t->ctx, now);
 	}
+	for (unsigned i = 0; i < l->n_timers; i++) /* fn may have added one */
+		next = MIN(next, l->timers[i].next_ns);
 	if (next == UINT64_MAX)
 		return -1;
 	return next <= now ? 0 : (int)((next - now + NS_PER_MS - 1) / NS_PER_MS);

@@ -17,6 +17,8 @@ void loop_del(struct loop *l, int fd);
 /* Calls fn about every period_ns until the loop ends, at multiples of it, so the first time sooner.
  * At most 8 of them. */
 int loop_every(struct loop *l, uint64_t period_ns, loop_timer_fn *fn, void *ctx);
+/* Calls fn once, when delay_ns are over. -ENOSPC: it is not called. */
+int loop_after(struct loop *l, uint64_t delay_ns, loop_timer_fn *fn, void *ctx);
 /* Runs until loop_stop(). 0 or -errno. */
 int loop_run(struct loop *l);
 void loop_stop(struct loop *l);

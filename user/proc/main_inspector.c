@@ -24,8 +24,8 @@
 
 #define WAIT_MIN_MS 1 /* after records came */
 #define WAIT_MAX_MS 20
-#define IDLE_NS	    NS_PER_SEC /* without a record for so long: ask to be woken */
-#define BEAT_MS	    500
+#define IDLE_NS	    (250 * NS_PER_MS) /* without a record for so long: ask to be woken */
+#define BEAT_MS	    1000
 #define WHO_NS	    (100 * NS_PER_MS) /* how long a finding waits to learn who its process is */
 #define STOP_NS	    (3 * NS_PER_SEC)  /* for the keeper to commit the last findings */
 #define PROCS_MAX   4096	      /* a power of two */
@@ -482,9 +482,9 @@ static void publish(struct inspector *in)
 	__atomic_store_n(&p->heartbeat_ns, in->now_ns, __ATOMIC_RELAXED);
 }
 
-/* Waits for a message, at most ms. sleeping: also for a record, with the kernel asked to wake us
- * for the next one. */
-static void rest(struct inspector *in, int ms, bool sleeping)
+/* Waits for a message, at most ms: is there one? sleeping: also for a record, with the kernel asked
+ * to wake us for the next one. */
+static bool rest(struct inspector *in, int ms, bool sleeping)
 {
 	struct pollfd fds[] = {
 		{ .fd = in->monitor.fd, .events = POLLIN },
@@ -502,23 +502,26 @@ static void rest(struct inspector *in, int ms, bool sleeping)
 	poll(fds, ARRAY_SIZE(fds), ms);
 	if (sleeping)
 		__atomic_store_n(&in->wake->asleep, 0, __ATOMIC_SEQ_CST);
+	return fds[0].revents || fds[1].revents;
 }
 
 static int work(struct inspector *in)
 {
 	uint64_t last_ns = mono_ns(), tick_ns = 0;
 	int wait = WAIT_MIN_MS;
+	bool told = true;
 
 	while (!in->stop) {
 		long n = drain(in);
-		bool sleeping;
+		bool sleeping, due = in->now_ns - tick_ns >= NS_PER_SEC / 4;
 
 		if (n < 0) {
 			log_error("the ring is inconsistent");
 			return 1;
 		}
-		talk(in);
-		if (in->now_ns - tick_ns >= NS_PER_SEC / 4) {
+		if (told || due)
+			talk(in);
+		if (due) {
 			flow_tick(in->flow, in->now_ns);
 			flow_tick(canary_flow(in->canary), in->now_ns);
 			publish(in);
@@ -531,7 +534,7 @@ static int work(struct inspector *in)
 			wait = MIN(wait * 2, WAIT_MAX_MS);
 		}
 		sleeping = in->now_ns - last_ns > IDLE_NS;
-		rest(in, sleeping ? BEAT_MS : wait, sleeping);
+		told = rest(in, sleeping ? BEAT_MS : wait, sleeping);
 	}
 	return 0;
 }

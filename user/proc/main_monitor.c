@@ -34,6 +34,7 @@
 #define READY_NS      (30 * NS_PER_SEC)
 #define BLIND	      "blind: no test call comes through"
 #define LOSS_EVENT_NS (10 * NS_PER_SEC) /* at most one loss alert in so long */
+#define LOOK_NS	      (30 * NS_PER_SEC) /* whether processes whose end was not told are gone */
 
 enum { EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_UNSUPPORTED };
 
@@ -64,7 +65,8 @@ struct monitor {
 	pid_t viewer; /* `earshot tail` of --foreground */
 	bool announced;
 	bool failed; /* ends with EXIT_FAILED */
-	uint64_t started_ns, collected_ns;
+	uint64_t started_ns;
+	uint64_t collected_ns, looked_ns; /* processes that are gone; whether they are */
 	struct pulse pulse;
 	struct floods floods;
 	struct ev_stats reported; /* losses the keeper was told of */
@@ -392,7 +394,9 @@ static void tick(void *ctx, uint64_t now_ns)
 	beat(m, now_ns);
 	if (now_ns - m->collected_ns >= NS_PER_SEC) {
 		m->collected_ns = now_ns;
-		capture_collect(m->capture);
+		capture_collect(m->capture, now_ns - m->looked_ns >= LOOK_NS);
+		if (now_ns - m->looked_ns >= LOOK_NS)
+			m->looked_ns = now_ns;
 	}
 	notify_send("WATCHDOG=1");
 	/* Ready is who has seen its own test call, or waited for it long enough. */
@@ -605,7 +609,7 @@ static int run(struct monitor *m, const struct options *o)
 		return unsupported(*why ? why : strerror(-err));
 	err = prober_scan(m->prober);
 	if (!err)
-		err = loop_every(m->loop, NS_PER_SEC / 4, tick, m);
+		err = loop_every(m->loop, NS_PER_SEC / 2, tick, m);
 	if (err)
 		return failed("running processes cannot be examined", err);
 	if (o->foreground && !o->record)

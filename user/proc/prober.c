@@ -38,6 +38,10 @@
 #define REFRESH_NS     (2 * NS_PER_SEC) /* a process is looked at again, in turn: a GPU comes late */
 #define SHED_RECENT_NS (60 * NS_PER_SEC) /* a process is called over its budget for so long */
 #define PROC_KEEP_NS   (60 * NS_PER_SEC) /* after its exit, for records still on their way */
+#define PIDS	       1024		 /* a power of two: lists of processes, by pid */
+/* After each look at what discovery has. A program that starts maps its libraries within it, and
+ * none has come to its first TLS call. */
+#define REST_NS (5 * NS_PER_MS)
 
 enum file_state { FILE_FREE, FILE_WAITING, FILE_PLAIN, FILE_TLS, FILE_FAILED };
 
@@ -69,7 +73,10 @@ struct proc {
 	bool looked_up;	      /* the following are what there is to know */
 	struct inode_key exe; /* its program's file; ino 0: not known, or it has no TLS code */
 	int exe_fd;	      /* it, while it waits to be hashed; else -1 */
-	uint64_t gone_ns;     /* 0: runs */
+	uint64_t gone_ns;     /* 0: runs, and is in its list */
+	uint64_t seen_ns;     /* CLOCK_BOOTTIME: /proc was read after it */
+	bool stale;	      /* it has executed another program since */
+	struct proc *next;    /* in its list */
 };
 
 struct surveyor {
@@ -93,6 +100,8 @@ struct prober {
 	struct surveyor surveyors[SURVEYORS];
 	struct proc *procs[PROBER_PROCS_MAX];
 	size_t n_procs;
+	struct proc *by_pid[PIDS];
+	bool choose;	  /* processes are selected for capture.plaintext */
 	size_t refreshed; /* which of them was looked at again last */
 	uint64_t refresh_ns;
 	struct hash hashes[HASHES_MAX]; /* direct mapped */
@@ -135,14 +144,32 @@ static struct file *file_of(struct prober *p, const struct inode_key *key, bool 
 	return &p->files[i];
 }
 
-static struct proc *proc_of(struct prober *p, pid_t pid)
+/* Where the list points to the process that runs as pid, or ends. */
+static struct proc **proc_at(struct prober *p, pid_t pid)
 {
-	for (size_t i = 0; i < p->n_procs; i++)
-		if (p->procs[i]->info.tgid == (uint32_t)pid && !p->procs[i]->gone_ns)
-			return p->procs[i];
-	return NULL;
+	struct proc **at = &p->by_pid[(uint32_t)pid % PIDS];
+
+	while (*at && (*at)->info.tgid != (uint32_t)pid)
+		at = &(*at)->next;
+	return at;
 }
 
+static struct proc *proc_of(struct prober *p, pid_t pid)
+{
+	return *proc_at(p, pid);
+}
+
+static void proc_gone(struct prober *p, struct proc *proc)
+{
+	struct proc **at = proc_at(p, (pid_t)proc->info.tgid);
+
+	if (*at != proc)
+		return;
+	*at = proc->next;
+	proc->gone_ns = mono_ns();
+}
+
+/* Room for one more. */
 static struct proc *proc_slot(struct prober *p)
 {
 	size_t oldest = 0;
@@ -162,7 +189,35 @@ static struct proc *proc_slot(struct prober *p)
 		if (a && (!b || a < b))
 			oldest = i;
 	}
+	proc_gone(p, p->procs[oldest]);
+	own_close(&p->procs[oldest]->exe_fd);
 	return p->procs[oldest];
+}
+
+/* Keeps what is known of a process that runs, in place of what was known of that number. */
+static struct proc *proc_add(struct prober *p, const struct proc *what)
+{
+	struct proc *proc = proc_of(p, (pid_t)what->info.tgid), **list;
+
+	if (proc && proc->info.start_ns != what->info.start_ns) {
+		proc_gone(p, proc); /* the number was used again */
+		proc = NULL;
+	}
+	if (proc) {
+		struct proc *next = proc->next;
+
+		own_close(&proc->exe_fd);
+		*proc = *what;
+		proc->next = next;
+		return proc;
+	}
+	proc = proc_slot(p);
+	if (!proc)
+		return NULL;
+	list = &p->by_pid[what->info.tgid % PIDS];
+	*proc = *what;
+	proc->next = *list;
+	return *list = proc;
 }
 
 /* --- programs' hashes */
@@ -279,23 +334,15 @@ static void proc_free(struct proc **proc)
  * process. */
 static int look(struct prober *p, pid_t pid, bool hash, uint32_t flags)
 {
-	struct proc *known = proc_of(p, pid);
-	struct proc_info info;
-	int err = snapshot_process(pid, &info);
+	struct proc now = { .exe_fd = -1, .seen_ns = boot_ns() }, *known;
+	int err = snapshot_process(pid, &now.info);
 
 	if (err)
 		return err;
-	info.flags |= flags;
-	if (known && known->info.start_ns != info.start_ns) {
-		known->gone_ns = mono_ns(); /* the number was used again */
-		known = NULL;
-	}
-	if (!known)
-		known = proc_slot(p);
+	now.info.flags |= flags;
+	known = proc_add(p, &now);
 	if (!known)
 		return -ENOMEM;
-	own_close(&known->exe_fd);
-	*known = (struct proc){ .info = info, .exe_fd = -1 };
 	discover_follow(p->discover, pid); /* its children use what it uses */
 	if (hash)
 		find_hash(p, known);
@@ -591,30 +638,65 @@ static void on_exit_of(void *ctx, pid_t pid)
 	struct proc *known = proc_of(p, pid);
 
 	if (known) {
-		known->gone_ns = mono_ns();
 		known->info.flags |= PROC_EXITED;
+		proc_gone(p, known);
 	}
 }
 
-static void on_fork_of(void *ctx, pid_t parent, pid_t child)
+/* It is what its parent was. Most forked children never speak TLS: what /proc says of them is read
+ * when somebody asks. */
+static void on_fork_of(void *ctx, pid_t parent, pid_t child, uint64_t start_ns)
 {
-	(void)parent;
-	look(ctx, child, false, PROC_FORKED);
+	struct prober *p = ctx;
+	const struct proc *from = proc_of(p, parent);
+	struct proc copy;
+
+	if (!from || from->stale || from->seen_ns > start_ns) {
+		look(p, child, false, PROC_FORKED);
+		return;
+	}
+	copy = *from;
+	copy.info.tgid = (uint32_t)child;
+	copy.info.ppid = (uint32_t)parent;
+	copy.info.start_ns = start_ns;
+	copy.info.flags |= PROC_FORKED;
+	copy.exe_fd = -1;
+	proc_add(p, &copy);
 }
 
 static void on_program(void *ctx, pid_t pid)
 {
 	struct prober *p = ctx;
+	struct proc *known = proc_of(p, pid);
 
-	choice_make(p->o.config, p->o.capture, pid);
+	/* Only with TLS code it is of interest again. */
+	if (known && !known->stale) {
+		known->stale = true;
+		discover_unfollow(p->discover, pid);
+	}
+	if (p->choose)
+		choice_make(p->o.config, p->o.capture, pid);
 }
 
+/* What came meanwhile may not be told of again. */
+static void rested(void *ctx, uint64_t now_ns)
+{
+	struct prober *p = ctx;
+
+	(void)now_ns;
+	loop_mod(p->loop, discover_fd(p->discover), EPOLLIN);
+	discover_poll(p->discover);
+}
+
+/* A program that starts is a burst of events: one wakeup for the first, one for the rest. */
 static void on_discovery(void *ctx, uint32_t events)
 {
 	struct prober *p = ctx;
 
 	(void)events;
 	discover_poll(p->discover);
+	if (!loop_after(p->loop, REST_NS, rested, p))
+		loop_mod(p->loop, discover_fd(p->discover), 0);
 }
 
 /* What changes in the life of a process: it opens a GPU, gives itself another name. */
@@ -672,7 +754,7 @@ int prober_new(struct prober **ret, struct loop *l, const struct prober_opts *o,
 		.user = on_user,
 		.exit = on_exit_of,
 		.fork = on_fork_of,
-		.program = capture_plain(o->capture) && choice_asked(o->config) ? on_program : NULL,
+		.program = on_program,
 	};
 	auto_free(prober) struct prober *p = calloc(1, sizeof(*p));
 	int err;
@@ -681,6 +763,7 @@ int prober_new(struct prober **ret, struct loop *l, const struct prober_opts *o,
 		return -ENOMEM;
 	p->loop = l;
 	p->o = *o;
+	p->choose = capture_plain(o->capture) && choice_asked(o->config);
 	for (size_t i = 0; i < SURVEYORS; i++)
 		p->surveyors[i] = (struct surveyor){ .prober = p,
 						     .child = { .pidfd = -1, .sock = -1 },
@@ -742,20 +825,30 @@ void prober_tell_all(struct prober *p)
 		p->o.proc(p->o.ctx, &p->procs[i]->info);
 }
 
+/* Also one that is gone. */
+static const struct proc *proc_met(const struct prober *p, pid_t pid, uint64_t start_ns)
+{
+	for (size_t i = 0; i < p->n_procs; i++)
+		if (proc_same((uint32_t)pid, start_ns, &p->procs[i]->info))
+			return p->procs[i];
+	return NULL;
+}
+
 void prober_who(struct prober *p, pid_t pid, uint64_t start_ns)
 {
-	struct proc *known = proc_of(p, pid);
+	const struct proc *met = proc_met(p, pid, start_ns);
+	bool current = met && !met->stale && !met->gone_ns && !(met->info.flags & PROC_FORKED);
 	/* Gone without a trace is an answer, too, so that nobody waits for it. */
 	const struct proc_info gone = { .tgid = (uint32_t)pid,
 					.start_ns = start_ns,
 					.flags = PROC_EXITED };
 
-	if (known && proc_same((uint32_t)pid, start_ns, &known->info)) {
-		if (!known->looked_up)
-			find_hash(p, known);
-		p->o.proc(p->o.ctx, &known->info);
+	if (current) {
+		if (!met->looked_up)
+			find_hash(p, proc_of(p, pid));
+		p->o.proc(p->o.ctx, &met->info);
 	} else if (look(p, pid, true, 0)) {
-		p->o.proc(p->o.ctx, &gone);
+		p->o.proc(p->o.ctx, met && !met->stale ? &met->info : &gone);
 	}
 	next_job(p);
 }

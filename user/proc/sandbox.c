@@ -69,7 +69,9 @@ static const int common[] = {
 #endif
 };
 
-static const int surveyor[] = { SYS(pread64), SYS(fstat), SYS(newfstatat), SYS(lseek), -1 };
+static const int surveyor[] = {
+	SYS(pread64), SYS(preadv2), SYS(fstat), SYS(newfstatat), SYS(lseek), -1,
+};
 
 static const int compiler[] = {
 	SYS(pread64), SYS(fstat), SYS(newfstatat), SYS(lseek), SYS(memfd_create), SYS(ftruncate),

@@ -53,6 +53,8 @@ struct team {
 	uint64_t epoch;
 	uint64_t skip_conn;
 	bool stopping;
+	struct roles_msg told; /* the keeper that started then */
+	uint64_t told_ns;
 	struct sensor_msg events[EVENTS_MAX];
 	unsigned n_events;
 };
@@ -428,7 +430,14 @@ static void publish(void *ctx, uint64_t now_ns)
 		m.canary = t->pulse->state;
 		m.canary_ns = t->pulse->seen_ns;
 	}
-	req_send(t->member[ROLE_KEEPER].child.sock, REQ_ROLES, &m, sizeof(m), NULL, 0);
+	/* What it knows need not wake it. */
+	if (t->member[ROLE_KEEPER].started_ns != t->told_ns || memcmp(&m, &t->told, sizeof(m))) {
+		if (!req_send(t->member[ROLE_KEEPER].child.sock, REQ_ROLES, &m, sizeof(m), NULL,
+			      0)) {
+			t->told = m;
+			t->told_ns = t->member[ROLE_KEEPER].started_ns;
+		}
+	}
 	send_events(t);
 }
 
