@@ -253,6 +253,22 @@ static const struct shape_row native_rows[] = {
 	{ "images[]", reading_media, SKIP_IMAGE },
 	{ "inputImage", reading_media, SKIP_IMAGE },
 };
+
+/* What the answer holds tells what the model does. */
+static void on_vector(struct reading *r, const struct json_event *e, unsigned arg)
+{
+	if (e->kind == JSON_NUMBER)
+		r->t.operation = OP_EMBEDDING;
+	reading_skip(r, e, arg);
+}
+
+static void on_picture(struct reading *r, const struct json_event *e, unsigned arg)
+{
+	if (e->kind == JSON_STRING)
+		r->t.operation = OP_IMAGE;
+	reading_media(r, e, arg);
+}
+
 static const struct shape_row generation_rows[] = {
 	{ "generation", reading_text, FIELD_OUTPUT },
 	{ "completion", reading_text, FIELD_OUTPUT },
@@ -272,12 +288,12 @@ static const struct shape_row generation_rows[] = {
 	{ "generations[].finish_reason", reading_finish },
 	{ "choices[].stop_reason", reading_finish },
 	{ "choices[].finish_reason", reading_finish },
-	{ "images[]", reading_media, SKIP_IMAGE },
-	{ "artifacts[].base64", reading_media, SKIP_IMAGE },
-	{ "embedding[]", reading_skip, SKIP_VECTOR },
-	{ "embeddings[][]", reading_skip, SKIP_VECTOR },
-	{ "embeddings.float[][]", reading_skip, SKIP_VECTOR },
-	{ "embeddingsByType.float[]", reading_skip, SKIP_VECTOR },
+	{ "images[]", on_picture, SKIP_IMAGE },
+	{ "artifacts[].base64", on_picture, SKIP_IMAGE },
+	{ "embedding[]", on_vector, SKIP_VECTOR },
+	{ "embeddings[][]", on_vector, SKIP_VECTOR },
+	{ "embeddings.float[][]", on_vector, SKIP_VECTOR },
+	{ "embeddingsByType.float[]", on_vector, SKIP_VECTOR },
 	{ "prompt_token_count", reading_tokens, offsetof(struct turn, input_tokens) },
 	{ "generation_token_count", reading_tokens, offsetof(struct turn, output_tokens) },
 	{ "inputTextTokenCount", reading_tokens, offsetof(struct turn, input_tokens) },
@@ -291,7 +307,8 @@ static struct shapes native_request = SHAPES(native_list),
 
 static const struct form native = {
 	.name = "bedrock-native",
-	.summary = "prompts in the own forms of models that Amazon Bedrock hosts",
+	.summary = "prompts in the own forms of models that Amazon Bedrock hosts, and what they "
+		   "make of them",
 	.operation = OP_COMPLETION,
 	.request = &native_request,
 	.response = &native_response,
