@@ -1,11 +1,11 @@
-/* user/dialect/form_data.c - parts of a form become values. Owns the multipart reader, the names of
- * the part in hand and the beginning of a character that was cut.
+/* user/dialect/form_data.c - parts of a form become values. Owns the multipart reader and the names
+ * of the part in hand.
  */
 #include "dialect/form_data.h"
 
 #include <errno.h>
 
-#include "base/escape.h"
+#include "base/utf8.h"
 #include "dialect/reading.h"
 #include "parse/multipart.h"
 
@@ -20,8 +20,7 @@ struct form_data {
 	char filename[TURN_ID_MAX], type[64];
 	struct shapes *fields; /* the form's own, while a file of lines is read */
 	bool first;
-	uint8_t cut[4]; /* of a character */
-	size_t n_cut;
+	struct utf8 utf8;
 };
 
 static bool has_suffix(struct span s, const char *with)
@@ -69,49 +68,13 @@ static void say(struct form_data *f, struct span text, bool last)
 			    reading_segment(f->port->of, FIELD_DOCUMENT, f->port->part), &e);
 }
 
-/* May what is held be the beginning of a character? */
-static bool is_begun(const struct form_data *f)
-{
-	static const uint8_t least[] = { 0xc2, 0xe0, 0xf0 };
-	uint8_t c = f->cut[0];
-	size_t want = c >= least[2] && c < 0xf5 ? 4 : c >= least[1] && c < 0xf0 ? 3 : 2;
-
-	if (c < least[0] || c >= 0xf5 || f->n_cut >= want)
-		return false;
-	for (size_t i = 1; i < f->n_cut; i++)
-		if ((f->cut[i] & 0xc0) != 0x80)
-			return false;
-	return true;
-}
-
 /* Bytes become valid UTF-8. */
 static void clean(struct form_data *f, struct span in)
 {
 	uint8_t out[OUT_MAX];
-	size_t n = 0;
+	size_t n;
 
-	while (in.len) {
-		uint32_t cp;
-		size_t len;
-
-		f->cut[f->n_cut++] = in.p[0];
-		in = span_sub(in, 1, in.len);
-		len = utf8_decode(span_of(f->cut, f->n_cut), &cp);
-		if (!len && is_begun(f))
-			continue;
-		if (len)
-			memcpy(out + n, f->cut, len);
-		n += len ? len : utf8_encode(0xfffd, out + n);
-		/* The byte that ended a character too early may begin the next one. */
-		if (!len && f->n_cut > 1)
-			in = span_of(in.p - 1, in.len + 1);
-		f->n_cut = 0;
-		if (n <= sizeof(out) - 4)
-			continue;
-		say(f, span_of(out, n), false);
-		n = 0;
-	}
-	if (n)
+	while ((n = utf8_clean(&f->utf8, &in, out, sizeof(out))) != 0)
 		say(f, span_of(out, n), false);
 	explicit_bzero(out, sizeof(out));
 }
@@ -123,7 +86,7 @@ static void on_part(void *ctx, const struct multipart_part *p)
 
 	r->now = f->port;
 	f->first = true;
-	f->n_cut = 0;
+	utf8_end(&f->utf8);
 	turn_id(f->name, sizeof(f->name), p->name);
 	if (!p->filename.len) {
 		f->kind = PART_FIELD;
@@ -189,10 +152,8 @@ static void on_end(void *ctx, bool damaged)
 		reading_media_end(f->port->of);
 		return;
 	}
-	if (f->n_cut) {
-		f->n_cut = 0;
+	if (utf8_end(&f->utf8))
 		say(f, SPAN_LIT("\xef\xbf\xbd"), false);
-	}
 	say(f, (struct span){ 0 }, true);
 	if (damaged && f->port->has_last)
 		f->port->of->t.segments[f->port->last].damaged = true;

@@ -15,6 +15,8 @@
 #define JSON_DEPTH_MAX 128
 #define LOOKBACK       256 /* segments searched, newest first, for the one an event continues */
 #define PART_MAX       0xffffff
+#define UNPACK_MAX     512
+#define PACKED_MIN     16 /* bytes from which on what decodes to text is one */
 
 /* --- segments */
 
@@ -719,12 +721,58 @@ static bool is_reference(struct span head)
 	return false;
 }
 
+/* Base64 whose bytes are text: a document that was only packed for the way. */
+static bool is_packed_text(struct span base64)
+{
+	uint8_t bytes[MEDIA_HEAD_MAX];
+	size_t whole = base64.len & ~(size_t)3;
+	struct span text =
+	    span_of(bytes, base64_decode(bytes, span_sub(base64, 0, MIN(whole, sizeof(bytes)))));
+
+	return text.len >= PACKED_MIN && !span_starts(text, SPAN_LIT("%PDF-")) &&
+	       utf8_is_text(text, true);
+}
+
+static void unpack(struct reading *r, struct span base64)
+{
+	struct segment *seg = reading_segment(r, FIELD_DOCUMENT, r->now->part);
+	struct unpack *u = &r->now->media.unpack;
+	uint8_t bytes[UNPACK_MAX], text[UNPACK_MAX];
+
+	while (base64.len) {
+		struct span in = span_of(bytes, 0);
+		size_t n;
+
+		for (; base64.len && in.len < sizeof(bytes);
+		     base64 = span_sub(base64, 1, base64.len)) {
+			uint8_t sextet = base64_sextets[base64.p[0]];
+
+			if (!sextet)
+				continue; /* line ends, padding */
+			u->bits = u->bits << 6 | (sextet - 1u);
+			u->n_bits += 6;
+			if (u->n_bits < 8)
+				continue;
+			u->n_bits -= 8;
+			bytes[in.len++] = (uint8_t)(u->bits >> u->n_bits);
+		}
+		while ((n = utf8_clean(&u->utf8, &in, text, sizeof(text))) != 0)
+			turn_text(&r->t, seg, span_of(text, n));
+	}
+	explicit_bzero(bytes, sizeof(bytes));
+	explicit_bzero(text, sizeof(text));
+}
+
 void reading_media_bytes(struct reading *r, struct span data)
 {
 	struct port *port = r->now;
 
 	if (port->media.state == MEDIA_TEXT) {
 		turn_text(&r->t, reading_segment(r, FIELD_DOCUMENT, port->part), data);
+		return;
+	}
+	if (port->media.state == MEDIA_PACKED) {
+		unpack(r, data);
 		return;
 	}
 	port->media.size += data.len;
@@ -759,8 +807,12 @@ static void media_settle(struct reading *r)
 
 	port->media.state = MEDIA_DATA;
 	/* A document may come as text. */
-	if (port->media.what == SKIP_FILE && !from && !is_base64(head)) {
+	if (port->media.what == SKIP_FILE && !from && !is_base64(head))
 		port->media.state = MEDIA_TEXT;
+	else if (port->media.what == SKIP_FILE && is_packed_text(span_sub(head, from, head.len)))
+		port->media.state = MEDIA_PACKED;
+	if (port->media.state != MEDIA_DATA) {
+		port->media.unpack = (struct unpack){ 0 };
 		reading_new_segment(r, FIELD_DOCUMENT, port->part);
 	} else {
 		port->media.to = turn_attachment(&r->t, port->media.what, port->side);
@@ -784,6 +836,9 @@ void reading_media_end(struct reading *r)
 		XXH128_canonicalFromHash(&hash, XXH3_128bits_digest(port->media.hash));
 		memcpy(a->hash, hash.digest, sizeof(a->hash));
 	}
+	if (port->media.state == MEDIA_PACKED && utf8_end(&port->media.unpack.utf8))
+		turn_text(&r->t, reading_segment(r, FIELD_DOCUMENT, port->part),
+			  SPAN_LIT("\xef\xbf\xbd"));
 	hash_free(port);
 	port->media.state = MEDIA_NONE;
 	port->media.to = NULL;
@@ -860,7 +915,7 @@ static void media(struct reading *r, const struct json_event *e, enum skipped wh
 				media_settle(r);
 		}
 	}
-	if (port->media.state == MEDIA_DATA || port->media.state == MEDIA_TEXT)
+	if (port->media.state >= MEDIA_DATA)
 		reading_media_bytes(r, data);
 	if (e->last)
 		reading_media_end(r);
@@ -1110,6 +1165,15 @@ static int port_open(struct reading *r, enum side side)
 	return port->json ? 0 : json_new(&port->json, JSON_DEPTH_MAX, on_json, port);
 }
 
+/* As it is, or begun again: a socket's messages come after the request, which was over then. NULL:
+ * out of memory. */
+static struct port *port_of(struct reading *r, enum side side)
+{
+	if (!r->ports[side] && port_open(r, side))
+		r->t.json_broken++;
+	return r->ports[side];
+}
+
 int reading_begin(struct reading *r, const struct form *form)
 {
 	r->form = form;
@@ -1240,8 +1304,10 @@ static bool tail_gap(struct tail *tail, uint64_t n)
 
 void reading_body(struct reading *r, enum side side, struct span data)
 {
-	struct port *port = r->ports[side];
+	struct port *port = port_of(r, side);
 
+	if (!port)
+		return;
 	r->now = port;
 	if (port->body == BODY_NEW)
 		tail_begin(port);
@@ -1260,8 +1326,10 @@ void reading_body(struct reading *r, enum side side, struct span data)
 
 void reading_gap(struct reading *r, enum side side, uint64_t n)
 {
-	struct port *port = r->ports[side];
+	struct port *port = port_of(r, side);
 
+	if (!port)
+		return;
 	/* It belongs to the text being read, as far as can be told; or to what comes. */
 	if (port->has_last) {
 		r->t.segments[port->last].damaged = true;
@@ -1309,10 +1377,12 @@ void reading_packed(struct reading *r, const struct json_event *e, unsigned arg)
 
 struct span reading_inside(struct reading *r, struct shapes *scan, const struct flow_event *ev)
 {
-	struct port *port = r->ports[ev->side];
+	struct port *port = port_of(r, ev->side);
 
 	buf_clear(&r->inside);
 	r->inside.max = ev->data.len;
+	if (!port)
+		return (struct span){ 0 };
 	r->now = port;
 	if (port->json)
 		reading_scan(r, scan, ev->data);
@@ -1333,7 +1403,6 @@ void reading_event(struct reading *r, enum side side, struct span type, struct s
 	bool socket = r->t.exchange->framing[side] == FRAMING_WEBSOCKET;
 	struct port *port;
 
-	/* A socket's messages come after the request, which was over then. */
 	if (socket && port_open(r, side))
 		r->t.json_broken++;
 	port = r->ports[side];

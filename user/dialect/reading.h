@@ -11,6 +11,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "base/utf8.h"
 #include "dialect/dialect.h"
 #include "dialect/shape.h"
 #include "parse/charset.h"
@@ -47,6 +48,12 @@ struct item {
 #define TURNS_AT_ONCE  8  /* inside one exchange */
 #define TURN_MESSAGES  64 /* numbers kept free for each of them */
 #define ORDER_MAX      16 /* choices in one event whose numbers are known ahead */
+
+/* Base64 of a text being decoded. */
+struct unpack {
+	uint32_t bits, n_bits; /* of a byte that is not complete */
+	struct utf8 utf8;
+};
 
 /* What is behind the JSON of a body (dialect.h), and of what parts it is, as the JSON says. */
 struct tail {
@@ -102,13 +109,14 @@ struct port {
 	} value;
 	/* A value that is an image or a file. */
 	struct {
-		enum { MEDIA_NONE, MEDIA_HEAD, MEDIA_DATA, MEDIA_TEXT } state;
+		enum { MEDIA_NONE, MEDIA_HEAD, MEDIA_DATA, MEDIA_TEXT, MEDIA_PACKED } state;
 		enum skipped what;
 		struct attached *to;
 		uint64_t size;
 		size_t n;
 		uint8_t head[MEDIA_HEAD_MAX];
 		XXH3_state_t *hash; /* while it is read: it is large */
+		struct unpack unpack;
 	} media;
 	char word[64], id[TURN_ID_MAX]; /* values being put together */
 };

@@ -3,31 +3,14 @@
  * datatype BYTES is texts: JSON strings, protobuf fields, or each with its length before it.
  * Spec: open-inference-protocol/specification/protocol, Triton's "Binary Tensor Data Extension".
  */
-#include "base/escape.h"
 #include "base/own.h"
+#include "base/utf8.h"
 #include "dialect/grpc_form.h"
 
 #define ELEMENT_HEAD 4	 /* bytes of an element's length, little endian */
 #define TEXT_LOOK    256 /* bytes of an element that tell whether it is text */
 
 /* --- elements */
-
-static bool is_text(struct span s)
-{
-	uint32_t cp;
-	size_t n;
-
-	s = span_sub(s, 0, TEXT_LOOK);
-	for (size_t i = 0; i < s.len; i += n) {
-		n = utf8_decode(span_sub(s, i, s.len), &cp);
-		/* The last character may be cut by the look. */
-		if (!n)
-			return s.len == TEXT_LOOK && s.len - i < 4;
-		if (cp < 0x20 && cp != '\n' && cp != '\r' && cp != '\t')
-			return false;
-	}
-	return true;
-}
 
 /* Pieces of a stream's answer are one text. */
 static void element(struct reading *r, uint32_t number, struct span value)
@@ -39,7 +22,7 @@ static void element(struct reading *r, uint32_t number, struct span value)
 		return;
 	if (port->side == SIDE_REQUEST)
 		port->message = port->n_items++;
-	if (!is_text(value)) {
+	if (!utf8_is_text(span_sub(value, 0, TEXT_LOOK), value.len > TEXT_LOOK)) {
 		reading_media_begin(r, SKIP_FILE, SPAN_LIT(""), SPAN_LIT(""));
 		reading_media_bytes(r, value);
 		reading_media_end(r);
