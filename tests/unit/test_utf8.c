@@ -26,10 +26,10 @@ static const struct {
 	{ "\xff\xfe", BAD BAD },
 	{ "\xc3x", BAD "x" }, /* the byte that ends one early begins the next */
 	{ "\xc3\xc3\xbc", BAD "\xc3\xbc" },
-	{ "\xe2\x82", BAD },			 /* cut at the end */
-	{ "\xed\xa0\x80", BAD BAD BAD },	 /* a surrogate */
-	{ "\xc0\xaf", BAD BAD },		 /* overlong */
-	{ "\xf4\x90\x80\x80", BAD BAD BAD BAD }, /* beyond Unicode */
+	{ "\xe2\x82", BAD },		 /* cut at the end */
+	{ "\xed\xa0\x80", BAD BAD },	 /* a surrogate: its last byte stands for itself */
+	{ "\xc0\xaf", BAD BAD },	 /* overlong */
+	{ "\xf4\x90\x80\x80", BAD BAD }, /* beyond Unicode */
 };
 
 static void test_clean(void **state)
