@@ -58,8 +58,10 @@ struct detect {
 	struct classifier *classifier;
 	const struct intel_header *intel; /* borrowed; NULL: none */
 	struct facts *facts;
-	struct fact_list now; /* of the segment being judged */
-	float attack;	      /* the most of the turn's segments */
+	struct fact_list now;	   /* of the segment being judged */
+	struct turn_value *values; /* of the turn, of TURN_VALUES_MAX */
+	size_t n_values, values_room;
+	float attack; /* the most of the turn's segments */
 	struct detect_stats stats;
 };
 
@@ -154,6 +156,7 @@ void detect_free(struct detect **d)
 		return;
 	for (size_t i = 0; i < N_DETECTORS; i++)
 		free((*d)->hits[i].v);
+	free((*d)->values);
 	facts_free(&(*d)->facts);
 	classifier_free(&(*d)->classifier);
 	hs_free_scratch((*d)->scratch);
@@ -392,6 +395,46 @@ static int prepare_input(struct detect *d, const struct turn *t, size_t i, struc
 	return 0;
 }
 
+/* Equal but for separators and case are the same. */
+static struct hash128 value_fingerprint(struct detect *d, const struct secret *s, struct span value)
+{
+	uint8_t plain[256];
+	size_t n = 0;
+	struct hash128 h;
+
+	for (size_t i = 0; i < value.len && n < sizeof(plain); i++)
+		if (!strchr(" -./()", value.p[i]) || !value.p[i])
+			plain[n++] = ascii_lower(value.p[i]);
+	mac_begin(d->mac, "value");
+	mac_add(d->mac, span_str(s->type));
+	mac_add(d->mac, span_of(plain, n));
+	h = mac_end(d->mac);
+	explicit_bzero(plain, sizeof(plain));
+	return h;
+}
+
+/* What was masked for detectors that look at whole turns. */
+static void keep_values(struct detect *d, const struct detector_input *in)
+{
+	for (size_t i = 0; i < in->n_secrets && d->now.n_values < VALUES_MAX; i++) {
+		const struct secret *s = &in->secrets[i];
+		struct range where = views_range(in->views, s->view, s->where, 0);
+		struct span value = span_sub(in->views->view[s->view].text, s->where.begin,
+					     s->where.end - s->where.begin);
+
+		if (!s->owner->turn)
+			continue;
+		d->now.values[d->now.n_values++] = (struct fact_value){
+			.owner = s->owner,
+			.type = s->type,
+			.fingerprint = value_fingerprint(d, s, value),
+			.begin = (uint32_t)where.begin,
+			.end = (uint32_t)where.end,
+			.score = s->score,
+		};
+	}
+}
+
 /* Runs every detector on one segment's text; what they say is in d->now. */
 static int examine(struct detect *d, const struct turn *t, size_t i, struct span text)
 {
@@ -400,8 +443,11 @@ static int examine(struct detect *d, const struct turn *t, size_t i, struct span
 	int err;
 
 	d->now.n = 0;
+	d->now.n_values = 0;
 	d->now.attack = 0;
 	err = prepare_input(d, t, i, text, &in);
+	if (!err)
+		keep_values(d, &in);
 	for (size_t k = 0; k < N_DETECTORS && !err; k++) {
 		if (!detectors[k]->scan || !(detectors[k]->surfaces & in.trust))
 			continue;
@@ -500,6 +546,50 @@ static int request_held(struct detect *d, const struct turn *t, const struct has
 	return 0;
 }
 
+int turn_values(const struct turn_input *in, enum side side,
+		void (*fn)(void *ctx, const struct fact_value *v), void *ctx)
+{
+	const struct fact_list *facts;
+	int err;
+
+	for (size_t i = 0; i < in->turn->n_segments; i++) {
+		if (in->turn->segments[i].side != side)
+			continue;
+		err = judge(in->detect, in->turn, i, 0, &facts);
+		if (err)
+			return err;
+		for (size_t k = 0; k < facts->n_values; k++)
+			fn(ctx, &facts->values[k]);
+	}
+	return 0;
+}
+
+/* Those of a text, judged from there on, that are new. */
+static int add_values(struct detect *d, const struct segment *s, size_t segment, size_t from,
+		      const struct fact_list *facts)
+{
+	for (size_t i = 0; i < facts->n_values && d->n_values < TURN_VALUES_MAX; i++) {
+		struct turn_value *v;
+
+		if (s->judged && from + facts->values[i].end <= s->judged)
+			continue;
+		if (d->n_values == d->values_room) {
+			size_t room = d->values_room ? 2 * d->values_room : 64;
+
+			v = realloc(d->values, room * sizeof(*v));
+			if (!v)
+				return -ENOMEM;
+			d->values = v;
+			d->values_room = room;
+		}
+		v = &d->values[d->n_values++];
+		*v = (struct turn_value){ facts->values[i], (uint32_t)segment };
+		v->v.begin += (uint32_t)from;
+		v->v.end += (uint32_t)from;
+	}
+	return 0;
+}
+
 const struct rules *detect_rules(const struct detect *d)
 {
 	return &d->rules;
@@ -579,7 +669,7 @@ int detect_turn(struct detect *d, const struct turn *t, enum detect_phase phase,
 		void *ctx)
 {
 	enum side side = phase == DETECT_REQUEST ? SIDE_REQUEST : SIDE_RESPONSE;
-	struct turn_input whole = { t, phase, d->mac, d };
+	struct turn_input whole = { t, phase, d->mac, d, NULL, 0 };
 	struct telling to = { d, &whole, NULL, emit, ctx };
 	struct finding found[FACTS_MAX];
 	const struct fact_list *facts;
@@ -587,6 +677,7 @@ int detect_turn(struct detect *d, const struct turn *t, enum detect_phase phase,
 	int err;
 
 	d->attack = 0;
+	d->n_values = 0;
 	for (size_t i = 0; i < t->n_segments; i++) {
 		const struct segment *s = &t->segments[i];
 
@@ -594,6 +685,8 @@ int detect_turn(struct detect *d, const struct turn *t, enum detect_phase phase,
 			continue;
 		from = new_from(s);
 		err = judge(d, t, i, from, &facts);
+		if (!err)
+			err = add_values(d, s, i, from, facts);
 		if (err)
 			return err;
 		/* Copied: asking for the request's facts ends the life of these. */
@@ -615,6 +708,8 @@ int detect_turn(struct detect *d, const struct turn *t, enum detect_phase phase,
 				tell(&to, f, detector_find(f->detector)->amend);
 		}
 	}
+	whole.values = d->values;
+	whole.n_values = d->n_values;
 	for (size_t k = 0; k < N_DETECTORS; k++) {
 		to.detector = detectors[k];
 		if (detectors[k]->turn && detectors[k]->turn(&whole, tell_of_turn, &to) < 0)

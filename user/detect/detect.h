@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/mac.h"
+#include "detect/facts.h"
 #include "detect/finding.h"
 #include "detect/rules.h"
 #include "dialect/turn.h"
@@ -66,12 +67,22 @@ struct detector_input {
 
 struct detect;
 
+struct turn_value {
+	struct fact_value v; /* its range is that in the segment's text */
+	uint32_t segment;
+};
+
+#define TURN_VALUES_MAX 4096 /* of the texts of a turn that are new */
+
 /* A whole turn as a detector sees it. */
 struct turn_input {
 	const struct turn *turn;
 	enum detect_phase phase;
 	struct mac *mac;
-	struct detect *detect; /* for turn_locate() */
+	struct detect *detect; /* for turn_locate() and turn_values() */
+	/* What detectors with a hook for turns masked in the texts that are new in this phase. */
+	const struct turn_value *values;
+	size_t n_values;
 };
 
 /* Adds one finding; the runner fills detector, role, origin, side and segment, and weakens mode to
@@ -121,6 +132,9 @@ void detect_locate(const struct detector_input *in, struct finding *f, unsigned 
 		   struct range where);
 /* The same for a detector of turns: where is in the text of that segment. -ENOMEM. */
 int turn_locate(const struct turn_input *in, struct finding *f, size_t segment, struct range where);
+/* Calls fn for each value in the texts of a side, known or found out now. -ENOMEM. */
+int turn_values(const struct turn_input *in, enum side side,
+		void (*fn)(void *ctx, const struct fact_value *v), void *ctx);
 
 #define DETECTOR(id) extern const struct detector detector_##id;
 #include "detect/detectors.def"
@@ -129,7 +143,7 @@ int turn_locate(const struct turn_input *in, struct finding *f, size_t segment, 
 extern const struct detector *const detectors[]; /* NULL-terminated */
 
 #define DETECT_DATA_VERSION                                                                        \
-	5 /* changes with any pattern, table or threshold: cached facts of another version do not  \
+	6 /* changes with any pattern, table or threshold: cached facts of another version do not  \
 	     count */
 
 struct detect_opts {

@@ -14,8 +14,8 @@ struct entry {
 	struct entry *next; /* in its bucket */
 	struct entry *older, *newer;
 	float attack;
-	size_t n;
-	struct finding v[];
+	size_t n, n_values;
+	struct finding v[]; /* the values are behind them */
 };
 
 struct facts {
@@ -52,9 +52,18 @@ static struct entry **bucket(struct facts *f, const struct hash128 *key)
 	return &f->buckets[h & (f->n_buckets - 1)];
 }
 
-static size_t size_of(size_t n)
+static size_t size_of(size_t n, size_t n_values)
 {
-	return sizeof(struct entry) + n * sizeof(struct finding);
+	return sizeof(struct entry) + n * sizeof(struct finding) +
+	       n_values * sizeof(struct fact_value);
+}
+
+static struct fact_value *values_of(struct entry *e)
+{
+	static_assert(_Alignof(struct fact_value) <= _Alignof(struct entry) &&
+			  sizeof(struct finding) % _Alignof(struct fact_value) == 0,
+		      "values behind findings");
+	return (struct fact_value *)(void *)(e->v + e->n);
 }
 
 static void unlink_use(struct facts *f, struct entry *e)
@@ -79,7 +88,7 @@ static void drop(struct facts *f, struct entry *e)
 		p = &(*p)->next;
 	*p = e->next;
 	unlink_use(f, e);
-	f->bytes -= size_of(e->n);
+	f->bytes -= size_of(e->n, e->n_values);
 	free(e);
 }
 
@@ -113,13 +122,15 @@ const struct fact_list *facts_get(struct facts *f, const struct hash128 *key)
 	link_use(f, e);
 	f->out.attack = e->attack;
 	f->out.n = e->n;
+	f->out.n_values = e->n_values;
 	memcpy(f->out.v, e->v, e->n * sizeof(e->v[0]));
+	memcpy(f->out.values, values_of(e), e->n_values * sizeof(f->out.values[0]));
 	return &f->out;
 }
 
 size_t facts_put(struct facts *f, const struct hash128 *key, const struct fact_list *list)
 {
-	size_t size = size_of(list->n), gone = 0;
+	size_t size = size_of(list->n, list->n_values), gone = 0;
 	struct entry *e = find(f, key);
 
 	if (size > f->max || e)
@@ -132,7 +143,9 @@ size_t facts_put(struct facts *f, const struct hash128 *key, const struct fact_l
 	e->key = *key;
 	e->attack = list->attack;
 	e->n = list->n;
+	e->n_values = list->n_values;
 	memcpy(e->v, list->v, list->n * sizeof(e->v[0]));
+	memcpy(values_of(e), list->values, list->n_values * sizeof(list->values[0]));
 	e->next = *bucket(f, key);
 	*bucket(f, key) = e;
 	link_use(f, e);

@@ -6,12 +6,25 @@
 
 #include "detect/finding.h"
 
-#define FACTS_MAX 64 /* findings kept of one segment */
+#define FACTS_MAX  64  /* findings kept of one segment */
+#define VALUES_MAX 256 /* values kept of one segment */
+
+struct detector;
+
+/* A value that a detector found, told from others and no more. */
+struct fact_value {
+	const struct detector *owner;
+	const char *type; /* static */
+	struct hash128 fingerprint;
+	uint32_t begin, end; /* in the text that was judged */
+	float score;
+};
 
 struct fact_list {
 	float attack; /* 0 to 1: how much the text looks like a prompt attack */
-	size_t n;
+	size_t n, n_values;
 	struct finding v[FACTS_MAX];
+	struct fact_value values[VALUES_MAX];
 };
 
 struct facts;
