@@ -6,7 +6,7 @@
 
 #include "dialect/turn.h"
 
-#define KIND_DATA_VERSION 4
+#define KIND_DATA_VERSION 5
 
 enum severity {
 	SEVERITY_INFORMATIONAL,

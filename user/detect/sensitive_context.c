@@ -1,0 +1,196 @@
+/* user/detect/sensitive_context.c - the words around a value that tell what it is.
+ * Owns an index of the table's words by their first two bytes, made once. Texts are folded views:
+ * no accents, but ASCII in its own case.
+ */
+#include <ctype.h>
+#include <pthread.h>
+
+#include "base/own.h"
+#include "detect/sensitive.h"
+
+#define WORDS_MAX 2048
+#define BUCKETS	  1024 /* a power of two */
+#define NONE	  UINT16_MAX
+
+static struct word {
+	const char *p;
+	uint8_t len;
+	bool spoken; /* an everyday word */
+	bool stem;   /* goes on as it likes */
+	uint16_t type, next;
+} words[WORDS_MAX];
+
+static uint16_t buckets[BUCKETS];
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static unsigned bucket_of(uint8_t a, uint8_t b)
+{
+	return (ascii_lower(a) * 31u + ascii_lower(b)) & (BUCKETS - 1);
+}
+
+static void make_index(void)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < BUCKETS; i++)
+		buckets[i] = NONE;
+	for (enum sensitive_id id = 0; id < SENSITIVE_MAX_; id++)
+		for (const char *p = sensitive_types[id].words; *p;) {
+			size_t len = strcspn(p, "|");
+			struct word w = { .p = p, .type = id };
+			unsigned at = bucket_of((uint8_t)p[0], (uint8_t)p[1]);
+
+			w.spoken = p[len - 1] == '!';
+			w.stem = p[len - 1] == '*';
+			w.len = (uint8_t)(len - w.spoken - w.stem);
+			w.next = buckets[at];
+			assert(n < WORDS_MAX && w.len >= 2);
+			words[n] = w;
+			buckets[at] = n++;
+			p += len + (p[len] == '|');
+		}
+}
+
+void context_begin(struct context *c, struct span text)
+{
+	pthread_once(&once, make_index);
+	c->text = text;
+	c->read = 0;
+	c->n = 0;
+}
+
+/* Scripts without blanks between words begin at three bytes a character. */
+static bool wordless(uint8_t c)
+{
+	return c >= 0xe0;
+}
+
+static bool starts_word(struct span t, size_t i)
+{
+	uint8_t c = t.p[i], before = i ? t.p[i - 1] : ' ';
+
+	if (c < 0x80)
+		return isalnum(c) && (!isalnum(before) || (islower(before) && isupper(c)) ||
+				      (isdigit(before) && isalpha(c)));
+	return c >= 0xc0 && (wordless(c) || (before < 0x80 && !isalnum(before)));
+}
+
+static bool ends_word(struct span t, size_t end)
+{
+	uint8_t last = t.p[end - 1], next = end < t.len ? t.p[end] : ' ';
+
+	if (last >= 0x80)
+		return next < 0x80 || wordless(next);
+	if (next == 's' && islower(last)) /* many of them */
+		next = end + 1 < t.len ? t.p[end + 1] : ' ';
+	return !islower(next) && (!isupper(next) || islower(last)) && next < 0xc0;
+}
+
+/* Where the word ends that begins at i; 0: it does not stand there. A blank is any separator, or
+ * the change of case in oneName. */
+static size_t match_word(struct span t, size_t i, const struct word *w)
+{
+	for (size_t k = 0; k < w->len; k++) {
+		if (i >= t.len)
+			return 0;
+		if (w->p[k] == ' ' && memchr(" _-./", t.p[i], 5))
+			i++;
+		else if (w->p[k] == ' ' && isupper(t.p[i]) && islower(t.p[i - 1]))
+			continue;
+		else if (ascii_lower(t.p[i]) == (uint8_t)w->p[k])
+			i++;
+		else
+			return 0;
+	}
+	return w->stem || ends_word(t, i) ? i : 0;
+}
+
+static void read_to(struct context *c, size_t end)
+{
+	end = MIN(end, c->text.len);
+	for (; c->read < end; c->read++) {
+		size_t i = c->read;
+		uint16_t w;
+
+		if (!starts_word(c->text, i) || i + 1 >= c->text.len)
+			continue;
+		for (w = buckets[bucket_of(c->text.p[i], c->text.p[i + 1])]; w != NONE;
+		     w = words[w].next) {
+			size_t stop = match_word(c->text, i, &words[w]);
+
+			if (stop)
+				c->ring[c->n++ % ARRAY_SIZE(c->ring)] =
+				    (struct spotted){ (uint32_t)i, (uint32_t)stop, w };
+		}
+	}
+}
+
+/* Calls for what is near where, and reads no more than that. */
+static void look(struct context *c, struct range where)
+{
+	size_t from = where.begin > CONTEXT_BEFORE ? where.begin - CONTEXT_BEFORE : 0;
+
+	if (c->read < from)
+		c->read = from;
+	read_to(c, where.end + CONTEXT_AFTER);
+}
+
+/* The i-th of those that are still known, from the last one on; NULL past them. */
+static const struct spotted *recall(const struct context *c, unsigned i)
+{
+	if (i >= c->n || i >= ARRAY_SIZE(c->ring))
+		return NULL;
+	return &c->ring[(c->n - 1 - i) % ARRAY_SIZE(c->ring)];
+}
+
+size_t context_near(struct context *c, enum sensitive_id id, struct range where)
+{
+	const struct spotted *s;
+	size_t best = SIZE_MAX;
+
+	look(c, where);
+	for (unsigned i = 0; (s = recall(c, i)); i++) {
+		size_t reach = words[s->word].spoken ? CONTEXT_SPOKEN : CONTEXT_BEFORE;
+		bool before = s->end <= where.begin;
+
+		if (words[s->word].type != id || (!before && s->begin < where.end) ||
+		    (!before && words[s->word].spoken))
+			continue;
+		/* What stands behind is less sure to belong to it. */
+		if (before && where.begin - s->end <= reach)
+			best = MIN(best, where.begin - s->end);
+		else if (!before && s->begin - where.end <= CONTEXT_AFTER)
+			best = MIN(best, 2 * (s->begin - where.end) + CONTEXT_SPOKEN);
+	}
+	return best;
+}
+
+/* Neither another number nor another line may stand between a key and its value. */
+static bool leads_to(struct span t, size_t from, size_t to)
+{
+	for (size_t i = from; i < to; i++)
+		if (isdigit(t.p[i]) || t.p[i] == '\n')
+			return false;
+	return true;
+}
+
+size_t context_key(struct context *c, enum sensitive_id id, struct range where)
+{
+	const struct spotted *s;
+	size_t last = 0, mine = 0;
+
+	look(c, where);
+	for (unsigned i = 0; (s = recall(c, i)); i++) {
+		bool same = words[s->word].type == id;
+		size_t reach = words[s->word].spoken ? CONTEXT_SPOKEN : CONTEXT_KEY;
+
+		if (s->end > where.begin || where.begin - s->end > reach)
+			continue;
+		if (same)
+			mine = MAX(mine, s->end);
+		else if (!words[s->word].spoken)
+			last = MAX(last, s->end);
+	}
+	return mine && mine >= last && leads_to(c->text, mine, where.begin) ? where.begin - mine
+									    : SIZE_MAX;
+}

@@ -1,0 +1,632 @@
+/* user/detect/sensitive_scan.c - finds numbers and codes by their digits: a run of groups is read
+ * once, and each stretch of groups is looked up by its length and by where its separators stand.
+ * What is of a form is asked for its check digits, then for words near it.
+ * Owns the index of forms, made once.
+ */
+#include <ctype.h>
+#include <pthread.h>
+
+#include "base/own.h"
+#include "base/scan.h"
+#include "detect/sensitive.h"
+
+#define FORMS_MAX      512
+#define ENTRIES_MAX    8192
+#define SLOTS	       16384 /* a power of two */
+#define FORM_LEN       31    /* characters of the longest form */
+#define STRETCH_MAX    9     /* groups of a value */
+#define GROUPS_MAX     10    /* of a run read at once */
+#define GROUP_LEN      40    /* of a group that a form may hold */
+#define WORD_LEN       6     /* of a group of capitals alone, as in IBANs */
+#define FOUND_MAX      64    /* candidates of a run */
+#define IBAN_LEN       34    /* at most */
+#define SEPARATORS_MAX 26    /* characters of a form: its separators are bits of a key */
+#define CHAIN	       200 /* bytes from a value to the next of a list: its word stands at the head */
+
+/* --- forms */
+
+static struct form {
+	uint16_t type;
+	uint8_t len;
+	uint32_t full;	/* bit i: all separators, before the i-th character */
+	char separator; /* must be this one; 0: any */
+	char c[FORM_LEN + 1];
+} forms[FORMS_MAX];
+
+static struct entry {
+	uint32_t key;
+	uint16_t form;
+} entries[ENTRIES_MAX];
+
+static struct slot {
+	uint32_t key;
+	uint16_t first, n;
+} slots[SLOTS];
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+/* Length, where separators are, whether there are letters. */
+static uint32_t key_of(size_t len, uint32_t separators, bool letters)
+{
+	return (uint32_t)len | (uint32_t)letters << 5 | separators << 6;
+}
+
+static uint32_t slot_of(uint32_t key)
+{
+	return key * 2654435761u >> 18 & (SLOTS - 1);
+}
+
+static int by_key(const void *a, const void *b)
+{
+	const struct entry *x = a, *y = b;
+
+	return x->key != y->key ? (x->key < y->key ? -1 : 1) : (int)x->form - (int)y->form;
+}
+
+/* Every way to leave out separators is an entry. */
+static size_t add_entries(size_t n, const struct form *f, bool letters, bool all_or_none)
+{
+	uint32_t subset = f->full;
+
+	for (;; subset = all_or_none ? 0 : (subset - 1) & f->full) {
+		assert(n < ENTRIES_MAX);
+		entries[n++] =
+		    (struct entry){ key_of(f->len, subset, letters), (uint16_t)(f - forms) };
+		if (!subset || f->separator)
+			return n;
+	}
+}
+
+static size_t add_form(size_t n, struct form *f, struct span text)
+{
+	bool all_or_none = false, letter = false, digits_only = true;
+
+	for (size_t i = 0; i < text.len; i++) {
+		char c = (char)text.p[i];
+
+		if (strchr("-=./", c)) {
+			f->full |= 1u << f->len;
+			all_or_none |= c == '=';
+			f->separator = strchr("./", c) ? c : f->separator;
+			continue;
+		}
+		assert(f->len < FORM_LEN);
+		letter |= c == 'A' || islower((unsigned char)c);
+		digits_only &= c != 'A' && c != 'X' && !islower((unsigned char)c);
+		f->c[f->len++] = (char)toupper((unsigned char)c);
+	}
+	/* 'X' may be either, so that the whole may be of digits. */
+	if (!letter)
+		n = add_entries(n, f, false, all_or_none);
+	return digits_only ? n : add_entries(n, f, true, all_or_none);
+}
+
+static void make_index(void)
+{
+	size_t n_forms = 0, n = 0;
+
+	for (enum sensitive_id id = 0; id < SENSITIVE_MAX_; id++) {
+		struct span list = span_str(sensitive_types[id].forms);
+
+		while (list.len) {
+			struct span one = span_token(&list, ' ');
+
+			if (!one.len)
+				continue;
+			assert(n_forms < FORMS_MAX);
+			forms[n_forms].type = id;
+			n = add_form(n, &forms[n_forms++], one);
+		}
+	}
+	qsort(entries, n, sizeof(entries[0]), by_key);
+	for (size_t i = 0; i < n; i++) {
+		uint32_t s = slot_of(entries[i].key);
+
+		while (slots[s].n && slots[s].key != entries[i].key)
+			s = (s + 1) & (SLOTS - 1);
+		if (!slots[s].n)
+			slots[s] = (struct slot){ entries[i].key, (uint16_t)i, 0 };
+		slots[s].n++;
+	}
+}
+
+static const struct slot *lookup(uint32_t key)
+{
+	for (uint32_t s = slot_of(key); slots[s].n; s = (s + 1) & (SLOTS - 1))
+		if (slots[s].key == key)
+			return &slots[s];
+	return NULL;
+}
+
+static bool fits(const struct form *f, const char *c)
+{
+	for (size_t i = 0; i < f->len; i++) {
+		bool digit = isdigit((unsigned char)c[i]);
+
+		if (f->c[i] == '#'   ? !digit
+		    : f->c[i] == 'A' ? digit
+				     : f->c[i] != 'X' && f->c[i] != c[i])
+			return false;
+	}
+	return true;
+}
+
+/* --- runs */
+
+struct group {
+	size_t begin, end; /* in the text */
+	uint16_t at;	   /* in the run's characters */
+	char separator;	   /* before it; a bracket stands for one */
+	bool letters;	   /* has some */
+	bool digits;
+	bool small; /* letters in lower case */
+};
+
+struct run {
+	struct span text;
+	struct group g[GROUPS_MAX];
+	size_t n;
+	char c[GROUPS_MAX * GROUP_LEN + 1]; /* without separators, in capitals */
+};
+
+struct scanner {
+	struct span text;
+	struct context words;
+	struct run run;
+	struct sensitive_hit *out;
+	size_t n, max, per_type;
+	uint16_t count[SENSITIVE_MAX_];
+	size_t
+	    chain[SENSITIVE_MAX_]; /* where the last value of a type ended that a word told, + 1 */
+	size_t floor;		   /* nothing before this is looked at again */
+};
+
+static bool alnum_at(struct span t, size_t i)
+{
+	return i < t.len && isalnum(t.p[i]);
+}
+
+static bool digit_at(struct span t, size_t i)
+{
+	return i < t.len && isdigit(t.p[i]);
+}
+
+/* A group at `at`, appended to the run unless it cannot be a part of a value. */
+static bool add_group(struct run *r, size_t at, char separator)
+{
+	struct group g = { .begin = at, .separator = separator };
+	size_t used = r->n ? r->g[r->n - 1].at + (r->g[r->n - 1].end - r->g[r->n - 1].begin) : 0;
+
+	g.at = (uint16_t)used;
+	for (; alnum_at(r->text, at); at++) {
+		uint8_t c = r->text.p[at];
+
+		if (at - g.begin == GROUP_LEN)
+			return false;
+		g.digits |= isdigit(c) != 0;
+		g.letters |= isalpha(c) != 0;
+		g.small |= islower(c) != 0;
+		r->c[used + (at - g.begin)] = (char)toupper(c);
+	}
+	g.end = at;
+	if (at == g.begin || (!g.digits && at - g.begin > (g.small ? 1 : WORD_LEN)))
+		return false;
+	r->g[r->n++] = g;
+	return true;
+}
+
+/* One separator between groups; a bracket may have one beside it. Its length, 0: none. */
+static size_t separator_at(struct span t, size_t at, char *ret)
+{
+	size_t n = 0;
+
+	if (at < t.len && t.p[at] == ')')
+		n++;
+	if (at + n < t.len && t.p[at + n] && strchr(" .-/", t.p[at + n]))
+		n++;
+	if (!n && at < t.len && t.p[at] == '(')
+		n++;
+	*ret = n ? (char)t.p[at + n - 1] : 0;
+	return n && alnum_at(t, at + n) ? n : 0;
+}
+
+static void read_run(struct run *r, struct span text, size_t at)
+{
+	char separator = 0;
+	size_t n;
+
+	r->text = text;
+	r->n = 0;
+	while (r->n < GROUPS_MAX && add_group(r, at, separator)) {
+		at = r->g[r->n - 1].end;
+		n = separator_at(text, at, &separator);
+		if (!n)
+			break;
+		at += n;
+	}
+}
+
+/* --- candidates */
+
+struct candidate {
+	struct sensitive_hit hit;
+	size_t distance;
+	bool proven; /* by check digits */
+};
+
+struct found {
+	struct candidate v[FOUND_MAX];
+	size_t n;
+};
+
+/* Part of something larger: a fraction, a version, a path, a name. */
+static bool clean_before(struct span t, size_t begin, size_t len)
+{
+	uint8_t c = begin ? t.p[begin - 1] : ' ';
+
+	if (c == '_' || c == '/' || c == '\\' || c == '$' || c == '@')
+		return false;
+	if (begin < 2 || !strchr(".-:,", c))
+		return true;
+	return !isdigit(t.p[begin - 2]) || (c == ',' && len >= 8);
+}
+
+static bool clean_after(struct span t, size_t end, size_t len)
+{
+	uint8_t c = end < t.len ? t.p[end] : ' ';
+
+	if (c == '_' || c == '%' || c == '@')
+		return false;
+	if (c == '/' || c == '=' || c == '\\')
+		return !alnum_at(t, end + 1) || c == '\\';
+	return !c || !strchr(".-:,", c) || !digit_at(t, end + 1) || (c == ',' && len >= 8);
+}
+
+/* A value of a list whose head had the word. */
+static bool chained(const struct scanner *s, enum sensitive_id id, size_t begin)
+{
+	return s->chain[id] && begin + 1 >= s->chain[id] && begin + 1 - s->chain[id] <= CHAIN;
+}
+
+/* How sure that a value of that type stands there; 0: not at all. */
+static float grade(struct scanner *s, enum sensitive_id id, struct range where, bool grouped,
+		   size_t *ret_distance)
+{
+	const struct sensitive_type *t = &sensitive_types[id];
+	size_t near;
+
+	near = t->need == NEED_KEY ? context_key(&s->words, id, where)
+				   : context_near(&s->words, id, where);
+	*ret_distance = near;
+	if (near == SIZE_MAX && chained(s, id, where.begin))
+		*ret_distance = near = CONTEXT_BEFORE;
+	if (t->need == NEED_KEY)
+		return near == SIZE_MAX ? 0 : .8f;
+	if (t->need == NEED_NOTHING)
+		return near == SIZE_MAX ? .95f : .99f;
+	if (near != SIZE_MAX)
+		return .9f;
+	return t->need == NEED_GROUPS && grouped ? .8f : 0;
+}
+
+static void consider(struct scanner *s, struct found *found, enum sensitive_id id,
+		     struct range where, bool grouped, bool proven)
+{
+	struct candidate c = { .hit = { .id = id, .where = where }, .proven = proven };
+
+	c.hit.score = grade(s, id, where, grouped, &c.distance);
+	c.hit.worded = c.distance != SIZE_MAX;
+	if (c.hit.score > 0 && found->n < FOUND_MAX)
+		found->v[found->n++] = c;
+}
+
+/* Do all separators of a stretch look alike, other than blanks? */
+static bool dashed(const struct run *r, size_t first, size_t last)
+{
+	for (size_t i = first + 1; i <= last; i++)
+		if (r->g[i].separator == ' ')
+			return false;
+	return true;
+}
+
+static void try_forms(struct scanner *s, struct found *found, size_t first, size_t last, size_t len,
+		      uint32_t separators, bool letters, bool small)
+{
+	const struct run *r = &s->run;
+	const struct slot *slot = lookup(key_of(len, separators, letters));
+	struct range where = { r->g[first].begin, r->g[last].end };
+	char c[FORM_LEN + 1];
+
+	if (!slot || !clean_before(s->text, where.begin, len) ||
+	    !clean_after(s->text, where.end, len))
+		return;
+	memcpy(c, r->c + r->g[first].at, len);
+	c[len] = 0;
+	for (unsigned i = 0; i < slot->n; i++) {
+		const struct form *f = &forms[entries[slot->first + i].form];
+		const struct sensitive_type *t = &sensitive_types[f->type];
+		bool grouped = separators && separators == f->full && !small;
+
+		if (!fits(f, c) || (f->separator && r->g[last].separator != f->separator) ||
+		    (t->check && !t->check(c, len)))
+			continue;
+		/* Without check digits, blanks prove nothing. */
+		grouped =
+		    grouped && (letters || t->check != check_us_ssn || dashed(r, first, last));
+		grouped = grouped && (t->check != check_nanp || dashed(r, first, last));
+		consider(s, found, f->type, where, grouped, t->check != NULL);
+	}
+}
+
+/* Countries give their account numbers lengths of their own: no form. */
+static void try_iban(struct scanner *s, struct found *found, size_t first, size_t last, size_t len)
+{
+	const struct run *r = &s->run;
+	const char *c = r->c + r->g[first].at;
+	struct range where = { r->g[first].begin, r->g[last].end };
+	char whole[36];
+
+	if (len < 15 || len > 34 || !isupper((unsigned char)c[0]) ||
+	    !isupper((unsigned char)c[1]) || !isdigit((unsigned char)c[2]) ||
+	    !isdigit((unsigned char)c[3]))
+		return;
+	memcpy(whole, c, len);
+	whole[len] = 0;
+	if (check_iban(whole, len) && clean_before(s->text, where.begin, len))
+		consider(s, found, SENSITIVE_IBAN, where, last > first, true);
+}
+
+/* Every stretch of groups that begins with the first one. */
+static void try_stretches(struct scanner *s, struct found *found, size_t first)
+{
+	const struct run *r = &s->run;
+	uint32_t separators = 0;
+	bool letters = false, digits = false, small = false;
+	size_t len = 0;
+
+	for (size_t k = first; k < r->n && k < first + STRETCH_MAX; k++) {
+		const struct group *g = &r->g[k];
+
+		if (k > first)
+			separators |= 1u << len;
+		len += g->end - g->begin;
+		letters |= g->letters;
+		digits |= g->digits;
+		small |= g->small;
+		if (len > IBAN_LEN)
+			return;
+		/* Dashes and dots go on to the end. */
+		if (!digits ||
+		    (k + 1 < r->n && r->g[k + 1].digits && strchr(".-/", r->g[k + 1].separator)))
+			continue;
+		if (letters)
+			try_iban(s, found, first, k, len);
+		if (len < SEPARATORS_MAX)
+			try_forms(s, found, first, k, len, separators, letters, small);
+	}
+}
+
+static bool better(const struct candidate *a, const struct candidate *b)
+{
+	size_t alen = a->hit.where.end - a->hit.where.begin;
+	size_t blen = b->hit.where.end - b->hit.where.begin;
+
+	if (a->proven != b->proven && a->distance != SIZE_MAX)
+		return a->proven;
+	if (a->hit.score != b->hit.score)
+		return a->hit.score > b->hit.score;
+	if (alen != blen)
+		return alen > blen;
+	return a->distance < b->distance;
+}
+
+static bool overlap(struct range a, struct range b)
+{
+	return a.begin < b.end && b.begin < a.end;
+}
+
+static void put(struct scanner *s, const struct sensitive_hit *h)
+{
+	if (h->where.begin < s->floor)
+		return;
+	s->floor = h->where.end;
+	if (h->score <= 0)
+		return;
+	if (h->worded)
+		s->chain[h->id] = h->where.end + 1;
+	if (sensitive_types[h->id].class == DATA_NEGATIVE || s->n == s->max ||
+	    s->count[h->id] == s->per_type)
+		return;
+	s->count[h->id]++;
+	s->out[s->n++] = *h;
+}
+
+/* Of candidates that overlap the best one stays. In the order of the text. */
+static void settle(struct scanner *s, struct found *found)
+{
+	for (size_t i = 0; i < found->n; i++)
+		for (size_t k = 0; k < found->n && found->v[i].hit.score > 0; k++)
+			if (k != i && found->v[k].hit.score > 0 &&
+			    overlap(found->v[i].hit.where, found->v[k].hit.where) &&
+			    (better(&found->v[k], &found->v[i]) ||
+			     (k < i && !better(&found->v[i], &found->v[k]))))
+				found->v[i].hit.score = 0;
+	for (;;) {
+		struct candidate *next = NULL;
+
+		for (size_t i = 0; i < found->n; i++)
+			if (found->v[i].hit.score > 0 &&
+			    (!next || found->v[i].hit.where.begin < next->hit.where.begin))
+				next = &found->v[i];
+		if (!next)
+			return;
+		put(s, &next->hit);
+		next->hit.score = 0;
+	}
+}
+
+/* --- what has no form */
+
+/* What a matcher found counts when a word tells, or when it is sure without. Returns where to go
+ * on, 0: it does not count. */
+static size_t emit(struct scanner *s, const struct match *m)
+{
+	struct sensitive_hit h = { .id = m->id, .where = m->where };
+
+	h.worded = context_near(&s->words, m->id, m->where) != SIZE_MAX ||
+		   chained(s, m->id, m->where.begin);
+	h.score = h.worded ? MAX(.85f, m->alone) : m->alone;
+	if (h.score > 0 || m->whole)
+		put(s, &h);
+	return h.score > 0 || m->whole ? m->where.end : 0;
+}
+
+/* Looks at the run of letters and digits at begin, which ends at end. Returns where to go on, 0:
+ * nothing of that kind. */
+static size_t try_matchers(struct scanner *s, size_t begin, size_t end)
+{
+	struct span t = s->text;
+	uint8_t before = begin ? t.p[begin - 1] : ' ', after = end < t.len ? t.p[end] : ' ';
+	size_t len = end - begin;
+	struct match m = { .text = t, .at = begin, .end = end };
+
+	if ((before == '+' || before == '(') && match_phone(&m))
+		return emit(s, &m);
+	if (len > 12 && (t.p[begin] == 'B' || before == ';') && match_track(&m))
+		return emit(s, &m);
+	if (len >= 26 && match_coin(&m))
+		return emit(s, &m);
+	if ((after == '<' || before == '<' || len >= 28) && match_mrz(&m))
+		return emit(s, &m);
+	if ((after == '-' || before == '-') && match_uuid(&m))
+		return emit(s, &m);
+	if ((after == ':' || before == ':' || after == '-' || before == '-') && match_mac(&m))
+		return emit(s, &m);
+	if ((after == ':' || before == ':') && match_ipv6(&m))
+		return emit(s, &m);
+	if (after == '.' && len <= 3 && (match_ipv4(&m) || match_coordinates(&m)))
+		return emit(s, &m);
+	if (match_money(&m) && emit(s, &m))
+		return m.where.end;
+	if (match_dose(&m) && emit(s, &m))
+		return m.where.end;
+	if (len <= 5 && match_address(&m))
+		return emit(s, &m);
+	return 0;
+}
+
+/* A number that a word calls a telephone, in whatever form its country has. */
+static void try_national(struct scanner *s, size_t begin)
+{
+	struct sensitive_hit h = { .id = SENSITIVE_PHONE_NATIONAL, .score = .8f, .worded = true };
+	struct group *g = s->run.g;
+	size_t last = 0, digits = 0;
+
+	for (size_t i = 0; i < s->run.n && !g[i].letters && i < STRETCH_MAX; i++) {
+		digits += g[i].end - g[i].begin;
+		if (digits > 13)
+			return;
+		last = i;
+	}
+	if (!s->run.n || g[0].letters || digits < 7 || !clean_before(s->text, begin, digits) ||
+	    !clean_after(s->text, g[last].end, digits))
+		return;
+	h.where = (struct range){ begin, g[last].end };
+	if (context_key(&s->words, SENSITIVE_PHONE_NATIONAL, h.where) != SIZE_MAX)
+		put(s, &h);
+}
+
+/* Where the group around a digit begins: behind an escape of JSON, not inside it. */
+static size_t group_begin(struct span t, size_t at, size_t floor)
+{
+	size_t begin = at;
+
+	while (begin > floor && isalnum(t.p[begin - 1]) && at - begin < 100)
+		begin--;
+	if (begin && begin < at && t.p[begin - 1] == '\\' && strchr("nrt", t.p[begin]))
+		begin++;
+	return begin;
+}
+
+/* A short group of capitals right before belongs to it, as in codes that begin with letters. */
+static size_t with_letters(struct span t, size_t begin, size_t floor)
+{
+	size_t i = begin;
+
+	if (begin < floor + 2 || !strchr(" -.", t.p[begin - 1]))
+		return begin;
+	for (i--; i > floor && isupper(t.p[i - 1]) && begin - i <= WORD_LEN; i--)
+		;
+	return i < begin - 1 && (!i || !alnum_at(t, i - 1)) ? i : begin;
+}
+
+/* Looks at the digit at `at`; returns where to go on: behind its group, for others may begin in the
+ * middle of what this one could have been a part of. */
+static size_t on_digit(struct scanner *s, size_t at)
+{
+	struct found found = { .n = 0 };
+	size_t begin = group_begin(s->text, at, s->floor), end = at, next;
+
+	while (alnum_at(s->text, end))
+		end++;
+	next = try_matchers(s, begin, end);
+	if (next)
+		return MAX(next, end);
+	if (end - begin > GROUP_LEN)
+		return end;
+	begin = with_letters(s->text, begin, s->floor);
+	read_run(&s->run, s->text, begin);
+	if (!s->run.n)
+		return end;
+	try_stretches(s, &found, 0);
+	if (!s->run.g[0].digits && s->run.n > 1)
+		try_stretches(s, &found, 1);
+	if (found.n)
+		settle(s, &found);
+	else if (s->run.g[0].digits)
+		try_national(s, begin);
+	return MAX(s->floor, end);
+}
+
+/* The next byte that may belong to a value. */
+static size_t next_of_interest(struct span t, size_t at)
+{
+	for (; t.len - at >= sizeof(scan_v); at += sizeof(scan_v)) {
+		scan_v v;
+		int hit;
+
+		memcpy(&v, t.p + at, sizeof(v));
+		hit = scan_hit((scan_v)(((v - '0') < 10) | (v == '@')));
+		if (hit >= 0)
+			return at + (size_t)hit;
+	}
+	while (at < t.len && !isdigit(t.p[at]) && t.p[at] != '@')
+		at++;
+	return at;
+}
+
+size_t sensitive_scan(struct span text, struct sensitive_hit *ret, size_t max, size_t per_type)
+{
+	struct scanner s;
+
+	pthread_once(&once, make_index);
+	memset(&s, 0, offsetof(struct scanner, run));
+	memset(s.count, 0, sizeof(s.count));
+	memset(s.chain, 0, sizeof(s.chain));
+	s.text = text;
+	s.out = ret;
+	s.n = s.floor = 0;
+	s.max = max;
+	s.per_type = per_type;
+	context_begin(&s.words, text);
+	for (size_t at = 0; (at = next_of_interest(text, at)) < text.len;) {
+		if (text.p[at] == '@') {
+			struct match m = { .text = text, .at = at, .end = at + 1 };
+
+			at = match_email(&m) ? MAX(emit(&s, &m), at + 1) : at + 1;
+		} else {
+			at = MAX(on_digit(&s, at), at + 1);
+		}
+	}
+	return s.n;
+}
