@@ -71,7 +71,7 @@ bool is_prose(struct span s)
 	for (size_t i = 0; i < s.len; i++)
 		n += s.p[i] >= 0x80 || s.p[i] == ' ' || s.p[i] == '\n' ||
 		     (uint8_t)((s.p[i] | 0x20) - 'a') < 26;
-	return n * 3 >= s.len * 2 && is_text(s);
+	return n * 2 >= s.len && is_text(s);
 }
 
 int hex_value(uint8_t c)

@@ -29,7 +29,8 @@
 /* Pairs: a character, then the one that it is read as. */
 static const char always[] = "‘'’'‚'‛'“\"”\"„\"‟\"«\"»\"‹'›'′'″\"‐-‑-‒-–-—-―-−-⁄/∕/∶:∣|❘|⎮|"
 			     "ᴀaʙbᴄcᴅdᴇeꜰfɢgʜhɪiᴊjᴋkʟlᴍmɴnᴏoᴘpʀrꜱsᴛtᴜuᴠvᴡwʏyᴢz"
-			     "ɑaɡgıiɩiȷjƙkɭlɱmɳnɵoƥpʂsƭtʋvʐzđdłløoŧtħhƀbɨiæaœo";
+			     "ɑaɡgıiɩiȷjƙkɭlɱmɳnɵoƥpʂsƭtʋvʐzđdłløoŧtħhƀbɨiæaœo"
+			     "⠁a⠃b⠉c⠙d⠑e⠋f⠛g⠓h⠊i⠚j⠅k⠇l⠍m⠝n⠕o⠏p⠟q⠗r⠎s⠞t⠥u⠧v⠺w⠭x⠽y⠵z⠀ ";
 static const char strict[] = "аaеeоoрpсcуyхxіiѕsјjһhԁdԛqԝwѵvӏlүyАAВBЕEКKМMНHОOРPСCТTХXЅSІIЈJԌGԜWҮY"
 			     "οoνvαaρpυuΑAΒBΕEΖZΗHΙIΚKΜMΝNΟOΡPΤTΥYΧXօoսuոnհh";
 static const char loose[] = "кkмmтtнhвbгrпnзeєeґrәaӧoυuτtκkιiηnωwγyβbεeσoχxχxցgզqյjկqտu"
@@ -39,7 +40,7 @@ static const char loose[] = "кkмmтtнhвbгrпnзeєeґrәaӧoυuτtκkιiηn
 static const struct {
 	uint32_t first;
 	char letter;
-} alphabets[] = { { 0x1f150, 'A' }, { 0x1f170, 'A' }, { 0x1f1e6, 'A' } };
+} alphabets[] = { { 0x249c, 'a' }, { 0x1f110, 'A' }, { 0x1f130, 'A' }, { 0x1f150, 'A' }, { 0x1f170, 'A' }, { 0x1f1e6, 'A' } };
 
 struct fold {
 	uint32_t plane[PLANE];

@@ -104,7 +104,7 @@ static int flush(const struct reading *r, struct edit *e, struct token *v, size_
 	if (longest < ALONE_MIN && (known < 2 || letters < ALONE_MIN + 1))
 		return 0;
 	/* Among many that are no words it is chance. */
-	if (known * 4 < n)
+	if (known * 6 < n)
 		return 0;
 	for (size_t i = 0; i < n && !err; i++)
 		err = edit_replace(e, (struct range){ v[i].begin, v[i].begin + v[i].len },

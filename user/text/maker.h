@@ -19,7 +19,7 @@ struct reading {
  */
 typedef int make_fn(const struct reading *r, struct view *w);
 
-make_fn folded_view, hidden_view, flipped_view, json_view, markup_view, escapes_view, base64_view,
+make_fn folded_view, hidden_view, flipped_view, bidi_view, json_view, markup_view, escapes_view, base64_view,
     hex_view, binary_view, numbers_view, morse_view, spaced_view, leet_view, rotated_view,
     reversed_view;
 
@@ -43,7 +43,7 @@ int edit_end(struct edit *e); /* the context behind the last one */
 
 /* Valid UTF-8 without control characters; its last character may be cut. */
 bool is_text(struct span s);
-/* The same, and two thirds of it are letters and blanks. */
+/* The same, and half of it is letters and blanks. */
 bool is_prose(struct span s);
 /* The value of a hexadecimal digit, or -1. */
 int hex_value(uint8_t c);

@@ -34,12 +34,23 @@ static bool listed(const char *const *list, size_t n, struct span name)
 	return false;
 }
 
+static bool letter(struct span t, size_t at)
+{
+	return at < t.len && (((uint8_t)((t.p[at] | 0x20) - 'a') < 26) || t.p[at] >= 0x80);
+}
+
 /* The tag at at, or 0; does it join what is left and right of it? */
 static size_t tag(struct span t, size_t at, bool *ret_joins)
 {
 	struct span s = span_sub(t, at + 1, TAG_MAX), name;
 	const uint8_t *end;
 
+	/* A comment between two letters says nothing but hides what they spell. */
+	if (span_starts(s, SPAN_LIT("!--")) && at && letter(t, at - 1)) {
+		end = memmem(s.p, s.len, "-->", 3);
+		*ret_joins = true;
+		return end && letter(t, (size_t)(end + 3 - t.p)) ? (size_t)(end + 3 - t.p) - at : 0;
+	}
 	s = span_sub(s, s.len && s.p[0] == '/', s.len);
 	name = s;
 	for (name.len = 0; name.len < s.len &&
@@ -101,11 +112,6 @@ static size_t entity(struct span s, uint32_t *ret)
 			return 1 + strlen(names[i].name);
 		}
 	return 0;
-}
-
-static bool letter(struct span t, size_t at)
-{
-	return at < t.len && (((uint8_t)((t.p[at] | 0x20) - 'a') < 26) || t.p[at] >= 0x80);
 }
 
 /* Emphasis that begins or ends inside a word: ig**no**re. Its length, or 0. A single line below

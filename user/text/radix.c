@@ -58,21 +58,30 @@ static size_t gap(struct span t, size_t at)
 	return n;
 }
 
+/* Digits of one number from at on, in pairs; 0x in front is passed over. */
+static size_t hex_digits(struct span t, size_t *at, size_t end)
+{
+	size_t n = 0;
+
+	if (*at + 2 < end && t.p[*at] == '0' && (t.p[*at + 1] | 0x20) == 'x')
+		*at += 2;
+	while (*at + n < end && hex_value(t.p[*at + n]) >= 0)
+		n++;
+	return n % 2 || (*at + n < end && alnum(t.p[*at + n])) ? 0 : n;
+}
+
 static size_t hex_run(const struct reading *r, size_t at, size_t end, uint8_t *out, size_t *ret_len)
 {
 	struct span t = r->text;
-	size_t len = 0, i = at;
+	size_t len = 0, i = at, n;
 
-	while (i + 2 <= end && len < PIECE) {
-		if (t.p[i] == '0' && (t.p[i + 1] | 0x20) == 'x' && i + 4 <= end)
-			i += 2;
-		if (hex_value(t.p[i]) < 0 || hex_value(t.p[i + 1]) < 0)
-			break;
-		out[len++] = (uint8_t)(hex_value(t.p[i]) << 4 | hex_value(t.p[i + 1]));
-		/* Noise shows soon. */
-		if (len == HEX_MIN && !is_text(span_of(out, len)))
-			return 0;
-		i += 2;
+	while (len < PIECE && (n = hex_digits(t, &i, end)) != 0) {
+		for (; n && len < PIECE; n -= 2, i += 2) {
+			out[len++] = (uint8_t)(hex_value(t.p[i]) << 4 | hex_value(t.p[i + 1]));
+			/* Noise shows soon. */
+			if (len == HEX_MIN && !is_text(span_of(out, len)))
+				return 0;
+		}
 		at = i;
 		i += gap(t, i);
 	}
@@ -153,7 +162,7 @@ static size_t read_numbers(struct span t, size_t at, size_t end, uint16_t *ret, 
 /* What a number stands for, in each of the ways; 0: nothing. */
 static uint8_t code(uint16_t v)
 {
-	return v == 10 || (v >= 32 && v < 127) ? (uint8_t)v : 0;
+	return v == 9 || v == 10 || v == 13 || (v >= 32 && v < 256) ? (uint8_t)v : 0;
 }
 
 static uint8_t octal_code(uint16_t v)

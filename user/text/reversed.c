@@ -135,35 +135,73 @@ static unsigned flip(struct span line, uint8_t out[LINE_BYTES], size_t *ret_len)
 	return sure;
 }
 
+/* How many of its words are known. */
+static size_t known(const struct reading *r, struct span s)
+{
+	struct word x;
+	size_t n = 0;
+
+	for (size_t at = 0; word_next(s, at, s.len, &x); at = x.begin + x.len)
+		n += words_known(r->words, &x);
+	return n;
+}
+
 int flipped_view(const struct reading *r, struct view *w)
 {
-	uint8_t plain[LINE_BYTES], out[LINE_BYTES];
+	uint8_t plain[LINE_BYTES], turned[LINE_BYTES];
 	struct range where;
-	size_t at = 0;
+	size_t at = 0, len;
 	int err = 0;
 
 	while (!err && survey_next(r->survey, SURVEY_HIGH, LINE_BYTES / 4, at, &where)) {
 		for (at = where.begin; !err && at < where.end;) {
 			struct span line = span_sub(r->text, at, MIN(where.end - at, LINE_BYTES));
 			const uint8_t *end = memchr(line.p, '\n', line.len);
-			size_t len;
+			struct span s;
 
 			line.len = end ? (size_t)(end - line.p) : line.len;
 			if (ascii_len(line) < line.len && flip(line, plain, &len) >= FLIPPED_MIN) {
-				struct span s = span_of(out, len);
-
-				turn(span_of(plain, len), out);
+				s = span_of(plain, len);
+				turn(s, turned);
 				/* Some leave the order as it is. */
-				if (!words_made_of(r->words, s))
-					s.p = plain;
-				if (words_made_of(r->words, s))
-					err = view_put(w, at, s, true);
-				if (!err && s.p && words_made_of(r->words, s))
+				if (known(r, s) <= known(r, span_of(turned, len)))
+					s.p = turned;
+				err = view_put(w, at, s, true);
+				if (!err)
 					err = view_put(w, at + line.len, SPAN_LIT("\n"), true);
 			}
 			at += line.len + 1;
 		}
 		at = MAX(at, where.end);
+	}
+	return err;
+}
+
+/* --- written to be shown from right to left */
+
+int bidi_view(const struct reading *r, struct view *w)
+{
+	static const char right_to_left[] = "\u202e", pop[] = "\u202c";
+	uint8_t out[LINE_BYTES];
+	struct span t = r->text;
+	const uint8_t *p;
+	size_t at = 0;
+	int err = 0;
+
+	while (!err && (p = memmem(t.p + at, t.len - at, right_to_left, 3)) != NULL) {
+		size_t begin = (size_t)(p - t.p) + 3;
+		struct span s = span_sub(t, begin, LINE_BYTES);
+		const uint8_t *end = memchr(s.p, '\n', s.len);
+
+		s.len = end ? (size_t)(end - s.p) : s.len;
+		end = memmem(s.p, s.len, pop, 3);
+		s.len = end ? (size_t)(end - s.p) : s.len;
+		turn(s, out);
+		if (s.len)
+			err = view_put(w, begin, span_of(out, s.len), true);
+		if (!err)
+			err = view_put(w, begin + s.len, SPAN_LIT("\n"), true);
+		at = begin + s.len;
 	}
 	return err;
 }

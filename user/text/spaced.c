@@ -35,6 +35,22 @@ static size_t respell(const struct words *words, struct span letters, uint8_t *o
 	return good;
 }
 
+/* The same for letters whose neighbours were kept apart from them: a word, unless it is too long
+ * for one. */
+static size_t spell(const struct words *words, struct span letters, bool apart, uint8_t *out,
+		    size_t *ret_len)
+{
+	size_t vowels = 0;
+
+	if (!apart || letters.len > WORD_LEN_MAX)
+		return respell(words, letters, out, ret_len);
+	memcpy(out, letters.p, letters.len);
+	*ret_len = letters.len;
+	for (size_t i = 0; i < letters.len; i++)
+		vowels += strchr("aeiouy01348", letters.p[i]) != NULL;
+	return vowels * 5 >= letters.len && vowels * 3 <= letters.len * 2 ? letters.len : 0;
+}
+
 static size_t gap(struct span t, size_t at)
 {
 	size_t n = 0;
@@ -51,18 +67,20 @@ static size_t singles(const struct reading *r, size_t at, uint8_t *out, size_t *
 	struct span t = r->text;
 	uint8_t piece[WORDS_JOINED_MAX];
 	size_t n = 0, letters = 0, good = 0, usual = 0, g = 0, last = at, len;
+	bool apart = false;
 
 	*ret_len = 0;
 	for (;;) {
 		bool more = at < t.len && in_word(t.p[at]) && t.p[at] < 0x80 &&
 			    (at + 1 >= t.len || !in_word(t.p[at + 1])) &&
 			    letters + n < WORDS_JOINED_MAX;
-		bool apart = letters + n > 1 && g > usual;
+		bool wide = letters + n > 1 && g > usual;
 
 		if (n == 1 && !letters)
 			usual = g;
-		if (n && (!more || apart)) {
-			good += respell(r->words, span_of(piece, n), out + *ret_len, &len);
+		apart |= wide;
+		if (n && (!more || wide)) {
+			good += spell(r->words, span_of(piece, n), apart, out + *ret_len, &len);
 			*ret_len += len;
 			out[(*ret_len)++] = ' ';
 			letters += n;

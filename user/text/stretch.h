@@ -6,8 +6,8 @@
 /* Is x one of those words (positive), a plain one (negative), or neither? */
 typedef int judge_fn(const struct words *w, const struct word *x, unsigned key);
 
-/* The next stretch of such words in range in: at least three, or two long ones, that hold half of
- * its letters. */
+/* The next stretch of such words in range in: at least three, or two long ones, that hold a third
+ * of its letters. */
 bool stretch_next(const struct reading *r, struct range in, judge_fn *judge, unsigned key,
 		  struct range *ret);
 

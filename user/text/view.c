@@ -39,6 +39,7 @@ static const struct maker {
 	{ "folded", SURVEY_HIGH, folded_view, SUPERSEDES | ONCE },
 	{ "hidden", SURVEY_HIGH, hidden_view, CONCEALING | UNFOLDED },
 	{ "flipped", SURVEY_HIGH, flipped_view, CONCEALING | UNFOLDED },
+	{ "bidi", SURVEY_HIGH, bidi_view, CONCEALING | UNFOLDED },
 	{ "json", SURVEY_ESCAPE, json_view, SUPERSEDES },
 	{ "markup", SURVEY_MARKUP, markup_view, PARTIAL },
 	{ "escapes", SURVEY_ESCAPE, escapes_view, PARTIAL },

@@ -13,6 +13,7 @@
 #define HASH_BEGIN  2166136261u
 #define LETTERS	    26
 #define MADE_OF_MIN 3
+#define LONG_MIN    60 /* letters of a text that chance does not make, so that a third is enough */
 
 struct words {
 	uint32_t known[SLOTS];
@@ -182,7 +183,7 @@ bool words_made_of(const struct words *w, struct span text)
 			n++;
 		}
 	}
-	return n >= MADE_OF_MIN && known * 2 >= letters;
+	return n >= MADE_OF_MIN && known * (letters < LONG_MIN ? 2 : 3) >= letters;
 }
 
 size_t words_cut(const struct words *w, struct span letters, uint8_t ret[WORDS_JOINED_MAX + 1])

@@ -32,7 +32,8 @@ bool words_known_reversed(const struct words *w, const struct word *x);
 #define WORDS_MIRRORED 26
 uint32_t words_shifts(const struct words *w, const struct word *x);
 
-/* Is text made of known words? Half of its letters are in them, and there are at least three. */
+/* Is text made of known words? Half of its letters are in them (a third, if it is long),
+ * and there are at least three. */
 bool words_made_of(const struct words *w, struct span text);
 
 #define WORDS_JOINED_MAX 250
