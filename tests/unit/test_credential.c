@@ -1,6 +1,7 @@
 /* tests/unit/test_credential.c - shapes, checks and placeholders of credential types. */
 #include "detect/credential.h"
 
+#include <ctype.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -34,6 +35,9 @@ static void shapes(void **state)
 		{ "(?:ab|a)c", "ac", 2 },
 		{ "(?:a|ab)(?:c|bcd)d", "abcdd", 5 },
 		{ "x?y", "y", 1 },
+		{ "[^;]{2,9};", "ab;", 3 },
+		{ "[^;]{2,9};", "a;", 0 },
+		{ "[a-z.]{1,9}\\.x", "a.b.x", 5 },
 		{ "[0-9]{2}-(?:[0-9]{3}-)?[a-z]{2}", "12-345-xy", 9 },
 		{ "[0-9]{2}-(?:[0-9]{3}-)?[a-z]{2}", "12-xy", 5 },
 		{ "[0-9]{2}-(?:[0-9]{3}-)?[a-z]{2}", "12-34-xy", 0 },
@@ -64,58 +68,83 @@ static void work_is_capped(void **state)
 	free(text);
 }
 
-static void made_tokens_pass(void **state)
+static const struct {
+	const struct credential *rows;
+	const size_t *n;
+} tables[] = {
+	{ credentials, &n_credentials },
+	{ credentials_near, &n_credentials_near },
+	{ credentials_run, &n_credentials_run },
+};
+
+/* Calls fn for each row that has a shape. */
+static void each_row(void (*fn)(const struct credential *row))
 {
-	auto_mem char *text = malloc(TOKEN_ROOM);
-
-	(void)state;
-	for (size_t i = 0; i < n_credentials; i++)
-		for (unsigned round = 0; round < 50; round++) {
-			const struct credential *row = &credentials[i];
-			struct candidate c = { .row = row };
-			size_t len, end;
-
-			token_make(row, text);
-			len = strlen(text);
-			c.text = span_of(text, len);
-			end = token_match(row->shape, c.text);
-			c.where = (struct range){ 0, end };
-			if (!end || (row->check != check_pem && end != len))
-				fail_msg("%s: %s", row->type, text);
-			if (row->check)
-				assert_true(row->check(&c) > 0);
-			assert_int_equal(c.where.end, len);
-			assert_false(credential_placeholder(
-			    span_sub(c.text, token_literal(row->shape), 200)));
-		}
+	for (size_t t = 0; t < ARRAY_SIZE(tables); t++)
+		for (size_t i = 0; i < *tables[t].n; i++)
+			if (tables[t].rows[i].shape)
+				fn(&tables[t].rows[i]);
 }
 
-/* One character changed, and a token with a checksum is no longer sure. */
-static void checksums(void **state)
+static void tokens_of(const struct credential *row)
 {
 	auto_mem char *text = malloc(TOKEN_ROOM);
 
-	(void)state;
-	for (size_t i = 0; i < n_credentials; i++) {
-		const struct credential *row = &credentials[i];
-		struct candidate c = { .row = row };
+	for (unsigned round = 0; round < 10; round++) {
+		struct candidate c = { .row = row, .named = true };
+		size_t len;
 
-		if (row->check != check_crc32_base62 && row->check != check_gitlab_routable)
-			continue;
 		token_make(row, text);
-		c.text = span_str(text);
-		c.where = (struct range){ 0, strlen(text) };
-		assert_true(row->check(&c) == CREDENTIAL_PROVEN);
-		for (size_t k = token_literal(row->shape); k < c.where.end; k++) {
-			char was = text[k];
-
-			if (!isalnum((unsigned char)was))
-				continue;
-			text[k] = was == 'a' ? 'b' : 'a';
-			assert_true(row->check(&c) < CREDENTIAL_ALERT);
-			text[k] = was;
-		}
+		len = strlen(text);
+		c.text = span_of(text, len);
+		c.where = (struct range){ 0, token_match(row->shape, c.text) };
+		assert_true(c.where.end);
+		if (row->check)
+			assert_true(row->check(&c) > 0);
+		if (c.where.end != len)
+			fail_msg("%s: %s", row->type, text);
+		assert_false(
+		    credential_placeholder(span_sub(c.text, token_literal(row->shape), 200)));
 	}
+}
+
+static void made_tokens_pass(void **state)
+{
+	(void)state;
+	each_row(tokens_of);
+}
+
+/* One character changed, and a token with a checksum is no longer proven. */
+static void checksum_of(const struct credential *row)
+{
+	auto_mem char *text = malloc(TOKEN_ROOM);
+	struct candidate c = { .row = row };
+
+	token_make(row, text);
+	c.text = span_str(text);
+	c.where = (struct range){ 0, strlen(text) };
+	if (!row->check || row->check(&c) != CREDENTIAL_PROVEN)
+		return;
+	for (size_t k = token_literal(row->shape); k < c.where.end; k++) {
+		char was = text[k];
+
+		if (!isalnum((unsigned char)was))
+			continue;
+		/* A character of any of the alphabets. */
+		text[k] = isupper((unsigned char)was) ? (was == 'A' ? 'C' : 'A')
+			  : isdigit((unsigned char)was) ? (was == '2' ? '3' : '2')
+							: (was == 'a' ? 'c' : 'a');
+		if (token_match(row->shape, c.text) == c.where.end &&
+		    row->check(&c) >= CREDENTIAL_ALERT)
+			fail_msg("%s: %s", row->type, text);
+		text[k] = was;
+	}
+}
+
+static void checksums(void **state)
+{
+	(void)state;
+	each_row(checksum_of);
 }
 
 static void placeholders(void **state)
@@ -137,18 +166,79 @@ static void placeholders(void **state)
 	assert_true(credential_entropy(span_str("abcd")) > 1.99);
 }
 
+static void row_is_whole(const struct credential *r)
+{
+	char words[256] = " ";
+	char *at = words, *word;
+
+	assert_true(*r->type && strlen(r->type) < 48 && *r->name && *r->shape && r->words);
+	assert_ptr_equal(credential_find(r->type) != NULL ? r->type : NULL, r->type);
+	/* An anchor that begins the token must be what the shape begins with. */
+	if (r->anchor && !r->max && !strchr("[(", r->shape[0]))
+		assert_memory_equal(r->shape, r->anchor,
+				    MIN(token_literal(r->shape), strlen(r->anchor)));
+	assert_true(strlen(r->words) < sizeof(words));
+	strcpy(words, r->words);
+	while ((word = strsep(&at, " ")) && *word) {
+		size_t i = 0;
+
+		while (i < n_credential_words && strcmp(credential_words[i], word))
+			i++;
+		if (i == n_credential_words)
+			fail_msg("%s is no known word", word);
+		assert_true(credential_word(r->words, word));
+	}
+}
+
 static void rows_are_whole(void **state)
 {
 	(void)state;
+	each_row(row_is_whole);
 	for (size_t i = 0; i < n_credentials; i++) {
-		const struct credential *r = &credentials[i];
+		assert_true(strlen(credentials[i].anchor) >= 3);
+		assert_true(credential_row(i)->shape || credential_row(i)->find);
+	}
+	for (size_t i = 0; i < n_credentials_near; i++)
+		assert_true(*credentials_near[i].words);
+	assert_null(credential_find("no-such-type"));
+	assert_false(credential_word("abc def", "ab"));
+	assert_false(credential_word("abc def", "ef"));
+}
 
-		assert_true(*r->type && strlen(r->type) < 48 && *r->name && *r->anchor &&
-			    *r->shape);
-		/* An anchor that begins the token must be what the shape begins with. */
-		if (!r->keyed && !r->reach)
-			assert_true(token_literal(r->shape) >= strlen(r->anchor) &&
-				    !memcmp(r->shape, r->anchor, strlen(r->anchor)));
+static void words_and_chance(void **state)
+{
+	static const char *const words[] = { "getTokenFromAuthorizationHeader",
+					     "passwordResetTokenRepositoryImpl",
+					     "customer_order_history_idx",
+					     "server1prod2database3",
+					     "configuration",
+					     "ContinueWithoutSaving2",
+					     "application-development-settings" };
+	static const char *const weak[] = { "password123", "Administrator1", "secret", "changeit",
+					    "Welcome2024!", "testtest" };
+	auto_mem char *text = malloc(TOKEN_ROOM);
+	static const char *const shapes_of_chance[] = { "[A-Za-z0-9]{32}", "[a-z0-9]{32}",
+							"[0-9a-f]{32}", "[A-Za-z0-9_-]{43}",
+							"[A-Z2-7]{32}" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (credential_random(span_str(words[i])))
+			fail_msg("%s", words[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(weak); i++)
+		if (credential_password(span_str(weak[i])))
+			fail_msg("%s", weak[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(shapes_of_chance); i++) {
+		unsigned n = 0;
+
+		for (unsigned round = 0; round < 200; round++) {
+			const char *shape = shapes_of_chance[i];
+
+			*text = 0;
+			token_shape(&shape, text, false);
+			n += credential_random(span_str(text));
+		}
+		assert_true(n >= 195);
 	}
 }
 
@@ -158,6 +248,7 @@ int main(void)
 		cmocka_unit_test(rows_are_whole), cmocka_unit_test(shapes),
 		cmocka_unit_test(work_is_capped), cmocka_unit_test(made_tokens_pass),
 		cmocka_unit_test(checksums),	  cmocka_unit_test(placeholders),
+		cmocka_unit_test(words_and_chance),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,6 @@
 /* user/detect/credential.c - credentials: literals find them, the row of their type confirms them,
- * the place says what it means. */
+ * the place says what it means.
+ */
 #include "detect/credential.h"
 
 #include <ctype.h>
@@ -12,35 +13,78 @@
 #define SHOW_ENDS_MIN                                                                              \
 	24 /* bytes of a token of which the beginning and the last four may be shown */
 #define SHOW_HEAD_MIN 12 /* ... of which the beginning may be shown */
+#define SHOW_HEAD     12 /* bytes of the beginning shown at most */
 #define LOOKED_AT                                                                                  \
 	200 /* bytes of a token in which words betray a placeholder: long ones hold some by chance \
 	     */
 #define PAIR_MAX 200 /* bytes between an AWS key id and its secret */
+#define RUN_MIN	 51  /* bytes of the shortest token without a mark */
+#define RUNS_MAX 4096 /* of one view that are looked at; a flood of them proves no more */
 
+/* Patterns: anchors of rows, then words, then names of secrets. */
 static bool pattern(size_t i, struct pattern *ret)
 {
-	if (i >= n_credentials)
-		return false;
-	*ret = (struct pattern){ .text = credentials[i].anchor, .literal = !credentials[i].keyed };
-	return true;
+	*ret = (struct pattern){ .literal = true };
+	if (i < n_credentials) {
+		ret->text = credentials[i].anchor;
+		return true;
+	}
+	i -= n_credentials;
+	ret->caseless = true;
+	if (i < n_credential_words) {
+		ret->text = credential_words[i];
+		return true;
+	}
+	i -= n_credential_words;
+	if (i < n_secret_names)
+		ret->text = secret_name(i);
+	return i < n_secret_names;
 }
+
+/* Which of the three; *i becomes the index among its kind. */
+static enum { ANCHOR, WORD, NAME } what_is(size_t *i)
+{
+	if (*i < n_credentials)
+		return ANCHOR;
+	*i -= n_credentials;
+	if (*i < n_credential_words)
+		return WORD;
+	*i -= n_credential_words;
+	return NAME;
+}
+
+/* How much a row knows of the type: where two overlap, the one that knows more stays. */
+enum rank { RANK_VALUE, RANK_VAGUE, RANK_NEAR, RANK_ANCHOR, RANK_EXACT };
+
+struct pile {
+	const struct detector_input *in;
+	struct secret *list;
+	uint8_t rank[SECRETS_MAX];
+	size_t n, max;
+};
 
 static bool word_char(uint8_t c)
 {
 	return isalnum(c) || c == '_';
 }
 
-/* Is at a place where a token can begin or end? An escaped line end in front of it counts as white
- * space. */
+/* Is at a place where a token can begin or end? An escaped character in front of it, or behind a
+ * percent sign, does not belong to it. */
 static bool clean_edges(const struct credential *row, struct span text, struct range r)
 {
 	uint8_t before = r.begin ? text.p[r.begin - 1] : ' ',
 		after = r.end < text.len ? text.p[r.end] : ' ';
-	bool escaped = r.begin >= 2 && text.p[r.begin - 2] == '\\' && strchr("nrt", before);
+	bool bare = row->flags & CREDENTIAL_BARE;
+	bool escaped = (r.begin >= 2 && text.p[r.begin - 2] == '\\' && strchr("nrt", before)) ||
+		       (r.begin >= 3 && text.p[r.begin - 3] == '%' &&
+			isxdigit(text.p[r.begin - 2]) && isxdigit(before));
 
-	if (!escaped && (word_char(before) || (row->bare && strchr("+/-", before))))
+	/* What begins or ends with a sign of its own needs no edge. */
+	if (word_char(text.p[r.begin]) && !escaped &&
+	    (word_char(before) || (bare && strchr("+/-", before))))
 		return false;
-	return !word_char(after) && !(row->bare && strchr("+/-", after));
+	return !word_char(text.p[r.end - 1]) ||
+	       !(word_char(after) || (bare && strchr("+/-", after)));
 }
 
 static bool matches_at(struct candidate *c, size_t at)
@@ -56,14 +100,7 @@ static bool find_token(struct candidate *c, struct range anchor)
 {
 	size_t lead = token_literal(c->row->shape);
 
-	if (c->row->keyed) {
-		for (size_t at = anchor.end; at < c->text.len && at - anchor.end <= c->row->reach;
-		     at++)
-			if (!isalnum(c->text.p[at - 1]) && matches_at(c, at))
-				return true;
-		return false;
-	}
-	for (size_t back = 0; back <= c->row->reach && back <= anchor.begin; back++) {
+	for (size_t back = c->row->min; back <= c->row->max && back <= anchor.begin; back++) {
 		size_t at = anchor.begin - back;
 
 		if (!memcmp(c->text.p + at, c->row->shape, MIN(lead, c->text.len - at)) &&
@@ -73,43 +110,233 @@ static bool find_token(struct candidate *c, struct range anchor)
 	return false;
 }
 
-static bool overlap(const struct secret *a, const struct secret *b)
+/* Adds s unless a token that is known better, or covers as much, stands there already; those that it
+ * covers give way. */
+static void add(struct pile *p, const struct secret *s, enum rank rank)
 {
-	return a->view == b->view && a->where.begin < b->where.end && b->where.begin < a->where.end;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < p->n; i++) {
+		const struct secret *o = &p->list[i];
+		bool apart = o->view != s->view || o->where.end <= s->where.begin ||
+			     s->where.end <= o->where.begin;
+
+		if (!apart && (p->rank[i] > rank ||
+			       (p->rank[i] == rank && o->where.end - o->where.begin >=
+							      s->where.end - s->where.begin)))
+			return;
+	}
+	for (size_t i = 0; i < p->n; i++) {
+		const struct secret *o = &p->list[i];
+
+		if (o->view == s->view && o->where.begin < s->where.end &&
+		    s->where.begin < o->where.end)
+			continue;
+		p->list[kept] = p->list[i];
+		p->rank[kept++] = p->rank[i];
+	}
+	p->n = kept;
+	if (p->n == p->max)
+		return;
+	p->list[p->n] = *s;
+	p->rank[p->n++] = rank;
 }
 
-/* Adds s unless a token that covers as much stands there already; a shorter or less sure one gives
- * way. */
-static size_t add(struct secret *list, size_t n, size_t max, const struct secret *s)
+static const char *why(const struct candidate *c, float score)
 {
-	for (size_t i = 0; i < n; i++)
-		if (overlap(&list[i], s)) {
-			if (s->where.end - s->where.begin > list[i].where.end - list[i].where.begin)
-				list[i] = *s;
-			return n;
+	return c->row->check == check_not_secret ? "public or for tests by design"
+	       : score >= CREDENTIAL_PROVEN	 ? "its checksum fits"
+	       : score >= CREDENTIAL_SURE	 ? "its shape and fixed marks fit"
+	       : score >= CREDENTIAL_ALERT	 ? c->named
+						? "its shape fits and what stands beside it names it"
+						: "its shape and randomness fit"
+						 : "its shape fits, which alone proves little";
+}
+
+static void confirm(struct pile *p, struct candidate *c, unsigned view, float score, enum rank rank)
+{
+	struct secret s = { .type = c->row->type, .view = view, .where = c->where };
+	size_t len = c->where.end - c->where.begin, head;
+
+	if (!score || c->where.begin == c->where.end)
+		return;
+	s.score = score;
+	s.why = why(c, score);
+	s.unsure = score < CREDENTIAL_ALERT;
+	/* What every token of the type begins with. */
+	head = c->row->shape && c->row->anchor && !c->row->min
+		       ? MIN(MAX(strlen(c->row->anchor), token_literal(c->row->shape)), SHOW_HEAD)
+		       : 0;
+	s.head = c->row->flags & CREDENTIAL_WHOLE || len < SHOW_HEAD_MIN ? 0 : head;
+	s.tail = c->row->flags & CREDENTIAL_WHOLE || len < SHOW_ENDS_MIN ? 0 : 4;
+	add(p, &s, rank);
+}
+
+/* A token that has the shape of its row. */
+static void grade(struct pile *p, struct candidate *c, unsigned view, enum rank rank)
+{
+	float score = c->row->check ? c->row->check(c) : CREDENTIAL_LIKELY;
+	size_t body = MIN(c->where.begin + token_literal(c->row->shape), c->where.end);
+
+	if (!score ||
+	    (score < CREDENTIAL_PROVEN &&
+	     credential_placeholder(span_sub(c->text, body, MIN(c->where.end - body, LOOKED_AT)))))
+		return;
+	if (c->row->flags & CREDENTIAL_CONTEXT && !c->named && score < CREDENTIAL_PROVEN)
+		score = MIN(score, CREDENTIAL_UNSURE);
+	confirm(p, c, view, score, rank);
+}
+
+/* Does the name of a secret, or one of these words, stand before from (that is hit i, or what
+ * follows it), and no further away than CREDENTIAL_NEAR? */
+static bool named(const struct pile *p, size_t i, size_t from, const char *words, bool names)
+{
+	const struct hit *h = p->in->hits;
+
+	for (size_t k = i + 1; k--;) {
+		size_t what = h[k].pattern;
+
+		if (h[k].view != h[i].view || h[k].where.end + CREDENTIAL_NEAR < from)
+			break;
+		if (h[k].where.end > from)
+			continue;
+		switch (what_is(&what)) {
+		case WORD:
+			if (credential_word(words, credential_words[what]))
+				return true;
+			break;
+		case NAME:
+			if (names && h[k].where.end + CREDENTIAL_NEAR / 2 >= from)
+				return true;
+			break;
+		default:
+			break;
 		}
-	if (n < max)
-		list[n++] = *s;
-	return n;
+	}
+	return false;
 }
 
-static const char *why(float score)
+static void by_anchor(struct pile *p, size_t i, size_t which)
 {
-	return score >= CREDENTIAL_PROVEN  ? "its checksum fits"
-	       : score >= CREDENTIAL_SURE  ? "its shape and fixed marks fit"
-	       : score >= CREDENTIAL_ALERT ? "its shape and randomness fit"
-					   : "its shape fits, which alone proves little";
+	const struct hit *h = &p->in->hits[i];
+	struct candidate c = { .row = credential_row(which),
+			       .text = p->in->views->view[h->view].text };
+	enum rank rank = c.row->flags & CREDENTIAL_EXACT   ? RANK_EXACT
+			 : c.row->flags & CREDENTIAL_VAGUE ? RANK_VAGUE
+							   : RANK_ANCHOR;
+
+	if (c.row->find) {
+		c.named = named(p, i, h->where.begin, c.row->words, true);
+		confirm(p, &c, h->view, c.row->find(&c, h->where), rank);
+		return;
+	}
+	if (!find_token(&c, h->where))
+		return;
+	if (c.row->flags & CREDENTIAL_WORDED && !named(p, i, c.where.begin, c.row->words, false))
+		return;
+	c.named = named(p, i, c.where.begin, c.row->words, true);
+	grade(p, &c, h->view, rank);
+}
+
+/* Is what stands between a word and a token an assignment? "DEEPGRAM_API_KEY = '", "deepgram: " */
+static bool assigned(struct span text, size_t from, size_t to)
+{
+	for (; from < to; from++)
+		if (text.p[from] == '=' || text.p[from] == ':')
+			return true;
+	return false;
+}
+
+/* The token of this row that stands closest behind a word, or else before it ("curl -H 'Bearer ...'
+ * https://api.deepgram.com"). */
+static bool token_near(struct candidate *c, struct range word)
+{
+	size_t end = MIN(word.end + CREDENTIAL_NEAR, c->text.len);
+	size_t begin = word.begin > CREDENTIAL_NEAR ? word.begin - CREDENTIAL_NEAR : 0;
+
+	for (size_t at = word.end; at < end; at++)
+		if (!isalnum(c->text.p[at - 1]) && matches_at(c, at))
+			return true;
+	for (size_t at = word.begin; at-- > begin;)
+		if ((!at || !isalnum(c->text.p[at - 1])) && matches_at(c, at) &&
+		    c->where.end <= word.begin)
+			return true;
+	return false;
+}
+
+/* What has the shape of a row that has the word. */
+static void by_word(struct pile *p, size_t i, size_t which)
+{
+	const struct hit *h = &p->in->hits[i];
+	const char *word = credential_words[which];
+
+	for (size_t k = 0; k < n_credentials_near; k++) {
+		struct candidate c = { .row = &credentials_near[k],
+				       .text = p->in->views->view[h->view].text };
+		size_t last = i;
+
+		if (!credential_word(c.row->words, word) || !token_near(&c, h->where))
+			continue;
+		while (last + 1 < p->in->n_hits && p->in->hits[last + 1].view == h->view &&
+		       p->in->hits[last + 1].where.end <= c.where.begin)
+			last++;
+		c.named = assigned(c.text, h->where.end, c.where.begin) ||
+			  named(p, last, c.where.begin, "", true);
+		grade(p, &c, h->view, RANK_NEAR);
+	}
+}
+
+static void by_name(struct pile *p, size_t i, size_t which)
+{
+	const struct hit *h = &p->in->hits[i];
+	struct candidate c = { .text = p->in->views->view[h->view].text };
+	float score = credential_value(&c, h->where, which);
+
+	if (score)
+		confirm(p, &c, h->view, score, RANK_VALUE);
+}
+
+static bool run_char(uint8_t c)
+{
+	return isalnum(c) || c == '_' || c == '-' || c == '.';
+}
+
+/* Tokens without a mark are long: where a byte is none of theirs, no run reaches over it, so that
+ * most of a text is never looked at. */
+static void by_run(struct pile *p, unsigned view)
+{
+	struct span text = p->in->views->view[view].text;
+	size_t at = 0, runs = 0;
+
+	while (at + RUN_MIN <= text.len && runs < RUNS_MAX) {
+		size_t last = at + RUN_MIN;
+
+		while (last > at && run_char(text.p[last - 1]))
+			last--;
+		if (last > at) {
+			at = last;
+			continue;
+		}
+		runs++;
+		for (size_t k = 0; k < n_credentials_run; k++) {
+			struct candidate c = { .row = &credentials_run[k], .text = text };
+
+			if (matches_at(&c, at))
+				grade(p, &c, view, RANK_ANCHOR);
+		}
+		for (at += RUN_MIN; at < text.len && run_char(text.p[at]); at++)
+			;
+	}
 }
 
 /* An id of AWS opens nothing without its secret; beside it, it does. */
 static void pair(struct secret *list, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		for (size_t k = 0; k < n; k++) {
+		for (size_t k = 0; k < n && !strcmp(list[i].type, "aws-access-key-id"); k++) {
 			size_t a = list[i].where.end, b = list[k].where.begin;
 
-			if (!strcmp(list[i].type, "aws-access-key-id") &&
-			    !strcmp(list[k].type, "aws-secret-access-key") &&
+			if (!strcmp(list[k].type, "aws-secret-access-key") &&
 			    list[i].view == list[k].view && (a > b ? a - b : b - a) <= PAIR_MAX) {
 				list[i].score = CREDENTIAL_SURE;
 				list[i].unsure = false;
@@ -120,43 +347,28 @@ static void pair(struct secret *list, size_t n)
 
 static size_t mask(const struct detector_input *in, struct secret *ret, size_t max)
 {
-	size_t n = 0;
+	struct pile p = { .in = in, .list = ret, .max = MIN(max, (size_t)SECRETS_MAX) };
 
 	for (size_t i = 0; i < in->n_hits; i++) {
-		const struct hit *h = &in->hits[i];
-		struct candidate c = { .row = &credentials[h->pattern],
-				       .text = in->views->view[h->view].text };
-		struct secret s = { .type = c.row->type, .view = h->view };
-		size_t body, len, head;
+		size_t which = in->hits[i].pattern;
 
-		if (!find_token(&c, h->where))
-			continue;
-		s.score = c.row->check ? c.row->check(&c) : CREDENTIAL_LIKELY;
-		body = c.where.begin + token_literal(c.row->shape);
-		if (!s.score || (s.score < CREDENTIAL_PROVEN &&
-				 credential_placeholder(
-				     span_sub(c.text, body, MIN(c.where.end - body, LOOKED_AT)))))
-			continue;
-		s.where = c.where;
-		s.why = why(s.score);
-		s.unsure = s.score < CREDENTIAL_ALERT;
-		len = c.where.end - c.where.begin;
-		head = c.row->keyed ? 0 : MIN(h->where.end - c.where.begin, 12);
-		s.head = c.row->whole || len < SHOW_HEAD_MIN ? 0 : head;
-		s.tail = c.row->whole || len < SHOW_ENDS_MIN ? 0 : 4;
-		n = add(ret, n, max, &s);
+		switch (what_is(&which)) {
+		case ANCHOR:
+			by_anchor(&p, i, which);
+			break;
+		case WORD:
+			by_word(&p, i, which);
+			break;
+		case NAME:
+			by_name(&p, i, which);
+			break;
+		}
 	}
-	pair(ret, n);
-	return n;
-}
-
-static const char *name_of(const char *type)
-{
-	size_t i = 0;
-
-	while (strcmp(credentials[i].type, type))
-		i++;
-	return credentials[i].name;
+	for (unsigned v = 0; v < in->views->n; v++)
+		if (!in->views->view[v].superseded)
+			by_run(&p, v);
+	pair(ret, p.n);
+	return p.n;
 }
 
 static enum kind kind_of(const struct detector_input *in)
@@ -186,7 +398,7 @@ static int scan(const struct detector_input *in, emit_fn *emit, void *ctx)
 			continue;
 		f.mode = s->unsure || history ? MODE_HUNT : MODE_ALERT;
 		snprintf(f.type, sizeof(f.type), "%s", s->type);
-		snprintf(f.why, sizeof(f.why), "%s: %s.", name_of(s->type), s->why);
+		snprintf(f.why, sizeof(f.why), "%s: %s.", credential_find(s->type)->name, s->why);
 		mac_begin(in->mac, "credential");
 		mac_add(in->mac, span_str(s->type));
 		mac_add(in->mac, value);

@@ -1,154 +1,141 @@
-/* user/detect/credential_data.c - the credential types, one row each. Shapes as their issuers
- * document them. */
+/* user/detect/credential_data.c - the tables that credentials.def makes. */
+#include <string.h>
+
 #include "base/own.h"
 #include "detect/credential.h"
 
 #define BASE62 "[A-Za-z0-9]"
 #define URL64  "[A-Za-z0-9_-]"
+#define BASE64 "[A-Za-z0-9+/]"
+#define HEX    "[0-9a-f]"
+#define UUID   HEX "{8}-" HEX "{4}-" HEX "{4}-" HEX "{4}-" HEX "{12}"
 
-const struct credential credentials[] = {
-	{ .type = "openai-project-key",
-	  .name = "OpenAI project, service account or admin key",
-	  .anchor = "T3BlbkFJ",
-	  .reach = 86,
-	  .shape = "sk-(?:proj|svcacct|admin)-" URL64 "{20,74}T3BlbkFJ" URL64 "{20,74}",
-	  .check = check_fixed_mark },
-	{ .type = "openai-legacy-key",
-	  .name = "OpenAI API key",
-	  .anchor = "T3BlbkFJ",
-	  .reach = 23,
-	  .shape = "sk-" BASE62 "{20}T3BlbkFJ" BASE62 "{20}",
-	  .check = check_fixed_mark },
-	{ .type = "anthropic-api-key",
-	  .name = "Anthropic API key",
-	  .anchor = "sk-ant-api",
-	  .shape = "sk-ant-api[0-9]{2}-" URL64 "{93}AA",
-	  .check = check_fixed_mark },
-	{ .type = "google-api-key",
-	  .name = "Google API key",
-	  .anchor = "AIza",
-	  .shape = "AIza" URL64 "{35}",
-	  .bare = true,
-	  .check = check_google_key },
-	{ .type = "huggingface-user",
-	  .name = "Hugging Face access token",
-	  .anchor = "hf_",
-	  .shape = "hf_[A-Za-z]{34}",
-	  .check = check_mixed_letters },
-	{ .type = "azure-openai-key",
-	  .name = "Azure OpenAI or AI services key",
-	  .anchor = "JQQJ99",
-	  .reach = 52,
-	  .shape = BASE62 "{52}JQQJ99" BASE62 "[A-L]" BASE62 "{12}AAA[AB]ACOG" BASE62 "{4}",
-	  .check = check_fixed_mark },
-	{ .type = "aws-access-key-id",
-	  .name = "AWS access key id",
-	  .anchor = "AKIA",
-	  .shape = "AKIA[A-Z2-7]{16}",
-	  .bare = true,
-	  .check = check_aws_id },
-	{ .type = "aws-access-key-id",
-	  .name = "AWS session access key id",
-	  .anchor = "ASIA",
-	  .shape = "ASIA[A-Z2-7]{16}",
-	  .bare = true,
-	  .check = check_aws_id },
-	{ .type = "aws-secret-access-key",
-	  .name = "AWS secret access key",
-	  .anchor = "secret.?access.?key|aws.?secret|\\bA[KS]IA[A-Z2-7]{16}\\b",
-	  .keyed = true,
-	  .reach = 64,
-	  .shape = "[A-Za-z0-9/+]{40}",
-	  .bare = true,
-	  .whole = true,
-	  .check = check_aws_secret },
-	{ .type = "github-pat-classic",
-	  .name = "GitHub personal access token",
-	  .anchor = "ghp_",
-	  .shape = "ghp_" BASE62 "{36}",
-	  .check = check_crc32_base62 },
-	{ .type = "github-oauth",
-	  .name = "GitHub OAuth token",
-	  .anchor = "gho_",
-	  .shape = "gho_" BASE62 "{36}",
-	  .check = check_crc32_base62 },
-	{ .type = "github-app-user",
-	  .name = "GitHub app user token",
-	  .anchor = "ghu_",
-	  .shape = "ghu_" BASE62 "{36}",
-	  .check = check_crc32_base62 },
-	{ .type = "github-app-server",
-	  .name = "GitHub app installation token",
-	  .anchor = "ghs_",
-	  .shape = "ghs_" BASE62 "{36}",
-	  .check = check_crc32_base62 },
-	{ .type = "github-refresh",
-	  .name = "GitHub refresh token",
-	  .anchor = "ghr_",
-	  .shape = "ghr_" BASE62 "{36,76}",
-	  .check = check_crc32_base62 },
-	{ .type = "github-fine-grained",
-	  .name = "GitHub fine-grained personal access token",
-	  .anchor = "github_pat_",
-	  .shape = "github_pat_" BASE62 "{22}_" BASE62 "{59}" },
-	{ .type = "gitlab-routable",
-	  .name = "GitLab routable token",
-	  .anchor = "glpat-",
-	  .shape = "glpat-" URL64 "{27,300}\\.[0-9a-z]{2}(?:\\.[0-9a-z]{2})?[0-9a-z]{7}",
-	  .check = check_gitlab_routable },
-	{ .type = "gitlab-pat",
-	  .name = "GitLab access token",
-	  .anchor = "glpat-",
-	  .shape = "glpat-" URL64 "{20}" },
-	{ .type = "npm-token",
-	  .name = "npm access token",
-	  .anchor = "npm_",
-	  .shape = "npm_" BASE62 "{36}",
-	  .check = check_crc32_base62 },
-	{ .type = "slack-bot",
-	  .name = "Slack bot token",
-	  .anchor = "xoxb-",
-	  .shape = "xoxb-[0-9]{8,14}-(?:[0-9]{10,13}-)?" BASE62 "{18,34}" },
-	{ .type = "slack-user",
-	  .name = "Slack user token",
-	  .anchor = "xoxp-",
-	  .shape = "xoxp-[0-9]{10,13}-[0-9]{10,13}-[0-9]{10,13}-" BASE62 "{28,34}" },
-	{ .type = "slack-user",
-	  .name = "Slack exported user token",
-	  .anchor = "xoxe-",
-	  .shape = "xoxe-[0-9]{10,13}-[0-9]{10,13}-[0-9]{10,13}-" BASE62 "{28,34}" },
-	{ .type = "slack-app",
-	  .name = "Slack app token",
-	  .anchor = "xapp-",
-	  .shape = "xapp-[0-9]-[A-Z0-9]{8,14}-[0-9]{10,14}-[0-9a-f]{64}" },
-	{ .type = "stripe-secret",
-	  .name = "Stripe live secret key",
-	  .anchor = "k_live_",
-	  .reach = 1,
-	  .shape = "[sr]k_live_" BASE62 "{24,110}" },
-	{ .type = "stripe-secret",
-	  .name = "Stripe production secret key",
-	  .anchor = "k_prod_",
-	  .reach = 1,
-	  .shape = "[sr]k_prod_" BASE62 "{24,110}" },
-	{ .type = "stripe-test",
-	  .name = "Stripe test key",
-	  .anchor = "k_test_",
-	  .reach = 1,
-	  .shape = "[sr]k_test_" BASE62 "{24,110}",
-	  .check = check_for_tests },
-	{ .type = "pem-private-key",
-	  .name = "private key in PEM form",
-	  .anchor = "PRIVATE KEY-----",
-	  .reach = 30,
-	  .shape =
-	      "-----BEGIN (?:RSA |EC |DSA |OPENSSH |ENCRYPTED |SSH2 ENCRYPTED )?PRIVATE KEY-----",
-	  .whole = true,
-	  .check = check_pem },
-	{ .type = "jwt",
-	  .name = "JSON Web Token",
-	  .anchor = "eyJ",
-	  .shape = "eyJ" URL64 "{10,2000}\\.eyJ" URL64 "{10,6000}\\." URL64 "{20,1000}",
-	  .check = check_jwt },
+enum {
+	A = 0,
+	B = CREDENTIAL_CONTEXT,
+	BARE = CREDENTIAL_BARE,
+	WHOLE = CREDENTIAL_WHOLE,
+	VAGUE = CREDENTIAL_VAGUE,
+	EXACT = CREDENTIAL_EXACT,
+	WORDED = CREDENTIAL_WORDED,
 };
+
+#define KEY(t, n, f, c, w, a, s)                                                                   \
+	{ .type = t, .name = n, .flags = f, .check = c, .words = w, .anchor = a, .shape = s },
+#define INSIDE(t, n, f, c, w, a, least, most, s)                                                   \
+	{ .type = t,                                                                               \
+	  .name = n,                                                                               \
+	  .flags = f,                                                                              \
+	  .check = c,                                                                              \
+	  .words = w,                                                                              \
+	  .anchor = a,                                                                             \
+	  .min = least,                                                                            \
+	  .max = most,                                                                             \
+	  .shape = s },
+#define FOUND(t, n, f, c, a) { .type = t, .name = n, .flags = f, .find = c, .words = "", .anchor = a },
+#define ALSO(a)		     { .anchor = a },
+#define NEAR(...)
+#define RUN(...)
+#define VALUE(...)
+const struct credential credentials[] = {
+#include "detect/credentials.def"
+};
+#undef KEY
+#undef INSIDE
+#undef FOUND
+#undef ALSO
+#undef NEAR
+#undef RUN
+#undef VALUE
 const size_t n_credentials = ARRAY_SIZE(credentials);
+
+#define KEY(...)
+#define INSIDE(...)
+#define FOUND(...)
+#define ALSO(...)
+#define NEAR(t, n, f, c, w, s)                                                                     \
+	{ .type = t, .name = n, .flags = f, .check = c, .words = w, .shape = s },
+#define RUN(...)
+#define VALUE(...)
+const struct credential credentials_near[] = {
+#include "detect/credentials.def"
+};
+#undef NEAR
+#undef RUN
+const size_t n_credentials_near = ARRAY_SIZE(credentials_near);
+
+#define NEAR(...)
+#define RUN(t, n, f, c, s)                                                                         \
+	{ .type = t, .name = n, .flags = f, .check = c, .words = "", .shape = s },
+const struct credential credentials_run[] = {
+#include "detect/credentials.def"
+};
+#undef RUN
+#undef VALUE
+const size_t n_credentials_run = ARRAY_SIZE(credentials_run);
+
+#define RUN(...)
+#define VALUE(t, n, f) { .type = t, .name = n, .flags = f, .words = "" },
+const struct credential credentials_value[] = {
+#include "detect/credentials.def"
+};
+const size_t n_credentials_value = ARRAY_SIZE(credentials_value);
+
+/* clang-format off */
+const char *const credential_words[] = {
+	"--token", ".azure", "accountkey", "akia", "alibaba", "aliyun", "api-key", "asia",
+	"assemblyai", "auths", "authtoken", "aws_", "azure", "azure_devops", "bigmodel", "blob",
+	"bluemix", "bootstrap", "brave", "cargo", "cf_api", "checkout", "clerk", "clickhouse",
+	"clickup", "cloudflare", "co_api_key", "coderabbit", "cognition", "cognitiveservices",
+	"cohere", "coze", "crates", "cursor", "datadog", "dd-api", "dd_api", "dd_app", "deepgram",
+	"deepseek", "dev.azure", "devin", "docker", "documents", "elevenlabs", "ethereum",
+	"exa-api", "exa.ai", "exa_", "exoscale", "facebook", "fireworks", "gitea", "glm-", "ibm",
+	"ibm_", "ibmcloud", "jenkins", "kimi", "kubeadm", "launchdarkly", "mailgun", "metamask",
+	"mistral", "moonshot", "ngrok", "notion", "npmrc", "ocp-apim", "octopus", "okta",
+	"ollama", "openai", "phantom", "private_key", "privatekey", "refresh_token", "registry",
+	"render", "resend", "scaleway", "scw_", "secret-access", "secret_access", "secretaccess",
+	"snyk", "solana", "square", "ssws", "stability", "system_accesstoken", "telnyx", "twilio",
+	"vault", "visualstudio", "voyage", "wallet", "wandb", "weightsandbiases", "x-auth-key",
+	"x-subscription", "x_auth_key", "x_subscription", "xi-api", "yandex", "z.ai", "zhipu",
+};
+/* clang-format on */
+const size_t n_credential_words = ARRAY_SIZE(credential_words);
+
+const struct credential *credential_row(size_t anchor)
+{
+	while (!credentials[anchor].type)
+		anchor--;
+	return &credentials[anchor];
+}
+
+const struct credential *credential_find(const char *type)
+{
+	const struct {
+		const struct credential *v;
+		size_t n;
+	} tables[] = {
+		{ credentials, n_credentials },
+		{ credentials_near, n_credentials_near },
+		{ credentials_run, n_credentials_run },
+		{ credentials_value, n_credentials_value },
+	};
+
+	for (size_t t = 0; t < ARRAY_SIZE(tables); t++)
+		for (size_t i = 0; i < tables[t].n; i++)
+			if (tables[t].v[i].type && !strcmp(tables[t].v[i].type, type))
+				return &tables[t].v[i];
+	return NULL;
+}
+
+bool credential_word(const char *words, const char *word)
+{
+	size_t n = strlen(word);
+	const char *at = words;
+
+	while ((at = strstr(at, word))) {
+		if ((at == words || at[-1] == ' ') && (at[n] == ' ' || !at[n]))
+			return true;
+		at += n;
+	}
+	return false;
+}

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <ctype.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct match {
 	struct span text;
@@ -20,8 +21,8 @@ struct element {
 
 bool token_class(const char **at, uint8_t c)
 {
-	const char *p = *at;
-	bool in = false;
+	const char *p = *at + (**at == '^');
+	bool in = false, not = **at == '^';
 
 	for (; *p != ']'; p++) {
 		uint8_t from = *p == '\\' ? *++p : *p;
@@ -35,7 +36,7 @@ bool token_class(const char **at, uint8_t c)
 		in |= c >= from && c <= to;
 	}
 	*at = p + 1;
-	return in;
+	return in != not;
 }
 
 static const char *group_end(const char *p)
@@ -119,6 +120,15 @@ static size_t match_group(struct match *m, size_t at, const struct element *e,
 	}
 }
 
+/* The one character that must come at this place of a shape; 0: there are several. */
+static uint8_t plain(const char *p)
+{
+	if (!*p || strchr("[()|", *p))
+		return 0;
+	p += *p == '\\';
+	return p[1] && strchr("?{", p[1]) ? 0 : (uint8_t)*p;
+}
+
 /* Matches the rest from at on; *ok tells whether, the result where it ended. */
 static size_t match(struct match *m, size_t at, const struct rest *r, bool *ok)
 {
@@ -154,9 +164,7 @@ static size_t match(struct match *m, size_t at, const struct rest *r, bool *ok)
 	}
 	/* Give back one by one. Where a plain character must follow, most places are ruled out by a
 	 * look. */
-	next = isalnum((unsigned char)*e.next) && !strchr("?{", e.next[1] ? e.next[1] : ' ')
-		   ? *e.next
-		   : 0;
+	next = plain(e.next);
 	for (; n + 1 > e.min; n--) {
 		if (!next || (at + n < m->text.len && m->text.p[at + n] == next)) {
 			end = match(m, at + n, &after, ok);

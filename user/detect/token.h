@@ -1,5 +1,5 @@
 /* user/detect/token.h - matches the shape of a token at one place: a small part of regular
- * expressions, anchored, by backtracking. Characters, classes [A-Z_-], groups (?:a|b), counts {n},
+ * expressions, anchored, by backtracking. Characters, classes [A-Z_-] and [^;], groups (?:a|b), counts {n},
  * {n,m} and ?, escapes \. - what the tables of credential types are written in. Shapes are ours;
  * the text is hostile: the work for one match is capped.
  */

@@ -1,0 +1,343 @@
+/* user/detect/credential_value.c - values whose name says that they are secret: assignments in
+ * environments, settings, JSON, YAML, code, markup and sentences. The name leads to the value; what
+ * the value is made of decides, for most values of such names are references, words and samples.
+ */
+#include <ctype.h>
+
+#include "base/own.h"
+#include "detect/credential.h"
+
+#define NAME_MAX_BYTES 48 /* of a name on either side of what was hit */
+#define VALUE_MAX      512
+#define GAP_MAX	       8 /* white space around an operator */
+#define PASSWORD_MIN   6
+#define SECRET_MIN     16
+#define CONTEXT	       200 /* bytes searched for the rest of a connection string */
+#define FRAMEWORK_MIN  40
+
+enum class { PASSWORD, SECRET, KEY, AUTH };
+
+static const struct {
+	const char *text;
+	enum class class;
+} names[] = {
+	{ "passw", PASSWORD },	      { "pwd", PASSWORD },	 { "passphrase", PASSWORD },
+	{ "passcode", PASSWORD },     { "mot de passe", PASSWORD }, { "contraseña", PASSWORD },
+	{ "senha", PASSWORD },	      { "пароль", PASSWORD },	 { "密码", PASSWORD },
+	{ "パスワード", PASSWORD }, { "secret", SECRET },	 { "token", SECRET },
+	{ "credential", SECRET },     { "key", KEY },		 { "auth", AUTH },
+};
+
+const size_t n_secret_names = ARRAY_SIZE(names);
+
+const char *secret_name(size_t i)
+{
+	return names[i].text;
+}
+
+static bool name_char(uint8_t c)
+{
+	return isalnum(c) || c == '_' || c == '-' || c == '.' || c >= 0x80;
+}
+
+/* A name without what joins its words, in small letters. */
+static size_t plain(struct span name, char *ret, size_t size)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < name.len && n + 1 < size; i++)
+		if (isalnum(name.p[i]))
+			ret[n++] = (char)tolower(name.p[i]);
+	ret[n] = 0;
+	return n;
+}
+
+static bool any_of(const char *in, const char *const *words, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strstr(in, words[i]))
+			return true;
+	return false;
+}
+
+/* Names of what is about secrets, and is none. */
+static bool harmless(const char *name, size_t len)
+{
+	static const char *const anywhere[] = {
+		"public",   "pubkey",	"tokeniz",   "keyboard",  "keyword",	"monkey",
+		"turkey",   "hockey",	"donkey",    "primarykey", "foreignkey", "cachekey",
+		"sortkey",  "rowkey",	"keyframe",  "keyup",	   "keydown",	 "keypress",
+		"keycode",  "pagetoken", "nexttoken", "continuationtoken",	 "maxtoken",
+		"numtoken", "inputtoken", "outputtoken", "prompttoken", "completiontoken",
+		"partitionkey", "idempot", "keyspace", "objectkey", "integrity", "lastkey",
+		"resetkey", "keystone", "keynote", "hotkey", "passwordless",
+	};
+	static const char *const endings[] = {
+		"id",	  "ids",     "name",	 "names",   "path",	"file",	    "files",
+		"url",	  "uri",     "urls",	 "type",    "types",	"count",    "length",
+		"len",	  "size",    "limit",	 "max",	    "min",	"expiry",   "expires",
+		"expiresin", "expiration", "ttl", "field",  "label",	"hint",	    "title",
+		"text",	  "message", "error",	 "policy",  "format",	"algorithm", "alg",
+		"prefix", "suffix",  "version",	 "endpoint", "host",	"server",   "port",
+		"status", "state",   "enabled",	 "required", "class",	"method",   "header",
+		"param",  "index",   "page",	 "tokens",  "arn",	"ref",	    "date",
+		"time",	  "at",	     "scope",	 "scopes",  "regex",	"pattern",  "email",
+		"user",	  "username", "dir",	 "location", "provider", "mode",    "placeholder",
+		"description", "column", "hash", "digest",  "fingerprint", "checksum", "sha",
+		"md5",	  "author",  "authors",	 "authority", "keys",	"selector", "input",
+		"icon",	  "link",    "button",	 "service", "manager",	"helper",   "handler",
+	};
+
+	if (any_of(name, anywhere, ARRAY_SIZE(anywhere)))
+		return true;
+	for (size_t i = 0; i < ARRAY_SIZE(endings); i++)
+		if (len >= strlen(endings[i]) &&
+		    !strcmp(name + len - strlen(endings[i]), endings[i]))
+			return true;
+	return false;
+}
+
+/* A key of what? Most keys open nothing. */
+static bool opens(const char *name)
+{
+	static const char *const words[] = {
+		"apikey",   "accesskey",  "secretkey",	"privatekey", "authkey",    "encryptionkey",
+		"signingkey", "masterkey", "accountkey", "sharedkey",  "subscriptionkey",
+		"licensekey", "appkey",	  "clientkey",	"storagekey", "hmackey",    "sessionkey",
+		"consumerkey", "servicekey", "cryptkey", "encryptkey", "secret",    "token",
+		"applicationkey", "passkey", "adminkey", "authorizationkey", "keyvalue",
+	};
+
+	return any_of(name, words, ARRAY_SIZE(words));
+}
+
+static size_t blanks(struct span t, size_t at)
+{
+	size_t from = at;
+
+	while (at < t.len && at - from < GAP_MAX && (t.p[at] == ' ' || t.p[at] == '\t'))
+		at++;
+	return at;
+}
+
+static bool has(struct span t, size_t at, const char *what)
+{
+	return at < t.len && t.len - at >= strlen(what) && !memcmp(t.p + at, what, strlen(what));
+}
+
+/* Length of a quote at at, with what escapes it; 0: none stands there. */
+static size_t quote_at(struct span t, size_t at)
+{
+	size_t i = at;
+
+	while (i < t.len && i - at < 3 && t.p[i] == '\\')
+		i++;
+	return i < t.len && t.p[i] && strchr("\"'`", t.p[i]) ? i + 1 - at : 0;
+}
+
+enum how { NONE, ASSIGNED, CALLED, SAID, MARKUP };
+
+/* Passes over what stands between a name and its value. */
+static enum how operator_at(struct span t, struct range name, size_t *at)
+{
+	static const char *const said[] = { "is ",  "ist ", "es ", "est ", "è ",  "é ",
+					    "是",   "は",   "was ", "=",    "is: " };
+	static const char *const pairs[] = { "\"value\":", "value:", "'value':", "value=" };
+	size_t i = name.end, quote = quote_at(t, i), gap;
+	bool cli = name.begin >= 2 && has(t, name.begin - 2, "--");
+
+	i += quote;
+	if (i < t.len && t.p[i] == ']')
+		i++;
+	gap = blanks(t, i);
+	/* {"name": "DB_PASSWORD", "value": "..."} */
+	if (quote || has(t, gap, "\n")) {
+		size_t next = gap;
+
+		while (next < t.len && next - gap < 24 && t.p[next] && strchr(", \r\n\t", t.p[next]))
+			next++;
+		for (size_t k = 0; next > gap && k < ARRAY_SIZE(pairs); k++)
+			if (has(t, next, pairs[k])) {
+				*at = blanks(t, next + strlen(pairs[k]));
+				return ASSIGNED;
+			}
+	}
+	if (has(t, gap, "==") || has(t, gap, "=~") || has(t, gap, "::"))
+		return NONE;
+	if (has(t, gap, "=>") || has(t, gap, ":=")) {
+		*at = blanks(t, gap + 2);
+		return ASSIGNED;
+	}
+	if (has(t, gap, "=") || has(t, gap, ":")) {
+		size_t value = blanks(t, gap + 1), type = value;
+
+		/* "name: type = value" */
+		while (type < t.len && type - value < 24 && (isalnum(t.p[type]) || t.p[type] == '_'))
+			type++;
+		if (t.p[gap] == ':' && type > value && has(t, blanks(t, type), "= "))
+			value = blanks(t, blanks(t, type) + 1);
+		*at = value;
+		return ASSIGNED;
+	}
+	if (has(t, i, ">") && name.begin && t.p[name.begin - 1] == '<') {
+		*at = i + 1;
+		return MARKUP;
+	}
+	if (has(t, i, "(") && quote_at(t, i + 1)) {
+		*at = i + 1;
+		return CALLED;
+	}
+	if (cli && gap > i) {
+		*at = gap;
+		return ASSIGNED;
+	}
+	for (size_t k = 0; gap >= i && k < ARRAY_SIZE(said); k++)
+		if (has(t, gap, said[k])) {
+			*at = blanks(t, gap + strlen(said[k]));
+			return SAID;
+		}
+	return NONE;
+}
+
+/* The value at at; *quoted tells whether quotes hold it. */
+static struct range value_at(struct span t, size_t at, enum how how, bool *quoted)
+{
+	size_t quote, end;
+
+	/* b"...", @"...", f'...' */
+	if (at + 1 < t.len && t.p[at] && strchr("bruf@", t.p[at]) && quote_at(t, at + 1))
+		at++;
+	quote = quote_at(t, at);
+	*quoted = quote > 0;
+	at += quote;
+	for (end = at; end < t.len && end - at <= VALUE_MAX; end++) {
+		uint8_t c = t.p[end];
+
+		if (quote ? quote_at(t, end) >= quote && c == t.p[at - quote] : c <= ' ')
+			break;
+		if (c < ' ' || (!quote && strchr("\"'`,;<>", c)) || (how == MARKUP && c == '<'))
+			break;
+	}
+	if (!quote)
+		while (end > at && strchr(".,;)]}!?", t.p[end - 1]))
+			end--;
+	return (struct range){ at, end };
+}
+
+/* Stands for a value that is elsewhere. */
+static bool reference(struct span v, bool quoted)
+{
+	static const char *const parts[] = { "${",     "{{",	 "}}",	    "$(",	"<%",
+					     "process.env", "environ", "getenv", "secrets.", "://",
+					     "config.",	 "self.",   "this.",    "%s",	"{0}" };
+
+	if (strchr("$<{[%*(&@", v.p[0]))
+		return true;
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
+		if (memmem(v.p, v.len, parts[i], strlen(parts[i])))
+			return true;
+	/* f(x), a[i]: code */
+	return !quoted && (memchr(v.p, '(', v.len) || memchr(v.p, '[', v.len) ||
+			   memchr(v.p, '{', v.len));
+}
+
+static bool all(struct span v, const char *accepted)
+{
+	for (size_t i = 0; i < v.len; i++)
+		if (!isalnum(v.p[i]) && !strchr(accepted, v.p[i]))
+			return false;
+	return true;
+}
+
+static bool uuid(struct span v)
+{
+	return v.len == 36 && v.p[8] == '-' && v.p[13] == '-' && v.p[18] == '-' && v.p[23] == '-';
+}
+
+/* A path, a name of a file or a class, a version, a number. */
+static bool pointer(struct span v)
+{
+	size_t digits = 0, slashes = 0, dots = 0;
+
+	for (size_t i = 0; i < v.len; i++) {
+		digits += isdigit(v.p[i]) || strchr("-:. ", v.p[i]);
+		slashes += v.p[i] == '/';
+		dots += v.p[i] == '.';
+	}
+	return digits == v.len || v.p[0] == '/' || has(v, 0, "./") || has(v, 0, "~/") ||
+	       (v.len < 64 && slashes >= 2) || dots >= 3;
+}
+
+static bool near_server(struct candidate *c)
+{
+	static const char *const words[] = { "server=", "data source=", "jdbc:", "uid=",
+					     "user id=", "initial catalog=" };
+	size_t begin = c->where.begin > CONTEXT ? c->where.begin - CONTEXT : 0;
+	struct span around = span_sub(c->text, begin, c->where.end - begin + CONTEXT);
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (ascii_contains(around, words[i]))
+			return true;
+	return false;
+}
+
+static float strength(struct span v, enum class class, const char *name, enum how how, bool quoted)
+{
+	bool random = credential_random(v);
+
+	if (class == PASSWORD) {
+		if (v.len < PASSWORD_MIN)
+			return 0;
+		if (!random && !credential_password(v))
+			return quoted && v.len >= PASSWORD_MIN ? CREDENTIAL_UNSURE : 0;
+		return how == SAID || quoted || random || !all(v, "_.") ? CREDENTIAL_LIKELY
+									: CREDENTIAL_ALERT;
+	}
+	if (!random)
+		return class == SECRET && quoted && credential_password(v) ? CREDENTIAL_UNSURE : 0;
+	if (v.len < SECRET_MIN || uuid(v) || !all(v, "_+/=.~-"))
+		return CREDENTIAL_UNSURE;
+	if (class == SECRET || opens(name))
+		return CREDENTIAL_LIKELY;
+	return CREDENTIAL_UNSURE;
+}
+
+float credential_value(struct candidate *c, struct range hit, size_t which)
+{
+	enum class class = names[which].class;
+	struct span t = c->text, v;
+	struct range name = hit;
+	char word[2 * NAME_MAX_BYTES + 32];
+	size_t at, len;
+	enum how how;
+	bool quoted;
+	float score;
+
+	while (name.begin && hit.begin - name.begin < NAME_MAX_BYTES && name_char(t.p[name.begin - 1]))
+		name.begin--;
+	while (name.end < t.len && name.end - hit.end < NAME_MAX_BYTES && name_char(t.p[name.end]))
+		name.end++;
+	/* "(password):" */
+	while (name.begin < hit.begin && t.p[name.begin] == '-')
+		name.begin++;
+	len = plain(span_sub(t, name.begin, name.end - name.begin), word, sizeof(word));
+	if (harmless(word, len))
+		return 0;
+	how = operator_at(t, name, &at);
+	if (how == NONE)
+		return 0;
+	c->where = value_at(t, at, how, &quoted);
+	v = span_sub(t, c->where.begin, c->where.end - c->where.begin);
+	if (v.len < 4 || v.len > VALUE_MAX || memchr(v.p, ' ', v.len) || reference(v, quoted) ||
+	    pointer(v) || credential_placeholder(v))
+		return 0;
+	score = strength(v, class, word, how, quoted);
+	c->named = true;
+	c->row = credential_find(class == PASSWORD && near_server(c)	? "ado-conn-string"
+				 : class == PASSWORD && how == SAID ? "natural-language-password"
+				 : how == SAID ? "generic-high-entropy"
+				 : v.len >= FRAMEWORK_MIN && !strcmp(word, "secretkey")
+					 ? "django-secret"
+					 : "env-assignment");
+	return how == SAID && class != PASSWORD ? MIN(score, CREDENTIAL_UNSURE) : score;
+}

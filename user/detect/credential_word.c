@@ -1,0 +1,121 @@
+/* user/detect/credential_word.c - what people write and what chance makes. Owns a table of how much each
+ * letter surprises behind another one.
+ */
+#include <ctype.h>
+
+#include "base/own.h"
+#include "detect/credential.h"
+
+#define RANDOM_BITS  4.4 /* of surprise per pair of letters: names and words have 3 to 4.3 */
+#define CERTAIN_BITS 5.2 /* so much alone will do; chance has 6.4 on the average */
+#define PAIRS_MIN    4	 /* pairs of letters that say something */
+#define HEX_ENTROPY  2.8
+
+/* -log2 of how often a letter (column) comes behind another one (row) in words of many languages and
+ * names in code. */
+static const char surprise[26][27] = {
+/* clang-format off */
+	"95448757586343a59343667868", /* a */
+	"3677389937938838b456399b69", /* b */
+	"396839a348458928a46359aa67", /* c */
+	"3775277728966737a447577a68", /* d */
+	"47436668687453767234767578", /* e */
+	"387733892aa48538b465498a6b", /* f */
+	"3887285439847447b356499a78", /* g */
+	"2887289a3a866638a564588b5a", /* h */
+	"5545465999745246853485a8b6", /* i */
+	"2987288d4a78772789573999da", /* j */
+	"3776277638657546a635598a69", /* k */
+	"377527692a737737b85557aa4b", /* l */
+	"2577279a3b975733b958589a7b", /* m */
+	"4844353848768648a843669a68", /* n */
+	"6645765869644255a344455878", /* o */
+	"387736854d848834a354599a7d", /* p */
+	"7a787ada7dd5889aa7770d8aad", /* q */
+	"376527683b665537a544568b58", /* r */
+	"48483784396667448842487a68", /* s */
+	"387828942a967847b345597958", /* t */
+	"4555465948744385c333a8a788", /* u */
+	"398819892c988846b7787a8a8b", /* v */
+	"276627843b868437b5587a886a", /* w */
+	"484735963b8767629863687469", /* x */
+	"4546477848754443a534685987", /* y */
+	"277718773b966548a886496946", /* z */
+/* clang-format on */
+};
+
+/* What a string is made of. */
+struct makeup {
+	size_t upper, lower, digits, signs, changes, pairs, bits, hex;
+};
+
+static enum { UPPER, LOWER, DIGIT, SIGN } class_of(uint8_t c)
+{
+	return isupper(c) ? UPPER : islower(c) ? LOWER : isdigit(c) ? DIGIT : SIGN;
+}
+
+static struct makeup look(struct span s)
+{
+	struct makeup m = { 0 };
+
+	for (size_t i = 0; i < s.len; i++) {
+		uint8_t c = s.p[i], last = i ? s.p[i - 1] : 0;
+		unsigned class = class_of(c);
+
+		m.upper += class == UPPER;
+		m.lower += class == LOWER;
+		m.digits += class == DIGIT;
+		m.signs += class == SIGN;
+		m.hex += isxdigit(c) || c == '-';
+		if (!i)
+			continue;
+		m.changes += class != class_of(last);
+		/* A capital begins another word. */
+		if (!isalpha(c) || !isalpha(last) || (class == UPPER && islower(last)))
+			continue;
+		c = surprise[tolower(last) - 'a'][tolower(c) - 'a'];
+		m.bits += (size_t)(c <= '9' ? c - '0' : c - 'a' + 10);
+		m.pairs++;
+	}
+	return m;
+}
+
+static double bits_of(const struct makeup *m)
+{
+	return m->pairs ? (double)m->bits / (double)m->pairs : 0;
+}
+
+bool credential_random(struct span s)
+{
+	struct makeup m = look(s);
+
+	if (m.hex == s.len)
+		return m.digits * 5 > s.len && m.digits < s.len &&
+		       credential_entropy(s) >= HEX_ENTROPY;
+	if (m.pairs >= 2 * PAIRS_MIN && bits_of(&m) >= CERTAIN_BITS)
+		return true;
+	return m.changes * 5 >= s.len && m.digits &&
+	       (m.pairs < PAIRS_MIN || bits_of(&m) >= RANDOM_BITS);
+}
+
+bool credential_password(struct span s)
+{
+	struct makeup m = look(s);
+	unsigned classes = (m.upper > 0) + (m.lower > 0) + (m.digits > 0) + (m.signs > 0);
+	size_t stem = s.len;
+
+	/* A word with a number or a mark behind it is what people put in examples, too. */
+	while (stem && !isalpha(s.p[stem - 1]))
+		stem--;
+	if (stem && s.len - stem <= 6) {
+		struct makeup word = look(span_sub(s, 0, stem));
+
+		if (!word.digits && !word.signs && word.changes <= 1 &&
+		    bits_of(&word) < CERTAIN_BITS)
+			return false;
+	}
+	if (classes >= 3 && m.changes >= 3)
+		return true;
+	return m.digits && classes >= 2 && m.changes >= 3 &&
+	       (m.pairs < PAIRS_MIN || bits_of(&m) >= RANDOM_BITS);
+}
