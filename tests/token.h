@@ -177,7 +177,8 @@ static inline void token_crc16(char *t, uint8_t first)
 static inline void token_bech32(char *t, size_t human)
 {
 	static const char d[] = "qpzry9x8gf2tvdw0s3jn54khce6mua7l";
-	static const uint32_t gen[] = { 0x3b6a57b2, 0x26508e6d, 0x1ea119fa, 0x3d4233dd, 0x2a1462b3 };
+	static const uint32_t gen[] = { 0x3b6a57b2, 0x26508e6d, 0x1ea119fa, 0x3d4233dd,
+					0x2a1462b3 };
 	size_t len = strlen(t), n = 0;
 	uint8_t v[256] = { 0 };
 	uint32_t sum = 1;
@@ -237,10 +238,9 @@ static inline void token_finish(const struct credential *row, char *out)
 		token_lines(out, 2);
 		strcat(out, "\nPrivate-MAC: 0123456789abcdef");
 	} else if (row->check == check_crc32_base62) {
-		token_digits(out + len - 6, 6,
-			     (uint32_t)crc32(0, (uint8_t *)out + prefix,
-					     (unsigned)(len - 6 - prefix)),
-			     62);
+		token_digits(
+		    out + len - 6, 6,
+		    (uint32_t)crc32(0, (uint8_t *)out + prefix, (unsigned)(len - 6 - prefix)), 62);
 	} else if (row->check == check_gitlab_routable) {
 		token_digits(out + len - 7, 7,
 			     (uint32_t)crc32(0, (uint8_t *)out, (unsigned)len - 7), 36);
@@ -249,18 +249,16 @@ static inline void token_finish(const struct credential *row, char *out)
 		for (char *p = out + len - 8; *p; p++)
 			*p = (char)toupper(*p);
 	} else if (row->check == check_crc32_grafana) {
-		token_digits(out + len - 8, 8,
-			     __builtin_bswap32(
-				 (uint32_t)crc32(0, (uint8_t *)out, (unsigned)len - 9)),
-			     16);
+		token_digits(
+		    out + len - 8, 8,
+		    __builtin_bswap32((uint32_t)crc32(0, (uint8_t *)out, (unsigned)len - 9)), 16);
 	} else if (row->check == check_crc32_zuplo) {
-		token_digits(out + len - 8, 8,
-			     (uint32_t)crc32(0, (uint8_t *)out + prefix,
-					     (unsigned)(len - 9 - prefix)),
-			     16);
+		token_digits(
+		    out + len - 8, 8,
+		    (uint32_t)crc32(0, (uint8_t *)out + prefix, (unsigned)(len - 9 - prefix)), 16);
 	} else if (row->check == check_crc32_confluent) {
-		uint32_t crc = (uint32_t)crc32(0, (uint8_t *)out + prefix,
-					       (unsigned)(len - 6 - prefix));
+		uint32_t crc =
+		    (uint32_t)crc32(0, (uint8_t *)out + prefix, (unsigned)(len - 6 - prefix));
 
 		token_base64(out + len - 6, (uint8_t *)&crc, 4);
 	} else if (row->check == check_base58 && row->anchor) {

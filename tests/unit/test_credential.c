@@ -131,7 +131,7 @@ static void checksum_of(const struct credential *row)
 		if (!isalnum((unsigned char)was))
 			continue;
 		/* A character of any of the alphabets. */
-		text[k] = isupper((unsigned char)was) ? (was == 'A' ? 'C' : 'A')
+		text[k] = isupper((unsigned char)was)	? (was == 'A' ? 'C' : 'A')
 			  : isdigit((unsigned char)was) ? (was == '2' ? '3' : '2')
 							: (was == 'a' ? 'c' : 'a');
 		if (token_match(row->shape, c.text) == c.where.end &&
@@ -214,8 +214,8 @@ static void words_and_chance(void **state)
 					     "configuration",
 					     "ContinueWithoutSaving2",
 					     "application-development-settings" };
-	static const char *const weak[] = { "password123", "Administrator1", "secret", "changeit",
-					    "Welcome2024!", "testtest" };
+	static const char *const weak[] = { "password123", "Administrator1", "secret",
+					    "changeit",	   "Welcome2024!",   "testtest" };
 	auto_mem char *text = malloc(TOKEN_ROOM);
 	static const char *const shapes_of_chance[] = { "[A-Za-z0-9]{32}", "[a-z0-9]{32}",
 							"[0-9a-f]{32}", "[A-Za-z0-9_-]{43}",
@@ -245,9 +245,9 @@ static void words_and_chance(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(rows_are_whole), cmocka_unit_test(shapes),
-		cmocka_unit_test(work_is_capped), cmocka_unit_test(made_tokens_pass),
-		cmocka_unit_test(checksums),	  cmocka_unit_test(placeholders),
+		cmocka_unit_test(rows_are_whole),   cmocka_unit_test(shapes),
+		cmocka_unit_test(work_is_capped),   cmocka_unit_test(made_tokens_pass),
+		cmocka_unit_test(checksums),	    cmocka_unit_test(placeholders),
 		cmocka_unit_test(words_and_chance),
 	};
 

@@ -17,8 +17,8 @@
 #define LOOKED_AT                                                                                  \
 	200 /* bytes of a token in which words betray a placeholder: long ones hold some by chance \
 	     */
-#define PAIR_MAX 200 /* bytes between an AWS key id and its secret */
-#define RUN_MIN	 51  /* bytes of the shortest token without a mark */
+#define PAIR_MAX 200  /* bytes between an AWS key id and its secret */
+#define RUN_MIN	 51   /* bytes of the shortest token without a mark */
 #define RUNS_MAX 4096 /* of one view that are looked at; a flood of them proves no more */
 
 /* Patterns: anchors of rows, then words, then names of secrets. */
@@ -110,8 +110,8 @@ static bool find_token(struct candidate *c, struct range anchor)
 	return false;
 }
 
-/* Adds s unless a token that is known better, or covers as much, stands there already; those that it
- * covers give way. */
+/* Adds s unless a token that is known better, or covers as much, stands there already; those that
+ * it covers give way. */
 static void add(struct pile *p, const struct secret *s, enum rank rank)
 {
 	size_t kept = 0;
@@ -122,8 +122,8 @@ static void add(struct pile *p, const struct secret *s, enum rank rank)
 			     s->where.end <= o->where.begin;
 
 		if (!apart && (p->rank[i] > rank ||
-			       (p->rank[i] == rank && o->where.end - o->where.begin >=
-							      s->where.end - s->where.begin)))
+			       (p->rank[i] == rank &&
+				o->where.end - o->where.begin >= s->where.end - s->where.begin)))
 			return;
 	}
 	for (size_t i = 0; i < p->n; i++) {
@@ -147,10 +147,10 @@ static const char *why(const struct candidate *c, float score)
 	return c->row->check == check_not_secret ? "public or for tests by design"
 	       : score >= CREDENTIAL_PROVEN	 ? "its checksum fits"
 	       : score >= CREDENTIAL_SURE	 ? "its shape and fixed marks fit"
-	       : score >= CREDENTIAL_ALERT	 ? c->named
-						? "its shape fits and what stands beside it names it"
-						: "its shape and randomness fit"
-						 : "its shape fits, which alone proves little";
+	       : score >= CREDENTIAL_ALERT
+		   ? c->named ? "its shape fits and what stands beside it names it"
+			      : "its shape and randomness fit"
+		   : "its shape fits, which alone proves little";
 }
 
 static void confirm(struct pile *p, struct candidate *c, unsigned view, float score, enum rank rank)
@@ -165,8 +165,8 @@ static void confirm(struct pile *p, struct candidate *c, unsigned view, float sc
 	s.unsure = score < CREDENTIAL_ALERT;
 	/* What every token of the type begins with. */
 	head = c->row->shape && c->row->anchor && !c->row->min
-		       ? MIN(MAX(strlen(c->row->anchor), token_literal(c->row->shape)), SHOW_HEAD)
-		       : 0;
+		   ? MIN(MAX(strlen(c->row->anchor), token_literal(c->row->shape)), SHOW_HEAD)
+		   : 0;
 	s.head = c->row->flags & CREDENTIAL_WHOLE || len < SHOW_HEAD_MIN ? 0 : head;
 	s.tail = c->row->flags & CREDENTIAL_WHOLE || len < SHOW_ENDS_MIN ? 0 : 4;
 	add(p, &s, rank);
@@ -462,8 +462,8 @@ static const struct sample samples[] = {
 	  KIND_CREDENTIAL_IN_TOOL_RESULT, "env-assignment" },
 	{ "my password is %{password}, please log in", SEG_USER, KIND_CREDENTIAL_EXPOSED,
 	  "natural-language-password" },
-	{ "Server=db;Database=x;User Id=sa;Password=%{password};", SEG_USER, KIND_CREDENTIAL_EXPOSED,
-	  "ado-conn-string" },
+	{ "Server=db;Database=x;User Id=sa;Password=%{password};", SEG_USER,
+	  KIND_CREDENTIAL_EXPOSED, "ado-conn-string" },
 	{ "postgres://app:%{password}@db.internal:5432/app", SEG_USER, KIND_CREDENTIAL_EXPOSED,
 	  "db-url" },
 	{ "ftp://app:%{password}@files.internal/", SEG_USER, KIND_CREDENTIAL_EXPOSED,
@@ -476,7 +476,8 @@ static const struct sample samples[] = {
 	{ "stripe.api_key = \"%{stripe-test}\"", SEG_USER, KIND_MAX_, NULL },
 	{ "the id %{aws-access-key-id} alone", SEG_USER, KIND_MAX_, NULL },
 	{ "%{jwt} is all I know", SEG_USER, KIND_MAX_, NULL },
-	{ "deepgram %{github-pat-classic}x is not one, nor 0123456789abcdef0123456789abcdef01234567",
+	{ "deepgram %{github-pat-classic}x is not one, nor "
+	  "0123456789abcdef0123456789abcdef01234567",
 	  SEG_USER, KIND_MAX_, NULL },
 	{ "password = getPassword(user), token: process.env.TOKEN, api_key: ${API_KEY}", SEG_USER,
 	  KIND_MAX_, NULL },

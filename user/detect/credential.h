@@ -1,5 +1,5 @@
-/* user/detect/credential.h - the table of credential types (credentials.def): one row each, found by
- * its anchor or its word, confirmed by what the row says.
+/* user/detect/credential.h - the table of credential types (credentials.def): one row each, found
+ * by its anchor or its word, confirmed by what the row says.
  */
 #pragma once
 
@@ -18,8 +18,9 @@ struct credential;
 /* A token under examination. */
 struct candidate {
 	const struct credential *row;
-	struct span text;   /* all of the view */
-	struct range where; /* in it; a check may move it, for types that go on behind their shape */
+	struct span text; /* all of the view */
+	struct range
+	    where;  /* in it; a check may move it, for types that go on behind their shape */
 	bool named; /* a word of its row or the name of a secret stands before it */
 };
 

@@ -15,8 +15,8 @@
 #define ENTROPY_MIN                                                                                \
 	3.0 /* random hex of 20 and more characters has 3.4 and more, random base62 more than 4 */
 #define ENTROPY_PART .75 /* of what its length allows, for what is shorter */
-#define PEM_BODY_MIN 64 /* base64 characters; a header alone is quoted in prose all the time */
-#define PEM_RUN_MIN  16 /* ... in one run: words are shorter */
+#define PEM_BODY_MIN 64	 /* base64 characters; a header alone is quoted in prose all the time */
+#define PEM_RUN_MIN  16	 /* ... in one run: words are shorter */
 #define PEM_MAX	     (16 << 10)
 #define AROUND	     200 /* bytes searched for context */
 #define DECODED_MAX  4096
@@ -188,9 +188,9 @@ float check_crc32_confluent(struct candidate *c)
 	uint8_t got[8];
 
 	return credential_base64(span_sub(body, body.len - 6, 6), got, sizeof(got)) == 4 &&
-			       !memcmp(got, &crc, 4)
-		       ? CREDENTIAL_PROVEN
-		       : CREDENTIAL_UNSURE;
+		       !memcmp(got, &crc, 4)
+		   ? CREDENTIAL_PROVEN
+		   : CREDENTIAL_UNSURE;
 }
 
 static unsigned crc16(const uint8_t *p, size_t n)
@@ -213,8 +213,7 @@ static bool base32_crc16(struct span t, uint8_t *ret)
 	unsigned have = 0;
 
 	for (size_t i = 0; i < t.len; i++) {
-		bits = bits << 5 |
-		       (isdigit(t.p[i]) ? t.p[i] - '2' + 26u : (unsigned)t.p[i] - 'A');
+		bits = bits << 5 | (isdigit(t.p[i]) ? t.p[i] - '2' + 26u : (unsigned)t.p[i] - 'A');
 		have += 5;
 		if (have >= 8)
 			ret[n++] = (uint8_t)(bits >> (have -= 8));
@@ -299,8 +298,7 @@ float check_bech32(struct candidate *c)
 	for (size_t i = 0; i < human; i++)
 		sum = bech32_add(sum, (uint32_t)tolower(t.p[i]) & 31);
 	for (size_t i = human + 1; i < t.len; i++)
-		sum = bech32_add(sum,
-				 (uint32_t)(strchr(alphabet, tolower(t.p[i])) - alphabet));
+		sum = bech32_add(sum, (uint32_t)(strchr(alphabet, tolower(t.p[i])) - alphabet));
 	return sum == 1 ? CREDENTIAL_PROVEN : CREDENTIAL_UNSURE;
 }
 
@@ -375,8 +373,9 @@ float check_discord(struct candidate *c)
 /* What is between two quotes, or all of it: user:password in base64? */
 static float user_and_password(struct span s)
 {
-	static const char *const samples[] = { "user:pass", "username:password", "aladdin:",
-					       "user:password", "foo:bar", "login:password" };
+	static const char *const samples[] = { "user:pass", "username:password",
+					       "aladdin:",  "user:password",
+					       "foo:bar",   "login:password" };
 	uint8_t text[256];
 	struct span t = { text, credential_base64(s, text, sizeof(text)) };
 	const uint8_t *colon = memchr(t.p, ':', t.len);

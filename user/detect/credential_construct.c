@@ -1,5 +1,5 @@
-/* user/detect/credential_construct.c - credentials that are more than one token: headers, URLs, keys
- * with their parts, lines of files.
+/* user/detect/credential_construct.c - credentials that are more than one token: headers, URLs,
+ * keys with their parts, lines of files.
  */
 #include <ctype.h>
 
@@ -93,8 +93,8 @@ static bool scheme_char(uint8_t c)
 
 static bool database(struct span scheme)
 {
-	static const char *const names[] = { "postgres", "mysql",	"mariadb",    "mongodb",
-					     "redis",	 "amqp",	"mssql",      "sqlserver",
+	static const char *const names[] = { "postgres",   "mysql",	"mariadb",  "mongodb",
+					     "redis",	   "amqp",	"mssql",    "sqlserver",
 					     "clickhouse", "cockroach", "snowflake" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
@@ -107,9 +107,9 @@ static bool database(struct span scheme)
 /* scheme://user:password@host */
 float find_url(struct candidate *c, struct range anchor)
 {
-	static const char *const samples[] = { "password", "passwd", "pass",	"secret",
+	static const char *const samples[] = { "password", "passwd", "pass",	 "secret",
 					       "pwd",	   "test",   "changeme", "hunter2",
-					       "pw",	   "root",   "admin",	"guest" };
+					       "pw",	   "root",   "admin",	 "guest" };
 	struct span t = c->text, password, host;
 	size_t user = anchor.end, colon, at, end, begin = anchor.begin;
 	bool db;
@@ -149,12 +149,12 @@ float find_url(struct candidate *c, struct range anchor)
 	    has(host, 0, "127.") || ascii_contains(password, "your") ||
 	    ascii_contains(password, "xxx") || ascii_contains(password, "***"))
 		return CREDENTIAL_UNSURE;
-	return credential_random(password) || credential_password(password)
-		       ? CREDENTIAL_LIKELY
-		       : CREDENTIAL_UNSURE;
+	return credential_random(password) || credential_password(password) ? CREDENTIAL_LIKELY
+									    : CREDENTIAL_UNSURE;
 }
 
-/* The JSON object that holds at, as far as it can be told: from its brace to the end of the search. */
+/* The JSON object that holds at, as far as it can be told: from its brace to the end of the search.
+ */
 static struct range object(struct span t, size_t at)
 {
 	size_t begin = at;
@@ -216,8 +216,8 @@ float find_kube_secret(struct candidate *c, struct range anchor)
 			continue;
 		c->where = (struct range){ from + at, from + skip(in, end, "=") };
 		return credential_password(span_of(text, n)) || credential_random(span_of(text, n))
-			       ? CREDENTIAL_LIKELY
-			       : CREDENTIAL_UNSURE;
+			   ? CREDENTIAL_LIKELY
+			   : CREDENTIAL_UNSURE;
 	}
 	return 0;
 }
@@ -260,8 +260,8 @@ float find_ntlm(struct candidate *c, struct range anchor)
 		at--;
 	if (at == digits || digits - at > 8 || !at || t.p[--at] != ':')
 		return 0;
-	for (begin = at; begin && at - begin < 64 && t.p[begin - 1] > ' ' &&
-			 !strchr(":=\"'`", t.p[begin - 1]);
+	for (begin = at;
+	     begin && at - begin < 64 && t.p[begin - 1] > ' ' && !strchr(":=\"'`", t.p[begin - 1]);
 	     begin--)
 		;
 	if (begin == at)

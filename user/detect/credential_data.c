@@ -32,8 +32,9 @@ enum {
 	  .min = least,                                                                            \
 	  .max = most,                                                                             \
 	  .shape = s },
-#define FOUND(t, n, f, c, a) { .type = t, .name = n, .flags = f, .find = c, .words = "", .anchor = a },
-#define ALSO(a)		     { .anchor = a },
+#define FOUND(t, n, f, c, a)                                                                       \
+	{ .type = t, .name = n, .flags = f, .find = c, .words = "", .anchor = a },
+#define ALSO(a) { .anchor = a },
 #define NEAR(...)
 #define RUN(...)
 #define VALUE(...)

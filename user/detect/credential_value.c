@@ -21,11 +21,21 @@ static const struct {
 	const char *text;
 	enum class class;
 } names[] = {
-	{ "passw", PASSWORD },	      { "pwd", PASSWORD },	 { "passphrase", PASSWORD },
-	{ "passcode", PASSWORD },     { "mot de passe", PASSWORD }, { "contraseña", PASSWORD },
-	{ "senha", PASSWORD },	      { "пароль", PASSWORD },	 { "密码", PASSWORD },
-	{ "パスワード", PASSWORD }, { "secret", SECRET },	 { "token", SECRET },
-	{ "credential", SECRET },     { "key", KEY },		 { "auth", AUTH },
+	{ "passw", PASSWORD },
+	{ "pwd", PASSWORD },
+	{ "passphrase", PASSWORD },
+	{ "passcode", PASSWORD },
+	{ "mot de passe", PASSWORD },
+	{ "contraseña", PASSWORD },
+	{ "senha", PASSWORD },
+	{ "пароль", PASSWORD },
+	{ "密码", PASSWORD },
+	{ "パスワード", PASSWORD },
+	{ "secret", SECRET },
+	{ "token", SECRET },
+	{ "credential", SECRET },
+	{ "key", KEY },
+	{ "auth", AUTH },
 };
 
 const size_t n_secret_names = ARRAY_SIZE(names);
@@ -64,28 +74,44 @@ static bool any_of(const char *in, const char *const *words, size_t n)
 static bool harmless(const char *name, size_t len)
 {
 	static const char *const anywhere[] = {
-		"public",   "pubkey",	"tokeniz",   "keyboard",  "keyword",	"monkey",
-		"turkey",   "hockey",	"donkey",    "primarykey", "foreignkey", "cachekey",
-		"sortkey",  "rowkey",	"keyframe",  "keyup",	   "keydown",	 "keypress",
-		"keycode",  "pagetoken", "nexttoken", "continuationtoken",	 "maxtoken",
-		"numtoken", "inputtoken", "outputtoken", "prompttoken", "completiontoken",
-		"partitionkey", "idempot", "keyspace", "objectkey", "integrity", "lastkey",
-		"resetkey", "keystone", "keynote", "hotkey", "passwordless",
+		"public",	"pubkey",
+		"tokeniz",	"keyboard",
+		"keyword",	"monkey",
+		"turkey",	"hockey",
+		"donkey",	"primarykey",
+		"foreignkey",	"cachekey",
+		"sortkey",	"rowkey",
+		"keyframe",	"keyup",
+		"keydown",	"keypress",
+		"keycode",	"pagetoken",
+		"nexttoken",	"continuationtoken",
+		"maxtoken",	"numtoken",
+		"inputtoken",	"outputtoken",
+		"prompttoken",	"completiontoken",
+		"partitionkey", "idempot",
+		"keyspace",	"objectkey",
+		"integrity",	"lastkey",
+		"resetkey",	"keystone",
+		"keynote",	"hotkey",
+		"passwordless",
 	};
 	static const char *const endings[] = {
-		"id",	  "ids",     "name",	 "names",   "path",	"file",	    "files",
-		"url",	  "uri",     "urls",	 "type",    "types",	"count",    "length",
-		"len",	  "size",    "limit",	 "max",	    "min",	"expiry",   "expires",
-		"expiresin", "expiration", "ttl", "field",  "label",	"hint",	    "title",
-		"text",	  "message", "error",	 "policy",  "format",	"algorithm", "alg",
-		"prefix", "suffix",  "version",	 "endpoint", "host",	"server",   "port",
-		"status", "state",   "enabled",	 "required", "class",	"method",   "header",
-		"param",  "index",   "page",	 "tokens",  "arn",	"ref",	    "date",
-		"time",	  "at",	     "scope",	 "scopes",  "regex",	"pattern",  "email",
-		"user",	  "username", "dir",	 "location", "provider", "mode",    "placeholder",
-		"description", "column", "hash", "digest",  "fingerprint", "checksum", "sha",
-		"md5",	  "author",  "authors",	 "authority", "keys",	"selector", "input",
-		"icon",	  "link",    "button",	 "service", "manager",	"helper",   "handler",
+		"id",	    "ids",	"name",	       "names",	      "path",	     "file",
+		"files",    "url",	"uri",	       "urls",	      "type",	     "types",
+		"count",    "length",	"len",	       "size",	      "limit",	     "max",
+		"min",	    "expiry",	"expires",     "expiresin",   "expiration",  "ttl",
+		"field",    "label",	"hint",	       "title",	      "text",	     "message",
+		"error",    "policy",	"format",      "algorithm",   "alg",	     "prefix",
+		"suffix",   "version",	"endpoint",    "host",	      "server",	     "port",
+		"status",   "state",	"enabled",     "required",    "class",	     "method",
+		"header",   "param",	"index",       "page",	      "tokens",	     "arn",
+		"ref",	    "date",	"time",	       "at",	      "scope",	     "scopes",
+		"regex",    "pattern",	"email",       "user",	      "username",    "dir",
+		"location", "provider", "mode",	       "placeholder", "description", "column",
+		"hash",	    "digest",	"fingerprint", "checksum",    "sha",	     "md5",
+		"author",   "authors",	"authority",   "keys",	      "selector",    "input",
+		"icon",	    "link",	"button",      "service",     "manager",     "helper",
+		"handler",
 	};
 
 	if (any_of(name, anywhere, ARRAY_SIZE(anywhere)))
@@ -101,11 +127,16 @@ static bool harmless(const char *name, size_t len)
 static bool opens(const char *name)
 {
 	static const char *const words[] = {
-		"apikey",   "accesskey",  "secretkey",	"privatekey", "authkey",    "encryptionkey",
-		"signingkey", "masterkey", "accountkey", "sharedkey",  "subscriptionkey",
-		"licensekey", "appkey",	  "clientkey",	"storagekey", "hmackey",    "sessionkey",
-		"consumerkey", "servicekey", "cryptkey", "encryptkey", "secret",    "token",
-		"applicationkey", "passkey", "adminkey", "authorizationkey", "keyvalue",
+		"apikey",     "accesskey",	 "secretkey",
+		"privatekey", "authkey",	 "encryptionkey",
+		"signingkey", "masterkey",	 "accountkey",
+		"sharedkey",  "subscriptionkey", "licensekey",
+		"appkey",     "clientkey",	 "storagekey",
+		"hmackey",    "sessionkey",	 "consumerkey",
+		"servicekey", "cryptkey",	 "encryptkey",
+		"secret",     "token",		 "applicationkey",
+		"passkey",    "adminkey",	 "authorizationkey",
+		"keyvalue",
 	};
 
 	return any_of(name, words, ARRAY_SIZE(words));
@@ -140,8 +171,8 @@ enum how { NONE, ASSIGNED, CALLED, SAID, MARKUP };
 /* Passes over what stands between a name and its value. */
 static enum how operator_at(struct span t, struct range name, size_t *at)
 {
-	static const char *const said[] = { "is ",  "ist ", "es ", "est ", "è ",  "é ",
-					    "是",   "は",   "was ", "=",    "is: " };
+	static const char *const said[] = { "is ", "ist ", "es ",  "est ", "è ",  "é ",
+					    "是",  "は",   "was ", "=",	   "is: " };
 	static const char *const pairs[] = { "\"value\":", "value:", "'value':", "value=" };
 	size_t i = name.end, quote = quote_at(t, i), gap;
 	bool cli = name.begin >= 2 && has(t, name.begin - 2, "--");
@@ -154,7 +185,8 @@ static enum how operator_at(struct span t, struct range name, size_t *at)
 	if (quote || has(t, gap, "\n")) {
 		size_t next = gap;
 
-		while (next < t.len && next - gap < 24 && t.p[next] && strchr(", \r\n\t", t.p[next]))
+		while (next < t.len && next - gap < 24 && t.p[next] &&
+		       strchr(", \r\n\t", t.p[next]))
 			next++;
 		for (size_t k = 0; next > gap && k < ARRAY_SIZE(pairs); k++)
 			if (has(t, next, pairs[k])) {
@@ -172,7 +204,8 @@ static enum how operator_at(struct span t, struct range name, size_t *at)
 		size_t value = blanks(t, gap + 1), type = value;
 
 		/* "name: type = value" */
-		while (type < t.len && type - value < 24 && (isalnum(t.p[type]) || t.p[type] == '_'))
+		while (type < t.len && type - value < 24 &&
+		       (isalnum(t.p[type]) || t.p[type] == '_'))
 			type++;
 		if (t.p[gap] == ':' && type > value && has(t, blanks(t, type), "= "))
 			value = blanks(t, blanks(t, type) + 1);
@@ -227,9 +260,10 @@ static struct range value_at(struct span t, size_t at, enum how how, bool *quote
 /* Stands for a value that is elsewhere. */
 static bool reference(struct span v, bool quoted)
 {
-	static const char *const parts[] = { "${",     "{{",	 "}}",	    "$(",	"<%",
-					     "process.env", "environ", "getenv", "secrets.", "://",
-					     "config.",	 "self.",   "this.",    "%s",	"{0}" };
+	static const char *const parts[] = {
+		"${",	    "{{",  "}}",      "$(",    "<%",	"process.env", "environ", "getenv",
+		"secrets.", "://", "config.", "self.", "this.", "%s",	       "{0}"
+	};
 
 	if (strchr("$<{[%*(&@", v.p[0]))
 		return true;
@@ -237,8 +271,8 @@ static bool reference(struct span v, bool quoted)
 		if (memmem(v.p, v.len, parts[i], strlen(parts[i])))
 			return true;
 	/* f(x), a[i]: code */
-	return !quoted && (memchr(v.p, '(', v.len) || memchr(v.p, '[', v.len) ||
-			   memchr(v.p, '{', v.len));
+	return !quoted &&
+	       (memchr(v.p, '(', v.len) || memchr(v.p, '[', v.len) || memchr(v.p, '{', v.len));
 }
 
 static bool all(struct span v, const char *accepted)
@@ -270,8 +304,8 @@ static bool pointer(struct span v)
 
 static bool near_server(struct candidate *c)
 {
-	static const char *const words[] = { "server=", "data source=", "jdbc:", "uid=",
-					     "user id=", "initial catalog=" };
+	static const char *const words[] = { "server=", "data source=", "jdbc:",
+					     "uid=",	"user id=",	"initial catalog=" };
 	size_t begin = c->where.begin > CONTEXT ? c->where.begin - CONTEXT : 0;
 	struct span around = span_sub(c->text, begin, c->where.end - begin + CONTEXT);
 
@@ -313,7 +347,8 @@ float credential_value(struct candidate *c, struct range hit, size_t which)
 	bool quoted;
 	float score;
 
-	while (name.begin && hit.begin - name.begin < NAME_MAX_BYTES && name_char(t.p[name.begin - 1]))
+	while (name.begin && hit.begin - name.begin < NAME_MAX_BYTES &&
+	       name_char(t.p[name.begin - 1]))
 		name.begin--;
 	while (name.end < t.len && name.end - hit.end < NAME_MAX_BYTES && name_char(t.p[name.end]))
 		name.end++;
@@ -333,11 +368,11 @@ float credential_value(struct candidate *c, struct range hit, size_t which)
 		return 0;
 	score = strength(v, class, word, how, quoted);
 	c->named = true;
-	c->row = credential_find(class == PASSWORD && near_server(c)	? "ado-conn-string"
-				 : class == PASSWORD && how == SAID ? "natural-language-password"
-				 : how == SAID ? "generic-high-entropy"
+	c->row = credential_find(class == PASSWORD && near_server(c) ? "ado-conn-string"
+				 : class == PASSWORD && how == SAID  ? "natural-language-password"
+				 : how == SAID			     ? "generic-high-entropy"
 				 : v.len >= FRAMEWORK_MIN && !strcmp(word, "secretkey")
-					 ? "django-secret"
-					 : "env-assignment");
+				     ? "django-secret"
+				     : "env-assignment");
 	return how == SAID && class != PASSWORD ? MIN(score, CREDENTIAL_UNSURE) : score;
 }

@@ -1,5 +1,5 @@
-/* user/detect/credential_word.c - what people write and what chance makes. Owns a table of how much each
- * letter surprises behind another one.
+/* user/detect/credential_word.c - what people write and what chance makes. Owns a table of how much
+ * each letter surprises behind another one.
  */
 #include <ctype.h>
 
@@ -11,10 +11,10 @@
 #define PAIRS_MIN    4	 /* pairs of letters that say something */
 #define HEX_ENTROPY  2.8
 
-/* -log2 of how often a letter (column) comes behind another one (row) in words of many languages and
- * names in code. */
+/* -log2 of how often a letter (column) comes behind another one (row) in words of many languages
+ * and names in code. */
 static const char surprise[26][27] = {
-/* clang-format off */
+	/* clang-format off */
 	"95448757586343a59343667868", /* a */
 	"3677389937938838b456399b69", /* b */
 	"396839a348458928a46359aa67", /* c */
@@ -41,7 +41,7 @@ static const char surprise[26][27] = {
 	"484735963b8767629863687469", /* x */
 	"4546477848754443a534685987", /* y */
 	"277718773b966548a886496946", /* z */
-/* clang-format on */
+	/* clang-format on */
 };
 
 /* What a string is made of. */

@@ -36,7 +36,7 @@ bool token_class(const char **at, uint8_t c)
 		in |= c >= from && c <= to;
 	}
 	*at = p + 1;
-	return in != not;
+	return in != not ;
 }
 
 static const char *group_end(const char *p)
