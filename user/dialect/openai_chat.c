@@ -43,15 +43,28 @@ static const struct shape_row order_rows[] = { { "choices[].index", on_order } }
 static const struct shape order_list[] = { SHAPE("", order_rows) };
 static struct shapes order = SHAPES(order_list);
 
+/* Few letters are as rare as its x. */
+static const uint8_t *index_key(struct span data)
+{
+	static const struct span key = SPAN_LIT("\"index\"");
+
+	for (size_t at = 5; at < data.len; at++) {
+		const uint8_t *x = memchr(data.p + at, 'x', data.len - at);
+
+		if (!x)
+			break;
+		at = (size_t)(x - data.p);
+		if (span_starts(span_sub(data, at - 5, data.len), key))
+			return x - 5;
+	}
+	return NULL;
+}
+
 static bool is_out_of_order(struct span data)
 {
-	const uint8_t *index, *delta;
+	const uint8_t *index = index_key(data);
 
-	if (!data.len)
-		return false;
-	index = memmem(data.p, data.len, "\"index\"", 7);
-	delta = memmem(data.p, data.len, "\"delta\"", 7);
-	return index && delta && delta < index;
+	return index && memmem(data.p, (size_t)(index - data.p), "\"delta\"", 7);
 }
 
 /* --- calls */

@@ -98,19 +98,24 @@ void turn_id(char *field, size_t size, struct span s)
 
 void turn_id_piece(char *field, size_t size, const struct json_event *e)
 {
-	size_t len;
+	size_t was, len;
 
 	if (e->kind != JSON_STRING)
+		return;
+	/* Events of a stream tell the same each time. */
+	if (e->first && e->last && e->text.len < size - 1 && !field[e->text.len] &&
+	    !memcmp(field, e->text.p, e->text.len))
 		return;
 	if (e->first)
 		field[0] = field[size - 1] = 0;
 	/* The last byte, when it is not the end of the string, says that a character did not fit:
 	 * nothing follows. */
-	len = strlen(field);
+	was = len = strlen(field);
 	if (field[size - 1])
 		return;
 	turn_id(field + len, size - len, e->text);
-	field[size - 1] = e->text.len > strlen(field) - len && strlen(field) < size - 1;
+	len += strlen(field + len);
+	field[size - 1] = e->text.len > len - was && len < size - 1;
 }
 
 void turn_skip(struct turn *t, enum skipped what, size_t n)
