@@ -8,7 +8,7 @@ build="gcc make pkg-config clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev l
 	libprotobuf-c-dev protobuf-c-compiler protobuf-compiler libvectorscan-dev libsqlite3-dev
 	libcurl4-openssl-dev libyaml-dev libutf8proc-dev libseccomp-dev libcap-ng-dev libxxhash-dev libpsl-dev libidn2-dev libbrotli-dev libzstd-dev ca-certificates"
 test="libcmocka-dev libjansson-dev libnghttp2-dev curl openssl nginx-light nodejs npm python3 python3-venv sqlite3 iproute2 iptables procps util-linux mount kmod
-	python3-yaml systemd apache2 haproxy libio-socket-ssl-perl php-cli ruby wget"
+	python3-yaml python3-stdnum systemd apache2 haproxy libio-socket-ssl-perl php-cli ruby wget"
 bench="wrk bpftrace bpfcc-tools python3 libjansson-dev"
 kernels="qemu-system-x86 busybox-static cpio"
 # The runtime of the clang that is there: install the build group first.
