@@ -20,6 +20,7 @@ struct say {
 	const char *previous, *response, *thread; /* the provider's ids */
 	enum outcome outcome;
 	enum mode mode;
+	uint32_t raise; /* steps of severity */
 	bool history;
 	uint32_t pid;
 	uint64_t begin_ns;
@@ -87,7 +88,8 @@ static inline struct span say(struct said *ret, const struct say *w)
 	if (w->kind) {
 		e.detector = "test";
 		e.type = SAY_TEXT(w->type ? w->type : "rule");
-		e.score = 0.9f;
+		e.raise = w->raise;
+	e.score = 0.9f;
 		e.redacted = SAY_TEXT(w->evidence);
 		e.fingerprint = say_hash(print, e.redacted, strlen(e.redacted));
 		f.id = &id;

@@ -96,6 +96,24 @@ static void test_counts(void **state)
 	earshot__alert__free_unpacked(a, NULL);
 }
 
+/* Much of it is worse, whatever became of it; less of it later makes it no better. */
+static void test_raised(void **state)
+{
+	Earshot__Alert *a = NULL;
+
+	(void)state;
+	MERGE(1000);
+	assert_int_equal(MERGE(2000, .evidence = "f", .raise = 1), MERGE_MATERIAL);
+	assert_int_equal(a->severity, severity(OUTCOME_UNKNOWN) + 1);
+	MERGE(3000, .evidence = "g");
+	assert_int_equal(a->severity, severity(OUTCOME_UNKNOWN) + 1);
+	OBSERVE(.outcome = OUTCOME_BLOCKED);
+	assert_int_equal(a->severity, severity(OUTCOME_BLOCKED) + 1);
+	MERGE(4000, .evidence = "h", .raise = 100);
+	assert_int_equal(a->severity, EARSHOT__SEVERITY__SEVERITY_CRITICAL);
+	earshot__alert__free_unpacked(a, NULL);
+}
+
 static void test_bounds(void **state)
 {
 	Earshot__Alert *a = NULL;
@@ -200,7 +218,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_new),	cmocka_unit_test(test_counts),
-		cmocka_unit_test(test_bounds),	cmocka_unit_test(test_outcomes),
+		cmocka_unit_test(test_raised), cmocka_unit_test(test_bounds),	cmocka_unit_test(test_outcomes),
 		cmocka_unit_test(test_history), cmocka_unit_test(test_hunt_becomes_alert),
 		cmocka_unit_test(test_keys),
 	};

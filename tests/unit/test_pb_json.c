@@ -52,7 +52,7 @@ static void test_scalars(void **state)
 		       "\"location\":{\"role\":\"\",\"origin\":\"\",\"side\":\"\",\"segment\":0,"
 		       "\"begin\":4294967295,\"end\":0,"
 		       "\"view\":\"\",\"tool\":\"\"},\"truncated\":true,\"time\":\"2023-11-14T22:"
-		       "13:20.123456789Z\"}");
+		       "13:20.123456789Z\",\"raise\":0}");
 }
 
 /* An empty message has every field all the same. */

@@ -164,16 +164,28 @@ static int add_evidence(Earshot__Alert *a, const Earshot__Evidence *e, uint64_t 
 	return is_new;
 }
 
-static int raise_outcome(Earshot__Alert *a, Earshot__Outcome o)
+/* By what became of it, and how much of it there is. Did it change? */
+static bool grade(Earshot__Alert *a)
 {
 	enum kind k = kind_find(a->kind);
+	Earshot__Severity was = a->severity;
+	uint32_t raise = 0;
 
+	/* An operator's rule says it once and for all. */
+	if (k == KIND_MAX_ || k == KIND_CUSTOM)
+		return false;
+	for (size_t i = 0; i < a->n_evidence; i++)
+		raise = MAX(raise, MIN(a->evidence[i]->raise, SEVERITY_CRITICAL));
+	a->severity = (Earshot__Severity)MIN(kinds[k].severity[a->outcome] + raise, SEVERITY_CRITICAL);
+	return a->severity != was;
+}
+
+static int raise_outcome(Earshot__Alert *a, Earshot__Outcome o)
+{
 	if (outcome_rank[o] <= outcome_rank[a->outcome])
 		return MERGE_NOTHING;
 	a->outcome = o;
-	/* An operator's rule says it once and for all. */
-	if (k != KIND_MAX_ && k != KIND_CUSTOM)
-		a->severity = (Earshot__Severity)kinds[k].severity[o];
+	grade(a);
 	return MERGE_MATERIAL;
 }
 
@@ -191,6 +203,8 @@ int merge_finding(Earshot__Alert *a, const Earshot__Finding *f, enum mode mode, 
 	if (err)
 		return err;
 	if (!f->history && raise_outcome(a, f->outcome))
+		change = MERGE_MATERIAL;
+	if (grade(a))
 		change = MERGE_MATERIAL;
 	if ((Earshot__Mode)mode < a->mode) { /* the stronger evidence makes an alert of a hunt */
 		a->mode = (Earshot__Mode)mode;

@@ -356,6 +356,7 @@ ssize_t pack_finding(const struct pack_source *s, uint64_t number, const struct 
 	e.detector = keep_str(&a, f->detector, TURN_ID_MAX);
 	e.type = KEEP_FIELD(&a, f->type);
 	e.score = f->score;
+	e.raise = f->raise;
 	e.why = KEEP_FIELD(&a, f->why);
 	if (s->evidence == EVIDENCE_REDACTED)
 		e.redacted = KEEP_FIELD(&a, f->evidence);

@@ -2,6 +2,7 @@
  * operator's rule that made it. */
 #include "detect/finding.h"
 
+#include "base/own.h"
 #include "detect/rules.h"
 
 const char *finding_kind(const struct finding *f)
@@ -16,7 +17,9 @@ const char *finding_title(const struct finding *f)
 
 enum severity finding_severity(const struct finding *f, enum outcome o)
 {
-	return f->rule ? (enum severity)f->rule->severity : kinds[f->kind].severity[o];
+	if (f->rule)
+		return (enum severity)f->rule->severity;
+	return MIN(kinds[f->kind].severity[o] + f->raise, SEVERITY_CRITICAL);
 }
 
 const char *finding_atlas(const struct finding *f)

@@ -16,7 +16,7 @@ struct finding {
 	char type[48];	      /* what exactly: a rule id ("ignore-previous"), a credential type
 				 ("openai-project-key"), "tag-characters" */
 	enum mode mode;	      /* kinds[kind].mode, or weaker: a lone weak signal is hunt */
-	int8_t raise;	      /* steps of severity above its kind's, for how much of it there is */
+	uint8_t raise;	      /* steps of severity above its kind's, for how much of it there is */
 	float score;	      /* 0 to 1, calibrated: confidence that this is what kind says */
 	uint32_t segment;     /* index in the turn */
 	enum segment_role role;
