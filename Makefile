@@ -39,7 +39,7 @@ LIB := $(B)/libearshot.a
 
 # program = main file
 PROGRAMS := earshotd=monitor earshot-compiler=compiler earshot-surveyor=surveyor earshot-inspector=inspector earshot-recorder=recorder \
-	earshot-keeper=keeper earshot-shipper=shipper earshot-canary=canary earshot=cli
+	earshot-keeper=keeper earshot-shipper=shipper earshot-canary=canary earshot-indexer=indexer earshot=cli
 PROGRAM_BINS := $(foreach p,$(PROGRAMS),$(B)/$(firstword $(subst =, ,$(p))))
 COLLECTOR := $(B)/earshot-collector
 SITES := $(B)/earshot-sites

@@ -5,7 +5,7 @@
 set -eu
 
 here=$(dirname "$(readlink -f "$0")")
-roles="earshot-compiler earshot-surveyor earshot-inspector earshot-recorder earshot-keeper earshot-shipper earshot-canary"
+roles="earshot-compiler earshot-surveyor earshot-inspector earshot-recorder earshot-keeper earshot-shipper earshot-canary earshot-indexer"
 
 fail() {
 	echo "install.sh: $*" >&2

@@ -129,7 +129,7 @@ def test_not_root(w):
     place = w.dir / "anybody"
     place.mkdir()
     for program in ("earshotd", "earshot-compiler", "earshot-surveyor", "earshot-inspector", "earshot-recorder", "earshot-keeper", "earshot-shipper",
-                    "earshot-canary"):
+                    "earshot-canary", "earshot-indexer"):
         shutil.copy(w.program(program), place)
     path = config(w, f"state_dir: {w.dir}/nobody/state\nrun_dir: {w.dir}/nobody/run\n")
     argv = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", place / "earshotd", "--config", path]

@@ -49,6 +49,8 @@ static void test_every_key(void **state)
 				   "    cgroups: [\"*/vllm.service\"]\n"
 				   "detect:\n  cache_size: 2MiB\n  kinds:\n    sensor.loss: hunt\n "
 				   "   sensor.restart: off\n"
+				   "  intel:\n  - path: /f/list.txt\n  - path: /f/misp\n"
+				   "    name: ours\n    mode: hunt\n"
 				   "evidence:\n  mode: none\n"
 				   "export:\n  - type: https\n    url: https://up.example/v1\n    "
 				   "ca: /ca\n    cert: /c\n    key: /k\n";
@@ -58,6 +60,12 @@ static void test_every_key(void **state)
 	(void)state;
 	if (config_parse(&c, SPAN_LIT(yaml), "f", errors))
 		fail_msg("%s", errors);
+	assert_int_equal(c.detect.n_intel, 2);
+	assert_string_equal(c.detect.intel[0].name, "list.txt");
+	assert_int_equal(c.detect.intel[0].mode, MODE_ALERT);
+	assert_string_equal(c.detect.intel[1].path, "/f/misp");
+	assert_string_equal(c.detect.intel[1].name, "ours");
+	assert_int_equal(c.detect.intel[1].mode, MODE_HUNT);
 	assert_string_equal(c.state_dir, "/s");
 	assert_string_equal(c.run_dir, "/r");
 	assert_string_equal(c.host, "gpu-7");
@@ -136,6 +144,10 @@ static void test_mistakes(void **state)
 		  "f:2:14: ring_size: '99999999999999999999' is not a number\n" },
 		{ "log_level: loud\n",
 		  "f:1:12: log_level: 'loud' is none of: error, warning, info, debug\n" },
+		{ "detect:\n  intel:\n  - path: /a/x\n  - path: /b/x\n",
+		  "f:4:5: intel: two feeds are called 'x'\n" },
+		{ "detect:\n  intel:\n  - name: x\n", "f:3:5: intel: path is missing\n" },
+		{ "detect:\n  intel: /a/x\n", "f:2:10: intel: expected a list, found a value\n" },
 		{ "detect:\n  kinds:\n    no.such: hunt\n",
 		  "f:3:5: kinds: 'no.such' is no kind of alert\n" },
 		{ "detect:\n  kinds:\n    sensor.loss: loud\n",

@@ -92,7 +92,8 @@ static long try_setuid(void)
 
 #define ALL_CAGED                                                                                  \
 	(1u << ROLE_COMPILER | 1u << ROLE_SURVEYOR | 1u << ROLE_INSPECTOR | 1u << ROLE_KEEPER |    \
-	 1u << ROLE_SHIPPER)
+	 1u << ROLE_SHIPPER | 1u << ROLE_INDEXER)
+#define FILES_DENIED (1u << ROLE_KEEPER | 1u << ROLE_SHIPPER | 1u << ROLE_INDEXER)
 #define NO_FILES (1u << ROLE_COMPILER | 1u << ROLE_SURVEYOR | 1u << ROLE_INSPECTOR)
 
 /* What ends the process (SIGSYS) in the cages of `dies`; in those of `denied` the call fails and
@@ -102,8 +103,8 @@ static const struct {
 	long (*call)(void);
 	unsigned dies, denied;
 } attempts[] = {
-	{ "open", try_open, NO_FILES, 1u << ROLE_KEEPER | 1u << ROLE_SHIPPER },
-	{ "create a file", try_create, NO_FILES, 1u << ROLE_KEEPER | 1u << ROLE_SHIPPER },
+	{ "open", try_open, NO_FILES, FILES_DENIED },
+	{ "create a file", try_create, NO_FILES, FILES_DENIED },
 	{ "socket", try_socket, ALL_CAGED & ~(1u << ROLE_SHIPPER), 0 },
 	{ "listen", try_listen, ALL_CAGED, 0 },
 	{ "raw socket", try_raw_socket, ALL_CAGED, 0 },

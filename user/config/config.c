@@ -201,10 +201,58 @@ static const struct yamlread_key capture_keys[] = {
 	{ NULL, NULL, 0, 0, 0, NULL },
 };
 
+static const char *const intel_modes[] = { "alert", "hunt", NULL };
+static_assert(MODE_ALERT == 0 && MODE_HUNT == 1, "modes by their numbers");
+
+#define INTEL_FIELD(f) offsetof(struct config_intel, f), 0, sizeof(((struct config_intel *)0)->f)
+static const struct yamlread_key intel_keys[] = {
+	{ "path", set_path, INTEL_FIELD(path), NULL },
+	{ "name", yamlread_string, INTEL_FIELD(name), NULL },
+	{ "mode", yamlread_enum, offsetof(struct config_intel, mode), 0, 0, intel_modes },
+	{ NULL, NULL, 0, 0, 0, NULL },
+};
+
+/* `detect.intel`: a list; its field is the whole struct config. */
+static void set_intel(struct yamlread *r, yaml_node_t *n, const struct yamlread_key *k, void *field)
+{
+	struct config *c = field;
+
+	if (!yamlread_expect(r, n, k->name, YAML_SEQUENCE_NODE))
+		return;
+	c->detect.n_intel = 0;
+	for (yaml_node_item_t *i = n->data.sequence.items.start; i < n->data.sequence.items.top;
+	     i++) {
+		yaml_node_t *item = yaml_document_get_node(r->doc, *i);
+		struct config_intel *f = &c->detect.intel[c->detect.n_intel];
+
+		if (c->detect.n_intel == CONFIG_INTEL_MAX) {
+			yamlread_complain(r, &item->start_mark, "intel: more than %d",
+					  CONFIG_INTEL_MAX);
+			return;
+		}
+		*f = (struct config_intel){ .mode = MODE_ALERT };
+		yamlread_table(r, item, k->name, intel_keys, f);
+		if (item->type != YAML_MAPPING_NODE)
+			continue;
+		if (!*f->path) {
+			yamlread_complain(r, &item->start_mark, "intel: path is missing");
+			continue;
+		}
+		if (!*f->name)
+			snprintf(f->name, sizeof(f->name), "%.63s", strrchr(f->path, '/') + 1);
+		for (size_t o = 0; o < c->detect.n_intel; o++)
+			if (!strcmp(c->detect.intel[o].name, f->name))
+				yamlread_complain(r, &item->start_mark,
+						  "intel: two feeds are called '%s'", f->name);
+		c->detect.n_intel++;
+	}
+}
+
 static const struct yamlread_key detect_keys[] = {
 	{ "cache_size", yamlread_u64, FIELD(detect.cache_bytes), 0, 1 << 30, NULL },
 	{ "kinds", set_kinds, FIELD(detect.modes), 0, 0, NULL },
 	{ "rules_dir", set_path, STRING(detect.rules_dir), NULL },
+	{ "intel", set_intel, 0, 0, 0, NULL },
 	{ NULL, NULL, 0, 0, 0, NULL },
 };
 

@@ -16,12 +16,21 @@
 #define CONFIG_PORTS_MAX   64
 #define CONFIG_GLOBS_MAX   32	/* of each list */
 #define CONFIG_EXPORTS_MAX 1	/* one upstream: the store keeps one outbox */
+#define CONFIG_INTEL_MAX   12 /* feeds of threat intelligence */
+#define CONFIG_INTEL_NAME_MAX 64
 #define CONFIG_ERRORS_MAX  4096 /* bytes of error text */
 
 enum evidence_mode {
 	EVIDENCE_REDACTED, /* the span with every sensitive value masked */
 	EVIDENCE_NONE,	   /* no text at all */
 	EVIDENCE_MAX_,
+};
+
+/* A feed of threat intelligence. */
+struct config_intel {
+	char path[CONFIG_PATH_MAX]; /* of a file or a directory of them */
+	char name[CONFIG_INTEL_NAME_MAX];
+	int mode; /* MODE_ALERT or MODE_HUNT */
 };
 
 enum export_type { EXPORT_HTTPS, EXPORT_MAX_ };
@@ -62,6 +71,8 @@ struct config {
 		uint64_t cache_bytes; /* segment cache */
 		enum mode modes[KIND_MAX_];
 		char rules_dir[CONFIG_PATH_MAX]; /* of rule packs; may be absent */
+		struct config_intel intel[CONFIG_INTEL_MAX];
+		size_t n_intel;
 	} detect;
 	struct {
 		uint32_t interval_s; /* between test calls; 0: none */

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/buf.h"
 #include "base/own.h"
@@ -53,10 +52,11 @@ static void take_line(struct feed *f, struct span line)
 {
 	enum feed_count best = FEED_OTHER, got;
 
+	line = span_trim(line);
+	if (!line.len || memchr("#;!", line.p[0], 3) || span_starts(line, SPAN_LIT("//")))
+		return;
 	while (line.len && separates(line.p[0]))
 		line = span_sub(line, 1, line.len);
-	if (!line.len || line.p[0] == '#' || line.p[0] == '!' || span_starts(line, SPAN_LIT("//")))
-		return;
 	while (line.len && best != FEED_TAKEN) {
 		size_t n = 0;
 
@@ -122,19 +122,21 @@ static void read_lines(struct feed *f, struct span in)
 
 /* --- STIX */
 
-/* Unix time of an RFC 3339 date; 0: none. Offsets are rare, and hours. */
-static uint64_t date(const char *s)
+/* Unix time of an RFC 3339 date; 0: none. Offsets are rare, and hours. Not by timegm(), which looks
+ * for files of time zones. */
+static uint64_t date(const char *text)
 {
-	struct tm t = { 0 };
-	time_t v;
+	static const unsigned before[] = { 0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334 };
+	unsigned y, m, d, h = 0, min = 0, s = 0;
+	uint64_t days;
 
-	if (sscanf(s, "%4d-%2d-%2dT%2d:%2d:%2d", &t.tm_year, &t.tm_mon, &t.tm_mday, &t.tm_hour,
-		   &t.tm_min, &t.tm_sec) < 3)
+	if (sscanf(text, "%4u-%2u-%2uT%2u:%2u:%2u", &y, &m, &d, &h, &min, &s) < 3 || y < 1970 ||
+	    m < 1 || m > 12 || d < 1 || d > 31)
 		return 0;
-	t.tm_year -= 1900;
-	t.tm_mon--;
-	v = timegm(&t);
-	return v > 0 ? (uint64_t)v : 0;
+	days = (y - 1970) * 365ULL + (y - 1969) / 4 - (y - 1901) / 100 + (y - 1601) / 400 +
+	       before[m - 1] + d - 1;
+	days += m > 2 && ((y % 4 == 0 && y % 100 != 0) || y % 400 == 0);
+	return days * 86400 + h * 3600 + min * 60 + s;
 }
 
 struct pattern {
@@ -205,7 +207,7 @@ static bool network_object(struct span t)
 static enum feed_count walk(struct feed *f, struct span text, uint64_t expires_s, bool take)
 {
 	struct pattern p = { .s = text, .unescape = take };
-	enum feed_count ret = FEED_OTHER, got;
+	enum feed_count ret = take ? FEED_TAKEN : FEED_OTHER, got;
 	bool network = false, list = false;
 	struct span t;
 

@@ -347,12 +347,17 @@ static const psl_ctx_t *suffixes(void)
 /* The last one asked for is remembered: most are asked for again, and a process has one thread. */
 static bool top_level(const char *tld)
 {
+	/* Outside of the public tree, or kept for examples and networks of one's own. */
+	static const char *const others[] = { "onion",	 "i2p",	  "example", "test",
+					      "invalid", "local", "internal" };
 	static char last[LABEL_MAX + 1];
 	static bool is;
 
 	if (strcmp(last, tld) != 0) {
 		snprintf(last, sizeof(last), "%s", tld);
 		is = psl_is_public_suffix2(suffixes(), tld, PSL_TYPE_ICANN | PSL_TYPE_NO_STAR_RULE);
+		for (size_t i = 0; i < ARRAY_SIZE(others) && !is; i++)
+			is = !strcmp(tld, others[i]);
 	}
 	return is;
 }

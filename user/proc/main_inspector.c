@@ -16,6 +16,7 @@
 #include "base/own.h"
 #include "capture/intake.h"
 #include "detect/detect.h"
+#include "intel/index.h"
 #include "dialect/canary.h"
 #include "dialect/dialect.h"
 #include "proc/req.h"
@@ -41,6 +42,8 @@ struct inspector {
 	uint64_t canary_seen;
 	struct reader *reader;
 	struct detect *detect;
+	void *intel; /* mapped */
+	size_t intel_size;
 	struct sendq *sendq;
 	struct peer monitor, keeper;
 	struct proc_info *procs; /* direct mapped by tgid */
@@ -384,7 +387,44 @@ static int on_kept(struct peer *p, const struct req_msg *m)
 	return sendq_done(in->sendq, number);
 }
 
+static void *map(int fd, size_t size, int prot)
+{
+	void *p = fd < 0
+		      ? MAP_FAILED
+		      : mmap(NULL, size, prot, prot & PROT_WRITE ? MAP_SHARED : MAP_PRIVATE, fd, 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
+/* A new index of threat intelligence: the monitor saw that nobody can change or shrink it. */
+static int on_intel(struct peer *p, const struct req_msg *m)
+{
+	struct inspector *in = p->ctx;
+	const struct intel_header *head;
+	uint64_t size;
+	void *mem;
+
+	memcpy(&size, m->body, sizeof(size));
+	if (m->n_fds != 1)
+		return -EBADMSG;
+	mem = map(m->fds[0], size, PROT_READ);
+	head = mem ? intel_open(span_of(mem, size)) : NULL;
+	if (!head) {
+		log_error("the index of threat intelligence cannot be used; the last one stays");
+		if (mem)
+			munmap(mem, size);
+		return 0;
+	}
+	detect_intel(in->detect, head);
+	if (in->intel)
+		munmap(in->intel, in->intel_size);
+	in->intel = mem;
+	in->intel_size = size;
+	return 0;
+}
+
 static const struct req_row monitor_table[REQ_MAX_] = {
+	[REQ_INTEL] = { ROLE_MONITOR, sizeof(uint64_t), sizeof(uint64_t), on_intel },
 	[REQ_PROC] = { ROLE_MONITOR, sizeof(struct proc_info), sizeof(struct proc_info), on_proc },
 	[REQ_PEER] = { ROLE_MONITOR, sizeof(uint32_t), sizeof(uint32_t), on_peer },
 	[REQ_STOP] = { ROLE_MONITOR, 0, 0, on_stop },
@@ -555,15 +595,6 @@ static void finish(struct inspector *in)
 	if (sendq_waiting(in->sendq))
 		log_warn("%zu findings and observations were not committed",
 			 sendq_waiting(in->sendq));
-}
-
-static void *map(int fd, size_t size, int prot)
-{
-	void *p = fd < 0
-		      ? MAP_FAILED
-		      : mmap(NULL, size, prot, prot & PROT_WRITE ? MAP_SHARED : MAP_PRIVATE, fd, 0);
-
-	return p == MAP_FAILED ? NULL : p;
 }
 
 static int set_up(struct inspector *in)

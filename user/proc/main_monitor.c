@@ -24,6 +24,7 @@
 #include "proc/choice.h"
 #include "proc/flood.h"
 #include "proc/host.h"
+#include "proc/indexing.h"
 #include "proc/notify.h"
 #include "proc/prober.h"
 #include "proc/tables.h"
@@ -61,6 +62,7 @@ struct monitor {
 	struct capture *capture;
 	struct team *team;
 	struct prober *prober;
+	struct indexing *indexing;
 	int sites_fd; /* -1: none */
 	pid_t viewer; /* `earshot tail` of --foreground */
 	bool announced;
@@ -305,6 +307,22 @@ static void on_fresh(void *ctx)
 
 	if (m->prober)
 		prober_tell_all(m->prober);
+	if (m->indexing)
+		indexing_tell(m->indexing);
+}
+
+static void on_intel(void *ctx, int fd, uint64_t size)
+{
+	struct monitor *m = ctx;
+
+	team_intel(m->team, fd, size);
+}
+
+static void on_broken_feed(void *ctx, const char *why)
+{
+	struct monitor *m = ctx;
+
+	team_event(m->team, "sensor.intel", 0, 0, "%s", why);
 }
 
 static void on_canary(void *ctx)
@@ -598,6 +616,21 @@ static int run(struct monitor *m, const struct options *o)
 		err = team_start(m->team);
 	if (err)
 		return failed("roles cannot be started", err);
+	if (!o->record) {
+		const struct indexing_opts indexing_opts = {
+			.binaries = &m->binaries,
+			.capture = m->capture,
+			.config = c,
+			.page = team_page(m->team, ROLE_MONITOR),
+			.fresh = on_intel,
+			.broken = on_broken_feed,
+			.ctx = m,
+		};
+
+		err = indexing_new(&m->indexing, m->loop, &indexing_opts);
+		if (err)
+			return failed("feeds of threat intelligence cannot be read", err);
+	}
 	err = tables_open(o->config ? o->config : CONFIG_FILE, &m->sites_fd);
 	if (err)
 		return failed("tables of probe sites cannot be read", err);
@@ -630,6 +663,7 @@ static void stop(struct monitor *m)
 {
 	notify_send("STOPPING=1");
 	prober_free(&m->prober);
+	indexing_free(&m->indexing);
 	if (m->team) {
 		if (m->capture)
 			account(m, mono_ns());

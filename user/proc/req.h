@@ -41,6 +41,10 @@ enum req {
 	REQ_EXPLAIN, /* keeper -> monitor: struct explain_msg */
 	REQ_EXPLAINED, /* monitor -> keeper: struct explained */
 	REQ_STOP,      /* monitor -> role: finish what is in hand and exit 0 */
+	REQ_FEEDS, /* monitor -> indexer: struct feeds_msg; a descriptor for each that is not
+		      missing, then the old index if there is one */
+	REQ_INDEXED, /* indexer -> monitor: struct indexed_msg; the index, a sealed memfd */
+	REQ_INTEL, /* monitor -> inspector: uint64_t size; the index */
 	REQ_MAX_,
 };
 
@@ -65,6 +69,24 @@ struct sensor_msg {
 	char kind[32]; /* "sensor.restart" */
 	char why[192];
 	uint64_t events, bytes;
+};
+
+/* What the indexer is to read. */
+struct feeds_msg {
+	uint64_t now_s; /* Unix time */
+	uint64_t old_size; /* of the index in use; 0: none */
+	uint32_t n, pad;
+	struct {
+		char name[CONFIG_INTEL_NAME_MAX];
+		uint32_t hunt, missing;
+	} feed[CONFIG_INTEL_MAX];
+};
+
+struct indexed_msg {
+	uint64_t size, entries;
+	uint64_t expires_s; /* when the first indicator is outdated; 0: none is */
+	uint32_t broken, pad; /* bit per feed */
+	char why[192]; /* of one that is broken */
 };
 
 struct who_msg {

@@ -24,6 +24,7 @@ const struct role_row roles[ROLE_MAX_] = {
 	[ROLE_KEEPER] = { "keeper", "earshot-keeper", "earshot-keep" },
 	[ROLE_SHIPPER] = { "shipper", "earshot-shipper", "earshot-ship" },
 	[ROLE_CANARY] = { "canary", "earshot-canary", "earshot-inspect" },
+	[ROLE_INDEXER] = { "indexer", "earshot-indexer", "earshot-inspect" },
 };
 static_assert(ARRAY_SIZE(roles) == ROLE_MAX_, "role without a row");
 

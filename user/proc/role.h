@@ -23,6 +23,7 @@ enum role {
 	ROLE_SHIPPER,
 	ROLE_CANARY,
 	ROLE_RECORDER, /* in the inspector's place, for `earshot record` */
+	ROLE_INDEXER,
 	ROLE_MAX_
 };
 

@@ -78,6 +78,12 @@ static const int compiler[] = {
 	SYS(fcntl), -1,
 };
 
+/* Reads the files of directories it was given, makes one memfd. */
+static const int indexer[] = {
+	SYS(openat), SYS(getdents64), SYS(fstat), SYS(newfstatat), SYS(lseek), SYS(pread64),
+	SYS(fcntl), SYS(memfd_create), SYS(ftruncate), -1,
+};
+
 static const int inspector[] = { -1 };
 static const int canary[] = { -1 };
 
@@ -114,7 +120,7 @@ static const struct cage {
 	[ROLE_COMPILER] = { compiler, 0, false },    [ROLE_SURVEYOR] = { surveyor, 0, false },
 	[ROLE_INSPECTOR] = { inspector, 0, false },  [ROLE_RECORDER] = { recorder, 0, false },
 	[ROLE_KEEPER] = { keeper, FS_STORE, false }, [ROLE_SHIPPER] = { shipper, 0, true },
-	[ROLE_CANARY] = { canary, 0, false },
+	[ROLE_CANARY] = { canary, 0, false },	     [ROLE_INDEXER] = { indexer, FS_READ, false },
 };
 
 static int allow_below(int ruleset, int fd, uint64_t access)
@@ -127,7 +133,7 @@ static int allow_below(int ruleset, int fd, uint64_t access)
 }
 
 /* 0; 1: this kernel has none. */
-static int landlock_enter(const struct cage *cage, int dir_fd)
+static int landlock_enter(const struct cage *cage, const int *dirs, size_t n)
 {
 	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
 	struct ruleset r = { .fs = (LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1 };
@@ -150,8 +156,8 @@ static int landlock_enter(const struct cage *cage, int dir_fd)
 	fd = (int)syscall(SYS_landlock_create_ruleset, &r, size, 0);
 	if (fd < 0)
 		return -errno;
-	if (dir_fd >= 0 && cage->dir_access) {
-		int err = allow_below(fd, dir_fd, cage->dir_access & r.fs);
+	for (size_t i = 0; i < n && cage->dir_access; i++) {
+		int err = allow_below(fd, dirs[i], cage->dir_access & r.fs);
 
 		if (err)
 			return err;
@@ -217,12 +223,17 @@ static int seccomp_enter(const struct cage *cage)
 
 int sandbox_enter(enum role role, int dir_fd, bool *ret_landlock)
 {
+	return sandbox_enter_dirs(role, &dir_fd, dir_fd >= 0, ret_landlock);
+}
+
+int sandbox_enter_dirs(enum role role, const int *dirs, size_t n, bool *ret_landlock)
+{
 	const struct cage *cage = &cages[role];
 	int err;
 
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return -errno;
-	err = landlock_enter(cage, dir_fd);
+	err = landlock_enter(cage, dirs, n);
 	if (err < 0)
 		return err;
 	if (ret_landlock)

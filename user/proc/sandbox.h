@@ -12,3 +12,5 @@
  * *ret_landlock says whether it is on.
  */
 int sandbox_enter(enum role role, int dir_fd, bool *ret_landlock);
+/* The same with several directories (indexer). */
+int sandbox_enter_dirs(enum role role, const int *dirs, size_t n, bool *ret_landlock);

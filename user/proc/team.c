@@ -571,6 +571,14 @@ enum role team_role(const struct team *t, pid_t pid)
 	return r;
 }
 
+void team_intel(struct team *t, int fd, uint64_t size)
+{
+	struct member *mb = &t->member[ROLE_INSPECTOR];
+
+	if (mb->up)
+		req_send(mb->child.sock, REQ_INTEL, &size, sizeof(size), &fd, 1);
+}
+
 void team_canary(struct team *t)
 {
 	struct member *mb = &t->member[ROLE_CANARY];

@@ -54,6 +54,9 @@ __attribute__((format(printf, 5, 6))) void
 team_event(struct team *t, const char *kind, uint64_t events, uint64_t bytes, const char *why, ...);
 /* Which of them is it? ROLE_MAX_: none. */
 enum role team_role(const struct team *t, pid_t pid);
+/* Gives the inspector an index of threat intelligence. Lost when it is down: a fresh one asks
+ * again. */
+void team_intel(struct team *t, int fd, uint64_t size);
 /* Has the canary make a test call. */
 void team_canary(struct team *t);
 /* What the keeper is told of the test calls: now, and while the team lives. Borrowed. */
