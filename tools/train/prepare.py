@@ -3,21 +3,26 @@
 
     prepare.py DATA_DIR OUT     reads train.jsonl.gz there and the seeds here, writes OUT and OUT.meta
 
-OUT is what earshot-train reads. OUT.meta has a JSON line per row: id, label, surface, source, family, lang.
+OUT is what earshot-train reads. OUT.meta has a JSON line per row: id, label, surface, source, family, lang ...
 Everything is drawn with one seed: the same data gives the same rows.
 """
 import collections
 import gzip
 import json
+import os
 import random
 import re
 import sys
 import zlib
 
+import carriers
+import grammar
+
 SEED = 20
 LONGEST = 12000  # characters of a row that are used
+HERE = os.path.dirname(os.path.abspath(__file__))
 
-# Sources that are one source under several names, or copies of each other: left out together.
+# Sources that are one source under several names, or copies of each other, are left out together.
 FAMILIES = [
     ("hackaprompt", ("kaif_hackaprompt", "ps_HackAPrompt", "ps_val", "giskard")),
     ("in-the-wild", ("itw_", "gptfuzzer", "pyrit_")),
@@ -26,30 +31,34 @@ FAMILIES = [
     ("tensor-trust", ("tt_",)),
     ("bipia", ("bipia_",)),
     ("llmail", ("llmail_",)),
+    ("t0", ("t0_",)),
 ]
-# Rows per source and weight of all of them together. What is not named: 600 rows.
+# Rows per source; what is not named: 600, and few of each of the many prompts of T0.
 ROWS = {
-    "bd_wildchat": 7000, "bd_ultrachat": 6000, "bd_oasst2": 5000, "bd_triviaqa": 1200, "bd_mmlu": 1200,
+    "bd_wildchat": 11000, "bd_ultrachat": 6000, "bd_oasst2": 7000, "bd_triviaqa": 1200, "bd_mmlu": 1200,
     "bd_dolly": 1000, "ps_Ultrachat_200k": 980, "bfcl_user": 1200, "gpteacher_tool": 1200, "gpteacher_roleplay": 1900,
     "bfcl_tools": 900, "apibank": 900, "tau_fewshot": 900, "leaked_system_prompts": 1260, "tt_defense": 1500,
     "kaif_hackaprompt": 1400, "ps_HackAPrompt": 1248, "itw_early": 860, "llmail_phase1": 2200,
     "goodwiins_adversarial_training": 593, "goodwiins_notinject_expanded": 1251,
     "debhandbook": 800, "manpages": 800,
 }
-T0_ROWS = 45  # of each of the many prompts of T0
+T0_ROWS = 45
+LANGUAGE_FOLDS = 4
+# Never trained on: licences that ask for more than naming the author, and rows kept to measure with.
+NOT_TRAINED = ("debhandbook", "manpages", "bd_dolly", "leaked_system_prompts", "goodwiins_notinject_expanded", "tt_defense",
+               "bfcl_system")
 
 
 def family_of(source):
     for name, prefixes in FAMILIES:
         if source.startswith(prefixes):
             return name
-    return re.split(r"[_]", source)[0] + "_" + source.split("_")[1] if source.startswith("t0_") else source
+    return source
 
 
 def sketch(text):
     """The four smallest hashes of its runs of four words: near copies share most of them."""
-    words = re.sub(r"[\d_]+", "0", text.lower())
-    words = re.findall(r"\w+", words)
+    words = re.findall(r"\w+", re.sub(r"[\d_]+", "0", text.lower()))
     runs = {zlib.crc32(" ".join(words[i:i + 4]).encode()) for i in range(max(1, len(words) - 3))}
     return sorted(runs)[:4]
 
@@ -74,11 +83,6 @@ class Copies:
         return False
 
 
-def usable(row):
-    licence = row["license"]
-    return not ("GPL" in licence or "CC-BY-SA" in licence or row["group"] == "leaked_system_prompts")
-
-
 def read(path):
     sources = collections.defaultdict(list)
     with gzip.open(path, "rt", encoding="utf-8") as f:
@@ -88,7 +92,11 @@ def read(path):
     return sources
 
 
-def choose(sources, rng):
+def usable(source, licence):
+    return "GPL" not in licence and "CC-BY-SA" not in licence and source not in NOT_TRAINED
+
+
+def choose(sources, rng, dropped):
     for (source, label), rows in sorted(sources.items()):
         want = T0_ROWS if source.startswith("t0_") else ROWS.get(source, 600)
         copies = Copies()
@@ -97,36 +105,135 @@ def choose(sources, rng):
             if not want:
                 break
             text = row["text"][:LONGEST]
-            if not text.strip() or copies.is_copy(text):
+            if not text.strip() or zlib.crc32(text.encode()) in dropped or copies.is_copy(text):
                 continue
             want -= 1
-            yield {"source": source, "label": label, "lang": row["lang"], "text": text, "train": usable(row),
-                   "surface": {"document": "content", "tool": "content", "system": "operator"}.get(row["surface"], "user")}
+            surface = {"document": "content", "tool": "content", "system": "operator"}.get(row["surface"], "user")
+            yield {"source": source, "label": label, "lang": row["lang"], "text": text, "surface": surface,
+                   "trained": usable(source, row["license"])}
+
+
+def row(text, label, surface, source, **more):
+    return {"text": text, "label": label, "surface": surface, "source": source, "trained": True, "lang": "en", **more}
+
+
+COMBINED = {
+    "attack.user": ("{ign}", "{ign}", "{rev}", "{per}", "{ign} {rev}", "{per} {ign}", "{per} {per}"),
+    "attack.content": ("{hid}", "{hid}", "{ign} {hid}", "{hid} {hid}", "{ign}"),
+    "benign": ("{ben}", "{ben}", "{ben} {ben}"),
+}
+
+
+def seeds(pool, rng):
+    """Own sentences: alone, in harmless questions, in documents and tool results."""
+    questions, texts = pool["user"], pool["content"]
+    folder = HERE + "/seeds/"
+    direct, indirect = grammar.load(folder + "direct.txt"), grammar.load(folder + "indirect.txt")
+    benign = grammar.load(folder + "benign.txt")
+    for text in grammar.draw(direct, "attack.user", 3000, rng):
+        if rng.random() < .25:
+            text = carriers.splice(text, rng.choice(questions), rng)
+        yield row(text, 1, "user", "seeds-direct")
+    for text in grammar.draw(indirect, "attack.content", 4000, rng):
+        if rng.random() < .9:
+            text = carriers.carry(text, texts, rng)
+        yield row(text, 1, "content", "seeds-indirect")
+    for text in grammar.draw(direct, "attack.user", 700, rng):
+        yield row(carriers.carry(text, texts, rng), 1, "content", "seeds-direct")
+    for text in grammar.draw(indirect, "attack.content", 500, rng):
+        yield row(carriers.splice(text, rng.choice(questions), rng), 1, "user", "seeds-indirect")
+    for text in grammar.draw(benign, "benign.user", 2500, rng):
+        if rng.random() < .2:
+            text = carriers.splice(text, rng.choice(questions), rng)
+        yield row(text, 0, "user", "seeds-benign")
+    for text in grammar.draw(benign, "benign.content", 2500, rng):
+        if rng.random() < .7:
+            text = carriers.carry(text, texts, rng)
+        yield row(text, 0, "content", "seeds-benign")
+    for text in grammar.draw(benign, "benign.user", 700, rng):
+        yield row(carriers.carry(text, texts, rng), 0, "content", "seeds-benign")
+    for path in sorted(os.listdir(folder + "lang")):
+        lang = path[:-4]
+        lists = {**grammar.load(folder + "lang/" + path), **COMBINED}
+        own = [t for t in grammar.draw(lists, "benign", 60, rng)]
+        for text in grammar.draw(lists, "attack.user", 70, rng):
+            if rng.random() < .2:
+                text = carriers.splice(text, rng.choice(own), rng)
+            yield row(text, 1, "user", "seeds-" + lang, lang=lang)
+        for text in grammar.draw(lists, "attack.content", 60, rng):
+            text = carriers.splice(text, " ".join(rng.sample(own, 3)), rng) if rng.random() < .4 else \
+                carriers.carry(text, texts, rng)
+            yield row(text, 1, "content", "seeds-" + lang, lang=lang)
+        for text in own:
+            yield row(text, 0, "user", "seeds-" + lang, lang=lang)
+            yield row(carriers.carry(text, texts, rng), 0, "content", "seeds-" + lang, lang=lang)
+
+
+def twins(rows, rng):
+    """The same texts where they also stand: attacks on users' surface quoted into content, documents that a user pastes,
+    several questions in one."""
+    of = collections.defaultdict(list)
+    for r in rows:
+        if r["trained"]:
+            of[r["surface"], r["label"]].append(r)
+    texts = [r["text"] for r in of["content", 0]]
+    for r in rng.sample(of["user", 1], 1500):
+        if len(r["text"]) < 1500:
+            yield {**r, "text": carriers.carry(r["text"], texts, rng), "surface": "content", "twin": True}
+    for r in rng.sample(of["content", 0], 3500):
+        yield {**r, "text": carriers.cut(r["text"], rng, 3000), "surface": "user", "twin": True}
+    for r in rng.sample(of["content", 1], 500):
+        yield {**r, "surface": "user", "twin": True}
+    for _ in range(3500):
+        first = rng.choice(of["user", 0])
+        same = [first] + [rng.choice(of["user", 0]) for _ in range(rng.randint(1, 9))]
+        text = rng.choice(("\n", "\n\n", " ")).join(r["text"] for r in same)
+        surface = "user" if rng.random() < .6 else "content"
+        yield {**first, "text": text[:LONGEST], "surface": surface, "twin": True}
+    for r in rng.sample(of["user", 0], 2500):
+        yield {**r, "text": carriers.carry(r["text"], texts, rng), "surface": "content", "twin": True}
+
+
+def calibrates(r):
+    """Real texts as they come: not what was made to confuse."""
+    return not (r["label"] or r.get("twin") or r["source"].startswith(("seeds-", "goodwiins_notinject")))
 
 
 def main():
     rng = random.Random(SEED)
-    rows = list(choose(read(sys.argv[1] + "/train.jsonl.gz"), rng))
+    dropped = set()
+    with open(HERE + "/dropped.txt") as f:
+        dropped.update(int(line.split()[0], 16) for line in f if not line.startswith("#"))
+    rows = list(choose(read(sys.argv[1] + "/train.jsonl.gz"), rng, dropped))
+    pool = {s: [r["text"] for r in rows if r["trained"] and not r["label"] and r["surface"] == s] for s in ("user", "content")}
+    twin_rows = list(twins(rows, rng))
+    rows += list(seeds(pool, rng)) + twin_rows
+
+    # A fold holds out families of attacks and of harmless texts together; unlike languages share one.
     folds = {}
-    attack_families = sorted({family_of(r["source"]) for r in rows if r["label"]})
-    for i, name in enumerate(attack_families):
-        folds[name] = i
-    others = sorted({family_of(r["source"]) for r in rows} - set(attack_families))
+    families = sorted({family_of(r["source"]) for r in rows})
+    languages = [f for f in families if re.fullmatch("seeds-..", f)]
+    attacks = sorted({family_of(r["source"]) for r in rows if r["label"]} - set(languages))
+    others = [f for f in families if f not in attacks and f not in languages]
     rng.shuffle(others)
+    for i, name in enumerate(languages):
+        folds[name] = i % LANGUAGE_FOLDS
+    for i, name in enumerate(attacks):
+        folds[name] = LANGUAGE_FOLDS + i
     for i, name in enumerate(others):
-        folds[name] = i % len(attack_families)
+        folds[name] = LANGUAGE_FOLDS + i % len(attacks)
     sizes = collections.Counter((family_of(r["source"]), r["label"], r["surface"]) for r in rows)
     with open(sys.argv[2], "wb") as out, open(sys.argv[2] + ".meta", "w") as meta:
         for i, r in enumerate(rows):
             family = family_of(r["source"])
             n = sizes[family, r["label"], r["surface"]]
-            weight = (min(n, 400) / n) ** 0.7 if r["label"] else 0.5
+            weight = (min(n, 400) / n) ** 0.6 if r["label"] else 0.6
             text = r.pop("text").encode("utf-8", "replace")
             surface = ("user", "content", "operator").index(r["surface"])
-            train = r["train"] and r["source"] not in ("goodwiins_notinject_expanded", "tt_defense", "bfcl_system")
-            out.write(b"%d %d %d %d %.4f %d %d\n" % (i, r["label"], surface, folds[family], weight, train, len(text)))
+            out.write(b"%d %d %d %d %.4f %d %d %d\n" %
+                      (i, r["label"], surface, folds[family], weight, r["trained"], calibrates(r), len(text)))
             out.write(text + b"\n")
-            meta.write(json.dumps({"id": i, "family": family, "trained": train, "len": len(text), **r}) + "\n")
+            meta.write(json.dumps({"id": i, "family": family, "bytes": len(text), **r}) + "\n")
 
 
 main()

@@ -6,8 +6,8 @@
  *	                                    trains on all, calibrates by those scores, writes the
  *file
  *
- * ROWS comes from prepare.py: per row a line "id label surface fold group weight train length" and
- * that many bytes of text. SCORES has a line "id score windows evidence" per row. Logistic
+ * ROWS comes from prepare.py: per row a line "id label surface fold weight train calibrate length"
+ * and that many bytes of text. SCORES has a line "id score windows evidence" per row. Logistic
  * regression by AdaGrad on the window that looks most like an attack, in a fixed order with a fixed
  * seed: the same rows give the same file, bit for bit.
  */
@@ -26,14 +26,14 @@
 
 #define FOLDS_MAX   64
 #define TEXT_MAX    (1 << 20)
-#define WINDOWS_MAX 24 /* of a row, that are trained on; the others are left out evenly */
+#define WINDOWS_MAX 128 /* of a row, that are trained on; the others are left out evenly */
 
 static const struct {
 	unsigned epochs;
 	float rate, start; /* AdaGrad: step, and what each sum of squares begins with */
 	float decay;	   /* L2 */
 	uint64_t seed;
-} how = { 5, 0.05f, 0.02f, 0.0004f, 20 };
+} how = { 5, 0.1f, 0.02f, 0.004f, 20 };
 
 static const unsigned weights_of[SURFACE_MAX_] = { [SURFACE_CONTENT] = 1 };
 
@@ -44,7 +44,7 @@ struct window {
 
 struct row {
 	char id[24];
-	unsigned label, surface, fold, train;
+	unsigned label, surface, fold, train, calibrate;
 	float weight;
 	float evidence; /* of the rules */
 	size_t first, n_windows, all_windows;
@@ -167,8 +167,8 @@ static void read_rows(const char *path)
 	if (viewer_new(&viewer) || detect_new_default(&detect, why, sizeof(why)))
 		die("no detectors", why);
 	while (memset(&r, 0, sizeof(r)),
-	       fscanf(f, "%23s %u %u %u %f %u %zu", r.id, &r.label, &r.surface, &r.fold, &r.weight,
-		      &r.train, &len) == 7) {
+	       fscanf(f, "%23s %u %u %u %f %u %u %zu", r.id, &r.label, &r.surface, &r.fold,
+		      &r.weight, &r.train, &r.calibrate, &len) == 8) {
 		const struct views *vs;
 
 		if (fgetc(f) != '\n' || len > TEXT_MAX || r.surface >= SURFACE_MAX_ ||
@@ -422,7 +422,7 @@ static void calibrate_all(const char *path)
 		while (fscanf(f, "%23s %f %zu %f", id, &score, &n_all, &evidence) == 4) {
 			while (i < n_rows && strcmp(rows[i].id, id))
 				i = (i + 1) % n_rows;
-			if (rows[i].surface != s || rows[i].label)
+			if (rows[i].surface != s || rows[i].label || !rows[i].calibrate)
 				continue;
 			v[n].score = score + m->rules * evidence;
 			v[n++].windows = powf((float)n_all, m->spread);

@@ -19,7 +19,7 @@ enum surface {
 
 #define CLASSIFIER_WEIGHTS 2  /* sets: of users' words, of content; operators' are read as users'  \
 			       */
-#define CLASSIFIER_STRIDE 512 /* bytes; a window is two of them */
+#define CLASSIFIER_STRIDE 128 /* bytes; a window is two of them */
 #define CLASSIFIER_KNOTS  16
 
 /* How rare a score is among harmless texts of one window: minus log10 of the share that scores
