@@ -8,7 +8,6 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-#include "base/mac.h"
 #include "base/own.h"
 #include "detect/image.h"
 #include "detect/prepare.h"
@@ -208,7 +207,7 @@ static bool fits(struct mac *mac, struct span image, const XXH128_hash_t *inputs
 }
 
 static int lay_out(const struct making *m, const struct compile_opts *o,
-		   const XXH128_hash_t *inputs, struct mac *mac, uint8_t **ret, size_t *ret_len)
+		   const XXH128_hash_t *inputs, uint8_t **ret, size_t *ret_len)
 {
 	struct span rules = o->rules;
 	struct image_head h = { .magic = IMAGE_MAGIC, .n_patterns = (uint32_t)m->n };
@@ -246,8 +245,8 @@ static int lay_out(const struct making *m, const struct compile_opts *o,
 	x = XXH3_128bits(image + offsetof(struct image_head, inputs),
 			 h.len - offsetof(struct image_head, inputs));
 	memcpy(image + offsetof(struct image_head, digest), &x, sizeof(x));
-	if (mac) {
-		struct hash128 tag = image_tag(mac, span_of(image, h.len));
+	if (o->mac) {
+		struct hash128 tag = image_tag(o->mac, span_of(image, h.len));
 
 		memcpy(image + offsetof(struct image_head, tag), &tag, sizeof(tag));
 	}
@@ -260,18 +259,15 @@ int detect_compile_rules(const struct compile_opts *o, uint8_t **ret, size_t *re
 			 size_t why_size)
 {
 	struct making m = { .why = why, .why_size = why_size };
-	auto_free(mac) struct mac *mac = NULL;
 	XXH128_hash_t inputs;
 	int err = rules_open(&m.rules, o->rules);
 
 	*why = 0;
-	if (!err && o->key)
-		err = mac_new(&mac, o->key);
 	if (!err)
 		err = collect(&m);
 	if (!err) {
 		inputs = inputs_of(&m, o->rules);
-		err = fits(mac, o->cached, &inputs);
+		err = fits(o->mac, o->cached, &inputs);
 	}
 	if (!err)
 		err = check_rules(&m);
@@ -280,7 +276,7 @@ int detect_compile_rules(const struct compile_opts *o, uint8_t **ret, size_t *re
 	if (!err)
 		err = compile(&m, false);
 	if (!err)
-		err = lay_out(&m, o, &inputs, mac, ret, ret_len);
+		err = lay_out(&m, o, &inputs, ret, ret_len);
 	for (size_t i = 0; i < m.n_dbs; i++)
 		hs_free_database(m.db[i]);
 	for (size_t i = 0; i < m.n; i++)
@@ -301,4 +297,20 @@ int detect_compile(uint8_t **ret, size_t *ret_len, char *why, size_t why_size)
 		err = rule_packs_image(packs, &rules, &o.rules.len);
 	o.rules.p = rules;
 	return err ? err : detect_compile_rules(&o, ret, ret_len, why, why_size);
+}
+
+int detect_new_default(struct detect **ret, char *why, size_t why_size)
+{
+	auto_mem uint8_t *image = NULL;
+	struct detect_opts opts;
+	size_t len;
+	int err = detect_compile(&image, &len, why, why_size);
+
+	if (err)
+		return err;
+	detect_default_opts(&opts);
+	err = detect_new(ret, &opts, span_of(image, len));
+	if (!err)
+		detect_adopt(*ret, steal(image));
+	return err;
 }

@@ -134,20 +134,9 @@ int detect_new(struct detect **ret, const struct detect_opts *o, struct span ima
 	return 0;
 }
 
-int detect_new_default(struct detect **ret, char *why, size_t why_size)
+void detect_adopt(struct detect *d, uint8_t *image)
 {
-	auto_mem uint8_t *image = NULL;
-	struct detect_opts opts;
-	size_t len;
-	int err = detect_compile(&image, &len, why, why_size);
-
-	if (err)
-		return err;
-	detect_default_opts(&opts);
-	err = detect_new(ret, &opts, span_of(image, len));
-	if (!err)
-		(*ret)->own = steal(image);
-	return err;
+	d->own = image;
 }
 
 void detect_free(struct detect **d)

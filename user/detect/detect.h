@@ -158,8 +158,8 @@ void detect_default_opts(struct detect_opts *o); /* key all zero */
 struct compile_opts {
 	struct span rules;  /* rule_packs_image() */
 	struct span cached; /* an image made earlier, aligned as one; empty: none */
-	const uint8_t *key; /* of MAC_KEY_LEN: images are tagged with it, and another tag fits not.
-			       NULL: whoever kept the image is trusted */
+	struct mac *mac;    /* images are tagged with it, and another tag fits not. NULL: whoever
+			       kept the image is trusted */
 };
 
 /* 0: made, to be freed; 1: cached is what would be made, and whole. -ENOMEM; -EINVAL, -E2BIG with
@@ -181,6 +181,8 @@ int detect_new(struct detect **ret, const struct detect_opts *o, struct span ima
 /* For tools: the patterns compiled here and now, default settings, a key that does not matter.
  * -ENOMEM, -EINVAL with the reason in why. */
 int detect_new_default(struct detect **ret, char *why, size_t why_size);
+/* The image that it borrowed is freed with it. */
+void detect_adopt(struct detect *d, uint8_t *image);
 void detect_free(struct detect **d);
 /* Threat intelligence to look addresses up in from now on; borrowed until the next call. NULL:
  * none. */

@@ -126,6 +126,7 @@ void host_none(struct host *ret)
 {
 	*ret = (struct host){ .run_fd = -1,
 			      .store_fd = -1,
+			      .patterns_fd = -1,
 			      .control_fd = -1,
 			      .ca_fd = -1,
 			      .cert_fd = -1,
@@ -165,6 +166,8 @@ int host_open(struct host *ret, const struct config *c, uid_t monitor, gid_t mon
 	err = directory(AT_FDCWD, c->state_dir, 0, 0, 0755, &state);
 	if (!err)
 		err = directory(state, "store", keeper, keeper_group, 0700, &h->store_fd);
+	if (!err)
+		err = directory(state, "patterns", monitor, monitor_group, 0700, &h->patterns_fd);
 	if (err)
 		return fail(-err, why, why_size, "state_dir %s", c->state_dir);
 	err = fingerprint_key(state, h->key);
@@ -194,6 +197,7 @@ void host_close(struct host *h)
 	own_close(&h->control_fd);
 	own_close(&h->run_fd);
 	own_close(&h->store_fd);
+	own_close(&h->patterns_fd);
 	own_close(&h->ca_fd);
 	own_close(&h->cert_fd);
 	own_close(&h->key_fd);

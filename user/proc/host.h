@@ -15,6 +15,7 @@ struct host {
 	    key[MAC_KEY_LEN]; /* fingerprint key: made once, root only, in the state directory */
 	int run_fd;	      /* locked: one sensor per run directory */
 	int store_fd;	      /* state_dir/store, the keeper's */
+	int patterns_fd;      /* state_dir/patterns, the monitor's: see proc/kept.h */
 	int control_fd;	      /* run_dir/control.sock, listening, 0660 earshot:earshot */
 	int ca_fd, cert_fd, key_fd; /* of the export, -1 without */
 };

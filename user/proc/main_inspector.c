@@ -50,6 +50,12 @@ struct inspector {
 	uint64_t now_ns;
 	uint64_t base[CTR_MAX_]; /* what the inspectors before this one counted */
 	uint64_t drops_told;	 /* of sendq_dropped() */
+	struct detect_opts opts;
+	struct span image; /* rules and patterns in use, mapped */
+	struct fresh {
+		int fd; /* an image to be used instead; -1: none */
+		uint64_t len;
+	} fresh;
 	bool stop;
 };
 
@@ -423,8 +429,23 @@ static int on_intel(struct peer *p, const struct req_msg *m)
 	return 0;
 }
 
+/* Kept until no turn is in hand: this may come while a finding waits to learn who its process is.
+ */
+static int on_patterns(struct peer *p, const struct req_msg *m)
+{
+	struct inspector *in = p->ctx;
+
+	if (m->n_fds != 1)
+		return -EBADMSG;
+	own_close(&in->fresh.fd);
+	in->fresh.fd = steal_fd(&m->fds[0]);
+	memcpy(&in->fresh.len, m->body, sizeof(in->fresh.len));
+	return 0;
+}
+
 static const struct req_row monitor_table[REQ_MAX_] = {
 	[REQ_INTEL] = { ROLE_MONITOR, sizeof(uint64_t), sizeof(uint64_t), on_intel },
+	[REQ_PATTERNS] = { ROLE_MONITOR, sizeof(uint64_t), sizeof(uint64_t), on_patterns },
 	[REQ_PROC] = { ROLE_MONITOR, sizeof(struct proc_info), sizeof(struct proc_info), on_proc },
 	[REQ_PEER] = { ROLE_MONITOR, sizeof(uint32_t), sizeof(uint32_t), on_peer },
 	[REQ_STOP] = { ROLE_MONITOR, 0, 0, on_stop },
@@ -545,6 +566,51 @@ static bool rest(struct inspector *in, int ms, bool sleeping)
 	return fds[0].revents || fds[1].revents;
 }
 
+/* What the detectors counted so far goes on counting. */
+static void keep_counts(struct inspector *in)
+{
+	const struct detect_stats *d = detect_stats(in->detect);
+
+	in->base[CTR_SEGMENTS] += d->segments;
+	in->base[CTR_SEGMENT_BYTES] += d->bytes;
+	in->base[CTR_CACHE_HITS] += d->cache_hits;
+	in->base[CTR_FINDINGS] += d->findings;
+	in->base[CTR_DETECT_ERRORS] += d->errors;
+}
+
+/* Rules and patterns of this image from now on; after an error, those before. */
+static int use_image(struct inspector *in, int fd, size_t len)
+{
+	struct span image = span_of(map(fd, len, PROT_READ), len);
+	struct detect *fresh = NULL;
+	int err = image.p ? detect_new(&fresh, &in->opts, image) : -ENOMEM;
+
+	if (err) {
+		if (image.p)
+			munmap((void *)image.p, image.len);
+		return err;
+	}
+	if (in->detect) {
+		keep_counts(in);
+		detect_free(&in->detect);
+		munmap((void *)in->image.p, in->image.len);
+	}
+	in->detect = fresh;
+	in->image = image;
+	detect_intel(in->detect, in->intel);
+	return 0;
+}
+
+/* Between turns: from here on another image counts, or the one before stays. */
+static void take_patterns(struct inspector *in)
+{
+	uint32_t err = (uint32_t)-use_image(in, in->fresh.fd, in->fresh.len);
+
+	own_close(&in->fresh.fd);
+	malloc_trim(0);
+	req_send(in->monitor.fd, REQ_PATTERNS, &err, sizeof(err), NULL, 0);
+}
+
 static int work(struct inspector *in)
 {
 	uint64_t last_ns = mono_ns(), tick_ns = 0;
@@ -561,6 +627,8 @@ static int work(struct inspector *in)
 		}
 		if (told || due)
 			talk(in);
+		if (in->fresh.fd >= 0)
+			take_patterns(in);
 		if (due) {
 			flow_tick(in->flow, in->now_ns);
 			flow_tick(canary_flow(in->canary), in->now_ns);
@@ -609,9 +677,7 @@ static int set_up(struct inspector *in)
 		.control_ring_bytes = r->start.control_ring_bytes,
 		.max_conns = r->start.max_conns,
 	};
-	struct detect_opts opts;
 	struct stat st;
-	const void *patterns;
 	int err;
 
 	err = intake_new(&in->intake, &fds, &intake_ops, in);
@@ -623,14 +689,11 @@ static int set_up(struct inspector *in)
 	in->procs = calloc(PROCS_MAX, sizeof(*in->procs));
 	if (!in->slots || !in->wake || !in->procs || fstat(r->fds[START_PATTERNS], &st) < 0)
 		return -ENOMEM;
-	patterns = map(r->fds[START_PATTERNS], (size_t)st.st_size, PROT_READ);
-	if (!patterns)
-		return -ENOMEM;
-	detect_default_opts(&opts);
-	memcpy(opts.key, r->start.key, sizeof(opts.key));
-	memcpy(opts.modes, r->config->detect.modes, sizeof(opts.modes));
-	opts.cache_bytes = r->config->detect.cache_bytes;
-	err = detect_new(&in->detect, &opts, span_of(patterns, (size_t)st.st_size));
+	detect_default_opts(&in->opts);
+	memcpy(in->opts.key, r->start.key, sizeof(in->opts.key));
+	memcpy(in->opts.modes, r->config->detect.modes, sizeof(in->opts.modes));
+	in->opts.cache_bytes = r->config->detect.cache_bytes;
+	err = use_image(in, r->fds[START_PATTERNS], (size_t)st.st_size);
 	if (!err)
 		err = mac_new(&in->mac, r->start.key);
 	if (!err)
@@ -643,14 +706,13 @@ static int set_up(struct inspector *in)
 		err = sendq_new(&in->sendq);
 	memcpy(in->base, r->page->counter, sizeof(in->base));
 	in->base[CTR_FLOW_OPEN] = 0; /* a gauge */
-	explicit_bzero(&opts, sizeof(opts));
 	explicit_bzero(in->role.start.key, sizeof(in->role.start.key));
 	return err;
 }
 
 int main(void)
 {
-	static struct inspector in;
+	static struct inspector in = { .fresh.fd = -1 };
 	bool landlock;
 	int err, code;
 

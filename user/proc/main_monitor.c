@@ -20,18 +20,20 @@
 
 #include "base/clock.h"
 #include "base/own.h"
+#include "config/rules_dir.h"
 #include "proc/caps.h"
 #include "proc/choice.h"
+#include "proc/compiling.h"
 #include "proc/flood.h"
 #include "proc/host.h"
 #include "proc/indexing.h"
+#include "proc/kept.h"
 #include "proc/notify.h"
 #include "proc/prober.h"
 #include "proc/tables.h"
 #include "proc/team.h"
 
 #define CONFIG_FILE   "/etc/earshot/earshot.yaml"
-#define COMPILE_NS    (300 * NS_PER_SEC) /* seconds on hardware, minutes in emulated machines */
 #define READY_NS      (30 * NS_PER_SEC)
 #define BLIND	      "blind: no test call comes through"
 #define LOSS_EVENT_NS (10 * NS_PER_SEC) /* at most one loss alert in so long */
@@ -45,25 +47,31 @@ struct options {
 	bool check, foreground;
 };
 
-/* What the compiler made. */
-struct compiled {
-	int config_fd, patterns_fd;
-	const struct config *config;
-	char errors[CONFIG_ERRORS_MAX];
-	bool answered, with_patterns;
+/* Rules and patterns: what is in use, and what is to be. */
+struct rules_in_use {
+	char why[256];	       /* not those of the folder, since the start; "": they are */
+	int fd;		       /* sealed image; -1: none */
+	int before;	       /* the one to go back to while the inspector has not answered; -1 */
+	struct compiling *job; /* NULL: none */
+	bool again;	       /* asked for once more while the job runs */
+	uint8_t key[MAC_KEY_LEN];
+	uint64_t compiled, loaded, refused; /* counters */
 };
 
 struct monitor {
 	struct loop *loop;
 	struct binaries binaries;
-	struct compiled compiled;
+	const struct config *config;
+	int config_fd;
 	struct host host;
+	struct rules_in_use rules;
 	int trace_fd; /* of --record; -1: none */
 	struct capture *capture;
 	struct team *team;
 	struct prober *prober;
 	struct indexing *indexing;
 	int sites_fd; /* -1: none */
+	int signal_fd;
 	pid_t viewer; /* `earshot tail` of --foreground */
 	bool announced;
 	bool failed; /* ends with EXIT_FAILED */
@@ -148,89 +156,255 @@ static int parse_options(int argc, char **argv, struct options *o)
 
 /* --- configuration */
 
-static int on_compiled(struct peer *p, const struct req_msg *m)
+/* Private: user/proc/role.c, map_fd() */
+static int map_config(struct monitor *m, struct compiling *c)
 {
-	struct compiled *c = p->ctx;
 	struct stat st;
 	void *map;
 
-	c->answered = true;
-	snprintf(c->errors, sizeof(c->errors), "%.*s", (int)m->len, (const char *)m->body);
-	if (m->len)
-		return 0;
-	if (m->n_fds != 1U + c->with_patterns || fstat(m->fds[0], &st) < 0 ||
-	    st.st_size != sizeof(struct config))
+	if (c->fd < 0 || fstat(c->fd, &st) < 0 || st.st_size != sizeof(struct config))
 		return -EBADMSG;
-	/* Sealed, or its maker could change it after it was checked. */
-	for (size_t i = 0; i < m->n_fds; i++)
-		if ((fcntl(m->fds[i], F_GET_SEALS) & (F_SEAL_WRITE | F_SEAL_SHRINK)) !=
-		    (F_SEAL_WRITE | F_SEAL_SHRINK))
-			return -EBADMSG;
-	/* Private: user/proc/role.c, map_fd() */
-	map = mmap(NULL, sizeof(struct config), PROT_READ, MAP_PRIVATE, m->fds[0], 0);
+	map = mmap(NULL, sizeof(struct config), PROT_READ, MAP_PRIVATE, c->fd, 0);
 	if (map == MAP_FAILED)
 		return -errno;
-	c->config = map;
-	c->config_fd = steal_fd(&m->fds[0]);
-	if (c->with_patterns)
-		c->patterns_fd = steal_fd(&m->fds[1]);
+	m->config = map;
+	m->config_fd = steal_fd(&c->fd);
 	return 0;
-}
-
-static const struct req_row compiler_table[REQ_MAX_] = {
-	[REQ_COMPILED] = { ROLE_COMPILER, 0, CONFIG_ERRORS_MAX - 1, on_compiled },
-};
-
-/* Has the sandboxed compiler read the file (-1: none, the defaults). Errors are in ret->errors. */
-static int compile(const struct binaries *b, const char *name, int file, bool switch_user,
-		   struct compiled *ret)
-{
-	struct {
-		struct start start;
-		uint32_t kind;
-	} msg = { .start = { .role = ROLE_COMPILER, .no_patterns = !ret->with_patterns },
-		  .kind = START_FILE };
-	struct child child;
-	struct peer peer = { .role = ROLE_COMPILER, .table = compiler_table, .ctx = ret };
-	struct pollfd wait = { .events = POLLIN };
-	int err = spawn_role(b, ROLE_COMPILER, switch_user, NULL, NULL, &child);
-
-	if (err) {
-		snprintf(ret->errors, sizeof(ret->errors), "compiler cannot be started: %s",
-			 strerror(-err));
-		return err;
-	}
-	snprintf(msg.start.host, sizeof(msg.start.host), "%s", name);
-	err = req_send(child.sock, REQ_START, &msg,
-		       sizeof(msg.start) + (file >= 0 ? sizeof(msg.kind) : 0), &file, file >= 0);
-	peer.fd = wait.fd = child.sock;
-	if (!err && poll(&wait, 1, (int)(COMPILE_NS / NS_PER_MS)) == 1)
-		err = req_recv(&peer);
-	child_end(&child);
-	if (!ret->answered)
-		snprintf(ret->errors, sizeof(ret->errors), "the compiler ended without an answer");
-	return ret->config ? 0 : -EINVAL;
 }
 
 static int load_config(struct monitor *m, const struct options *o)
 {
 	const char *name = o->config ? o->config : CONFIG_FILE;
 	auto_close int file = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct compiling_opts opts;
+	struct compiling job;
+	int err;
 
 	if (file < 0 && (o->config || errno != ENOENT)) {
 		fprintf(stderr, "earshotd: %s: %s\n", name, strerror(errno));
 		return EXIT_USAGE;
 	}
-	m->compiled.with_patterns = !o->record;
-	if (compile(&m->binaries, name, file, geteuid() == 0, &m->compiled)) {
-		/* Each line names its place: FILE:LINE:COLUMN. */
-		fprintf(stderr, "%s%s", m->compiled.errors,
-			m->compiled.errors[strcspn(m->compiled.errors, "\n")] ? "" : "\n");
+	opts = (struct compiling_opts){ .binaries = &m->binaries,
+					.switch_user = geteuid() == 0,
+					.what = COMPILE_CONFIG,
+					.name = name,
+					.file = file,
+					.cached = -1 };
+	err = compiling_begin(&job, &opts);
+	if (!err)
+		err = compiling_wait(&job);
+	if (!err)
+		err = map_config(m, &job);
+	/* Each line names its place: FILE:LINE:COLUMN. */
+	if (err)
+		fprintf(stderr, "%s%s", job.errors,
+			job.errors[strcspn(job.errors, "\n")] ? "" : "\n");
+	compiling_end(&job);
+	if (err)
 		return EXIT_USAGE;
-	}
 	if (o->check)
 		printf("%s: ok\n", file >= 0 ? name : "built-in settings");
 	return -1;
+}
+
+/* --- rules */
+
+/* All that is wrong goes to the log; the first line to who asks for the status. */
+static void complain_of_rules(struct monitor *m, const char *errors)
+{
+	char first[256];
+
+	snprintf(first, sizeof(first), "%.*s", (int)strcspn(errors, "\n"), errors);
+	for (const char *line = errors; *line;) {
+		int len = (int)strcspn(line, "\n");
+
+		log_error("rules: %.*s", len, line);
+		line += len + (line[len] == '\n');
+	}
+	m->rules.refused++;
+	if (!m->team)
+		return;
+	team_rules(m->team, first);
+	team_event(m->team, "sensor.rules", 1, 0, "%s", first);
+}
+
+/* What was made joins what is used. Returns whether there is anything else than before. */
+static bool take_made(struct monitor *m, struct compiling *job, int cached)
+{
+	int err;
+
+	if (job->fd < 0) {
+		if (m->rules.fd < 0)
+			m->rules.fd = fcntl(cached, F_DUPFD_CLOEXEC, 0);
+		return false;
+	}
+	m->rules.compiled++;
+	log_info("patterns were compiled in %.1f s", (double)(mono_ns() - job->begun_ns) / 1e9);
+	err = kept_put(m->host.patterns_fd, job->fd);
+	if (err)
+		log_warn("they cannot be kept, the next start compiles them again: %s",
+			 strerror(-err));
+	own_close(&m->rules.before);
+	m->rules.before = m->rules.fd;
+	m->rules.fd = steal_fd(&job->fd);
+	return true;
+}
+
+/* The packs of the folder, as a memfd; -1: an error, told in why. */
+static int read_rules(const struct monitor *m, char *why, size_t why_size)
+{
+	auto_close int fd = memfd_create("earshot-rules", MFD_CLOEXEC);
+	struct buf bundle;
+	int err = rules_dir_read(m->config->detect.rules_dir, true, false, &bundle, why, why_size);
+
+	if (!err && (fd < 0 || write(fd, bundle.p, bundle.len) != (ssize_t)bundle.len)) {
+		snprintf(why, why_size, "rules cannot be passed on: %s\n", strerror(errno));
+		err = -EIO;
+	}
+	buf_free(&bundle);
+	return err ? -1 : steal_fd(&fd);
+}
+
+/* One run of the compiler over the folder's rules, or over those built in alone. */
+static int make_patterns(struct monitor *m, int file, int cached, char why[CONFIG_ERRORS_MAX])
+{
+	const struct compiling_opts opts = { .binaries = &m->binaries,
+					     .switch_user = geteuid() == 0,
+					     .what = COMPILE_PATTERNS,
+					     .name = m->config->detect.rules_dir,
+					     .file = file,
+					     .cached = cached,
+					     .key = m->rules.key };
+	struct compiling job;
+	int err = compiling_begin(&job, &opts);
+
+	if (!err)
+		err = compiling_wait(&job);
+	if (err)
+		memcpy(why, job.errors, CONFIG_ERRORS_MAX);
+	else
+		take_made(m, &job, cached);
+	compiling_end(&job);
+	return err;
+}
+
+/* Before anything is watched. Rules that are wrong must not keep the sensor from watching with
+ * those built in. */
+static int first_patterns(struct monitor *m)
+{
+	char why[CONFIG_ERRORS_MAX];
+	auto_close int cached = kept_open(m->host.patterns_fd);
+	auto_close int file = read_rules(m, why, sizeof(why));
+	int err = file < 0 ? -EINVAL : make_patterns(m, file, cached, why);
+
+	if (err) {
+		complain_of_rules(m, why);
+		snprintf(m->rules.why, sizeof(m->rules.why), "%.*s", (int)strcspn(why, "\n"), why);
+		err = make_patterns(m, -1, cached, why);
+	}
+	if (err)
+		log_error("built-in rules: %s", why);
+	own_close(&m->rules.before);
+	return err;
+}
+
+static void reload(struct monitor *m);
+static void on_patterns(void *ctx, int err);
+
+static void end_job(struct monitor *m)
+{
+	if (m->loop)
+		loop_del(m->loop, m->rules.job->child.sock);
+	if (m->capture)
+		capture_include(m->capture, m->rules.job->child.pid);
+	compiling_end(m->rules.job);
+	free(steal(m->rules.job));
+}
+
+static void on_made(void *ctx, uint32_t events)
+{
+	struct monitor *m = ctx;
+	struct compiling *job = m->rules.job;
+
+	(void)events;
+	if (compiling_take(job)) {
+		complain_of_rules(m, job->errors);
+	} else if (take_made(m, job, -1)) {
+		if (team_patterns(m->team, m->rules.fd))
+			on_patterns(m, 0);
+	} else {
+		log_info("rules: nothing changed");
+		team_rules(m->team, "");
+	}
+	end_job(m);
+	if (m->rules.again) {
+		m->rules.again = false;
+		reload(m);
+	}
+}
+
+/* The inspector's answer: only now the rules before are given up. */
+static void on_patterns(void *ctx, int err)
+{
+	struct monitor *m = ctx;
+
+	if (err && m->rules.before >= 0) {
+		char why[128];
+
+		own_close(&m->rules.fd);
+		m->rules.fd = steal_fd(&m->rules.before);
+		team_patterns(m->team, m->rules.fd);
+		snprintf(why, sizeof(why), "the inspector could not use them: %s", strerror(-err));
+		complain_of_rules(m, why);
+		return;
+	}
+	if (m->rules.before < 0)
+		return; /* back again */
+	own_close(&m->rules.before);
+	m->rules.loaded++;
+	log_info("rules: loaded anew");
+	team_rules(m->team, "");
+}
+
+/* Reads the rules anew and has them compiled; what is in use stays until all that is done. */
+static void reload(struct monitor *m)
+{
+	char why[CONFIG_ERRORS_MAX];
+	auto_close int file = -1;
+	struct compiling_opts opts = { .binaries = &m->binaries,
+				       .switch_user = true,
+				       .before = team_exclude,
+				       .before_ctx = m->capture,
+				       .what = COMPILE_PATTERNS,
+				       .name = m->config->detect.rules_dir,
+				       .cached = m->rules.fd,
+				       .key = m->rules.key };
+	int err;
+
+	if (m->rules.job) {
+		m->rules.again = true;
+		return;
+	}
+	if (m->rules.fd < 0)
+		return; /* a recording has no rules */
+	file = read_rules(m, why, sizeof(why));
+	if (file < 0) {
+		complain_of_rules(m, why);
+		return;
+	}
+	m->rules.job = malloc(sizeof(*m->rules.job));
+	if (!m->rules.job) {
+		complain_of_rules(m, "no memory\n");
+		return;
+	}
+	opts.file = file;
+	err = compiling_begin(m->rules.job, &opts);
+	if (!err)
+		err = loop_add(m->loop, m->rules.job->child.sock, EPOLLIN, on_made, m);
+	if (err) {
+		complain_of_rules(m, *m->rules.job->errors ? m->rules.job->errors : strerror(-err));
+		end_job(m);
+	}
 }
 
 /* --- callbacks */
@@ -344,9 +518,15 @@ static void on_over(void *ctx)
 static void on_signal(void *ctx, uint32_t events)
 {
 	struct monitor *m = ctx;
+	struct signalfd_siginfo info;
 
 	(void)events;
-	loop_stop(m->loop);
+	while (read(m->signal_fd, &info, sizeof(info)) == sizeof(info)) {
+		if (info.ssi_signo == SIGHUP)
+			reload(m);
+		else
+			loop_stop(m->loop);
+	}
 }
 
 /* Copies the kernel's counters to the monitor's page and reports losses that grew. */
@@ -374,6 +554,9 @@ static void account(struct monitor *m, uint64_t now_ns)
 	struct ev_stats s;
 
 	page->heartbeat_ns = now_ns;
+	page_set(page, CTR_PATTERNS_COMPILED, m->rules.compiled);
+	page_set(page, CTR_RULES_LOADED, m->rules.loaded);
+	page_set(page, CTR_RULES_REFUSED, m->rules.refused);
 	if (capture_stats(m->capture, &s))
 		return;
 	page_set(page, CTR_CAPTURE_CALLS, s.calls);
@@ -410,6 +593,10 @@ static void tick(void *ctx, uint64_t now_ns)
 
 	account(m, now_ns);
 	beat(m, now_ns);
+	if (m->rules.job && now_ns - m->rules.job->begun_ns > COMPILING_NS) {
+		complain_of_rules(m, "the compiler took too long\n");
+		end_job(m);
+	}
 	if (now_ns - m->collected_ns >= NS_PER_SEC) {
 		m->collected_ns = now_ns;
 		capture_collect(m->capture, now_ns - m->looked_ns >= LOOK_NS);
@@ -425,7 +612,7 @@ static void tick(void *ctx, uint64_t now_ns)
 			 m->trace_fd < 0 ? "watching" : "recording", capture_attached(m->capture),
 			 capture_method_names[capture_method(m->capture)],
 			 m->trace_fd < 0 ? ", control socket " : "",
-			 m->trace_fd < 0 ? m->compiled.config->run_dir : "",
+			 m->trace_fd < 0 ? m->config->run_dir : "",
 			 m->trace_fd < 0 ? "/control.sock" : "");
 		notify_send(m->pulse.state == PULSE_BLIND ? "READY=1\nSTATUS=" BLIND
 							  : "READY=1\nSTATUS=watching");
@@ -466,7 +653,7 @@ static pid_t start_viewer(const struct monitor *m)
 	sigemptyset(
 	    &none); /* what the monitor reads from its signalfd would never end the viewer */
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	execl(path, "earshot", "--run-dir", m->compiled.config->run_dir, "tail", "--wait", "30",
+	execl(path, "earshot", "--run-dir", m->config->run_dir, "tail", "--wait", "30",
 	      (char *)NULL);
 	_exit(127);
 }
@@ -474,17 +661,16 @@ static pid_t start_viewer(const struct monitor *m)
 static int watch_signals(struct monitor *m)
 {
 	sigset_t set;
-	int fd;
 
 	sigemptyset(&set);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
 	signal(SIGPIPE, SIG_IGN);
-	signal(SIGHUP, SIG_IGN);
+	sigaddset(&set, SIGHUP);
 	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
 		return -errno;
-	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	return fd < 0 ? -errno : loop_add(m->loop, fd, EPOLLIN, on_signal, m);
+	m->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return m->signal_fd < 0 ? -errno : loop_add(m->loop, m->signal_fd, EPOLLIN, on_signal, m);
 }
 
 static int unsupported(const char *why)
@@ -528,7 +714,7 @@ static int open_trace(struct monitor *m, const char *path)
 
 static int run(struct monitor *m, const struct options *o)
 {
-	const struct config *c = m->compiled.config;
+	const struct config *c = m->config;
 	const struct rlimit files = { 65536, 65536 }, no_core = { 0, 0 };
 	struct capture_opts capture_opts = {
 		.ring_bytes = c->capture.ring_bytes,
@@ -546,6 +732,7 @@ static int run(struct monitor *m, const struct options *o)
 				       .explain = on_explain,
 				       .over = on_over,
 				       .fresh = on_fresh,
+				       .patterns = on_patterns,
 				       .ctx = m };
 	struct prober_opts prober_opts = { .proc = on_proc, .ctx = m };
 	uid_t uid, keeper_uid;
@@ -566,6 +753,12 @@ static int run(struct monitor *m, const struct options *o)
 	if (err) {
 		log_error("%s", why);
 		return EXIT_FAILED;
+	}
+	if (!o->record) {
+		memcpy(m->rules.key, m->host.key, sizeof(m->rules.key));
+		err = first_patterns(m);
+		if (err)
+			return EXIT_FAILED;
 	}
 	notify_open();
 	err = caps_drop(uid, gid, true);
@@ -598,8 +791,8 @@ static int run(struct monitor *m, const struct options *o)
 	team_opts.binaries = prober_opts.binaries = &m->binaries;
 	team_opts.capture = prober_opts.capture = m->capture;
 	team_opts.config = c;
-	team_opts.config_fd = m->compiled.config_fd;
-	team_opts.patterns_fd = m->compiled.patterns_fd;
+	team_opts.config_fd = m->config_fd;
+	team_opts.patterns_fd = m->rules.fd;
 	team_opts.control_fd = m->host.control_fd;
 	team_opts.store_fd = m->host.store_fd;
 	team_opts.ca_fd = m->host.ca_fd;
@@ -612,8 +805,10 @@ static int run(struct monitor *m, const struct options *o)
 	err = team_new(&m->team, m->loop, &team_opts);
 	explicit_bzero(team_opts.key, sizeof(team_opts.key));
 	explicit_bzero(m->host.key, sizeof(m->host.key));
-	if (!err)
+	if (!err) {
+		team_rules(m->team, m->rules.why);
 		err = team_start(m->team);
+	}
 	if (err)
 		return failed("roles cannot be started", err);
 	if (!o->record) {
@@ -673,17 +868,23 @@ static void stop(struct monitor *m)
 		kill(m->viewer, SIGTERM);
 		waitpid(m->viewer, NULL, 0);
 	}
+	if (m->rules.job)
+		end_job(m);
 	team_free(&m->team);
 	capture_free(&m->capture);
 	loop_free(&m->loop);
 	host_close(&m->host);
 	own_close(&m->sites_fd);
+	own_close(&m->rules.fd);
+	own_close(&m->rules.before);
+	explicit_bzero(m->rules.key, sizeof(m->rules.key));
 }
 
 int main(int argc, char **argv)
 {
 	struct monitor m = {
-		.compiled = { .config_fd = -1, .patterns_fd = -1 },
+		.config_fd = -1,
+		.rules = { .fd = -1, .before = -1 },
 		.trace_fd = -1,
 		.sites_fd = -1,
 	};
@@ -700,7 +901,6 @@ int main(int argc, char **argv)
 		log_error("%s", why);
 		return EXIT_FAILED;
 	}
-	/* Before the configuration: compiling its patterns takes seconds. */
 	code = o.check ? -1 : check_rights();
 	if (code < 0 && o.record)
 		code = open_trace(&m, o.record);

@@ -23,9 +23,8 @@ enum req {
 		     still runs */
 	REQ_SURVEYED, /* surveyor -> monitor: struct survey */
 	REQ_HASHED,   /* surveyor -> monitor: SHA-256 of the file, FILEHASH_LEN bytes */
-	REQ_COMPILED, /* compiler -> monitor: text of errors (empty: none); descriptors:
-			 configuration, and
-			 patterns if asked for */
+	REQ_COMPILED, /* compiler -> monitor: text of errors (empty: none); one descriptor: what
+			 was made. None: the cached image is what would be made */
 	REQ_SENSOR,   /* monitor -> keeper: struct sensor_msg; becomes a sensor.* alert */
 	REQ_ROLES,    /* monitor -> keeper: struct roles_msg */
 	REQ_KEEP,     /* inspector -> keeper: protobuf ToKeeper */
@@ -40,6 +39,9 @@ enum req {
 		      */
 	REQ_EXPLAIN, /* keeper -> monitor: struct explain_msg */
 	REQ_EXPLAINED, /* monitor -> keeper: struct explained */
+	REQ_PATTERNS, /* monitor -> inspector: uint64_t: bytes of the image that comes as the one
+			 descriptor, to be used from now on. inspector -> monitor: uint32_t: 0, or
+			 the errno for which it keeps the one before */
 	REQ_STOP,      /* monitor -> role: finish what is in hand and exit 0 */
 	REQ_FEEDS, /* monitor -> indexer: struct feeds_msg; a descriptor for each that is not
 		      missing, then the old index if there is one */
@@ -62,6 +64,7 @@ struct roles_msg { /* what the keeper shows in its status */
 	uint64_t
 	    canary_ns; /* CLOCK_MONOTONIC: when a test call last came through, or the wait began */
 	uint32_t canary, pad2; /* enum pulse_state */
+	char rules[256];       /* why the rules in their folder are not those in use; "": they are */
 };
 
 /* What the monitor has to say of the sensor itself. Plain data: the monitor links no protobuf. */

@@ -39,7 +39,8 @@ extern const struct role_row roles[ROLE_MAX_];
 /* Descriptors that come with REQ_START, by what they are. */
 enum start_fd {
 	START_CONFIG,	/* sealed memfd: struct config */
-	START_PATTERNS, /* sealed memfd: what detect_compile() made */
+	START_PATTERNS, /* sealed memfd: what detect_compile_rules() made; compiler: what may be
+			   that */
 	START_PAGE,	/* this role's struct page, read-write */
 	START_PAGES, /* keeper: memfd with copies of every role's page, an array of ROLE_MAX_ struct
 			page, renewed twice a second */
@@ -53,7 +54,8 @@ enum start_fd {
 	START_CONNS,
 	START_SLOTS,
 	START_WAKE,
-	START_FILE,  /* surveyor: the ELF file; compiler: the configuration file;
+	START_FILE,  /* surveyor: the ELF file; compiler: the configuration file, or a
+			  bundle of packs;
 			  recorder: the trace */
 	START_SITES, /* surveyor: sealed memfd: tables of probe sites (capture/sites.h) */
 	START_HASH,  /* surveyor, instead of START_FILE: a file to be hashed */
@@ -63,17 +65,25 @@ enum start_fd {
 	START_FD_MAX_,
 };
 
+/* What the compiler is to make of the file it gets. */
+enum compile {
+	COMPILE_CONFIG,	  /* a struct config of YAML; no file: the defaults */
+	COMPILE_PATTERNS, /* rules and pattern databases (detect_compile_rules()) of a bundle of
+			     packs; no file: of those built in */
+};
+
 /* Body of REQ_START; also what role_begin() gives. */
 struct start {
 	uint32_t role;
 	uint32_t generation;	  /* of the configuration */
 	uint8_t boot[16];	  /* boot id of the host */
 	uint64_t epoch;		  /* unique per boot for each start of this role */
-	uint8_t key[MAC_KEY_LEN]; /* inspector: fingerprint key, all zero elsewhere */
+	uint8_t key[MAC_KEY_LEN]; /* inspector, compiler of patterns: fingerprint key, all zero
+				     elsewhere */
 	uint64_t data_ring_bytes, control_ring_bytes;
 	uint64_t skip_conn; /* inspector: the connection it died on; to be muted. 0: none */
 	uint32_t max_conns;
-	uint32_t no_patterns; /* compiler: nobody will search for any */
+	uint32_t compile; /* compiler: enum compile */
 	char host[256];
 };
 

@@ -63,6 +63,7 @@ static const int common[] = {
 	SYS(rt_sigreturn), SYS(rt_sigprocmask), SYS(rt_sigaction), SYS(sigaltstack),
 	SYS(restart_syscall), SYS(getpid), SYS(gettid), SYS(tgkill), SYS(getrandom), SYS(rseq),
 	SYS(sched_yield), SYS(exit), SYS(exit_group),
+	SYS(sysinfo), /* glibc's qsort() asks how much memory there is once it sorts more than 1 KiB */
 #ifdef EARSHOT_SAN
 	SYS(getrusage), SYS(getuid), SYS(prctl), SYS(sched_getaffinity), SYS(process_vm_readv),
 	SYS(lseek),
@@ -106,7 +107,7 @@ static const int shipper[] = {
 	SYS(lseek), SYS(access), SYS(faccessat), SYS(faccessat2), SYS(pread64), SYS(fcntl),
 	SYS(ioctl), SYS(pipe2), SYS(eventfd2), SYS(socketpair), SYS(set_robust_list),
 	SYS(timerfd_settime), SYS(uname), SYS(getuid), SYS(geteuid), SYS(getgid), SYS(getegid),
-	SYS(sysinfo), SYS(sched_getaffinity), SYS(readlink), SYS(time), SYS(getdents64),
+	SYS(sched_getaffinity), SYS(readlink), SYS(time), SYS(getdents64),
 	SYS(prctl), -1,
 };
 

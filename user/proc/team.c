@@ -15,6 +15,7 @@
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "base/clock.h"
@@ -55,6 +56,7 @@ struct team {
 	bool stopping;
 	struct roles_msg told; /* the keeper that started then */
 	uint64_t told_ns;
+	char rules[sizeof(((struct roles_msg *)0)->rules)];
 	struct sensor_msg events[EVENTS_MAX];
 	unsigned n_events;
 };
@@ -93,6 +95,16 @@ static int on_canary(struct peer *p, const struct req_msg *m)
 	return 0;
 }
 
+static int on_patterns(struct peer *p, const struct req_msg *m)
+{
+	struct member *mb = p->ctx;
+	uint32_t err;
+
+	memcpy(&err, m->body, sizeof(err));
+	mb->team->o.patterns(mb->team->o.ctx, -(int)err);
+	return 0;
+}
+
 static int on_explain(struct peer *p, const struct req_msg *m)
 {
 	struct member *mb = p->ctx;
@@ -107,6 +119,7 @@ static const struct req_row tables[ROLE_MAX_][REQ_MAX_] = {
 	[ROLE_INSPECTOR] = {
 		[REQ_READY] = { ROLE_INSPECTOR, 0, 0, on_ready },
 		[REQ_WHO] = { ROLE_INSPECTOR, sizeof(struct who_msg), sizeof(struct who_msg), on_who },
+		[REQ_PATTERNS] = { ROLE_INSPECTOR, sizeof(uint32_t), sizeof(uint32_t), on_patterns },
 	},
 	[ROLE_RECORDER] = {
 		[REQ_READY] = { ROLE_RECORDER, 0, 0, on_ready },
@@ -426,6 +439,7 @@ static void publish(void *ctx, uint64_t now_ns)
 	}
 	snprintf(m.method, sizeof(m.method), "%s",
 		 t->o.capture ? capture_method_names[capture_method(t->o.capture)] : "none");
+	memcpy(m.rules, t->rules, sizeof(m.rules));
 	if (t->pulse) {
 		m.canary = t->pulse->state;
 		m.canary_ns = t->pulse->seen_ns;
@@ -590,6 +604,27 @@ void team_canary(struct team *t)
 void team_pulse(struct team *t, const struct pulse *p)
 {
 	t->pulse = p;
+	publish(t, 0);
+}
+
+int team_patterns(struct team *t, int fd)
+{
+	struct member *mb = &t->member[ROLE_INSPECTOR];
+	struct stat st;
+	uint64_t len;
+
+	t->o.patterns_fd = fd;
+	if (!mb->up)
+		return -ENOENT;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	len = (uint64_t)st.st_size;
+	return req_send(mb->child.sock, REQ_PATTERNS, &len, sizeof(len), &fd, 1);
+}
+
+void team_rules(struct team *t, const char *why)
+{
+	snprintf(t->rules, sizeof(t->rules), "%s", why);
 	publish(t, 0);
 }
 

@@ -20,7 +20,7 @@ struct team_opts {
 	const struct binaries *binaries;
 	struct capture *capture;
 	const struct config *config;
-	int config_fd, patterns_fd; /* sealed */
+	int config_fd, patterns_fd; /* sealed; the latter until team_patterns() gives another */
 	int control_fd;		    /* listening control socket */
 	int store_fd;		    /* the keeper's directory */
 	int ca_fd, cert_fd, key_fd; /* files of the https export, or -1 */
@@ -34,6 +34,8 @@ struct team_opts {
 	void (*canary)(void *ctx);
 	/* The keeper asks what is known of a process: answer with team_explained(). */
 	void (*explain)(void *ctx, const struct explain_msg *q);
+	/* The inspector uses the patterns that team_patterns() gave it, or does not: err. */
+	void (*patterns)(void *ctx, int err);
 	/* The recorder ended by itself. */
 	void (*over)(void *ctx);
 	/* A new inspector runs: tell it all processes again. */
@@ -66,5 +68,10 @@ void team_explained(struct team *t, const struct explained *e);
 struct page *team_page(struct team *t, enum role role); /* the monitor's own is ROLE_MONITOR */
 /* Ends them in the order of the data: inspector, keeper, shipper; each gets up to 5 s. */
 void team_stop(struct team *t);
+/* Other rules and patterns: for the inspector that runs, who will answer, and those to come.
+ * -errno: none that runs was told. */
+int team_patterns(struct team *t, int fd);
+/* Why the rules in their folder are not those in use; "": they are. Copied. */
+void team_rules(struct team *t, const char *why);
 /* Before exec and after death: keep own processes out of capture. spawn_fn for spawn_role(). */
 void team_exclude(void *capture, pid_t pid);

@@ -313,6 +313,7 @@ static int on_roles(struct peer *p, const struct req_msg *m)
 
 	memcpy(&k->roles, m->body, sizeof(k->roles));
 	k->roles.method[sizeof(k->roles.method) - 1] = 0;
+	k->roles.rules[sizeof(k->roles.rules) - 1] = 0;
 	return 0;
 }
 
@@ -451,6 +452,8 @@ static void find_problems(const struct keeper *k, struct problems *p)
 	if (k->roles.canary == PULSE_BLIND)
 		problem(p, "blind: no test call came through for %llu s",
 			(unsigned long long)((t - k->roles.canary_ns) / NS_PER_SEC));
+	if (k->roles.rules[0])
+		problem(p, "rules: not those of their folder are in use: %s", k->roles.rules);
 	if (k->trouble)
 		problem(p, "the store refuses to commit: %s", strerror(-k->trouble));
 	if (k->upstream[0])

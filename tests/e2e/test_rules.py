@@ -1,0 +1,151 @@
+"""tests/e2e/test_rules.py - an operator's own rules in the live sensor: they alert, are read anew on SIGHUP, and a mistake in
+them changes nothing but the status; what was compiled is kept, and nothing but that is used again."""
+
+import json
+import os
+import signal
+
+from harness import Sensor, check, equal, main, wait_for
+from world import Client, Pki, start_nginx
+
+RULE = """\
+pack: site
+rules:
+  - id: {id}
+    title: Somebody named {word}
+    severity: high
+    why: names {word}
+    surfaces: [user]
+    patterns: ['\\b{word}\\b']
+    mapping: {{owasp: ['LLM02:2025']}}
+"""
+ANSWER = """
+	location / {
+		default_type application/json;
+		return 200 '{"id":"chatcmpl-1","object":"chat.completion","model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"fine"},"finish_reason":"stop"}]}';
+	}
+"""
+
+
+class Site:
+    def __init__(self, w):
+        self.pki = Pki(w.dir / "pki")
+        self.server = start_nginx(w, self.pki, server=ANSWER)
+        self.client = Client(w, "curl", self.pki)
+        self.rules = w.dir / "rules.d"
+        self.rules.mkdir()
+        self.sensor = Sensor(w, extra=f"detect: {{rules_dir: {self.rules}}}\ncanary: {{interval: 0}}\n")
+        self.file = self.rules / "site.yaml"
+
+    def write(self, word):
+        self.file.write_text(RULE.format(id=word, word=word))
+
+    def say(self, word):
+        body = {"model": "m", "messages": [{"role": "user", "content": f"Tell me about {word}."}]}
+        status, _ = self.client.post(self.server, "/v1/chat/completions", "sk-test", json.dumps(body).encode())
+        equal(status, 200, "status of the call")
+
+    def kinds(self):
+        return {a["kind"]: a for a in self.sensor.alerts() if a["kind"].startswith(("custom.", "sensor.rules"))}
+
+    def alert(self, kind):
+        return wait_for(lambda: f"no {kind}: {self.kinds()}", lambda: self.kinds().get(kind), 10, 0.1)
+
+    def count(self, kind):
+        """Findings in the alert; both ends of a call are on this host, so one text is two of them."""
+        return int(self.kinds()[kind]["count"])
+
+    def grows(self, kind, text):
+        before = self.count(kind)
+        self.say(text)
+        wait_for(lambda: f"{kind} does not grow: {self.kinds()}", lambda: self.count(kind) > before, 10, 0.1)
+
+    def hup(self, counter):
+        """SIGHUP, until the counter says what became of it."""
+        before = self.sensor.counters()(counter)
+        os.kill(self.sensor.process.pid, signal.SIGHUP)
+        wait_for(lambda: f"{counter} does not grow: {self.sensor.status()}", lambda: self.sensor.counters()(counter) > before, 30, 0.1)
+
+
+def site(w):
+    if not hasattr(w, "site"):
+        w.site = Site(w)
+        w.site.write("nightjar")
+        w.site.sensor.start()
+    return w.site
+
+
+def test_alert(w):
+    """A rule of one's own raises an alert with its own title, severity and mapping"""
+    s = site(w)
+    s.say("nightjar")
+    alert = s.alert("custom.nightjar")
+    equal((alert["title"], alert["severity"].lower().removeprefix("severity_")), ("Somebody named nightjar", "high"), "title and severity")
+    equal(alert["mapping"]["owasp"], ["LLM02:2025"], "mapping")
+    equal(s.sensor.counters()("patterns.compiled"), 1, "times compiled")
+
+
+def test_reload(w):
+    """SIGHUP brings other rules, in the inspector that runs"""
+    s = site(w)
+    inspector = s.sensor.role("inspector")["pid"]
+    s.sensor.settle()
+    before = s.count("custom.nightjar")
+    s.write("kestrel")
+    s.hup("rules.loaded")
+    s.say("nightjar and more")
+    s.say("kestrel")
+    s.alert("custom.kestrel")
+    s.sensor.settle()
+    equal(s.count("custom.nightjar"), before, "findings of the rule that is gone")
+    equal(s.sensor.role("inspector")["pid"], inspector, "the inspector")
+
+
+def test_mistake(w):
+    """A mistake keeps the rules before, and is told by file, line and column"""
+    s = site(w)
+    good = s.file.read_text()
+    s.file.write_text(good + "    patern: x\n")
+    s.hup("rules.refused")
+    place = f"{s.file}:{len(good.splitlines()) + 1}:5: unknown key 'patern'"
+    problems = wait_for("no problem in the status", lambda: s.sensor.status().get("problems"), 5, 0.1)
+    check(any(place in p for p in problems), f"{place} is not in {problems}")
+    check(place in s.alert("sensor.rules")["evidence"][0]["why"], "the alert names the place")
+    s.grows("custom.kestrel", "the kestrel again, in another text")
+    s.file.write_text(good)
+    os.kill(s.sensor.process.pid, signal.SIGHUP)
+    wait_for(lambda: f"still unwell: {s.sensor.status()}", lambda: s.sensor.status()["healthy"], 20, 0.1)
+
+
+def test_kept(w):
+    """What was compiled is used by the next start; changed by somebody else, it is not"""
+    s = site(w)
+    s.sensor.stop()
+    kept = s.sensor.state_dir / "patterns/patterns"
+    equal(kept.stat().st_mode & 0o777, 0o600, "mode of the kept patterns")
+    s.sensor.start()
+    equal(s.sensor.counters()("patterns.compiled"), 0, "times compiled when all is there")
+    s.grows("custom.kestrel", "kestrel, from what was kept")
+    s.sensor.stop()
+    with open(kept, "r+b") as f:
+        f.seek(kept.stat().st_size // 2)
+        byte = f.read(1)
+        f.seek(-1, os.SEEK_CUR)
+        f.write(bytes([byte[0] ^ 1]))
+    s.sensor.start()
+    equal(s.sensor.counters()("patterns.compiled"), 1, "times compiled when a bit was changed")
+
+
+def test_writable(w):
+    """Rules that others may write are refused; the sensor watches with those built in"""
+    s = site(w)
+    s.sensor.stop()
+    s.file.chmod(0o666)
+    s.sensor.start(wait=False)
+    problems = wait_for("no problem in the status", lambda: (s.sensor.try_status() or {}).get("problems"), 30, 0.1)
+    check(any("others than root may write it" in p for p in problems), f"problems: {problems}")
+    s.file.chmod(0o644)
+
+
+if __name__ == "__main__":
+    main()
