@@ -388,13 +388,16 @@ static int scan(const struct detector_input *in, emit_fn *emit, void *ctx)
 	    in->trust == TRUST_MODEL && in->turn->segments[in->segment].side == SIDE_REQUEST;
 	int found = 0;
 
-	for (size_t i = 0; i < in->n_secrets; i++) {
+	/* What may alert first: of one text, so many findings are kept and no more. */
+	for (size_t k = 0; k < 2 * in->n_secrets; k++) {
+		size_t i = k % in->n_secrets;
 		const struct secret *s = &in->secrets[i];
 		struct span value = span_sub(in->views->view[s->view].text, s->where.begin,
 					     s->where.end - s->where.begin);
 		struct finding f = { .kind = kind_of(in), .score = s->score };
 
-		if (s->owner != &detector_credential || s->repeated)
+		if (s->owner != &detector_credential || s->repeated ||
+		    s->unsure != (k >= in->n_secrets))
 			continue;
 		f.mode = s->unsure || history ? MODE_HUNT : MODE_ALERT;
 		snprintf(f.type, sizeof(f.type), "%s", s->type);

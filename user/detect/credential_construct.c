@@ -124,7 +124,7 @@ float find_url(struct candidate *c, struct range anchor)
 		begin--;
 	while (begin < anchor.begin && !isalpha(t.p[begin]))
 		begin++;
-	for (end = at + 1; end < t.len && (isalnum(t.p[end]) || strchr("._-[]", t.p[end])); end++)
+	for (end = at + 1; end < t.len && (isalnum(t.p[end]) || strchr("._-[]%{}$", t.p[end])); end++)
 		if (!t.p[end])
 			break;
 	if (begin == anchor.begin || end == at + 1)
@@ -175,11 +175,10 @@ float find_jwk(struct candidate *c, struct range anchor)
 	for (size_t i = 0; i + 3 < in.len; i++) {
 		size_t at, end;
 
-		if (!has(in, i, "\"d\"") && !has(in, i, "\"k\""))
+		if ((in.p[i] != 'd' && in.p[i] != 'k') || (i && isalnum(in.p[i - 1])) ||
+		    isalnum(in.p[i + 1]))
 			continue;
-		at = skip(in, i + 3, ": \t\r\n");
-		if (at == in.len || in.p[at++] != '"')
-			continue;
+		at = skip(in, i + 1, "\\\"': \t\r\n");
 		for (end = at; end < in.len && base64_sextets[in.p[end]]; end++)
 			;
 		if (end - at < PART_MIN || credential_placeholder(span_sub(in, at, end - at)))

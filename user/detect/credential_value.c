@@ -14,6 +14,7 @@
 #define SECRET_MIN     16
 #define CONTEXT	       200 /* bytes searched for the rest of a connection string */
 #define FRAMEWORK_MIN  40
+#define CALL_MAX       4 /* bytes of a function's name behind that of the secret: setPassword() */
 
 enum class { PASSWORD, SECRET, KEY, AUTH };
 
@@ -169,7 +170,7 @@ static size_t quote_at(struct span t, size_t at)
 enum how { NONE, ASSIGNED, CALLED, SAID, MARKUP };
 
 /* Passes over what stands between a name and its value. */
-static enum how operator_at(struct span t, struct range name, size_t *at)
+static enum how operator_at(struct span t, struct range name, size_t hit_end, size_t *at)
 {
 	static const char *const said[] = { "is ", "ist ", "es ",  "est ", "è ",  "é ",
 					    "是",  "は",   "was ", "=",	   "is: " };
@@ -216,7 +217,7 @@ static enum how operator_at(struct span t, struct range name, size_t *at)
 		*at = i + 1;
 		return MARKUP;
 	}
-	if (has(t, i, "(") && quote_at(t, i + 1)) {
+	if (has(t, i, "(") && quote_at(t, i + 1) && name.end - hit_end <= CALL_MAX) {
 		*at = i + 1;
 		return CALLED;
 	}
@@ -230,6 +231,21 @@ static enum how operator_at(struct span t, struct range name, size_t *at)
 			return SAID;
 		}
 	return NONE;
+}
+
+/* "&name=": the next field of a form. */
+static bool query(struct span t, size_t at)
+{
+	size_t i = at + 1;
+
+	while (i < t.len && (isalnum(t.p[i]) || t.p[i] == '_' || t.p[i] == '-'))
+		i++;
+	return i > at + 1 && has(t, i, "=");
+}
+
+static bool ascii(struct span v)
+{
+	return ascii_len(v) == v.len;
 }
 
 /* The value at at; *quoted tells whether quotes hold it. */
@@ -248,6 +264,8 @@ static struct range value_at(struct span t, size_t at, enum how how, bool *quote
 
 		if (quote ? quote_at(t, end) >= quote && c == t.p[at - quote] : c <= ' ')
 			break;
+		if (!quote && c == '&' && query(t, end))
+			break;
 		if (c < ' ' || (!quote && strchr("\"'`,;<>", c)) || (how == MARKUP && c == '<'))
 			break;
 	}
@@ -255,6 +273,19 @@ static struct range value_at(struct span t, size_t at, enum how how, bool *quote
 		while (end > at && strchr(".,;)]}!?", t.p[end - 1]))
 			end--;
 	return (struct range){ at, end };
+}
+
+/* Names joined by dots: a variable of some program. */
+static bool member(struct span v)
+{
+	bool dot = false;
+
+	for (size_t i = 0; i < v.len; i++) {
+		if (!isalnum(v.p[i]) && v.p[i] != '_' && v.p[i] != '.')
+			return false;
+		dot |= v.p[i] == '.';
+	}
+	return dot && !credential_random(v);
 }
 
 /* Stands for a value that is elsewhere. */
@@ -272,7 +303,8 @@ static bool reference(struct span v, bool quoted)
 			return true;
 	/* f(x), a[i]: code */
 	return !quoted &&
-	       (memchr(v.p, '(', v.len) || memchr(v.p, '[', v.len) || memchr(v.p, '{', v.len));
+	       (member(v) || memchr(v.p, '(', v.len) || memchr(v.p, '[', v.len) ||
+		memchr(v.p, '{', v.len));
 }
 
 static bool all(struct span v, const char *accepted)
@@ -358,12 +390,12 @@ float credential_value(struct candidate *c, struct range hit, size_t which)
 	len = plain(span_sub(t, name.begin, name.end - name.begin), word, sizeof(word));
 	if (harmless(word, len))
 		return 0;
-	how = operator_at(t, name, &at);
+	how = operator_at(t, name, hit.end, &at);
 	if (how == NONE)
 		return 0;
 	c->where = value_at(t, at, how, &quoted);
 	v = span_sub(t, c->where.begin, c->where.end - c->where.begin);
-	if (v.len < 4 || v.len > VALUE_MAX || memchr(v.p, ' ', v.len) || reference(v, quoted) ||
+	if (v.len < 4 || v.len > VALUE_MAX || (!quoted && !ascii(v)) || memchr(v.p, ' ', v.len) || reference(v, quoted) ||
 	    pointer(v) || credential_placeholder(v))
 		return 0;
 	score = strength(v, class, word, how, quoted);

@@ -7,7 +7,7 @@
 #include "detect/credential.h"
 
 #define RANDOM_BITS  4.4 /* of surprise per pair of letters: names and words have 3 to 4.3 */
-#define CERTAIN_BITS 5.2 /* so much alone will do; chance has 6.4 on the average */
+#define CERTAIN_BITS 5.0 /* so much alone will do; chance has 6.4 on the average */
 #define PAIRS_MIN    4	 /* pairs of letters that say something */
 #define HEX_ENTROPY  2.8
 
@@ -94,28 +94,27 @@ bool credential_random(struct span s)
 		       credential_entropy(s) >= HEX_ENTROPY;
 	if (m.pairs >= 2 * PAIRS_MIN && bits_of(&m) >= CERTAIN_BITS)
 		return true;
-	return m.changes * 5 >= s.len && m.digits &&
+	return m.changes * 6 >= s.len && m.digits &&
 	       (m.pairs < PAIRS_MIN || bits_of(&m) >= RANDOM_BITS);
 }
 
 bool credential_password(struct span s)
 {
-	struct makeup m = look(s);
-	unsigned classes = (m.upper > 0) + (m.lower > 0) + (m.digits > 0) + (m.signs > 0);
-	size_t stem = s.len;
+	struct makeup m = look(s), word;
+	size_t stem = s.len, marks = 0;
 
 	/* A word with a number or a mark behind it is what people put in examples, too. */
 	while (stem && !isalpha(s.p[stem - 1]))
 		stem--;
-	if (stem && s.len - stem <= 6) {
-		struct makeup word = look(span_sub(s, 0, stem));
-
-		if (!word.digits && !word.signs && word.changes <= 1 &&
-		    bits_of(&word) < CERTAIN_BITS)
-			return false;
-	}
-	if (classes >= 3 && m.changes >= 3)
+	word = look(span_sub(s, 0, stem));
+	if (stem && s.len - stem <= 6 && !word.digits && !word.signs && word.changes <= 1)
+		return word.pairs > PAIRS_MIN && bits_of(&word) >= CERTAIN_BITS;
+	/* What joins words makes no password. */
+	for (size_t i = 0; i < s.len; i++)
+		marks += ispunct(s.p[i]) && !strchr("_-./:", s.p[i]);
+	if (!m.digits && !marks)
+		return m.pairs > PAIRS_MIN && bits_of(&m) >= CERTAIN_BITS;
+	if (m.upper && m.lower && m.changes >= 3)
 		return true;
-	return m.digits && classes >= 2 && m.changes >= 3 &&
-	       (m.pairs < PAIRS_MIN || bits_of(&m) >= RANDOM_BITS);
+	return m.changes >= 3 && (m.pairs < PAIRS_MIN || bits_of(&m) >= RANDOM_BITS);
 }
