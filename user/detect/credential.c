@@ -79,6 +79,9 @@ static bool clean_edges(const struct credential *row, struct span text, struct r
 		       (r.begin >= 3 && text.p[r.begin - 3] == '%' &&
 			isxdigit(text.p[r.begin - 2]) && isxdigit(before));
 
+	/* "logo.ico-..." */
+	if (before == '.' && r.begin >= 2 && isalnum(text.p[r.begin - 2]))
+		return false;
 	/* What begins or ends with a sign of its own needs no edge. */
 	if (word_char(text.p[r.begin]) && !escaped &&
 	    (word_char(before) || (bare && strchr("+/-", before))))
@@ -242,9 +245,15 @@ static void by_anchor(struct pile *p, size_t i, size_t which)
 static bool assigned(struct span text, size_t from, size_t to)
 {
 	for (; from < to; from++)
-		if (text.p[from] == '=' || text.p[from] == ':')
+		if (text.p[from] == '=' || (text.p[from] == ':' && text.p[from + 1] != '/'))
 			return true;
 	return false;
+}
+
+/* Parts of paths are names of things. */
+static bool of_a_path(const struct candidate *c)
+{
+	return c->where.begin && c->text.p[c->where.begin - 1] == '/';
 }
 
 /* The token of this row that stands closest behind a word, or else before it ("curl -H 'Bearer ...'
@@ -256,11 +265,11 @@ static bool token_near(struct candidate *c, struct range word)
 
 	for (size_t at = word.end; at < end; at++)
 		if (!isalnum(c->text.p[at - 1]) && matches_at(c, at))
-			return true;
+			return !of_a_path(c) && !secret_harmless(c->text, at);
 	for (size_t at = word.begin; at-- > begin;)
 		if ((!at || !isalnum(c->text.p[at - 1])) && matches_at(c, at) &&
 		    c->where.end <= word.begin)
-			return true;
+			return !of_a_path(c) && !secret_harmless(c->text, at);
 	return false;
 }
 
@@ -269,10 +278,14 @@ static void by_word(struct pile *p, size_t i, size_t which)
 {
 	const struct hit *h = &p->in->hits[i];
 	const char *word = credential_words[which];
+	struct span text = p->in->views->view[h->view].text;
 
+	/* "rookTable" does not speak of Okta. */
+	if (h->where.begin && isalpha(text.p[h->where.begin - 1]) &&
+	    !(islower(text.p[h->where.begin - 1]) && isupper(text.p[h->where.begin])))
+		return;
 	for (size_t k = 0; k < n_credentials_near; k++) {
-		struct candidate c = { .row = &credentials_near[k],
-				       .text = p->in->views->view[h->view].text };
+		struct candidate c = { .row = &credentials_near[k], .text = text };
 		size_t last = i;
 
 		if (!credential_word(c.row->words, word) || !token_near(&c, h->where))

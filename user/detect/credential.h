@@ -80,6 +80,8 @@ size_t credential_base64(struct span s, uint8_t *ret, size_t max);
 /* Names of secrets ("password", "api_key"): patterns that lead to their values. */
 extern const size_t n_secret_names;
 const char *secret_name(size_t i);
+/* Does the name of what is no secret ("request_id: ") stand before a value? */
+bool secret_harmless(struct span t, size_t at);
 /* The value that belongs to a name that was hit: its row, where it stands and how sure it is a
  * secret. 0: none. */
 float credential_value(struct candidate *c, struct range name, size_t which);

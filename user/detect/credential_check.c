@@ -69,14 +69,18 @@ bool credential_placeholder(struct span s)
 					     "changeme", "fake",     "abcdefgh",    "12345678",
 					     "00000000", "....",     "****",	    "mykey",
 					     "replace",	 "secretkey" };
-	size_t steps = 0;
+	size_t steps = 0, back = 0, every_other = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
 		if (ascii_contains(s, words[i]))
 			return true;
-	for (size_t i = 1; i < s.len; i++)
+	/* "abcdef", "987654", "1a2b3c4d" */
+	for (size_t i = 1; i < s.len; i++) {
 		steps += s.p[i] == s.p[i - 1] || s.p[i] == s.p[i - 1] + 1;
-	return steps * 3 > s.len ||
+		back += s.p[i] + 1 == s.p[i - 1];
+		every_other += i > 1 && abs(s.p[i] - s.p[i - 2]) == 1;
+	}
+	return steps * 3 > s.len || back * 3 > s.len || every_other * 5 > s.len * 2 ||
 	       credential_entropy(s) < MIN(ENTROPY_MIN, ENTROPY_PART * log2((double)s.len + 1));
 }
 
@@ -187,8 +191,9 @@ float check_crc32_confluent(struct candidate *c)
 	uint32_t crc = (uint32_t)crc32(0, body.p, (unsigned)body.len - 6);
 	uint8_t got[8];
 
+	/* 36 bits: the last four are none of it. */
 	return credential_base64(span_sub(body, body.len - 6, 6), got, sizeof(got)) == 4 &&
-		       !memcmp(got, &crc, 4)
+		       !memcmp(got, &crc, 4) && !((base64_sextets[body.p[body.len - 1]] - 1) & 15)
 		   ? CREDENTIAL_PROVEN
 		   : CREDENTIAL_UNSURE;
 }
@@ -492,10 +497,10 @@ float check_pem(struct candidate *c)
 float check_putty(struct candidate *c)
 {
 	struct span rest = span_sub(c->text, c->where.end, PEM_MAX);
-	const uint8_t *lines = memmem(rest.p, rest.len, "Private-Lines:", 14), *mac;
+	const uint8_t *lines = memmem(rest.p, rest.len, "Private-Lines: ", 15), *mac;
 	size_t end;
 
-	if (!lines)
+	if (!lines || !isdigit(lines[15]))
 		return 0;
 	rest = span_sub(rest, (size_t)(lines - rest.p), SIZE_MAX);
 	mac = memmem(rest.p, rest.len, "Private-MAC:", 12);

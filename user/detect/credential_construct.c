@@ -124,7 +124,8 @@ float find_url(struct candidate *c, struct range anchor)
 		begin--;
 	while (begin < anchor.begin && !isalpha(t.p[begin]))
 		begin++;
-	for (end = at + 1; end < t.len && (isalnum(t.p[end]) || strchr("._-[]%{}$", t.p[end])); end++)
+	for (end = at + 1; end < t.len && (isalnum(t.p[end]) || strchr("._-[]%{}$", t.p[end]));
+	     end++)
 		if (!t.p[end])
 			break;
 	if (begin == anchor.begin || end == at + 1)

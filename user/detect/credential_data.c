@@ -117,8 +117,8 @@ const struct credential *credential_find(const char *type)
 		size_t n;
 	} tables[] = {
 		{ credentials, n_credentials },
-		{ credentials_near, n_credentials_near },
 		{ credentials_run, n_credentials_run },
+		{ credentials_near, n_credentials_near },
 		{ credentials_value, n_credentials_value },
 	};
 

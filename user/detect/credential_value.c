@@ -12,6 +12,8 @@
 #define GAP_MAX	       8 /* white space around an operator */
 #define PASSWORD_MIN   6
 #define SECRET_MIN     16
+#define PART_MIN       12 /* of what is no joined words */
+#define KEY_MIN	       24
 #define CONTEXT	       200 /* bytes searched for the rest of a connection string */
 #define FRAMEWORK_MIN  40
 #define CALL_MAX       4 /* bytes of a function's name behind that of the secret: setPassword() */
@@ -87,7 +89,9 @@ static bool harmless(const char *name, size_t len)
 		"keycode",	"pagetoken",
 		"nexttoken",	"continuationtoken",
 		"maxtoken",	"numtoken",
-		"inputtoken",	"outputtoken",
+		"inputtoken",	"csrf",
+		"xsrf",		"encryptedkey",
+		"wrappedkey",	"outputtoken",
 		"prompttoken",	"completiontoken",
 		"partitionkey", "idempot",
 		"keyspace",	"objectkey",
@@ -109,10 +113,10 @@ static bool harmless(const char *name, size_t len)
 		"ref",	    "date",	"time",	       "at",	      "scope",	     "scopes",
 		"regex",    "pattern",	"email",       "user",	      "username",    "dir",
 		"location", "provider", "mode",	       "placeholder", "description", "column",
-		"hash",	    "digest",	"fingerprint", "checksum",    "sha",	     "md5",
-		"author",   "authors",	"authority",   "keys",	      "selector",    "input",
-		"icon",	    "link",	"button",      "service",     "manager",     "helper",
-		"handler",
+		"hash",	    "digest",	"fingerprint", "checksum",    "sha",	     "commit",
+		"revision", "etag",	"md5",	       "author",      "authors",     "authority",
+		"keys",	    "selector", "input",       "icon",	      "link",	     "button",
+		"service",  "manager",	"helper",      "handler",
 	};
 
 	if (any_of(name, anywhere, ARRAY_SIZE(anywhere)))
@@ -122,6 +126,19 @@ static bool harmless(const char *name, size_t len)
 		    !strcmp(name + len - strlen(endings[i]), endings[i]))
 			return true;
 	return false;
+}
+
+bool secret_harmless(struct span t, size_t at)
+{
+	char word[NAME_MAX_BYTES + 1];
+	size_t end, begin;
+
+	while (at && strchr("\"'=: \\", t.p[at - 1]) && t.p[at - 1])
+		at--;
+	end = begin = at;
+	while (begin && end - begin < NAME_MAX_BYTES && name_char(t.p[begin - 1]))
+		begin--;
+	return harmless(word, plain(span_sub(t, begin, end - begin), word, sizeof(word)));
 }
 
 /* A key of what? Most keys open nothing. */
@@ -167,7 +184,7 @@ static size_t quote_at(struct span t, size_t at)
 	return i < t.len && t.p[i] && strchr("\"'`", t.p[i]) ? i + 1 - at : 0;
 }
 
-enum how { NONE, ASSIGNED, CALLED, SAID, MARKUP };
+enum how { NONE, ASSIGNED, CALLED, SAID, MARKUP, BESIDE };
 
 /* Passes over what stands between a name and its value. */
 static enum how operator_at(struct span t, struct range name, size_t hit_end, size_t *at)
@@ -189,7 +206,7 @@ static enum how operator_at(struct span t, struct range name, size_t hit_end, si
 		while (next < t.len && next - gap < 24 && t.p[next] &&
 		       strchr(", \r\n\t", t.p[next]))
 			next++;
-		for (size_t k = 0; next > gap && k < ARRAY_SIZE(pairs); k++)
+		for (size_t k = 0; next > name.end + quote && k < ARRAY_SIZE(pairs); k++)
 			if (has(t, next, pairs[k])) {
 				*at = blanks(t, next + strlen(pairs[k]));
 				return ASSIGNED;
@@ -230,6 +247,11 @@ static enum how operator_at(struct span t, struct range name, size_t hit_end, si
 			*at = blanks(t, gap + strlen(said[k]));
 			return SAID;
 		}
+	/* IDENTIFIED BY, WITH PASSWORD 'x' */
+	if (!quote && gap > i && isupper(t.p[name.begin])) {
+		*at = gap;
+		return BESIDE;
+	}
 	return NONE;
 }
 
@@ -269,10 +291,24 @@ static struct range value_at(struct span t, size_t at, enum how how, bool *quote
 		if (c < ' ' || (!quote && strchr("\"'`,;<>", c)) || (how == MARKUP && c == '<'))
 			break;
 	}
+	if (has(t, end - MIN(end - at, (size_t)3), "..."))
+		return (struct range){ at, at }; /* cut short by who wrote it */
 	if (!quote)
 		while (end > at && strchr(".,;)]}!?", t.p[end - 1]))
 			end--;
 	return (struct range){ at, end };
+}
+
+/* The longest part between what joins words and numbers. */
+static size_t longest(struct span v)
+{
+	size_t most = 0, run = 0;
+
+	for (size_t i = 0; i < v.len; i++) {
+		run = strchr("-_.:", v.p[i]) ? 0 : run + 1;
+		most = MAX(most, run);
+	}
+	return most;
 }
 
 /* Names joined by dots: a variable of some program. */
@@ -302,9 +338,8 @@ static bool reference(struct span v, bool quoted)
 		if (memmem(v.p, v.len, parts[i], strlen(parts[i])))
 			return true;
 	/* f(x), a[i]: code */
-	return !quoted &&
-	       (member(v) || memchr(v.p, '(', v.len) || memchr(v.p, '[', v.len) ||
-		memchr(v.p, '{', v.len));
+	return !quoted && (member(v) || memchr(v.p, '(', v.len) || memchr(v.p, '[', v.len) ||
+			   memchr(v.p, '{', v.len));
 }
 
 static bool all(struct span v, const char *accepted)
@@ -347,12 +382,26 @@ static bool near_server(struct candidate *c)
 	return false;
 }
 
+static bool mixed(struct span v)
+{
+	bool upper = false, lower = false, digit = false;
+
+	for (size_t i = 0; i < v.len; i++) {
+		upper |= isupper(v.p[i]) != 0;
+		lower |= islower(v.p[i]) != 0;
+		digit |= isdigit(v.p[i]) != 0;
+	}
+	return upper && lower && digit;
+}
+
 static float strength(struct span v, enum class class, const char *name, enum how how, bool quoted)
 {
 	bool random = credential_random(v);
 
 	if (class == PASSWORD) {
 		if (v.len < PASSWORD_MIN)
+			return 0;
+		if (how == BESIDE && !quoted && !random)
 			return 0;
 		if (!random && !credential_password(v))
 			return quoted && v.len >= PASSWORD_MIN ? CREDENTIAL_UNSURE : 0;
@@ -361,11 +410,15 @@ static float strength(struct span v, enum class class, const char *name, enum ho
 	}
 	if (!random)
 		return class == SECRET && quoted && credential_password(v) ? CREDENTIAL_UNSURE : 0;
-	if (v.len < SECRET_MIN || uuid(v) || !all(v, "_+/=.~-"))
+	if (v.len < SECRET_MIN || longest(v) < PART_MIN || uuid(v) || !all(v, "_+/=.~-"))
+		return CREDENTIAL_UNSURE;
+	if (how == BESIDE)
 		return CREDENTIAL_UNSURE;
 	if (class == SECRET || opens(name))
 		return CREDENTIAL_LIKELY;
-	return CREDENTIAL_UNSURE;
+	/* "pastebin_key": a key of something, and no digest */
+	return class == KEY && strlen(name) > 5 && v.len >= KEY_MIN && mixed(v) ? CREDENTIAL_ALERT
+										: CREDENTIAL_UNSURE;
 }
 
 float credential_value(struct candidate *c, struct range hit, size_t which)
@@ -395,8 +448,8 @@ float credential_value(struct candidate *c, struct range hit, size_t which)
 		return 0;
 	c->where = value_at(t, at, how, &quoted);
 	v = span_sub(t, c->where.begin, c->where.end - c->where.begin);
-	if (v.len < 4 || v.len > VALUE_MAX || (!quoted && !ascii(v)) || memchr(v.p, ' ', v.len) || reference(v, quoted) ||
-	    pointer(v) || credential_placeholder(v))
+	if (v.len < 4 || v.len > VALUE_MAX || (!quoted && !ascii(v)) || memchr(v.p, ' ', v.len) ||
+	    reference(v, quoted) || pointer(v) || credential_placeholder(v))
 		return 0;
 	score = strength(v, class, word, how, quoted);
 	c->named = true;

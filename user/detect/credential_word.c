@@ -107,13 +107,14 @@ bool credential_password(struct span s)
 	while (stem && !isalpha(s.p[stem - 1]))
 		stem--;
 	word = look(span_sub(s, 0, stem));
-	if (stem && s.len - stem <= 6 && !word.digits && !word.signs && word.changes <= 1)
+	if (stem && s.len - stem <= 6 && !word.digits && !word.signs && word.changes * 3 <= stem)
 		return word.pairs > PAIRS_MIN && bits_of(&word) >= CERTAIN_BITS;
 	/* What joins words makes no password. */
 	for (size_t i = 0; i < s.len; i++)
 		marks += ispunct(s.p[i]) && !strchr("_-./:", s.p[i]);
 	if (!m.digits && !marks)
-		return m.pairs > PAIRS_MIN && bits_of(&m) >= CERTAIN_BITS;
+		return m.changes * 2 >= s.len ||
+		       (m.pairs > PAIRS_MIN && bits_of(&m) >= CERTAIN_BITS);
 	if (m.upper && m.lower && m.changes >= 3)
 		return true;
 	return m.changes >= 3 && (m.pairs < PAIRS_MIN || bits_of(&m) >= RANDOM_BITS);
