@@ -4,8 +4,10 @@
  * N` instead holds N connections open, each with an exchange behind it, until stdin ends.
  */
 #include <arpa/inet.h>
+#include <bpf/bpf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/bpf.h>
 #include <netinet/tcp.h>
 #include <openssl/evp.h>
 #include <openssl/ssl.h>
@@ -23,6 +25,7 @@
 #include "base/clock.h"
 #include "base/own.h"
 #include "capture/capture.h"
+#include "capture/link.h"
 #include "capture/ring.h"
 #include "capture/survey.h"
 
@@ -116,7 +119,8 @@ static void pass(SSL *from, SSL *to, const void *data, int n)
 	}
 }
 
-/* A size and a number for each round; answers with its time. */
+/* A size and a number for each round; answers with the CPU time that it took, which others on this
+ * host hardly disturb. */
 static int peer(void)
 {
 	static uint8_t data[SIZE_MAX_];
@@ -127,11 +131,11 @@ static int peer(void)
 	make_contexts();
 	over_tcp(end);
 	while (read(0, &s, sizeof(s)) == sizeof(s)) {
-		uint64_t begin = mono_ns(), took;
+		uint64_t begin = clock_ns(CLOCK_PROCESS_CPUTIME_ID), took;
 
 		for (uint32_t i = 0; i < s.calls; i++)
 			pass(end[0], end[1], data, (int)s.bytes);
-		took = mono_ns() - begin;
+		took = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - begin;
 		MUST(write(1, &took, sizeof(took)) == sizeof(took));
 	}
 	return 0;
@@ -252,15 +256,17 @@ static void drop(void *ctx, struct span record)
 	(void)record;
 }
 
-/* The time of one round, in ns per call. */
+/* The time of one round, in ns per call. s: NULL when nothing is captured. */
 static double run(struct sensor *s, const struct size *size)
 {
 	uint64_t took;
 
 	MUST(write(to_child, size, sizeof(*size)) == sizeof(*size));
 	MUST(read(from_child, &took, sizeof(took)) == sizeof(took));
-	ring_consume(s->data, drop, NULL, 0);
-	ring_consume(s->control, drop, NULL, 0);
+	if (s) {
+		ring_consume(s->data, drop, NULL, 0);
+		ring_consume(s->control, drop, NULL, 0);
+	}
 	return (double)took / (2.0 * size->calls);
 }
 
@@ -285,6 +291,12 @@ static void order(struct sensor *s, enum ev_policy policy)
 			s->slots[i] = EV_SLOT(s->conns[i].id, mono_ns(), 0, policy);
 }
 
+static void print(const char *what, double added[ARRAY_SIZE(sizes)][ROUNDS])
+{
+	printf("  %-58s %8.0f %10.0f\n", what, median(added[0], ROUNDS), median(added[1], ROUNDS));
+	fflush(stdout);
+}
+
 static void row(struct sensor *s, const char *what, const struct survey *sites,
 		enum ev_policy policy)
 {
@@ -306,32 +318,92 @@ static void row(struct sensor *s, const char *what, const struct survey *sites,
 			capture_detach(s->c, &key);
 		}
 	}
-	printf("  %-58s %8.0f %10.0f\n", what, median(added[0], ROUNDS), median(added[1], ROUNDS));
-	fflush(stdout);
+	print(what, added);
 }
 
-static void method(int m)
+/* A program that does nothing: what the probe itself costs. elsewhere: it is limited to this
+ * process, which makes no calls; the library's code is the same. */
+static void floor_of(bool elsewhere)
+{
+	const struct bpf_insn nothing[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 1 },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	LIBBPF_OPTS(bpf_prog_load_opts, o,
+		    .expected_attach_type =
+			(enum bpf_attach_type)link_attach_type(CAPTURE_SESSION, LEG_BOTH));
+	int prog = bpf_prog_load(BPF_PROG_TYPE_KPROBE, "nothing", "GPL", nothing, 2, &o);
+	double added[ARRAY_SIZE(sizes)][ROUNDS];
+	struct place places[SURVEY_SITES_MAX];
+
+	if (prog < 0)
+		return;
+	for (uint32_t i = 0; i < chosen.n_sites; i++)
+		places[i] = (struct place){ chosen.sites[i].offset, 0 };
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+		for (size_t r = 0; r < ROUNDS; r++) {
+			auto_close int fd = open(copy, O_RDONLY | O_CLOEXEC);
+			const struct size warm = { sizes[i].bytes, 50 };
+			struct links links = { .only = elsewhere ? getpid() : 0 };
+			double none;
+
+			run(NULL, &warm);
+			none = run(NULL, &sizes[i]);
+			MUST(!links_add(&links, CAPTURE_SESSION, LEG_BOTH, prog, fd, places,
+					chosen.n_sites));
+			run(NULL, &warm);
+			added[i][r] = run(NULL, &sizes[i]) - none;
+			links_free(&links);
+		}
+	}
+	print(elsewhere ? "uprobe.session, limited to another process"
+			: "uprobe.session, a program that does nothing",
+	      added);
+	close(prog);
+}
+
+static bool begin(struct sensor *s, int m, uint32_t max_calls)
 {
 	const struct capture_opts o = { .ring_bytes = RING_BYTES,
 					.max_conns = 256,
 					.max_call_bytes = 1 << 20,
 					.share = 100,
+					.max_calls = max_calls,
 					.method = m };
-	char why[200] = "", what[100];
-	struct sensor s = { 0 };
+	char why[200] = "";
 
-	if (capture_new(&s.c, &o, why, sizeof(why))) {
+	*s = (struct sensor){ 0 };
+	if (capture_new(&s->c, &o, why, sizeof(why))) {
 		printf("  %s: %s\n", m < 0 ? "capture" : capture_method_names[m], why);
-		return;
+		return false;
 	}
-	capture_fds(s.c, &s.fds);
-	MUST(!ring_new(&s.data, s.fds.data_ring, s.fds.data_ring_bytes) &&
-	     !ring_new(&s.control, s.fds.control_ring, s.fds.control_ring_bytes));
-	s.conns =
-	    mmap(NULL, s.fds.max_conns * sizeof(*s.conns), PROT_READ, MAP_SHARED, s.fds.conns, 0);
-	s.slots = mmap(NULL, s.fds.max_conns * sizeof(*s.slots), PROT_READ | PROT_WRITE, MAP_SHARED,
-		       s.fds.slots, 0);
-	MUST(s.conns != MAP_FAILED && s.slots != MAP_FAILED);
+	capture_fds(s->c, &s->fds);
+	MUST(!ring_new(&s->data, s->fds.data_ring, s->fds.data_ring_bytes) &&
+	     !ring_new(&s->control, s->fds.control_ring, s->fds.control_ring_bytes));
+	s->conns = mmap(NULL, s->fds.max_conns * sizeof(*s->conns), PROT_READ, MAP_SHARED,
+			s->fds.conns, 0);
+	s->slots = mmap(NULL, s->fds.max_conns * sizeof(*s->slots), PROT_READ | PROT_WRITE,
+			MAP_SHARED, s->fds.slots, 0);
+	MUST(s->conns != MAP_FAILED && s->slots != MAP_FAILED);
+	return true;
+}
+
+static void end(struct sensor *s)
+{
+	munmap((void *)(uintptr_t)s->conns, s->fds.max_conns * sizeof(*s->conns));
+	munmap(s->slots, s->fds.max_conns * sizeof(*s->slots));
+	ring_free(&s->data);
+	ring_free(&s->control);
+	capture_free(&s->c);
+}
+
+static void method(int m)
+{
+	struct sensor s;
+	char what[100];
+
+	if (!begin(&s, m, 0))
+		return;
 	snprintf(what, sizeof(what), "%s, %s", capture_method_names[m],
 		 site_choice_names[chosen.sites[0].choice]);
 	row(&s, what, &chosen, EV_WATCH);
@@ -341,11 +413,13 @@ static void method(int m)
 	snprintf(what, sizeof(what), "%s, first instruction of SSL_read, SSL_write",
 		 capture_method_names[m]);
 	row(&s, what, &exported, EV_WATCH);
-	munmap((void *)(uintptr_t)s.conns, s.fds.max_conns * sizeof(*s.conns));
-	munmap(s.slots, s.fds.max_conns * sizeof(*s.slots));
-	ring_free(&s.data);
-	ring_free(&s.control);
-	capture_free(&s.c);
+	end(&s);
+	if (!begin(&s, m, 1))
+		return;
+	snprintf(what, sizeof(what), "%s, %s, beyond its calls", capture_method_names[m],
+		 site_choice_names[chosen.sites[0].choice]);
+	row(&s, what, &chosen, EV_WATCH);
+	end(&s);
 }
 
 int main(int argc, char **argv)
@@ -356,9 +430,12 @@ int main(int argc, char **argv)
 		return hold(atol(argv[2]));
 	prepare();
 	start_child();
-	printf("\nNanoseconds added to one SSL call (medians of %d, in turn with no probe)\n\n"
+	printf("\nNanoseconds of CPU time added to one SSL call (medians of %d, in turn with no "
+	       "probe)\n\n"
 	       "  %-58s %8s %10s\n",
 	       ROUNDS, "method and place", "64 bytes", "16 KiB");
+	floor_of(true);
+	floor_of(false);
 	for (int m = 0; m < CAPTURE_METHOD_MAX_; m++)
 		method(m);
 	kill(child, SIGKILL);

@@ -121,6 +121,14 @@ static int do_helper(char **todo)
 			fprintf(stderr, "# %s\n", dlerror());
 			return 1;
 		}
+		if (!strncmp(*todo, "map:", 4)) { /* its first page, as if that were code */
+			int fd = open(*todo + 4, O_RDONLY | O_CLOEXEC);
+
+			if (mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0) ==
+			    MAP_FAILED)
+				return 1;
+			close(fd);
+		}
 		if (!strncmp(*todo, "churn:", 6)) {
 			int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 
@@ -420,6 +428,49 @@ static void test_deleted(void)
 	end(&h);
 }
 
+/* Who maps a library's first page for execution does not hide the rest of it. */
+static void test_partly(void)
+{
+	const char *lib = in_dir("partly.so");
+	struct helper part, whole, later;
+	const struct event *e = NULL;
+	struct code_range code = { 0 };
+	struct survey s = { 0 };
+	char map[300], load[300];
+	struct stat st;
+
+	snprintf(map, sizeof(map), "map:%s", lib);
+	snprintf(load, sizeof(load), "dlopen:%s", lib);
+	if (!copy(LIBSSL, lib) || stat(lib, &st) || START(&part, map) ||
+	    await(FILE_EVENT, &st, part.pid, &e) != 1) {
+		ok(false, "a page of a library is mapped");
+		return;
+	}
+	ok(!survey_file(e->fd, &s) && sites_check(e->fd, &s, e->code.from, e->code.to) == -EBADMSG,
+	   "its sites are not in the page that is mapped");
+	ok(!discover_code(discover, &e->key, &code) && code.from == 0 && code.to == 4096,
+	   "nobody maps more");
+	if (START(&whole, load)) {
+		ok(false, "helper starts");
+		return;
+	}
+	ok(!discover_code(discover, &e->key, &code) && !sites_check(e->fd, &s, code.from, code.to),
+	   "until somebody does");
+	settle();
+	ok(count(FILE_EVENT, &st, 0, NULL) == 1, "it is reported once");
+	discover_again(discover, &e->key);
+	if (START(&later, load)) {
+		ok(false, "helper starts");
+		return;
+	}
+	ok(await(FILE_EVENT, &st, later.pid, &e) == 1 &&
+	       !sites_check(e->fd, &s, e->code.from, e->code.to),
+	   "and again when that is asked for");
+	end(&part);
+	end(&whole);
+	end(&later);
+}
+
 /* In a mount namespace of its own: two overlays over one lower directory. */
 static int overlays(void)
 {
@@ -665,6 +716,7 @@ int main(int argc, char **argv)
 	test_new_process();
 	test_dlopen();
 	test_deleted();
+	test_partly();
 	test_overlay();
 	test_fork();
 	test_fork_exec();

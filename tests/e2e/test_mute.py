@@ -63,12 +63,12 @@ def answer(token):
 
 
 def whole(w, user):
-    """Its attack, which both ends saw, and the token at the end of its answer were found, with all bytes of both messages."""
+    """Its attack and the token at the end of its answer were found, by both ends, with all bytes of both messages."""
 
     def complete():
         found = {a["kind"]: a for a in w.sensor.alerts() if end_user(a) == user}
         ready = all(int(a["context"]["completeness"]["bytes_passed"]) > len(answer("")) for a in found.values())
-        return set(found) >= {"jailbreak.rules", "credential.leak"} and int(found["jailbreak.rules"]["pids"]) == 2 and ready and found
+        return set(found) >= {"jailbreak.rules", "credential.leak"} and ready and all(int(a["pids"]) == 2 for a in found.values()) and found
 
     for alert in wait_for(lambda: f"{user}: {[a for a in w.sensor.alerts() if end_user(a) == user]}", complete, 10).values():
         c = alert["context"]["completeness"]
@@ -155,6 +155,8 @@ def test_switched_off(w):
     counters = w.sensor.counters()
     equal(counters("lost.muted_calls"), 0, "calls muted")
     check(counters("flow.bytes") > 2 * 100 * PLAIN, f"{counters('flow.bytes')} bytes captured")
+    connection.chat("mute-off")
+    whole(w, "mute-off")
 
 
 main()

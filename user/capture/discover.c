@@ -50,7 +50,8 @@ enum file_state {
 	FILE_WANTED, /* to be reported in this scan */
 	FILE_REPORTED,
 	FILE_REFUSED,
-	FILE_MISSED, /* was gone before it could be opened: tried again when it shows up again */
+	FILE_MISSED, /* was gone before it could be opened, or is to be reported once more: when it
+		      * shows up again */
 };
 
 struct file {
@@ -369,10 +370,16 @@ static void widen(struct discover *d, const struct inode_key *key, const struct 
 	}
 }
 
-static void on_map(struct discover *d, const struct vma_file *f, void *arg)
+static struct code_range range_of(const struct vma_file *f)
 {
 	uint64_t from = f->page * (uint64_t)sysconf(_SC_PAGESIZE);
-	const struct code_range code = { from, from + (f->end - f->start) };
+
+	return (struct code_range){ from, from + (f->end - f->start) };
+}
+
+static void on_map(struct discover *d, const struct vma_file *f, void *arg)
+{
+	const struct code_range code = range_of(f);
 	struct inode_key key = key_of(f);
 	struct file *file = file_of(d, &key);
 	struct wanted *w;
@@ -503,6 +510,40 @@ int discover_maps(struct discover *d, pid_t pid, discover_map_fn *fn, void *ctx)
 	struct maps m = { fn, ctx };
 
 	return walk(d, pid, on_mapping, &m);
+}
+
+struct code {
+	struct inode_key key;
+	struct code_range range;
+};
+
+static void on_code(struct discover *d, const struct vma_file *f, void *arg)
+{
+	struct code_range *range = &((struct code *)arg)->range, by = range_of(f);
+	struct inode_key key = key_of(f);
+
+	(void)d;
+	if (memcmp(&key, &((struct code *)arg)->key, sizeof(key)))
+		return;
+	*range = range->to ? (struct code_range){ MIN(range->from, by.from), MAX(range->to, by.to) }
+			   : by;
+}
+
+int discover_code(struct discover *d, const struct inode_key *key, struct code_range *ret)
+{
+	struct code code = { .key = *key };
+	int r = walk(d, 0, on_code, &code);
+
+	*ret = code.range;
+	return r;
+}
+
+void discover_again(struct discover *d, const struct inode_key *key)
+{
+	struct file *file = file_of(d, key);
+
+	if (file->state == FILE_REPORTED)
+		file->state = FILE_MISSED;
 }
 
 pid_t discover_next(const struct discover *d, pid_t after)

@@ -67,6 +67,7 @@ static int add_multi(struct links *l, enum leg leg, int prog_fd, const char *pat
 		.cookies = (__u64)(uintptr_t)cookies,
 		.cnt = (__u32)n,
 		.multi_flags = leg == LEG_RETURN ? MULTI_RETURN : 0,
+		.pid = (__u32)l->only,
 	};
 	int fd;
 

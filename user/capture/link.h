@@ -6,6 +6,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "capture/capture.h"
 
@@ -19,6 +20,8 @@ struct place {
 struct links {
 	int *fds;
 	size_t n, room;
+	pid_t only; /* of this process, which then alone has breakpoints (not CAPTURE_PERF); 0: all
+		     */
 };
 
 /* What a program must be loaded with, to be linked so (expected_attach_type). LEG_BOTH is for

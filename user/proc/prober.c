@@ -34,6 +34,7 @@
 /* A program maps itself first, then its libraries: with one surveyor these would wait for another
  * to start. */
 #define SURVEYORS      2
+#define RANGE_NS       NS_PER_SEC	/* between two looks at who maps what of a file */
 #define LOOKS_MAX      8		/* processes whose program is looked up in one go */
 #define REFRESH_NS     (2 * NS_PER_SEC) /* a process is looked at again, in turn: a GPU comes late */
 #define SHED_RECENT_NS (60 * NS_PER_SEC) /* a process is called over its budget for so long */
@@ -43,7 +44,14 @@
  * none has come to its first TLS call. */
 #define REST_NS (5 * NS_PER_MS)
 
-enum file_state { FILE_FREE, FILE_WAITING, FILE_PLAIN, FILE_TLS, FILE_FAILED };
+enum file_state {
+	FILE_FREE,
+	FILE_WAITING,
+	FILE_PLAIN,
+	FILE_TLS,
+	FILE_FAILED,
+	FILE_PARTIAL, /* failed, for not all of its code was mapped: the next user may map it */
+};
 
 struct file {
 	struct inode_key key;
@@ -103,7 +111,7 @@ struct prober {
 	struct proc *by_pid[PIDS];
 	bool choose;	  /* processes are selected for capture.plaintext */
 	size_t refreshed; /* which of them was looked at again last */
-	uint64_t refresh_ns;
+	uint64_t refresh_ns, ranged_ns;
 	struct hash hashes[HASHES_MAX]; /* direct mapped */
 };
 
@@ -378,13 +386,33 @@ static void remember(struct file *f, const struct job *j, enum explain_state sta
 static void fail(struct prober *p, const struct job *j, const struct survey *s, const char *why)
 {
 	struct file *f = file_of(p, &j->key, false);
+	bool told = f && f->told && f->told->state == EXPLAIN_FAILED;
 
 	if (f) {
 		f->state = FILE_FAILED;
 		remember(f, j, EXPLAIN_FAILED, s, why);
 	}
 	page_add(p->o.page, CTR_SURVEY_FAILED, 1);
+	if (told)
+		return;
 	log_warn("%s (seen in process %d): %s", j->path, j->pid, why);
+}
+
+/* The surveyor has read a hostile file, and may be its puppet: its sites must lie in what is mapped
+ * for execution. The process that was met first may have mapped only a part of that, yet or on
+ * purpose; others map the rest.
+ */
+static int check_sites(struct prober *p, const struct job *j, const struct survey *s)
+{
+	int err = sites_check(j->fd, s, j->code.from, j->code.to);
+	uint64_t now = mono_ns();
+	struct code_range all;
+
+	if (!err || now - p->ranged_ns < RANGE_NS)
+		return err;
+	p->ranged_ns = now;
+	return discover_code(p->discover, &j->key, &all) ? err
+							 : sites_check(j->fd, s, all.from, all.to);
 }
 
 static int on_surveyed(struct peer *peer, const struct req_msg *m)
@@ -412,9 +440,10 @@ static int on_surveyed(struct peer *peer, const struct req_msg *m)
 			remember(f, j, EXPLAIN_FOREIGN, &s, s.why);
 		return 0;
 	}
-	/* The surveyor has read a hostile file, and may be its puppet. */
-	if (sites_check(j->fd, &s, j->code.from, j->code.to)) {
+	if (check_sites(p, j, &s)) {
 		fail(p, j, NULL, "a probe site is not in code that is executed");
+		f->state = FILE_PARTIAL;
+		discover_again(p->discover, &j->key);
 		return 0;
 	}
 	err = capture_attach(p->o.capture, &j->key, j->fd, &s);
@@ -583,7 +612,7 @@ static void on_file(void *ctx, const struct inode_key *key, const struct code_ra
 		page_add(p->o.page, CTR_SURVEY_FAILED, 1);
 		return;
 	}
-	if (f->state != FILE_FREE)
+	if (f->state != FILE_FREE && f->state != FILE_PARTIAL)
 		return;
 	f->state = FILE_WAITING;
 	/* The likely ones first: of a program that starts, the library after the program itself. */
