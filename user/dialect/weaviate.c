@@ -107,16 +107,13 @@ static const struct grpc_form batch = { { [SIDE_REQUEST] = GRPC_ROWS(batch_rows)
 static const char *const none[] = { NULL };
 static const char *const hints[] = { "properties", "objects[].properties", NULL };
 
+#define WRITTEN                                                                                    \
+	.name = "weaviate-write", .summary = "Weaviate: objects written",                          \
+	.operation = OP_VECTOR_WRITE
+
 /* The answer tells again what was written. */
-static const struct form writing = {
-	.name = "weaviate-write",
-	.summary = "Weaviate: objects written",
-	.operation = OP_VECTOR_WRITE,
-	.request = &objects,
-	.grpc = &batch,
-	.needs = none,
-	.hints = hints,
-};
+static const struct form writing = { WRITTEN, .request = &objects, .needs = none, .hints = hints };
+static const struct form grpc_batch = { WRITTEN, .grpc = &batch };
 
 static const struct form finding = {
 	.name = "weaviate-read",
@@ -139,7 +136,7 @@ static const struct route routes[] = {
 	{ "/v1/objects/{object}/{}", &finding, .method = "GET", CLIENT },
 	{ "/v1/objects", &finding, .method = "GET", CLIENT },
 	{ "/v1/graphql", &finding, CLIENT },
-	{ SERVICE "BatchObjects", &writing, GRPC },
+	{ SERVICE "BatchObjects", &grpc_batch, GRPC },
 	{ SERVICE "Search", &finding, GRPC },
 };
 
