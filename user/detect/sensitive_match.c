@@ -12,6 +12,7 @@
 #define PHONE_MAX    15 /* ITU-T E.164 */
 #define STREET_MAX   45 /* bytes between a number and what tells that it is in a street */
 #define STREET_WORDS 6
+#define DOSE_LEN     6 /* digits and the point */
 
 static uint8_t at(struct span t, size_t i)
 {
@@ -442,7 +443,7 @@ bool match_money(struct match *m)
 		digits += 3;
 		i += 4;
 	}
-	while (digit(t, i))
+	while (digit(t, i) && i - m->at < 50)
 		i++;
 	return (digits >= 4 || at(t, m->end - 1) == 'k') && found(m, SENSITIVE_SALARY, begin, i, 0);
 }
@@ -523,7 +524,7 @@ bool match_address(struct match *m)
 		while (at(t, i) == ' ' && i - m->end < STREET_MAX)
 			i++;
 		first = i;
-		while (isalnum(at(t, i)) || at(t, i) >= 0x80)
+		while ((isalnum(at(t, i)) || at(t, i) >= 0x80) && i - first < STREET_MAX)
 			i++;
 		if (i == first)
 			return false;
@@ -549,9 +550,9 @@ bool match_dose(struct match *m)
 	struct span t = m->text, word;
 	size_t i = m->at, unit, begin;
 
-	while (digit(t, i) || (at(t, i) == '.' && digit(t, i + 1)))
+	while (i - m->at <= DOSE_LEN && (digit(t, i) || (at(t, i) == '.' && digit(t, i + 1))))
 		i++;
-	if (i == m->at || i - m->at > 6)
+	if (i == m->at || i - m->at > DOSE_LEN)
 		return false;
 	i += at(t, i) == ' ';
 	for (unit = i; isalpha(at(t, i)) && i - unit < 4; i++)

@@ -8,6 +8,7 @@
 
 #define LEAD_MAX      24 /* bytes between a lead and its value */
 #define NAME_WORDS    4
+#define WORD_MAX      40 /* bytes of a word */
 #define CONDITION_MAX 60
 #define PERSON_NEAR   80 /* bytes around a condition in which somebody is meant */
 
@@ -66,8 +67,11 @@ static size_t skip(struct span t, size_t i, const char *set)
 
 static size_t word_end(struct span t, size_t i)
 {
-	while (isalnum(at(t, i)) || at(t, i) >= 0x80 ||
-	       (strchr("'-.", at(t, i)) && at(t, i) && isalpha(at(t, i + 1))))
+	size_t begin = i;
+
+	while (i - begin <= WORD_MAX &&
+	       (isalnum(at(t, i)) || at(t, i) >= 0x80 ||
+		(strchr("'-.", at(t, i)) && at(t, i) && isalpha(at(t, i + 1)))))
 		i++;
 	return i;
 }
@@ -106,7 +110,7 @@ static bool name(struct span t, size_t i, struct range *ret)
 		if (!isupper(at(t, last)) && at(t, last) < 0x80)
 			break;
 		end = word_end(t, last);
-		if (end - last > 40)
+		if (end - last > WORD_MAX)
 			return false;
 		*ret = (struct range){ i, end };
 		if (at(t, end) != ' ')
