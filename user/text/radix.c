@@ -132,6 +132,7 @@ static size_t read_numbers(struct span t, size_t at, size_t end, uint16_t *ret, 
 			   size_t *ret_n)
 {
 	size_t usual = 0, g = 0, last = at;
+	uint8_t mark = 0;
 
 	*ret_n = 0;
 	while (at < end && *ret_n + 2 <= max) {
@@ -142,9 +143,11 @@ static size_t read_numbers(struct span t, size_t at, size_t end, uint16_t *ret, 
 			v = v * 10 + (t.p[at + n] - '0');
 		if (!n || n > 3 || (at + n < end && alnum(t.p[at + n])))
 			break;
-		if (*ret_n == 1)
+		if (*ret_n == 1) {
 			usual = g;
-		if (*ret_n && g != usual)
+			mark = t.p[last];
+		}
+		if (*ret_n && (g != usual || t.p[last] != mark))
 			ret[(*ret_n)++] = 0;
 		ret[(*ret_n)++] = v;
 		at += n;
@@ -213,7 +216,7 @@ static size_t number_run(const struct reading *r, size_t at, size_t end, uint8_t
 		if (i < n || !is_prose(span_of(out, len)))
 			continue;
 		*ret_len = len;
-		if (words_made_of(r->words, span_of(out, len)))
+		if (words_plausible(r->words, span_of(out, len)))
 			return end;
 		/* Words that were not kept apart. */
 		if (ways[k] == place && letters >= 12 &&

@@ -13,6 +13,7 @@
 #define HASH_BEGIN  2166136261u
 #define LETTERS	    26
 #define MADE_OF_MIN 3
+#define SOUNDS_MIN  16 /* letters that tell how a language sounds */
 #define LONG_MIN    60 /* letters of a text that chance does not make, so that a third is enough */
 
 struct words {
@@ -184,6 +185,21 @@ bool words_made_of(const struct words *w, struct span text)
 		}
 	}
 	return n >= MADE_OF_MIN && known * (letters < LONG_MIN ? 2 : 3) >= letters;
+}
+
+bool words_plausible(const struct words *w, struct span text)
+{
+	size_t letters = 0, blanks = 0, vowels = 0;
+
+	for (size_t i = 0; i < text.len; i++) {
+		letters += letter(text.p[i]);
+		vowels += letter(text.p[i]) && strchr("aeiouy", text.p[i] | 0x20);
+		blanks += text.p[i] <= ' ';
+	}
+	if (letters >= SOUNDS_MIN && (letters + blanks) * 5 >= text.len * 4 &&
+	    blanks * 14 >= text.len && vowels * 4 >= letters && vowels * 2 <= letters)
+		return true;
+	return words_made_of(w, text);
 }
 
 size_t words_cut(const struct words *w, struct span letters, uint8_t ret[WORDS_JOINED_MAX + 1])

@@ -1,5 +1,5 @@
 /* user/text/words.h - common words, to tell what is meant as text from what merely could be. Some
- * eleven hundred: of English, of what attacks say, and a few of other languages in Latin letters.
+ * seventeen hundred: of English, of what attacks say, and a few of other languages in Latin letters.
  */
 #pragma once
 
@@ -35,6 +35,9 @@ uint32_t words_shifts(const struct words *w, const struct word *x);
 /* Is text made of known words? Half of its letters are in them (a third, if it is long),
  * and there are at least three. */
 bool words_made_of(const struct words *w, struct span text);
+/* The same, or in a language of which no words are known: nearly all letters and blanks, as many
+ * blanks and vowels as languages have. For what a strict decoding came to. */
+bool words_plausible(const struct words *w, struct span text);
 
 #define WORDS_JOINED_MAX 250
 /* Cuts letters (small ones, at most WORDS_JOINED_MAX) into known words and as little else as it
