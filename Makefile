@@ -50,7 +50,7 @@ UNIT := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_*
 FUZZ := $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 E2E_BINS := $(patsubst tests/e2e/%.c,$(B)/tests/e2e/%,$(wildcard tests/e2e/*.c))
 
-.PHONY: all deps run check corpus check-kernels e2e demo bench bench-json bench-replay fuzz fmt lint docs install uninstall clean help test-bins
+.PHONY: all deps run check corpus check-kernels e2e demo bench bench-json bench-replay bench-detect bench-obfuscate fuzz fmt lint docs install uninstall clean help test-bins
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -230,6 +230,16 @@ bench-replay: ## how fast exchanges are read, and what an open connection costs
 	@$(SUBMAKE) programs $(B)/tests/bench/conns
 	@tests/bench/replay $(B)
 	@$(B)/tests/bench/conns
+
+bench-detect: ## how fast content is judged, new, resent and made to be slow, beside gitleaks and others
+	@tools/deps.sh build
+	@$(SUBMAKE) programs
+	@tests/bench/detect $(B)
+
+bench-obfuscate: ## what part of attacks is still found when they are obfuscated, in each of seventy ways
+	@tools/deps.sh build
+	@$(SUBMAKE) programs
+	@tests/bench/obfuscate $(B)
 
 fuzz: ## fuzz each parser for FUZZ_SECONDS (60) with libFuzzer
 	@tools/deps.sh build test

@@ -151,11 +151,12 @@ static size_t decode_run(struct span t, size_t at, uint8_t *out, size_t *ret_len
 {
 	struct code c;
 
-	*ret_len = 0;	while ((c = code_at(span_sub(t, at, 12))).len) {
+	*ret_len = 0;
+	while ((c = code_at(span_sub(t, at, 12))).len) {
 		/* Full: at the end of a character, or at once. */
 		if (*ret_len + 8 >= PIECE && (*ret_len + 4 >= PIECE || c.cp < 0x80))
 			break;
-if (c.byte)
+		if (c.byte)
 			out[(*ret_len)++] = (uint8_t)c.cp;
 		else
 			*ret_len += utf8_encode(c.cp, out + *ret_len);

@@ -258,6 +258,24 @@ static int put_word(const struct fold *f, struct span text, size_t at, struct vi
 	return 0;
 }
 
+/* The usual cases of utf8_decode(). */
+static inline size_t decode(struct span t, size_t at, uint32_t *ret)
+{
+	const uint8_t *p = t.p + at;
+	size_t left = t.len - at;
+
+	if (left >= 2 && p[0] >= 0xc2 && p[0] < 0xe0 && (p[1] & 0xc0) == 0x80) {
+		*ret = (p[0] & 0x1fu) << 6 | (p[1] & 0x3fu);
+		return 2;
+	}
+	if (left >= 3 && p[0] > 0xe0 && p[0] < 0xf0 && p[0] != 0xed && (p[1] & 0xc0) == 0x80 &&
+	    (p[2] & 0xc0) == 0x80) {
+		*ret = (p[0] & 0xfu) << 12 | (p[1] & 0x3fu) << 6 | (p[2] & 0x3fu);
+		return 3;
+	}
+	return utf8_decode(span_sub(t, at, 4), ret);
+}
+
 int fold_view(const struct fold *f, struct span text, struct view *w)
 {
 	size_t at = 0, plain = 0, len; /* [plain, at) goes over as it is */
@@ -265,10 +283,11 @@ int fold_view(const struct fold *f, struct span text, struct view *w)
 	int err;
 
 	for (;;) {
-		at += ascii_len(span_sub(text, at, text.len));
+		if (at < text.len && text.p[at] < 0x80)
+			at += ascii_len(span_sub(text, at, text.len));
 		if (at == text.len)
 			break;
-		len = utf8_decode(span_sub(text, at, 4), &cp);
+		len = decode(text, at, &cp);
 		e = len ? lookup(f, cp) : SAME;
 		if (e & SAME && !(e & (STRICT | LOOSE))) {
 			at += len ? len : 1;

@@ -170,6 +170,37 @@ static void read_bits(struct hidden *h, int *symbols, size_t n)
 		}
 }
 
+/* Up to the next character that is invisible, or a black flag: by their first two bytes. */
+static size_t to_hidden(struct span t, size_t at)
+{
+	for (; at + 1 < t.len; at++)
+		switch (t.p[at]) {
+		case 0xe1:
+			if (t.p[at + 1] == 0xa0)
+				return at;
+			break;
+		case 0xe2:
+			if (t.p[at + 1] == 0x80 || t.p[at + 1] == 0x81)
+				return at;
+			break;
+		case 0xef:
+			if (t.p[at + 1] == 0xb8 || t.p[at + 1] == 0xbb)
+				return at;
+			break;
+		case 0xf0:
+			if (t.p[at + 1] == 0x9f)
+				return at;
+			break;
+		case 0xf3:
+			return at;
+		default:
+			if (t.p[at] < 0x80)
+				at += ascii_len(span_sub(t, at, t.len)) - 1;
+			break;
+		}
+	return t.len;
+}
+
 int hidden_next(struct span text, size_t *at, struct hidden *ret)
 {
 	int values[BITS_MAX];
@@ -177,7 +208,7 @@ int hidden_next(struct span text, size_t *at, struct hidden *ret)
 	size_t len, n;
 
 	while (*at < text.len) {
-		*at += ascii_len(span_sub(text, *at, text.len));
+		*at = to_hidden(text, *at);
 		len = flag(span_sub(text, *at, text.len));
 		if (len) {
 			*at += len;

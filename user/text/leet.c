@@ -4,13 +4,14 @@
 #include "base/own.h"
 #include "text/maker.h"
 
+#define KNOWN_MIN   3	/* letters of a word that says something */
 #define ALONE_MIN   5	/* letters of a word that proves it alone */
 #define NEAR	    256 /* bytes around proven words in which others are read like them */
 #define TOKENS_MAX  64	/* unproven ones remembered until one is proven */
-#define GUESSES_MAX 4	/* signs of one word with two meanings */
+#define GUESSES_MAX 3	/* signs of one word with two meanings */
 
 /* The letter that a character stands for, and another one that it may stand for. */
-static const char letters_of[128][2] = {
+static const char letters_of[256][2] = {
 	['0'] = "o", ['1'] = "il", ['2'] = "z",	 ['3'] = "e",  ['4'] = "a",
 	['5'] = "s", ['6'] = "gb", ['7'] = "t",	 ['8'] = "b",  ['9'] = "g",
 	['@'] = "a", ['$'] = "s",  ['!'] = "il", ['|'] = "li", ['+'] = "t",
@@ -19,7 +20,7 @@ static const char letters_of[128][2] = {
 struct token {
 	size_t begin, len;
 	char s[WORD_LEN_MAX];
-	bool mixed, known;
+	bool known;
 };
 
 static bool letter(uint8_t c)
@@ -29,7 +30,7 @@ static bool letter(uint8_t c)
 
 static bool may_be_letter(uint8_t c)
 {
-	return letter(c) || (c < 0x80 && letters_of[c][0]);
+	return letter(c) || letters_of[c][0];
 }
 
 /* Spells a token of n characters in letters, as a known word if it can be one. */
@@ -61,40 +62,38 @@ static bool spell(const struct words *words, struct span raw, struct token *ret)
 static bool next(const struct reading *r, size_t at, size_t end, struct token *ret)
 {
 	struct span t = r->text;
+	size_t begin, n_letters, n_signs;
 
-	for (; at < end; at += ret->len) {
-		unsigned n_letters = 0, n_signs = 0;
-
-		*ret = (struct token){ .begin = at, .len = 1 };
-		if (!may_be_letter(t.p[at]))
+	while (at < end) {
+		while (at < end && !may_be_letter(t.p[at]))
+			at++;
+		begin = at;
+		for (n_letters = 0; at < t.len && may_be_letter(t.p[at]); at++)
+			n_letters += letter(t.p[at]);
+		n_signs = at - begin - n_letters;
+		if (!n_letters || !n_signs || n_signs > 2 * n_letters || at - begin > WORD_LEN_MAX)
 			continue;
-		while (at + ret->len < t.len && may_be_letter(t.p[at + ret->len]))
-			ret->len++;
-		for (size_t i = 0; i < ret->len; i++)
-			*(letter(t.p[at + i]) ? &n_letters : &n_signs) += 1;
-		if (!n_letters || !n_signs || ret->len > WORD_LEN_MAX || ret->len < 2)
-			continue;
+		*ret = (struct token){ .begin = begin, .len = at - begin };
+		ret->known =
+		    spell(r->words, span_sub(t, begin, ret->len), ret) && ret->len >= KNOWN_MIN;
 		/* A sentence may end with the sign. */
-		if (spell(r->words, span_sub(t, at, ret->len), ret)) {
-			ret->known = ret->len >= 3;
-		} else if (t.p[at + ret->len - 1] == '!') {
+		if (!ret->known && t.p[at - 1] == '!') {
 			ret->len--;
 			if (n_signs == 1)
 				continue;
-			ret->known =
-			    spell(r->words, span_sub(t, at, ret->len), ret) && ret->len >= 3;
+			ret->known = spell(r->words, span_sub(t, begin, ret->len), ret) &&
+				     ret->len >= KNOWN_MIN;
 		}
 		return true;
 	}
 	return false;
 }
 
-static int flush(const struct reading *r, struct edit *e, struct token *v, size_t n)
+static int flush(struct edit *e, const struct token *v, size_t n)
 {
 	size_t known = 0, letters = 0, longest = 0;
 	int err = 0;
 
-	(void)r;
 	for (size_t i = 0; i < n; i++)
 		if (v[i].known) {
 			known++;
@@ -127,7 +126,7 @@ int leet_view(const struct reading *r, struct view *w)
 			at++;
 		for (; !err && next(r, at, where.end, &token); at = token.begin + token.len) {
 			if (n && (n == TOKENS_MAX || token.begin - v[n - 1].begin > NEAR)) {
-				err = flush(r, &e, v, n);
+				err = flush(&e, v, n);
 				n = 0;
 			}
 			v[n++] = token;
@@ -135,6 +134,6 @@ int leet_view(const struct reading *r, struct view *w)
 		at = MAX(at, where.end);
 	}
 	if (!err)
-		err = flush(r, &e, v, n);
+		err = flush(&e, v, n);
 	return err ? err : edit_end(&e);
 }

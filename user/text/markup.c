@@ -2,8 +2,6 @@
  * gone from the middle of words and sentences, entities as characters. Comments stay as they are:
  * models read them.
  */
-#include <strings.h>
-
 #include "base/escape.h"
 #include "base/own.h"
 #include "text/maker.h"
@@ -11,27 +9,36 @@
 #define TAG_MAX	   512 /* bytes of a tag */
 #define ENTITY_MAX 12
 
-/* Tags that stand inside text. A '<' before anything else is no tag, but a comparison, a type ...
- */
-static const char *const inline_tags[] = {
-	"a",	  "abbr", "b",	 "bdi", "bdo", "big",  "br",	"code", "del",
-	"em",	  "font", "h1",	 "h2",	"h3",  "h4",   "i",	"ins",	"kbd",
-	"li",	  "mark", "p",	 "q",	"s",   "samp", "small", "span", "strong",
-	"strike", "sub",  "sup", "tt",	"u",   "wbr",  "div",	"td",	"center",
+/* Tags that stand inside text, and whether they join what is left and right of them. A '<' before
+ * anything else is no tag, but a comparison, a type ... */
+static const struct {
+	char name[8];
+	bool joins;
+} tags[] = {
+	{ "a", true },	  { "abbr", true },   { "b", true },	  { "bdi", true },
+	{ "bdo", true },  { "big", true },    { "br", false },	  { "center", false },
+	{ "code", true }, { "del", true },    { "div", false },	  { "em", true },
+	{ "font", true }, { "h", false },     { "i", true },	  { "ins", true },
+	{ "kbd", true },  { "li", false },    { "mark", true },	  { "p", false },
+	{ "q", false },	  { "s", true },      { "samp", true },	  { "small", true },
+	{ "span", true }, { "strike", true }, { "strong", true }, { "sub", true },
+	{ "sup", true },  { "td", false },    { "tt", true },	  { "u", true },
+	{ "wbr", true },
 };
-/* These do not separate words. */
-static const char *const joining_tags[] = { "b",    "i",    "u",      "s",   "em",  "strong",
-					    "span", "font", "strike", "wbr", "big", "small",
-					    "mark", "bdi",  "bdo",    "a",   "sub", "sup",
-					    "code", "tt",   "del",    "ins" };
 
-static bool listed(const char *const *list, size_t n, struct span name)
+/* Is it one of them? 1 yes, 2 and it joins. */
+static int find_tag(struct span name)
 {
-	for (size_t i = 0; i < n; i++)
-		if (strlen(list[i]) == name.len &&
-		    !strncasecmp(list[i], (const char *)name.p, name.len))
-			return true;
-	return false;
+	char low[8] = { 0 };
+
+	if (!name.len || name.len >= sizeof(low))
+		return 0;
+	for (size_t i = 0; i < name.len; i++)
+		low[i] = (char)(name.p[i] | 0x20);
+	for (size_t i = 0; i < ARRAY_SIZE(tags); i++)
+		if (!memcmp(tags[i].name, low, sizeof(low)))
+			return 1 + tags[i].joins;
+	return 0;
 }
 
 static bool letter(struct span t, size_t at)
@@ -44,6 +51,7 @@ static size_t tag(struct span t, size_t at, bool *ret_joins)
 {
 	struct span s = span_sub(t, at + 1, TAG_MAX), name;
 	const uint8_t *end;
+	int found;
 
 	/* A comment between two letters says nothing but hides what they spell. */
 	if (span_starts(s, SPAN_LIT("!--")) && at && letter(t, at - 1)) {
@@ -53,16 +61,15 @@ static size_t tag(struct span t, size_t at, bool *ret_joins)
 	}
 	s = span_sub(s, s.len && s.p[0] == '/', s.len);
 	name = s;
-	for (name.len = 0; name.len < s.len &&
-			   (((s.p[name.len] | 0x20) >= 'a' && (s.p[name.len] | 0x20) <= 'z') ||
-			    (name.len && s.p[name.len] >= '1' && s.p[name.len] <= '6'));)
+	for (name.len = 0; name.len < s.len && (uint8_t)((s.p[name.len] | 0x20) - 'a') < 26;)
 		name.len++;
-	if (!listed(inline_tags, ARRAY_SIZE(inline_tags), name))
+	found = find_tag(name);
+	if (!found)
 		return 0;
 	end = memchr(s.p + name.len, '>', s.len - name.len);
-	if (!end || (end > name.p + name.len && !strchr(" \t\r\n/", name.p[name.len])))
+	if (!end || (end > name.p + name.len && !strchr(" \t\r\n/123456", name.p[name.len])))
 		return 0;
-	*ret_joins = listed(joining_tags, ARRAY_SIZE(joining_tags), name);
+	*ret_joins = found > 1;
 	return (size_t)(end + 1 - t.p) - at;
 }
 
@@ -121,7 +128,7 @@ static size_t emphasis(struct span t, size_t at)
 	uint8_t c = t.p[at];
 	size_t n = at;
 
-	if (!memchr("*_~`", c, 4) || !at || !letter(t, at - 1))
+	if (!at || !letter(t, at - 1))
 		return 0;
 	while (n < t.len && t.p[n] == c && n - at < 4)
 		n++;
@@ -144,14 +151,23 @@ int markup_view(const struct reading *r, struct view *w)
 			bool joins = false;
 
 			len = 0;
-			if (t.p[at] == '<') {
+			switch (t.p[at]) {
+			case '<':
 				len = tag(t, at, &joins);
 				with = joins ? with : SPAN_LIT(" ");
-			} else if (t.p[at] == '&') {
+				break;
+			case '&':
 				len = entity(span_sub(t, at, 20), &cp);
 				with = span_of(bytes, len ? utf8_encode(cp, bytes) : 0);
-			} else {
+				break;
+			case '*':
+			case '_':
+			case '~':
+			case '`':
 				len = emphasis(t, at);
+				break;
+			default:
+				break;
 			}
 			if (len)
 				err = edit_replace(&e, (struct range){ at, at + len }, with, true);

@@ -10,7 +10,8 @@
 #define NUMBERS_MIN 6
 #define GAP_MAX	    4 /* characters between numbers */
 
-/* Finds one kind of run; a decoder gets the text at the run's beginning, and says what it holds. */
+/* Decodes what begins at at. Returns where that ends, decoded or not; *ret_len is 0 when it is
+ * nothing. */
 typedef size_t decode_fn(const struct reading *r, size_t at, size_t end, uint8_t *out,
 			 size_t *ret_len);
 
@@ -19,29 +20,28 @@ static bool alnum(uint8_t c)
 	return (uint8_t)(c - '0') < 10 || (uint8_t)((c | 0x20) - 'a') < 26;
 }
 
-/* Tries the decoder wherever a word begins, in places with many digits. */
-static int each_run(const struct reading *r, struct view *w, decode_fn *decode)
+/* Tries the decoder wherever a word begins, in places that have the sign. */
+static int each_run(const struct reading *r, struct view *w, unsigned sign, decode_fn *decode)
 {
+	struct span t = r->text;
 	uint8_t out[PIECE];
 	struct range where;
-	size_t at = 0, end, len;
+	size_t at = 0, end, len, resume = 0; /* a long run is decoded piece by piece */
 	int err = 0;
 
-	while (!err && survey_next(r->survey, SURVEY_DIGITS, SURVEY_BLOCK, at, &where)) {
-		for (at = where.begin; !err && at < where.end;) {
-			if ((at && alnum(r->text.p[at - 1])) || !alnum(r->text.p[at])) {
-				at++;
+	while (!err && survey_next(r->survey, sign, SURVEY_BLOCK, at, &where)) {
+		for (at = where.begin; !err && at < where.end; at = MAX(end, at + 1)) {
+			end = at + 1;
+			if (!alnum(t.p[at]) || (at && at != resume && alnum(t.p[at - 1])))
 				continue;
-			}
-			end = decode(r, at, r->text.len, out, &len);
-			if (end <= at) {
-				at++;
+			len = 0;
+			end = decode(r, at, t.len, out, &len);
+			if (!len)
 				continue;
-			}
 			err = view_put(w, at, span_of(out, len), true);
-			if (!err)
+			if (!err && len < PIECE)
 				err = view_put(w, end, SPAN_LIT("\n"), true);
-			at = end;
+			resume = end;
 		}
 		at = MAX(at, where.end);
 	}
@@ -52,46 +52,52 @@ static int each_run(const struct reading *r, struct view *w, decode_fn *decode)
 static size_t gap(struct span t, size_t at)
 {
 	size_t n = 0;
+	static const bool between[256] = { [' '] = 1, [','] = 1, [';'] = 1,  [':'] = 1,
+					   ['-'] = 1, ['|'] = 1, ['\n'] = 1, ['\t'] = 1 };
 
-	while (at + n < t.len && n < GAP_MAX && memchr(" ,;:-\n\t|", t.p[at + n], 8))
+	while (at + n < t.len && n < GAP_MAX && between[t.p[at + n]])
 		n++;
 	return n;
 }
 
-/* Digits of one number from at on, in pairs; 0x in front is passed over. */
+/* Digits of one number from at on, in pairs; 0x in front is passed over. Looks at no more than it
+ * must of what is no such number. */
 static size_t hex_digits(struct span t, size_t *at, size_t end)
 {
 	size_t n = 0;
 
 	if (*at + 2 < end && t.p[*at] == '0' && (t.p[*at + 1] | 0x20) == 'x')
 		*at += 2;
-	while (*at + n < end && hex_value(t.p[*at + n]) >= 0)
+	while (*at + n < end && n < 2 * PIECE && hex_value(t.p[*at + n]) >= 0)
 		n++;
+	if (n == 2 * PIECE)
+		return n;
 	return n % 2 || (*at + n < end && alnum(t.p[*at + n])) ? 0 : n;
 }
 
 static size_t hex_run(const struct reading *r, size_t at, size_t end, uint8_t *out, size_t *ret_len)
 {
 	struct span t = r->text;
-	size_t len = 0, i = at, n;
+	size_t len = 0, i = at, n, first;
 
 	while (len < PIECE && (n = hex_digits(t, &i, end)) != 0) {
-		for (; n && len < PIECE; n -= 2, i += 2) {
+		for (first = i; n && len < PIECE; n -= 2, i += 2) {
 			out[len++] = (uint8_t)(hex_value(t.p[i]) << 4 | hex_value(t.p[i + 1]));
 			/* Noise shows soon. */
-			if (len == HEX_MIN && !is_text(span_of(out, len)))
-				return 0;
+			if ((len == 2 || len == HEX_MIN) && !is_text(span_of(out, len)))
+				return first + n;
 		}
 		at = i;
 		i += gap(t, i);
 	}
-	*ret_len = len;
-	return len >= HEX_MIN && is_prose(span_of(out, len)) ? at : 0;
+	if (len >= HEX_MIN && is_prose(span_of(out, len)))
+		*ret_len = len;
+	return at;
 }
 
 int hex_view(const struct reading *r, struct view *w)
 {
-	return each_run(r, w, hex_run);
+	return each_run(r, w, SURVEY_HEX, hex_run);
 }
 
 /* Groups of seven or eight, or bits that are not grouped at all: eight. */
@@ -103,7 +109,7 @@ static size_t bit_run(const struct reading *r, size_t at, size_t end, uint8_t *o
 	while (at + width < end && width <= 8 && (t.p[at + width] & 0xfe) == '0')
 		width++;
 	if (width < 7)
-		return 0;
+		return at;
 	width = MIN(width, 8);
 	while (i + width <= end && len < PIECE) {
 		unsigned v = 0;
@@ -117,13 +123,14 @@ static size_t bit_run(const struct reading *r, size_t at, size_t end, uint8_t *o
 		at = i;
 		i += gap(t, i);
 	}
-	*ret_len = len;
-	return len >= BITS_MIN && is_prose(span_of(out, len)) ? at : 0;
+	if (len >= BITS_MIN && is_prose(span_of(out, len)))
+		*ret_len = len;
+	return at;
 }
 
 int binary_view(const struct reading *r, struct view *w)
 {
-	return each_run(r, w, bit_run);
+	return each_run(r, w, SURVEY_BITS, bit_run);
 }
 
 /* Reads numbers up to three digits; where they end. A gap of more than the usual separates words
@@ -193,10 +200,10 @@ static size_t number_run(const struct reading *r, size_t at, size_t end, uint8_t
 	size_t n;
 
 	if ((uint8_t)(r->text.p[at] - '0') >= 10)
-		return 0;
+		return at;
 	end = read_numbers(r->text, at, end, v, ARRAY_SIZE(v), &n);
 	if (n < NUMBERS_MIN)
-		return 0;
+		return end;
 	for (size_t k = 0; k < ARRAY_SIZE(ways); k++) {
 		uint8_t joined[WORDS_JOINED_MAX], lens[WORDS_JOINED_MAX + 1];
 		size_t len = 0, letters = 0, i;
@@ -238,5 +245,5 @@ static size_t number_run(const struct reading *r, size_t at, size_t end, uint8_t
 
 int numbers_view(const struct reading *r, struct view *w)
 {
-	return each_run(r, w, number_run);
+	return each_run(r, w, SURVEY_NUMBERS, number_run);
 }

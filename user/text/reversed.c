@@ -146,6 +146,16 @@ static size_t known(const struct reading *r, struct span s)
 	return n;
 }
 
+/* Nearly all that make it are letters of phonetic and African alphabets: U+0180..U+02BF. */
+static bool may_be_flipped(struct span s)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s.len; i++)
+		n += (uint8_t)(s.p[i] - 0xc6) <= 0xca - 0xc6;
+	return n >= FLIPPED_MIN;
+}
+
 int flipped_view(const struct reading *r, struct view *w)
 {
 	uint8_t plain[LINE_BYTES], turned[LINE_BYTES];
@@ -160,7 +170,7 @@ int flipped_view(const struct reading *r, struct view *w)
 			struct span s;
 
 			line.len = end ? (size_t)(end - line.p) : line.len;
-			if (ascii_len(line) < line.len && flip(line, plain, &len) >= FLIPPED_MIN) {
+			if (may_be_flipped(line) && flip(line, plain, &len) >= FLIPPED_MIN) {
 				s = span_of(plain, len);
 				turn(s, turned);
 				/* Some leave the order as it is. */

@@ -6,9 +6,9 @@
 #define WORDS_MIN    3
 #define PAIR_MIN     12 /* letters of two words that are enough */
 #define PLAIN_MAX    2	/* plain words in a row that end a stretch */
-#define UNKNOWN_MAX 64 /* letters that are neither, in a row, that do */
+#define UNKNOWN_MAX  64 /* letters that are neither, in a row, that do */
 #define EVIDENCE_MIN 3	/* letters of a word that says something */
-#define NEIGHBOURS 4	/* unknown words at each end that belong to it */
+#define NEIGHBOURS   4	/* unknown words at each end that belong to it */
 
 struct tally {
 	size_t begin, end; /* from the first to behind the last changed word */

@@ -12,16 +12,22 @@
 #include "base/own.h"
 #include "text/view.h"
 
-#define DIGITS_MIN 14 /* in two neighbouring blocks; the same for the next one */
-#define DOTS_MIN   20
+#define DIGITS_MIN	    12 /* in two neighbouring blocks; the same for bits and dots */
+#define BITS_MIN	    28
+#define PREFIXES_MIN	    3 /* 0x in one block */
+#define NUMBERS_MIN	    5 /* in one block */
+#define NUMBERS_LETTERS_MAX 24
+#define DOTS_MIN	    20
 #define LETTERS_MIN                                                                                \
 	20 /* in one block, from which on vowels are counted: below a fourth, they are odd */
 #define STARTS_MIN 2 /* odd beginnings of words in two neighbouring blocks */
 
 /* One bit for each of 64 bytes. */
 struct masks {
-	uint64_t high, alpha, digit, vowel, code /* + / - _ = */, dots /* . - */;
-	uint64_t escape /* % \ */, angle /* < & */, emphasis /* * _ ~ ` */, sign /* @ $ ! | */;
+	uint64_t high, alpha, lower, digit, bit /* 0 1 */, hex /* a-f */, x, vowel,
+	    code /* + / - _ = */, dots /* . - */;
+	uint64_t escape /* % \ */, angle /* < & */, line /* _ */, emphasis /* * ~ ` */,
+	    sign /* @ $ ! | */;
 };
 
 #ifdef __SSE2__
@@ -58,6 +64,11 @@ static void classify(const uint8_t p[SURVEY_BLOCK], struct masks *m)
 
 		m->high |= bits(v) << i;
 		m->alpha |= bits(among(low, 'a', 26)) << i;
+		m->lower |= bits(among(v, 'a', 26)) << i;
+		m->bit |= bits(among(v, '0', 2)) << i;
+		m->hex |= bits(among(low, 'a', 6)) << i;
+		m->x |= bits(is(low, 'x')) << i;
+		m->line |= bits(line) << i;
 		m->digit |= bits(among(v, '0', 10)) << i;
 		m->vowel |= bits(either(either(either(is(low, 'a'), is(low, 'e')),
 					       either(is(low, 'i'), is(low, 'o'))),
@@ -67,8 +78,7 @@ static void classify(const uint8_t p[SURVEY_BLOCK], struct masks *m)
 		m->dots |= bits(either(dash, is(v, '.'))) << i;
 		m->escape |= bits(either(is(v, '%'), is(v, '\\'))) << i;
 		m->angle |= bits(either(is(v, '<'), is(v, '&'))) << i;
-		m->emphasis |=
-		    bits(either(either(is(v, '*'), line), either(is(v, '~'), is(v, '`')))) << i;
+		m->emphasis |= bits(either(is(v, '*'), either(is(v, '~'), is(v, '`')))) << i;
 		m->sign |=
 		    bits(either(either(is(v, '@'), is(v, '$')), either(is(v, '!'), is(v, '|'))))
 		    << i;
@@ -85,6 +95,11 @@ static void classify(const uint8_t p[SURVEY_BLOCK], struct masks *m)
 
 		m->high |= (uint64_t)(c >> 7) << i;
 		m->alpha |= (uint64_t)(low >= 'a' && low <= 'z') << i;
+		m->lower |= (uint64_t)(c >= 'a' && c <= 'z') << i;
+		m->bit |= (uint64_t)(c == '0' || c == '1') << i;
+		m->hex |= (uint64_t)(low >= 'a' && low <= 'f') << i;
+		m->x |= (uint64_t)(low == 'x') << i;
+		m->line |= (uint64_t)(c == '_') << i;
 		m->digit |= (uint64_t)(c >= '0' && c <= '9') << i;
 		m->vowel |=
 		    (uint64_t)(low == 'a' || low == 'e' || low == 'i' || low == 'o' || low == 'u')
@@ -93,7 +108,7 @@ static void classify(const uint8_t p[SURVEY_BLOCK], struct masks *m)
 		m->dots |= (uint64_t)(c == '.' || c == '-') << i;
 		m->escape |= (uint64_t)(c == '%' || c == '\\') << i;
 		m->angle |= (uint64_t)(c == '<' || c == '&') << i;
-		m->emphasis |= (uint64_t)(c == '*' || c == '_' || c == '~' || c == '`') << i;
+		m->emphasis |= (uint64_t)(c == '*' || c == '~' || c == '`') << i;
 		m->sign |= (uint64_t)(c == '@' || c == '$' || c == '!' || c == '|') << i;
 	}
 }
@@ -186,37 +201,52 @@ static unsigned count(uint64_t m)
 	return (unsigned)__builtin_popcountll(m);
 }
 
-static uint16_t signs(const uint8_t p[SURVEY_BLOCK], const struct masks *m, const struct masks *l,
-		      unsigned odd, unsigned last_odd)
+static uint16_t signs(const struct masks *m, const struct masks *l, unsigned odd, unsigned last_odd)
 {
-	uint64_t single = back(m->alpha, l->alpha, 1) & ~m->alpha & ~back(m->alpha, l->alpha, 2);
-	uint64_t last_single = back(l->alpha, 0, 1) & ~l->alpha & ~back(l->alpha, 0, 2);
+	uint64_t word = m->alpha | m->digit | m->high, last_word = l->alpha | l->digit | l->high;
+	uint64_t single = back(m->alpha, l->alpha, 1) & ~word & ~back(word, last_word, 2);
+	uint64_t last_single = back(l->alpha, 0, 1) & ~last_word & ~back(last_word, 0, 2);
 	uint64_t after = back(m->alpha, l->alpha, 1), mixed = m->digit | m->sign;
 	unsigned letters = count(m->alpha);
 	uint16_t s = 0;
 
-	(void)p;
 	if (m->high)
 		s |= SURVEY_HIGH;
 	if (run_of(m->alpha | m->digit | m->code, l->alpha | l->digit | l->code, 24))
 		s |= SURVEY_RUN;
-	if (count(m->digit) + count(l->digit) >= DIGITS_MIN)
-		s |= SURVEY_DIGITS;
+	if (count(m->digit) + count(l->digit) >= DIGITS_MIN) {
+		uint64_t pairs = ~word, last_pairs = ~last_word;
+		uint64_t numbers = m->digit & ~back(m->digit, l->digit, 1);
+
+		for (unsigned k = 1; k <= 2; k++) {
+			pairs &= back(pairs, last_pairs, 3 * k);
+			last_pairs &= last_pairs << 3 * k;
+		}
+		if (pairs || run_of(m->digit | m->hex, l->digit | l->hex, 16) ||
+		    count(m->x & back(m->digit, l->digit, 1)) >= PREFIXES_MIN)
+			s |= SURVEY_HEX;
+		if (count(m->bit) + count(l->bit) >= BITS_MIN)
+			s |= SURVEY_BITS;
+		if (count(numbers) >= NUMBERS_MIN && letters <= NUMBERS_LETTERS_MAX)
+			s |= SURVEY_NUMBERS;
+	}
 	if (single & back(single, last_single, 2) & back(single, last_single, 4) &
 	    back(single, last_single, 6))
 		s |= SURVEY_SINGLES;
 	if (m->escape)
 		s |= SURVEY_ESCAPE;
-	if (m->angle | (m->emphasis & after))
+	if (m->angle | (m->emphasis & after) | (m->line & back(m->line, l->line, 1)))
 		s |= SURVEY_MARKUP;
 	if (count(m->dots) + count(l->dots) >= DOTS_MIN)
 		s |= SURVEY_DOTS;
 	if ((mixed & after) | (m->alpha & back(mixed, l->digit | l->sign, 1)))
 		s |= SURVEY_MIXED;
-	if (odd + last_odd >= STARTS_MIN ||
-	    (letters >= LETTERS_MIN && count(m->vowel) * 4 < letters))
+	/* Not in what is one long word: that is a name, a path, a picture. */
+	if (!(s & SURVEY_RUN) && (odd + last_odd >= STARTS_MIN ||
+				  (letters >= LETTERS_MIN && count(m->vowel) * 4 < letters)))
 		s |= SURVEY_ODD;
-	if (run_of(m->alpha, l->alpha, 16))
+	if (run_of(m->lower, l->lower, 16) ||
+	    run_of(m->alpha & ~m->lower, l->alpha & ~l->lower, 16))
 		s |= SURVEY_LONG;
 	return s;
 }
@@ -250,7 +280,7 @@ int survey_make(struct survey *s, struct span text)
 		classify(p, now);
 		odd[i & 1] =
 		    count_odd(p, now->alpha & ~back(now->alpha, last->alpha, 1) & now->alpha >> 1);
-		s->blocks[i] = signs(p, now, last, odd[i & 1], odd[~i & 1]);
+		s->blocks[i] = signs(now, last, odd[i & 1], odd[~i & 1]);
 		s->all |= s->blocks[i];
 	}
 	return 0;

@@ -11,16 +11,18 @@
 
 /* What a block holds, or ends: a sign that lies across a boundary is noted in the latter block. */
 enum survey_sign {
-	SURVEY_HIGH = 1 << 0,	 /* bytes that are not ASCII */
-	SURVEY_RUN = 1 << 1,	 /* 24 characters of base64's alphabets without a break */
-	SURVEY_DIGITS = 1 << 2,	 /* many digits: hex, binary, numbers for letters */
-	SURVEY_SINGLES = 1 << 3, /* l e t t e r s, one by one */
-	SURVEY_ESCAPE = 1 << 4,	 /* percent signs and backslashes */
-	SURVEY_MARKUP = 1 << 5,	 /* tags, entities, emphasis inside words */
-	SURVEY_DOTS = 1 << 6,	 /* many dots and dashes */
-	SURVEY_MIXED = 1 << 7,	 /* digits and signs inside words */
-	SURVEY_ODD = 1 << 8,	 /* words that do not begin, or sound, like words */
-	SURVEY_LONG = 1 << 9,	 /* 16 letters without a break */
+	SURVEY_HIGH = 1 << 0,	  /* bytes that are not ASCII */
+	SURVEY_RUN = 1 << 1,	  /* 24 characters of base64's alphabets without a break */
+	SURVEY_HEX = 1 << 2,	  /* hexadecimal digits in long runs or pairs */
+	SURVEY_BITS = 1 << 10,	  /* zeros and ones */
+	SURVEY_NUMBERS = 1 << 11, /* one number behind the other */
+	SURVEY_SINGLES = 1 << 3,  /* l e t t e r s, one by one */
+	SURVEY_ESCAPE = 1 << 4,	  /* percent signs and backslashes */
+	SURVEY_MARKUP = 1 << 5,	  /* tags, entities, emphasis inside words */
+	SURVEY_DOTS = 1 << 6,	  /* many dots and dashes */
+	SURVEY_MIXED = 1 << 7,	  /* digits and signs inside words */
+	SURVEY_ODD = 1 << 8,	  /* words that do not begin, or sound, like words */
+	SURVEY_LONG = 1 << 9,	  /* 16 letters of one case without a break */
 };
 
 struct survey {

@@ -1,5 +1,6 @@
 /* user/text/words.h - common words, to tell what is meant as text from what merely could be. Some
- * seventeen hundred: of English, of what attacks say, and a few of other languages in Latin letters.
+ * seventeen hundred: of English, of what attacks say, and a few of other languages in Latin
+ * letters.
  */
 #pragma once
 
