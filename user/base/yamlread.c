@@ -220,6 +220,32 @@ static int read_documents(struct yamlread *r, yaml_parser_t *parser,
 	return err;
 }
 
+/* Some of libyaml's loops take the square of the depth. What it cannot parse is told later. */
+static int check_depth(struct yamlread *r, struct span yaml)
+{
+	unsigned depth = 0;
+	yaml_parser_t parser;
+	yaml_event_t e;
+	bool more = true;
+
+	if (!yaml_parser_initialize(&parser))
+		return -ENOMEM;
+	yaml_parser_set_input_string(&parser, yaml.p, yaml.len);
+	while (more && yaml_parser_parse(&parser, &e)) {
+		if (e.type == YAML_MAPPING_START_EVENT || e.type == YAML_SEQUENCE_START_EVENT)
+			depth++;
+		else if (e.type == YAML_MAPPING_END_EVENT || e.type == YAML_SEQUENCE_END_EVENT)
+			depth--;
+		if (depth > YAMLREAD_DEPTH_MAX)
+			yamlread_complain(r, &e.start_mark, "more than %d levels",
+					  YAMLREAD_DEPTH_MAX);
+		more = e.type != YAML_STREAM_END_EVENT && !r->failed;
+		yaml_event_delete(&e);
+	}
+	yaml_parser_delete(&parser);
+	return r->failed ? -EINVAL : 0;
+}
+
 int yamlread_run(struct yamlread *r, struct span yaml, const struct yamlread_key *table, void *base)
 {
 	yaml_parser_t parser;
@@ -228,9 +254,14 @@ int yamlread_run(struct yamlread *r, struct span yaml, const struct yamlread_key
 	*r->errors = 0;
 	r->at = 0;
 	r->failed = false;
+	if (!yaml.len)
+		yaml = SPAN_LIT("");
+	err = check_depth(r, yaml);
+	if (err)
+		return err;
 	if (!yaml_parser_initialize(&parser))
 		return -ENOMEM;
-	yaml_parser_set_input_string(&parser, yaml.len ? yaml.p : (const uint8_t *)"", yaml.len);
+	yaml_parser_set_input_string(&parser, yaml.p, yaml.len);
 	err = read_documents(r, &parser, table, base);
 	yaml_parser_delete(&parser);
 	return err ? err : r->failed ? -EINVAL : 0;

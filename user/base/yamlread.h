@@ -1,6 +1,6 @@
 /* user/base/yamlread.h - YAML to structs, by tables of keys. Every error is reported with its
- * place, "FILE:LINE:COLUMN: what", not only the first. Input may be hostile: nothing here follows a
- * depth that the tables do not have, and libyaml has its own limit on nesting.
+ * place, "FILE:LINE:COLUMN: what", not only the first. Input may be hostile: depth
+ * is bounded before anything is kept.
  */
 #pragma once
 
@@ -8,6 +8,8 @@
 #include <yaml.h>
 
 #include "base/span.h"
+
+#define YAMLREAD_DEPTH_MAX 16 /* lists and mappings inside each other */
 
 struct yamlread {
 	const char *file; /* named in errors */

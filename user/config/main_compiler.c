@@ -107,8 +107,10 @@ static int compile_patterns(const struct role_ctx *ctx, struct mac *mac)
 	auto_mem uint8_t *rules = NULL, *image = NULL;
 	char errors[CONFIG_ERRORS_MAX] = "";
 	size_t len;
-	int err = rule_packs_new(&packs, errors, sizeof(errors));
+	int err = rule_packs_new(&packs);
 
+	if (!err)
+		err = rule_packs_add_built_in(packs, errors, sizeof(errors));
 	if (!err)
 		err = rule_packs_add_bundle(packs, map_all(ctx->fds[START_FILE]), errors,
 					    sizeof(errors));

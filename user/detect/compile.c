@@ -291,8 +291,10 @@ int detect_compile(uint8_t **ret, size_t *ret_len, char *why, size_t why_size)
 	auto_free(rule_packs) struct rule_packs *packs = NULL;
 	auto_mem uint8_t *rules = NULL;
 	struct compile_opts o = { 0 };
-	int err = rule_packs_new(&packs, why, why_size);
+	int err = rule_packs_new(&packs);
 
+	if (!err)
+		err = rule_packs_add_built_in(packs, why, why_size);
 	if (!err)
 		err = rule_packs_image(packs, &rules, &o.rules.len);
 	o.rules.p = rules;

@@ -757,29 +757,35 @@ int rule_packs_add_bundle(struct rule_packs *p, struct span bundle, char *errors
 	return 0;
 }
 
-int rule_packs_new(struct rule_packs **ret, char *errors, size_t errors_size)
+int rule_packs_new(struct rule_packs **ret)
 {
 	auto_free(rule_packs) struct rule_packs *p = calloc(1, sizeof(*p));
-	const char *name;
-	struct span yaml;
 	int err;
 
-	*errors = 0;
 	if (!p)
 		return -ENOMEM;
 	p->rules = BUF(PACK_RULES_MAX * sizeof(struct rule));
 	p->patterns = BUF(PACK_RULES_MAX * PACK_PATTERNS_MAX * sizeof(struct rule_pattern));
 	p->lists = BUF(PACK_TEXTS_MAX);
 	p->text = BUF(PACK_TEXTS_MAX);
-	p->built_in = true;
 	err = buf_add(&p->text, span_of("", 1));
-	for (size_t i = 0; !err && packs_built_in(i, &yaml, &name); i++)
-		err = rule_packs_add(p, yaml, name, errors, errors_size);
 	if (err)
 		return err;
-	p->built_in = false;
 	*ret = steal(p);
 	return 0;
+}
+
+int rule_packs_add_built_in(struct rule_packs *p, char *errors, size_t errors_size)
+{
+	const char *name;
+	struct span yaml;
+	int err = 0;
+
+	p->built_in = true;
+	for (size_t i = 0; !err && packs_built_in(i, &yaml, &name); i++)
+		err = rule_packs_add(p, yaml, name, errors, errors_size);
+	p->built_in = false;
+	return err;
 }
 
 void rule_packs_free(struct rule_packs **p)

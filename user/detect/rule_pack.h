@@ -24,13 +24,15 @@ struct pack_file {
 
 struct rule_packs;
 
-/* The built-in packs are in it already. -ENOMEM; an error of theirs as of others. */
-int rule_packs_new(struct rule_packs **ret, char *errors, size_t errors_size);
+/* -ENOMEM. */
+int rule_packs_new(struct rule_packs **ret);
 void rule_packs_free(struct rule_packs **p);
 /* Adds one file, or says in errors what is wrong with it, a line each: "FILE:LINE:COLUMN: what". 0,
  * -EINVAL, -E2BIG (a cap), -ENOMEM; after an error an image must not be made any more. */
 int rule_packs_add(struct rule_packs *p, struct span yaml, const char *file, char *errors,
 		   size_t errors_size);
+/* Adds the built-in ones. */
+int rule_packs_add_built_in(struct rule_packs *p, char *errors, size_t errors_size);
 /* Adds all files of a bundle. Also -EBADMSG: it is none. */
 int rule_packs_add_bundle(struct rule_packs *p, struct span bundle, char *errors,
 			  size_t errors_size);

@@ -116,7 +116,9 @@ static int open_or_make(struct patterns *p, const char *rules, char *why, size_t
 	int err = rules ? rules_dir_read(rules, false, true, &bundle, why, why_size) : 0;
 
 	if (!err)
-		err = rule_packs_new(&packs, why, why_size);
+		err = rule_packs_new(&packs);
+	if (!err)
+		err = rule_packs_add_built_in(packs, why, why_size);
 	if (!err)
 		err = rule_packs_add_bundle(packs, buf_span(&bundle), why, why_size);
 	buf_free(&bundle);

@@ -38,7 +38,9 @@ static int load(const char *path, struct loaded *ret, char *why, size_t why_size
 	int err = path ? rules_dir_read(path, false, true, &bundle, why, why_size) : 0;
 
 	if (!err)
-		err = rule_packs_new(&packs, why, why_size);
+		err = rule_packs_new(&packs);
+	if (!err)
+		err = rule_packs_add_built_in(packs, why, why_size);
 	if (!err)
 		err = rule_packs_add_bundle(packs, buf_span(&bundle), why, why_size);
 	buf_free(&bundle);
