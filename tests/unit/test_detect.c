@@ -14,12 +14,12 @@
 #include "base/own.h"
 #include "guard.h"
 #include "nomem.h"
+#include "patterns.h"
 #include "token.h"
 
 #define FOUND_MAX 256
 
-static uint8_t *db;
-static size_t db_len;
+static struct span image;
 static struct detect *detect;
 static struct finding found[FOUND_MAX];
 static size_t n_found;
@@ -33,23 +33,16 @@ static void note(void *ctx, const struct finding *f)
 
 static int setup(void **state)
 {
-	struct detect_opts o;
-	char why[256];
-
 	(void)state;
-	detect_default_opts(&o);
-	if (detect_compile(&db, &db_len, why, sizeof(why))) {
-		fprintf(stderr, "%s\n", why);
-		return -1;
-	}
-	return detect_new(&detect, &o, span_of(db, db_len));
+	image = test_patterns();
+	detect = test_detect(NULL);
+	return 0;
 }
 
 static int teardown(void **state)
 {
 	(void)state;
 	detect_free(&detect);
-	free(db);
 	return 0;
 }
 
@@ -240,7 +233,7 @@ static void operator_chooses_modes(void **state)
 	detect_default_opts(&o);
 	o.modes[KIND_JAILBREAK_RULES] = MODE_OFF;
 	o.cache_bytes = 0;
-	assert_int_equal(detect_new(&d, &o, span_of(db, db_len)), 0);
+	assert_int_equal(detect_new(&d, &o, image), 0);
 	n_found = 0;
 	assert_int_equal(detect_turn(d, &t, DETECT_REQUEST, note, NULL), 0);
 	assert_int_equal(find(KIND_JAILBREAK_RULES, NULL)->mode, MODE_OFF);
@@ -251,14 +244,14 @@ static void foreign_database(void **state)
 {
 	struct detect_opts o;
 	struct detect *d = NULL;
-	uint8_t *bad = aligned_alloc(64, db_len);
+	uint8_t *bad = aligned_alloc(64, image.len);
 
 	(void)state;
 	detect_default_opts(&o);
-	memcpy(bad, db, db_len);
-	bad[db_len / 2] ^= 0xff;
-	assert_int_equal(detect_new(&d, &o, span_of(bad, db_len)), -EINVAL);
-	assert_int_equal(detect_new(&d, &o, span_of(db, 10)), -EINVAL);
+	memcpy(bad, image.p, image.len);
+	bad[image.len / 2] ^= 0xff;
+	assert_int_equal(detect_new(&d, &o, span_of(bad, image.len)), -EINVAL);
+	assert_int_equal(detect_new(&d, &o, span_of(image.p, 10)), -EINVAL);
 	assert_int_equal(detect_new(&d, &o, span_of(NULL, 0)), -EINVAL);
 	assert_null(d);
 	free(bad);
@@ -393,7 +386,7 @@ static int one_turn(void *ctx)
 	detect_default_opts(&o);
 	o.cache_bytes = 64 << 10;
 	n_found = 0;
-	err = detect_new(&d, &o, span_of(db, db_len));
+	err = detect_new(&d, &o, image);
 	return err ? err : detect_turn(d, &t, DETECT_REQUEST, note, ctx);
 }
 

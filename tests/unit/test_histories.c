@@ -14,6 +14,7 @@
 #include "behave/conversation.h"
 #include "detect/detect.h"
 #include "dialect/dialect.h"
+#include "patterns.h"
 #include "wire.h"
 
 #define BODY_MAX 4096
@@ -51,7 +52,6 @@ static const struct api apis[] = {
 	  "true}" },
 };
 
-static uint8_t *patterns;
 static struct detect *detect;
 static struct mac *mac;
 static struct conversations *table;
@@ -411,22 +411,18 @@ static void test_websocket(void **state)
 static int setup(void **state)
 {
 	struct detect_opts o;
-	char why[256];
-	size_t len;
 
 	(void)state;
 	detect_default_opts(&o);
 	memcpy(o.key, key, sizeof(o.key));
-	if (detect_compile(&patterns, &len, why, sizeof(why)))
-		return -1;
-	return detect_new(&detect, &o, span_of(patterns, len)) || mac_new(&mac, key);
+	detect = test_detect(&o);
+	return mac_new(&mac, key);
 }
 
 static int teardown(void **state)
 {
 	(void)state;
 	detect_free(&detect);
-	free(patterns);
 	mac_free(&mac);
 	return 0;
 }

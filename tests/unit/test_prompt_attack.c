@@ -10,19 +10,15 @@
 
 #include "base/own.h"
 #include "detect/detect.h"
+#include "patterns.h"
 
 static struct detect *detect;
 static const struct rules *rules;
 
 static int setup(void **state)
 {
-	char why[1024];
-
 	(void)state;
-	if (detect_new_default(&detect, why, sizeof(why))) {
-		fputs(why, stderr);
-		return -1;
-	}
+	detect = test_detect(NULL);
 	rules = detect_rules(detect);
 	return 0;
 }

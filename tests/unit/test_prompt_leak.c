@@ -11,6 +11,7 @@
 
 #include "base/own.h"
 #include "detect/detect.h"
+#include "patterns.h"
 #include "nomem.h"
 
 #define PROMPT                                                                                     \
@@ -31,10 +32,9 @@ static void note(void *ctx, const struct finding *f)
 
 static int setup(void **state)
 {
-	char why[256];
-
 	(void)state;
-	return detect_new_default(&detect, why, sizeof(why));
+	detect = test_detect(NULL);
+	return 0;
 }
 
 static int teardown(void **state)
