@@ -11,9 +11,11 @@
 
 #include "base/escape.h"
 #include "base/own.h"
+#include "text/confusables.h"
 #include "text/maker.h"
 
 #define PLANE	      0x10000
+#define MULTIPLICATION 0xd7 /* stands between numbers */
 #define EXPANSION_MAX 32  /* Unicode's longest compatibility decomposition has 18 characters */
 #define WORD_MAX      256 /* bytes of a word looked at together */
 
@@ -114,6 +116,39 @@ static uint32_t entry(uint32_t cp)
 	return e | out[0] | (out[0] == cp ? SAME : 0);
 }
 
+/* Unicode's own table, for all that the lists do not say better. */
+static void look_alikes(struct fold *f)
+{
+	for (size_t i = 0; i < n_confusables && confusables[i].cp < PLANE; i++) {
+		uint32_t cp = confusables[i].cp;
+
+		if (f->twin[cp] || cp == MULTIPLICATION)
+			continue;
+		f->twin[cp] = (uint8_t)confusables[i].letter;
+		f->plane[cp] |= LOOSE | LETTER;
+	}
+}
+
+/* Above the basic plane the table is searched. */
+static uint8_t twin_of(const struct fold *f, uint32_t cp)
+{
+	size_t lo = 0, hi = n_confusables;
+
+	if (cp < PLANE)
+		return f->twin[cp];
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (confusables[mid].cp == cp)
+			return (uint8_t)confusables[mid].letter;
+		if (confusables[mid].cp < cp)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return 0;
+}
+
 static void pairs(struct fold *f, const char *list, uint32_t flag)
 {
 	struct span s = span_str(list);
@@ -144,6 +179,7 @@ int fold_new(struct fold **ret)
 	pairs(f, always, 0);
 	pairs(f, loose, LOOSE);
 	pairs(f, strict, STRICT);
+	look_alikes(f);
 	*ret = f;
 	return 0;
 }
@@ -161,7 +197,7 @@ static uint32_t lookup(const struct fold *f, uint32_t cp)
 	/* Pictures make up nearly all of what chats hold up here, and stay. */
 	if (cp >= 0x1f300 && cp < 0x1fb00)
 		return cp | SAME;
-	return entry(cp);
+	return entry(cp) | (twin_of(f, cp) ? LOOSE | LETTER : 0);
 }
 
 static bool ascii_letter(uint32_t c)
@@ -216,12 +252,20 @@ static int put(struct view *w, size_t at, struct span src, uint32_t cp, uint32_t
 	return view_put(w, at, span_of(bytes, len), false);
 }
 
+/* A number for each script that look-alikes come from; near enough to tell whether a word mixes
+ * them. */
+static unsigned script(uint32_t cp)
+{
+	return cp >= 0x400 && cp < 0x530 ? 8 : cp >= 0x370 && cp < 0x400 ? 7 : cp >> 7;
+}
+
 /* A word with a look-alike in it, from byte at on: are they meant as Latin? Writes the word; *ret
  * is where it ends. */
 static int put_word(const struct fold *f, struct span text, size_t at, struct view *w, size_t *ret)
 {
 	unsigned latin = w->bytes.len && ascii_letter(w->bytes.p[w->bytes.len - 1]);
-	unsigned n_strict = 0, n_loose = 0, n_other = 0;
+	unsigned n_strict = 0, n_loose = 0, n_other = 0, first = 0;
+	bool mixed = false;
 	size_t end = at, len;
 	uint32_t cp, e;
 	bool twins;
@@ -234,6 +278,10 @@ static int put_word(const struct fold *f, struct span text, size_t at, struct vi
 		e = lookup(f, cp);
 		if (cp < 0x80 ? !ascii_letter(cp) : !(e & (LETTER | DROP)))
 			break;
+		if (e & (STRICT | LOOSE)) {
+			mixed |= first && first != script(cp);
+			first = script(cp);
+		}
 		if (e & STRICT)
 			n_strict++;
 		else if (e & LOOSE)
@@ -244,12 +292,13 @@ static int put_word(const struct fold *f, struct span text, size_t at, struct vi
 			n_other++;
 		end += len;
 	}
-	twins = latin || (n_strict >= 3 && !n_loose && !n_other);
+	twins = latin || (n_strict >= 3 && !n_loose && !n_other) ||
+		(mixed && n_strict + n_loose >= 3 && n_other * 4 <= n_strict + n_loose);
 	while (at < end) {
 		len = utf8_decode(span_sub(text, at, 4), &cp);
 		e = lookup(f, cp);
 		err = put(w, at, span_sub(text, at, len), cp, e,
-			  twins && (e & (STRICT | LOOSE)) ? f->twin[cp] : 0);
+			  twins && (e & (STRICT | LOOSE)) ? twin_of(f, cp) : 0);
 		if (err)
 			return err;
 		at += len;

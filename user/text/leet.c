@@ -89,7 +89,22 @@ static bool next(const struct reading *r, size_t at, size_t end, struct token *r
 	return false;
 }
 
-static int flush(struct edit *e, const struct token *v, size_t n)
+/* In the case of the letters that are there. */
+static void adapt_case(struct span raw, struct token *v)
+{
+	size_t upper = 0, lower = 0;
+
+	for (size_t i = 0; i < v->len; i++)
+		if (letter(raw.p[i]))
+			*(raw.p[i] & 0x20 ? &lower : &upper) += 1;
+	for (size_t i = 0; i < v->len; i++)
+		if (letter(raw.p[i]))
+			v->s[i] = (char)raw.p[i];
+		else if (upper > lower)
+			v->s[i] = (char)(v->s[i] & ~0x20);
+}
+
+static int flush(struct edit *e, struct token *v, size_t n)
 {
 	size_t known = 0, letters = 0, longest = 0;
 	int err = 0;
@@ -105,9 +120,11 @@ static int flush(struct edit *e, const struct token *v, size_t n)
 	/* Among many that are no words it is chance. */
 	if (known * 6 < n)
 		return 0;
-	for (size_t i = 0; i < n && !err; i++)
+	for (size_t i = 0; i < n && !err; i++) {
+		adapt_case(span_sub(e->text, v[i].begin, v[i].len), &v[i]);
 		err = edit_replace(e, (struct range){ v[i].begin, v[i].begin + v[i].len },
 				   span_of(v[i].s, v[i].len), false);
+	}
 	return err;
 }
 

@@ -47,25 +47,38 @@ static size_t spell(const struct words *words, struct span letters, bool apart, 
 	memcpy(out, letters.p, letters.len);
 	*ret_len = letters.len;
 	for (size_t i = 0; i < letters.len; i++)
-		vowels += strchr("aeiouy01348", letters.p[i]) != NULL;
+		vowels += strchr("aeiouy01348", ascii_lower(letters.p[i])) != NULL;
 	return vowels * 5 >= letters.len && vowels * 3 <= letters.len * 2 ? letters.len : 0;
 }
 
+/* Bytes that are neither letters nor digits, from at on; 0 when there are too many of them. */
 static size_t gap(struct span t, size_t at)
 {
 	size_t n = 0;
 
-	while (at + n < t.len && n <= GAP_MAX && memchr(" .-_*|/,~+:;'\"\n", t.p[at + n], 15))
+	while (at + n < t.len && n <= GAP_MAX && !in_word(t.p[at + n]))
 		n++;
 	return n <= GAP_MAX ? n : 0;
 }
 
-/* Letters one by one from at on. A wider gap than the usual one ends a word. Returns where they
- * end; 0 when they make no words. */
+/* What a gap between words says besides. */
+static size_t signs_of(struct span g, uint8_t usual, uint8_t *out)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < g.len; i++)
+		if (g.p[i] != usual && g.p[i] != ' ')
+			out[n++] = g.p[i];
+	out[n++] = ' ';
+	return n;
+}
+
+/* Letters one by one from at on. A wider gap than the usual one, or another one, ends a word.
+ * Returns where they end; 0 when they make no words. */
 static size_t singles(const struct reading *r, size_t at, uint8_t *out, size_t *ret_len)
 {
 	struct span t = r->text;
-	uint8_t piece[WORDS_JOINED_MAX];
+	uint8_t piece[WORDS_JOINED_MAX], mark = 0;
 	size_t n = 0, letters = 0, good = 0, usual = 0, g = 0, last = at, len;
 	bool apart = false;
 
@@ -74,44 +87,43 @@ static size_t singles(const struct reading *r, size_t at, uint8_t *out, size_t *
 		bool more = at < t.len && in_word(t.p[at]) && t.p[at] < 0x80 &&
 			    (at + 1 >= t.len || !in_word(t.p[at + 1])) &&
 			    letters + n < WORDS_JOINED_MAX;
-		bool wide = letters + n > 1 && g > usual;
+		bool wide = letters + n > 1 && (g > usual || t.p[last] != mark);
 
-		if (n == 1 && !letters)
+		if (n == 1 && !letters) {
 			usual = g;
+			mark = last < t.len ? t.p[last] : 0;
+		}
 		apart |= wide;
 		if (n && (!more || wide)) {
 			good += spell(r->words, span_of(piece, n), apart, out + *ret_len, &len);
 			*ret_len += len;
-			out[(*ret_len)++] = ' ';
 			letters += n;
 			n = 0;
+			if (more)
+				*ret_len += signs_of(span_sub(t, last, g), mark, out + *ret_len);
 		}
 		if (!more)
 			break;
-		piece[n++] = ascii_lower(t.p[at]);
+		piece[n++] = t.p[at];
 		last = ++at;
 		g = gap(t, at);
 		at += g;
 	}
-	*ret_len -= *ret_len > 0;
 	return letters >= SINGLES_MIN && good * 10 >= letters * 6 ? last : 0;
 }
 
 /* The run of letters at at, if it is words without blanks. */
 static size_t joined(const struct reading *r, size_t at, uint8_t *out, size_t *ret_len)
 {
-	uint8_t low[WORDS_JOINED_MAX];
+	struct span t = span_sub(r->text, at, WORDS_JOINED_MAX);
 	size_t n = 0, upper = 0, words = 1;
 
-	for (; n < sizeof(low) && at + n < r->text.len && letter(r->text.p[at + n]); n++) {
-		low[n] = r->text.p[at + n] | 0x20;
-		upper += low[n] != r->text.p[at + n];
-	}
+	for (; n < t.len && letter(t.p[n]); n++)
+		upper += !(t.p[n] & 0x20);
 	/* namesInPrograms are no secret. */
-	if (n < JOINED_MIN ||
-	    (upper != n && upper > (letter(r->text.p[at]) && !(r->text.p[at] & 0x20))))
+	if (n < JOINED_MIN || (upper != n && upper > !(t.p[0] & 0x20)))
 		return 0;
-	if (respell(r->words, span_of(low, n), out, ret_len) * 10 < n * 9)
+	if (respell(r->words, span_sub(t, 0, n), out, ret_len) * 10 < n * 9)
 		return 0;
 	for (size_t i = 0; i < *ret_len; i++)
 		words += out[i] == ' ';
@@ -121,7 +133,7 @@ static size_t joined(const struct reading *r, size_t at, uint8_t *out, size_t *r
 int spaced_view(const struct reading *r, struct view *w)
 {
 	struct edit e = { .w = w, .text = r->text };
-	uint8_t out[2 * WORDS_JOINED_MAX + 2];
+	uint8_t out[(GAP_MAX + 2) * WORDS_JOINED_MAX];
 	struct range where;
 	size_t at = 0, end, len;
 	int err = 0;

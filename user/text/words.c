@@ -218,7 +218,7 @@ size_t words_cut(const struct words *w, struct span letters, uint8_t ret[WORDS_J
 		piece[i] = 1;
 		known[i] = false;
 		for (size_t len = 1; len <= WORD_LEN_MAX && i + len <= n; len++) {
-			h = hash_step(h, letters.p[i + len - 1]);
+			h = hash_step(h, ascii_lower(letters.p[i + len - 1]));
 			if (cost[i + len] + 3 <= cost[i] && known_hash(w, hash_end(h))) {
 				cost[i] = cost[i + len] + 3;
 				piece[i] = (uint8_t)len;

@@ -41,7 +41,7 @@ bool words_made_of(const struct words *w, struct span text);
 bool words_plausible(const struct words *w, struct span text);
 
 #define WORDS_JOINED_MAX 250
-/* Cuts letters (small ones, at most WORDS_JOINED_MAX) into known words and as little else as it
+/* Cuts letters (at most WORDS_JOINED_MAX) into known words and as little else as it
  * can: ret holds their lengths, ended by 0. Returns how many letters are in known words. */
 size_t words_cut(const struct words *w, struct span letters, uint8_t ret[WORDS_JOINED_MAX + 1]);
 
