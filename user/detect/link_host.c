@@ -38,12 +38,15 @@ static const char carriers[] =
 
 bool word_of(struct span s, const char *words)
 {
-	while (s.len && *words) {
-		size_t n = strcspn(words, " ");
+	uint8_t first = s.len ? ascii_lower(s.p[0]) : 0;
 
-		if (n == s.len && !strncasecmp((const char *)s.p, words, n))
+	while (first && words) {
+		if ((uint8_t)*words == first && !strncasecmp((const char *)s.p, words, s.len) &&
+		    (words[s.len] == ' ' || !words[s.len]))
 			return true;
-		words += n + (words[n] == ' ');
+		words = strchr(words, ' ');
+		if (words)
+			words++;
 	}
 	return false;
 }

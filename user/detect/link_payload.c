@@ -49,8 +49,6 @@ static const char *const wanted[] = {
 	"response", "cookie",	"exfil",    "payload",	    "ssn",	  "address",
 	"phone",    "name",	"previous", "instructions",
 };
-static const char *const generic[] = { "query", "prompt", "keyword", "search", "description",
-				       "id",	"path",	  "file",    "title",  "term" };
 static const char *const verbs[] = {
 	"encode",   "replac",	  "append",	  "insert",	 "substitut", "fill in",
 	"render",   "display",	  "embed",	  "output",	 "send",      "exfiltrat",
@@ -365,27 +363,33 @@ void suspect_template(struct suspicion *s, const struct link *l, enum link_marku
 	struct span before = span_sub(text, begin, l->where.begin - begin);
 	struct span after =
 	    span_sub(text, l->where.begin + l->url.authority + rest.len, ORDERS_NEAR);
-	bool ordered, is_renderer = host_in(&l->url, renderers);
+	bool ordered, asks = false, is_renderer = host_in(&l->url, renderers);
 	struct value v = { .path = true };
 	size_t at = 0;
 
 	if (!rest.len)
 		return;
-	while ((hole = placeholder(rest, &at)).p)
-		suspect(s,
-			any_of(hole, wanted, ARRAY_SIZE(wanted))     ? .45F
-			: any_of(hole, generic, ARRAY_SIZE(generic)) ? .1F
-								     : .15F,
-			"template", "has a place for what the model knows");
+	while ((hole = placeholder(rest, &at)).p) {
+		bool data = any_of(hole, wanted, ARRAY_SIZE(wanted));
+
+		asks |= data;
+		suspect(s, data ? .45F : .1F, "template", "has a place for what the model knows");
+	}
 	at = 0;
 	for (unsigned n = 0; n < VALUES_MAX && next_value(rest, &at, &v); n++)
-		if (!v.path && shouted(v.raw))
+		if (!v.path && shouted(v.raw)) {
 			suspect(s, .3F, "template", "has a place for what the model knows");
-	if (rest.p[rest.len - 1] == '=')
+			asks = true;
+		}
+	if (rest.p[rest.len - 1] == '=') {
 		suspect(s, .3F, "template", "ends where data is to be put");
+		asks = true;
+	}
 	if (s->score == 0 || is_renderer)
 		return;
+	/* Orders to fill in what no template needs, or what is fetched by itself. */
 	ordered =
+	    (asks || markup == MARKUP_IMAGE) &&
 	    (any_of(before, verbs, ARRAY_SIZE(verbs)) || any_of(after, verbs, ARRAY_SIZE(verbs))) &&
 	    (any_of(before, objects, ARRAY_SIZE(objects)) ||
 	     any_of(after, objects, ARRAY_SIZE(objects)));

@@ -38,5 +38,5 @@ struct brand {
 };
 extern const struct brand brands[];
 extern const size_t n_brands;
-/* Words separated by blanks: is s one of them? */
+/* Words in small letters, separated by blanks: is s one of them, in any case? */
 bool word_of(struct span s, const char *words);

@@ -19,8 +19,9 @@ struct build {
 	struct intel_header head;
 	struct intel_slot *entries;
 	size_t n, room;
-	size_t n_before; /* entries of the feeds before the one in hand */
-	uint64_t expires_before;
+	/* As it was before the feed in hand. */
+	size_t n_before;
+	struct intel_header before;
 };
 
 int build_new(struct build **ret, uint64_t seed)
@@ -54,7 +55,7 @@ int build_feed(struct build *b, const char *name, bool hunt)
 	snprintf(f->name, sizeof(f->name), "%s", name);
 	b->head.n_feeds++;
 	b->n_before = b->n;
-	b->expires_before = b->head.expires_s;
+	b->before = b->head;
 	return 0;
 }
 
@@ -200,8 +201,8 @@ int build_add(struct build *b, struct span text, uint64_t expires_s, enum feed_c
 	struct intel_slot slot;
 	int err;
 
-	*ret = read_net(b, text, &slot);
-	if (*ret == FEED_OTHER)
+	*ret = text.len ? read_net(b, text, &slot) : FEED_OTHER;
+	if (*ret == FEED_OTHER && text.len)
 		*ret = read_url(b, text, &slot);
 	if (*ret == FEED_TAKEN && b->n == BUILD_ENTRIES_MAX)
 		*ret = FEED_OVER;
@@ -221,7 +222,9 @@ int build_broken(struct build *b, const char *reason, const struct intel_header 
 	int err = 0;
 
 	b->n = b->n_before;
-	b->head.expires_s = b->expires_before;
+	b->head.expires_s = b->before.expires_s;
+	b->head.lengths4 = b->before.lengths4;
+	memcpy(b->head.lengths6, b->before.lengths6, sizeof(b->head.lengths6));
 	memset(f->n, 0, sizeof(f->n));
 	f->broken = 1;
 	snprintf(f->reason, sizeof(f->reason), "%s", reason);

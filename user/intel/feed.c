@@ -52,6 +52,8 @@ static void take_line(struct feed *f, struct span line)
 {
 	enum feed_count best = FEED_OTHER, got;
 
+	if (line.len && line.p[line.len - 1] == '\r')
+		line.len--;
 	line = span_trim(line);
 	if (!line.len || memchr("#;!", line.p[0], 3) || span_starts(line, SPAN_LIT("//")))
 		return;
@@ -103,8 +105,6 @@ static void read_lines(struct feed *f, struct span in)
 		struct span piece = span_sub(in, 0, n);
 
 		f->binary |= memchr(piece.p, 0, n) != NULL;
-		if (n && piece.p[n - 1] == '\r' && nl)
-			piece.len--;
 		if (nl && !f->line.len && !f->long_line && piece.len <= FEED_LINE_MAX) {
 			take_line(f, piece);
 		} else {
@@ -324,7 +324,9 @@ static void on_member(struct feed *f, const struct json_event *e, const char *ke
 	} else if (!strcmp(key, "deleted")) {
 		o->deleted = e->kind == JSON_TRUE;
 	} else if (!strcmp(key, "to_ids")) {
-		o->to_ids = e->kind == JSON_TRUE || (e->text.len == 1 && e->text.p[0] == '1');
+		/* Also 1 and "1", which may come in pieces. */
+		o->to_ids = e->kind == JSON_TRUE || (e->first ? span_eq(e->text, SPAN_LIT("1"))
+							      : !e->text.len && o->to_ids);
 	} else if (e->kind != JSON_STRING) {
 		return;
 	} else if (!strcmp(key, "type")) {
