@@ -72,6 +72,7 @@ size_t sensitive_scan(struct span text, struct sensitive_hit *ret, size_t max, s
 
 #define CONTEXT_BEFORE 100 /* bytes searched for words before a value */
 #define CONTEXT_AFTER  40  /* and behind it */
+#define CONTEXT_REACH  48  /* bytes of the longest value */
 #define CONTEXT_KEY    40  /* between a key and its value, at most */
 #define CONTEXT_SPOKEN 12  /* the same for everyday words */
 
@@ -86,7 +87,13 @@ struct context {
 	unsigned n; /* spotted so far */
 };
 
+struct type_set {
+	uint64_t bits[(SENSITIVE_MAX_ + 63) / 64];
+};
+
 void context_begin(struct context *c, struct span text);
+/* The types that have a word near where, and CONTEXT_REACH further on: a value may go on there. */
+struct type_set context_types(struct context *c, struct range where);
 /* How near a word of that type stands to where, which must not go back by more than CONTEXT_BEFORE:
  * its distance in bytes, SIZE_MAX for none. As a key: right before it, and the last one. */
 size_t context_near(struct context *c, enum sensitive_id id, struct range where);

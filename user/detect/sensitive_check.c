@@ -51,7 +51,7 @@ static int modulo(const char *c, size_t n, int m)
 
 static bool all_same(const char *c, size_t n)
 {
-	return strspn(c, (const char[]){ c[0], 0 }) >= n;
+	return !memcmp(c, c + 1, n - 1);
 }
 
 static bool in(const char *set, char c)

@@ -1,7 +1,8 @@
 /* user/detect/sensitive_coin.c - addresses of crypto currencies, by their checksums: base58 and
  * bech32 of Bitcoin, EIP-55 of Ethereum, base58 of Monero. */
 #include <ctype.h>
-#include <openssl/sha.h>
+#include <openssl/evp.h>
+#include <pthread.h>
 
 #include "base/own.h"
 #include "detect/sensitive_check.h"
@@ -10,26 +11,44 @@
 
 #define KECCAK_RATE 136 /* bytes */
 
-static uint64_t rotate(uint64_t v, unsigned n)
+static inline uint64_t rotate(uint64_t v, unsigned n)
 {
-	return n ? v << n | v >> (64 - n) : v;
+	return v << n | v >> (64 - n);
 }
 
 static void keccak_round(uint64_t a[25], uint64_t constant)
 {
-	static const uint8_t turn[25] = { 0,  1,  62, 28, 27, 36, 44, 6,  55, 20, 3,  10, 43,
-					  25, 39, 41, 45, 15, 21, 8,  18, 2,  61, 56, 14 };
-	uint64_t c[5], b[25];
+	/* The cycle that moves all lanes but the first, and how far each turns on the way. */
+	static const uint8_t lane[24] = { 10, 7,  11, 17, 18, 3, 5,  16, 8,  21, 24, 4,
+					  15, 23, 19, 13, 12, 2, 20, 14, 22, 9,	 6,  1 };
+	static const uint8_t turn[24] = { 1,  3,  6,  10, 15, 21, 28, 36, 45, 55, 2,  14,
+					  27, 41, 56, 8,  25, 43, 62, 18, 39, 61, 20, 44 };
+	uint64_t c[5], moved;
 
 	for (unsigned x = 0; x < 5; x++)
 		c[x] = a[x] ^ a[x + 5] ^ a[x + 10] ^ a[x + 15] ^ a[x + 20];
-	for (unsigned i = 0; i < 25; i++)
-		a[i] ^= c[(i + 4) % 5] ^ rotate(c[(i + 1) % 5], 1);
-	for (unsigned x = 0; x < 5; x++)
-		for (unsigned y = 0; y < 5; y++)
-			b[y + 5 * ((2 * x + 3 * y) % 5)] = rotate(a[x + 5 * y], turn[x + 5 * y]);
-	for (unsigned i = 0; i < 25; i++)
-		a[i] = b[i] ^ (~b[i / 5 * 5 + (i + 1) % 5] & b[i / 5 * 5 + (i + 2) % 5]);
+	for (unsigned x = 0; x < 5; x++) {
+		uint64_t d = c[x ? x - 1 : 4] ^ rotate(c[x < 4 ? x + 1 : 0], 1);
+
+		for (unsigned y = 0; y < 25; y += 5)
+			a[x + y] ^= d;
+	}
+	moved = a[1];
+	for (unsigned i = 0; i < 24; i++) {
+		uint64_t next = a[lane[i]];
+
+		a[lane[i]] = rotate(moved, turn[i]);
+		moved = next;
+	}
+	for (unsigned y = 0; y < 25; y += 5) {
+		uint64_t r[5] = { a[y], a[y + 1], a[y + 2], a[y + 3], a[y + 4] };
+
+		a[y] = r[0] ^ (~r[1] & r[2]);
+		a[y + 1] = r[1] ^ (~r[2] & r[3]);
+		a[y + 2] = r[2] ^ (~r[3] & r[4]);
+		a[y + 3] = r[3] ^ (~r[4] & r[0]);
+		a[y + 4] = r[4] ^ (~r[0] & r[1]);
+	}
 	a[0] ^= constant;
 }
 
@@ -58,40 +77,65 @@ static void keccak256(const uint8_t *p, size_t n, uint8_t ret[32])
 
 /* --- base 58 */
 
+#define BASE58_ROOM 28 /* bytes that a number may have */
+
 /* Big-endian bytes of n digits; false when one is none or they need more room. */
 static bool base58(const char *c, size_t n, uint8_t *ret, size_t room)
 {
 	static const char digits[] = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
+	uint32_t v[BASE58_ROOM / 4] = { 0 }; /* the least first */
 
-	memset(ret, 0, room);
+	assert(room <= BASE58_ROOM);
 	for (size_t i = 0; i < n; i++) {
 		const char *d = strchr(digits, c[i]);
-		unsigned carry = d ? (unsigned)(d - digits) : 0;
+		uint64_t carry = d ? (uint64_t)(d - digits) : 0;
 
 		if (!d)
 			return false;
-		for (size_t k = room; k--; carry >>= 8) {
-			carry += ret[k] * 58u;
-			ret[k] = (uint8_t)carry;
+		for (size_t k = 0; k < ARRAY_SIZE(v); k++) {
+			carry += v[k] * UINT64_C(58);
+			v[k] = (uint32_t)carry;
+			carry >>= 32;
 		}
 		if (carry)
+			return false;
+	}
+	for (size_t i = 0; i < BASE58_ROOM; i++) {
+		uint8_t byte = (uint8_t)(v[i / 4] >> i % 4 * 8);
+
+		if (i < room)
+			ret[room - 1 - i] = byte;
+		else if (byte)
 			return false;
 	}
 	return true;
 }
 
+#define SHA256_LEN 32
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static EVP_MD *sha256; /* looking it up costs more than using it */
+
+static void fetch(void)
+{
+	sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+}
+
 static bool base58_check(const char *c, size_t n)
 {
-	uint8_t address[25], hash[SHA256_DIGEST_LENGTH];
+	uint8_t address[25], hash[SHA256_LEN];
 	size_t ones = strspn(c, "1"), zeros = 0;
 
 	if (n < 26 || n > 35 || !base58(c, n, address, sizeof(address)))
 		return false;
 	while (zeros < sizeof(address) && !address[zeros])
 		zeros++;
-	SHA256(address, 21, hash);
-	SHA256(hash, sizeof(hash), hash);
-	return ones == zeros && !memcmp(hash, address + 21, 4);
+	if (ones != zeros)
+		return false;
+	pthread_once(&once, fetch);
+	return EVP_Digest(address, 21, hash, NULL, sha256, NULL) &&
+	       EVP_Digest(hash, sizeof(hash), hash, NULL, sha256, NULL) &&
+	       !memcmp(hash, address + 21, 4);
 }
 
 /* --- bech32 and bech32m, BIP 173 and 350 */
@@ -135,12 +179,13 @@ bool check_btc(const char *c, size_t n)
 }
 
 /* Capitals where the hash of the small letters has a high bit; written in one case, it has no
- * check. */
+ * check and proves nothing. */
 bool check_eth(const char *c, size_t n)
 {
 	uint8_t small[40], hash[32];
 
-	(void)n;
+	if (n != 42 || !strpbrk(c + 2, "abcdef") || !strpbrk(c + 2, "ABCDEF"))
+		return false;
 	for (unsigned i = 0; i < 40; i++)
 		small[i] = (uint8_t)tolower((unsigned char)c[2 + i]);
 	keccak256(small, sizeof(small), hash);

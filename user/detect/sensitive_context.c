@@ -2,11 +2,11 @@
  * Owns an index of the table's words by their first two bytes, made once. Texts are folded views:
  * no accents, but ASCII in its own case.
  */
-#include <ctype.h>
 #include <pthread.h>
 
 #include "base/own.h"
 #include "detect/sensitive.h"
+#include "detect/sensitive_char.h"
 
 #define WORDS_MAX 2048
 #define BUCKETS	  1024 /* a power of two */
@@ -70,9 +70,10 @@ static bool starts_word(struct span t, size_t i)
 	uint8_t c = t.p[i], before = i ? t.p[i - 1] : ' ';
 
 	if (c < 0x80)
-		return isalnum(c) && (!isalnum(before) || (islower(before) && isupper(c)) ||
-				      (isdigit(before) && isalpha(c)));
-	return c >= 0xc0 && (wordless(c) || (before < 0x80 && !isalnum(before)));
+		return is_kind(c, CHAR_ALPHA) &&
+		       (!is_kind(before, CHAR_ALPHA) ||
+			(is_kind(before, CHAR_LOWER) && is_kind(c, CHAR_UPPER)));
+	return c >= 0xc0 && (wordless(c) || (before < 0x80 && !is_kind(before, CHAR_ALNUM)));
 }
 
 static bool ends_word(struct span t, size_t end)
@@ -81,9 +82,10 @@ static bool ends_word(struct span t, size_t end)
 
 	if (last >= 0x80)
 		return next < 0x80 || wordless(next);
-	if (next == 's' && islower(last)) /* many of them */
+	if (next == 's' && is_kind(last, CHAR_LOWER)) /* many of them */
 		next = end + 1 < t.len ? t.p[end + 1] : ' ';
-	return !islower(next) && (!isupper(next) || islower(last)) && next < 0xc0;
+	return !is_kind(next, CHAR_LOWER) &&
+	       (!is_kind(next, CHAR_UPPER) || is_kind(last, CHAR_LOWER)) && next < 0xc0;
 }
 
 /* Where the word ends that begins at i; 0: it does not stand there. A blank is any separator, or
@@ -95,7 +97,8 @@ static size_t match_word(struct span t, size_t i, const struct word *w)
 			return 0;
 		if (w->p[k] == ' ' && memchr(" _-./", t.p[i], 5))
 			i++;
-		else if (w->p[k] == ' ' && isupper(t.p[i]) && islower(t.p[i - 1]))
+		else if (w->p[k] == ' ' && is_kind(t.p[i], CHAR_UPPER) &&
+			 is_kind(t.p[i - 1], CHAR_LOWER))
 			continue;
 		else if (ascii_lower(t.p[i]) == (uint8_t)w->p[k])
 			i++;
@@ -143,6 +146,23 @@ static const struct spotted *recall(const struct context *c, unsigned i)
 	return &c->ring[(c->n - 1 - i) % ARRAY_SIZE(c->ring)];
 }
 
+struct type_set context_types(struct context *c, struct range where)
+{
+	struct type_set types = { 0 };
+	const struct spotted *s;
+
+	where.end += CONTEXT_REACH;
+	look(c, where);
+	for (unsigned i = 0; (s = recall(c, i)); i++) {
+		unsigned id = words[s->word].type;
+
+		if (s->end + CONTEXT_BEFORE < where.begin)
+			break;
+		types.bits[id / 64] |= UINT64_C(1) << id % 64;
+	}
+	return types;
+}
+
 size_t context_near(struct context *c, enum sensitive_id id, struct range where)
 {
 	const struct spotted *s;
@@ -153,6 +173,8 @@ size_t context_near(struct context *c, enum sensitive_id id, struct range where)
 		size_t reach = words[s->word].spoken ? CONTEXT_SPOKEN : CONTEXT_BEFORE;
 		bool before = s->end <= where.begin;
 
+		if (s->end + CONTEXT_BEFORE < where.begin)
+			break;
 		if (words[s->word].type != id || (!before && s->begin < where.end) ||
 		    (!before && words[s->word].spoken))
 			continue;
@@ -169,7 +191,7 @@ size_t context_near(struct context *c, enum sensitive_id id, struct range where)
 static bool leads_to(struct span t, size_t from, size_t to)
 {
 	for (size_t i = from; i < to; i++)
-		if (isdigit(t.p[i]) || t.p[i] == '\n')
+		if (is_kind(t.p[i], CHAR_DIGIT) || t.p[i] == '\n')
 			return false;
 	return true;
 }
@@ -184,6 +206,8 @@ size_t context_key(struct context *c, enum sensitive_id id, struct range where)
 		bool same = words[s->word].type == id;
 		size_t reach = words[s->word].spoken ? CONTEXT_SPOKEN : CONTEXT_KEY;
 
+		if (s->end + CONTEXT_BEFORE < where.begin)
+			break;
 		if (s->end > where.begin || where.begin - s->end > reach)
 			continue;
 		if (same)

@@ -1,10 +1,9 @@
 /* user/detect/sensitive_match.c - matchers for what has no fixed form: addresses of the net, of the
  * post, of devices, telephone numbers, sums of money, doses, passports' zones.
  */
-#include <ctype.h>
-
 #include "base/own.h"
 #include "detect/sensitive.h"
+#include "detect/sensitive_char.h"
 
 #define LOCAL_MAX    64 /* RFC 5321 */
 #define DOMAIN_MAX   190
@@ -14,14 +13,9 @@
 #define STREET_WORDS 6
 #define DOSE_LEN     6 /* digits and the point */
 
-static uint8_t at(struct span t, size_t i)
-{
-	return i < t.len ? t.p[i] : 0;
-}
-
 static bool digit(struct span t, size_t i)
 {
-	return isdigit(at(t, i));
+	return is_kind(byte_at(t, i), CHAR_DIGIT);
 }
 
 static bool found(struct match *m, enum sensitive_id id, size_t begin, size_t end, float alone)
@@ -35,11 +29,16 @@ static bool found(struct match *m, enum sensitive_id id, size_t begin, size_t en
 /* Is the word in list, a list with '|' around each word? In any case. */
 static bool listed(const char *list, struct span word)
 {
-	for (const char *p = list; (p = strchr(p, '|')) && p[1];) {
-		size_t n = strcspn(++p, "|");
+	for (const char *p = list; *p && p[1];) {
+		size_t n = 0;
 
-		if (n == word.len && span_eq_nocase(span_of(p, n), word))
-			return true;
+		for (p++; n < word.len && p[n] != '|' && ascii_lower(word.p[n]) == (uint8_t)p[n];
+		     n++)
+			;
+		if (n == word.len && p[n] == '|')
+			return word.len;
+		for (p += n; *p != '|'; p++)
+			;
 	}
 	return false;
 }
@@ -59,7 +58,7 @@ static bool top_level(struct span name)
 				      "asia|berlin|london|paris|tokyo|";
 
 	if (name.len == 2)
-		return isalpha(name.p[0]) && isalpha(name.p[1]);
+		return is_kind(name.p[0], CHAR_ALPHA) && is_kind(name.p[1], CHAR_ALPHA);
 	return listed(domains, name);
 }
 
@@ -91,10 +90,10 @@ static bool match_upi(struct match *m, size_t begin)
 	static const char handles[] = "|oksbi|okaxis|okhdfcbank|okicici|ybl|paytm|upi|apl|ibl|axl|";
 	size_t end = m->at + 1;
 
-	while (isalpha(at(m->text, end)))
+	while (is_kind(byte_at(m->text, end), CHAR_ALPHA))
 		end++;
 	return listed(handles, span_sub(m->text, m->at + 1, end - m->at - 1)) &&
-	       !isalnum(at(m->text, end)) && at(m->text, end) != '.' &&
+	       !is_kind(byte_at(m->text, end), CHAR_ALNUM) && byte_at(m->text, end) != '.' &&
 	       found(m, SENSITIVE_IN_UPI, begin, end, .8f);
 }
 
@@ -104,13 +103,14 @@ bool match_email(struct match *m)
 	size_t begin = m->at, end = m->at + 1, dot = 0;
 
 	while (begin && m->at - begin <= LOCAL_MAX &&
-	       (isalnum(t.p[begin - 1]) || strchr("._%+-", t.p[begin - 1])) && t.p[begin - 1])
+	       is_kind(t.p[begin - 1], CHAR_ALNUM | CHAR_LOCAL))
 		begin--;
-	while (begin < m->at && !isalnum(t.p[begin]))
+	while (begin < m->at && !is_kind(t.p[begin], CHAR_ALNUM))
 		begin++;
 	while (end < t.len && end - m->at <= DOMAIN_MAX &&
-	       (isalnum(t.p[end]) || (strchr(".-", t.p[end]) && t.p[end] &&
-				      isalnum(at(t, end + 1)) && isalnum(t.p[end - 1])))) {
+	       (is_kind(t.p[end], CHAR_ALNUM) ||
+		(strchr(".-", t.p[end]) && t.p[end] && is_kind(byte_at(t, end + 1), CHAR_ALNUM) &&
+		 is_kind(t.p[end - 1], CHAR_ALNUM)))) {
 		dot = t.p[end] == '.' ? end : dot;
 		end++;
 	}
@@ -121,8 +121,9 @@ bool match_email(struct match *m)
 		return local.len >= 2 && match_upi(m, begin);
 	domain = span_sub(t, m->at + 1, end - m->at - 1);
 	/* A host and a path */
-	if (end - dot < 3 || at(t, end) == ':' || at(t, end) == '_' ||
-	    (at(t, end) == '/' && isalnum(at(t, end + 1))) || nobody(local, domain))
+	if (end - dot < 3 || byte_at(t, end) == ':' || byte_at(t, end) == '_' ||
+	    (byte_at(t, end) == '/' && is_kind(byte_at(t, end + 1), CHAR_ALNUM)) ||
+	    nobody(local, domain))
 		return false;
 	/* A domain nobody knows may be a firm's own, if a word says so. */
 	return found(m, SENSITIVE_EMAIL, begin, end,
@@ -138,7 +139,7 @@ bool match_ipv4(struct match *m)
 	for (unsigned k = 0; k < 4; k++) {
 		size_t first = i;
 
-		if (k && at(t, i++) != '.')
+		if (k && byte_at(t, i++) != '.')
 			return false;
 		first = i;
 		for (octets[k] = 0; digit(t, i) && i - first < 4; i++)
@@ -146,7 +147,8 @@ bool match_ipv4(struct match *m)
 		if (i == first || octets[k] > 255 || (t.p[first] == '0' && i - first > 1))
 			return false;
 	}
-	if (isalnum(at(t, i)) || at(t, i) == '_' || (at(t, i) == '.' && isalnum(at(t, i + 1))) ||
+	if (is_kind(byte_at(t, i), CHAR_ALNUM) || byte_at(t, i) == '_' ||
+	    (byte_at(t, i) == '.' && is_kind(byte_at(t, i + 1), CHAR_ALNUM)) ||
 	    (m->at && strchr("._-", t.p[m->at - 1]) && t.p[m->at - 1]))
 		return false;
 	m->whole = true;
@@ -163,32 +165,32 @@ bool match_ipv4(struct match *m)
 	return found(m, SENSITIVE_IP_ADDRESS, m->at, i, 0);
 }
 
-static bool hex_or(uint8_t c, const char *others)
+static bool hex_or(uint8_t c, char a, char b)
 {
-	return isxdigit(c) || (c && strchr(others, c));
+	return is_kind(c, CHAR_HEX) || c == (uint8_t)a || c == (uint8_t)b;
 }
 
 /* The stretch of hexadecimal digits and those separators around the group. */
-static struct range stretch(const struct match *m, const char *separators, size_t max)
+static struct range stretch(const struct match *m, char a, char b, size_t max)
 {
 	struct range r = { m->at, m->end };
 
-	while (r.begin && m->at - r.begin < max && hex_or(m->text.p[r.begin - 1], separators))
+	while (r.begin && m->at - r.begin < max && hex_or(m->text.p[r.begin - 1], a, b))
 		r.begin--;
-	while (r.end < m->text.len && r.end - m->at < max && hex_or(m->text.p[r.end], separators))
+	while (r.end < m->text.len && r.end - m->at < max && hex_or(m->text.p[r.end], a, b))
 		r.end++;
 	return r;
 }
 
 bool match_ipv6(struct match *m)
 {
-	struct range r = stretch(m, ":", 40);
+	struct range r = stretch(m, ':', ':', 40);
 	struct span t = span_sub(m->text, r.begin, r.end - r.begin);
 	size_t colons = 0, in_group = 0, most = 0, digits = 0;
 	bool gap = false;
 
-	if (t.len < 8 || t.len > 39 || isalnum(at(m->text, r.end)) ||
-	    (r.begin && isalnum(m->text.p[r.begin - 1])))
+	if (t.len < 8 || t.len > 39 || is_kind(byte_at(m->text, r.end), CHAR_ALNUM) ||
+	    (r.begin && is_kind(m->text.p[r.begin - 1], CHAR_ALNUM)))
 		return false;
 	for (size_t i = 0; i < t.len; i++) {
 		bool colon = t.p[i] == ':';
@@ -210,15 +212,19 @@ bool match_ipv6(struct match *m)
 
 bool match_mac(struct match *m)
 {
-	struct range r = stretch(m, ":-", 18);
-	struct span t = span_sub(m->text, r.begin, r.end - r.begin);
+	struct range r;
+	struct span t;
 	size_t same = 0;
 
-	if (t.len != 17 || isalnum(at(m->text, r.end)) ||
-	    (r.begin && isalnum(m->text.p[r.begin - 1])))
+	if (m->end - m->at != 2)
+		return false;
+	r = stretch(m, ':', '-', 18);
+	t = span_sub(m->text, r.begin, r.end - r.begin);
+	if (t.len != 17 || is_kind(byte_at(m->text, r.end), CHAR_ALNUM) ||
+	    (r.begin && is_kind(m->text.p[r.begin - 1], CHAR_ALNUM)))
 		return false;
 	for (size_t i = 0; i < t.len; i++) {
-		if ((i % 3 == 2) != !isxdigit(t.p[i]))
+		if ((i % 3 == 2) != !is_kind(t.p[i], CHAR_HEX))
 			return false;
 		same += i % 3 != 2 && t.p[i] == t.p[0];
 	}
@@ -228,9 +234,13 @@ bool match_mac(struct match *m)
 
 bool match_uuid(struct match *m)
 {
-	struct range r = stretch(m, "-", 37);
-	struct span t = span_sub(m->text, r.begin, r.end - r.begin);
+	struct range r;
+	struct span t;
 
+	if (m->end - m->at != 8 && m->end - m->at != 4 && m->end - m->at != 12)
+		return false;
+	r = stretch(m, '-', '-', 37);
+	t = span_sub(m->text, r.begin, r.end - r.begin);
 	if (t.len != 36)
 		return false;
 	for (size_t i = 0; i < t.len; i++)
@@ -249,12 +259,12 @@ static bool match_bracketed(struct match *m)
 	char c[11] = "";
 	size_t i = m->at, n = 0;
 
-	if (m->end - m->at != 3 || at(t, m->end) != ')')
+	if (m->end - m->at != 3 || byte_at(t, m->end) != ')')
 		return false;
 	for (; n < 10; i++) {
 		if (digit(t, i))
 			c[n++] = (char)t.p[i];
-		else if (!strchr(" .-)", at(t, i)) || !at(t, i) || i - m->at > 14)
+		else if (!strchr(" .-)", byte_at(t, i)) || !byte_at(t, i) || i - m->at > 14)
 			return false;
 	}
 	return !digit(t, i) && check_nanp(c, 10) &&
@@ -269,7 +279,7 @@ bool match_phone(struct match *m)
 
 	if (t.p[m->at - 1] == '(')
 		return match_bracketed(m);
-	if ((m->at >= 2 && isalnum(t.p[m->at - 2])) || t.p[m->at] == '0')
+	if ((m->at >= 2 && is_kind(t.p[m->at - 2], CHAR_ALNUM)) || t.p[m->at] == '0')
 		return false;
 	/* At most two other characters between digits; a group that makes it too long is not of
 	 * it. */
@@ -292,8 +302,8 @@ bool match_phone(struct match *m)
 		end = group;
 		i = group - 1;
 	}
-	if (n < PHONE_MIN || isalpha(at(t, end)) || digit(t, end) || at(t, end) == '_' ||
-	    strspn(c, (const char[]){ c[1], 0 }) >= n - 1)
+	if (n < PHONE_MIN || is_kind(byte_at(t, end), CHAR_ALPHA) || digit(t, end) ||
+	    byte_at(t, end) == '_' || strspn(c, (const char[]){ c[1], 0 }) >= n - 1)
 		return false;
 	if (c[0] == '1' && !memcmp(c + 4, "55501", 5))
 		return false; /* fiction */
@@ -314,11 +324,11 @@ bool match_track(struct match *m)
 		i++;
 	memcpy(c, t.p + begin, i - begin);
 	if (i - begin < 12 || !m->at || t.p[m->at - 1] != (first ? '%' : ';') ||
-	    at(t, i) != (first ? '^' : '=') || !check_payment_card(c, i - begin))
+	    byte_at(t, i) != (first ? '^' : '=') || !check_payment_card(c, i - begin))
 		return false;
 	for (begin = i; i < t.len && i - begin < 70 && t.p[i] != '?' && t.p[i] != '\n'; i++)
 		carets += t.p[i] == '^';
-	if (at(t, i) != '?' || i - begin < 8 || (first && carets != 2))
+	if (byte_at(t, i) != '?' || i - begin < 8 || (first && carets != 2))
 		return false;
 	return found(m, first ? SENSITIVE_CARD_TRACK1 : SENSITIVE_CARD_TRACK2, m->at - 1, i + 1,
 		     .98f);
@@ -326,7 +336,7 @@ bool match_track(struct match *m)
 
 static bool zone_char(uint8_t c)
 {
-	return isupper(c) || isdigit(c) || c == '<';
+	return is_kind(c, CHAR_UPPER) || is_kind(c, CHAR_DIGIT) || c == '<';
 }
 
 bool match_mrz(struct match *m)
@@ -357,7 +367,7 @@ bool match_coin(struct match *m)
 	char c[100];
 
 	if (n >= sizeof(c) || (m->at && strchr("_/+=", m->text.p[m->at - 1]) && p[-1]) ||
-	    at(m->text, m->end) == '_')
+	    byte_at(m->text, m->end) == '_')
 		return false;
 	memcpy(c, p, n);
 	c[n] = 0;
@@ -377,7 +387,7 @@ static size_t decimal(struct span t, size_t i, unsigned places, double *ret)
 
 	for (; digit(t, i) && i - whole < 4; i++)
 		v = v * 10 + t.p[i] - '0';
-	if (i == whole || at(t, i) != '.')
+	if (i == whole || byte_at(t, i) != '.')
 		return 0;
 	for (n = ++i; digit(t, i) && i - n < 20; i++)
 		v += (t.p[i] - '0') * (scale /= 10);
@@ -395,7 +405,8 @@ bool match_coordinates(struct match *m)
 
 	begin -= begin && t.p[begin - 1] == '-';
 	i = decimal(t, m->at, 4, &lat);
-	if (!i || lat > 90 || (begin && (isalnum(t.p[begin - 1]) || t.p[begin - 1] == '.')))
+	if (!i || lat > 90 ||
+	    (begin && (is_kind(t.p[begin - 1], CHAR_ALNUM) || t.p[begin - 1] == '.')))
 		return false;
 	for (size_t k = i; i < t.len && i - k < 24 && !digit(t, i); i++) {
 		if (t.p[i] < 0x80 && (!strchr(" ,-NSEWnsew;\t", t.p[i]) || !t.p[i]))
@@ -407,7 +418,8 @@ bool match_coordinates(struct match *m)
 	i = decimal(t, i, 4, &lon);
 	/* One of three and more numbers is a vector. */
 	if (!i || lon > 180 ||
-	    (at(t, i) == ',' && strchr("0123456789-", at(t, i + 1 + (at(t, i + 1) == ' ')))))
+	    (byte_at(t, i) == ',' &&
+	     strchr("0123456789-", byte_at(t, i + 1 + (byte_at(t, i + 1) == ' ')))))
 		return false;
 	return found(m, SENSITIVE_GEO_COORDINATES, begin, i, 0);
 }
@@ -418,6 +430,8 @@ static size_t currency_before(struct span t, size_t i)
 					     "USD", "EUR", "GBP", "INR", "CHF" };
 
 	i -= i && t.p[i - 1] == ' ';
+	if (!i || (t.p[i - 1] != '$' && t.p[i - 1] < 0x80 && !is_kind(t.p[i - 1], CHAR_UPPER)))
+		return SIZE_MAX;
 	for (size_t k = 0; k < ARRAY_SIZE(signs); k++) {
 		size_t n = strlen(signs[k]);
 
@@ -438,14 +452,15 @@ bool match_money(struct match *m)
 	begin = currency_before(t, m->at);
 	if (begin == SIZE_MAX)
 		return false;
-	while (strchr(",. '", at(t, i)) && at(t, i) && digit(t, i + 1) && digit(t, i + 2) &&
-	       digit(t, i + 3) && i - m->at < 40) {
+	while (strchr(",. '", byte_at(t, i)) && byte_at(t, i) && digit(t, i + 1) &&
+	       digit(t, i + 2) && digit(t, i + 3) && i - m->at < 40) {
 		digits += 3;
 		i += 4;
 	}
 	while (digit(t, i) && i - m->at < 50)
 		i++;
-	return (digits >= 4 || at(t, m->end - 1) == 'k') && found(m, SENSITIVE_SALARY, begin, i, 0);
+	return (digits >= 4 || byte_at(t, m->end - 1) == 'k') &&
+	       found(m, SENSITIVE_SALARY, begin, i, 0);
 }
 
 /* The word that ends right before i; empty when there is none. */
@@ -453,7 +468,7 @@ static struct span word_before(struct span t, size_t i)
 {
 	size_t end = i;
 
-	while (i && (isalpha(t.p[i - 1]) || t.p[i - 1] >= 0x80) && end - i < 40)
+	while (i && (is_kind(t.p[i - 1], CHAR_ALPHA) || t.p[i - 1] >= 0x80) && end - i < 40)
 		i--;
 	return span_sub(t, i, end - i);
 }
@@ -488,7 +503,8 @@ static bool street_before(struct match *m, size_t i)
 		word = word_before(t, i);
 		if (!word.len)
 			return false;
-		if ((n == 0 && isupper(word.p[0]) && ends_in(word, ends, ARRAY_SIZE(ends))) ||
+		if ((n == 0 && is_kind(word.p[0], CHAR_UPPER) &&
+		     ends_in(word, ends, ARRAY_SIZE(ends))) ||
 		    (n && listed(before, word)))
 			return found(m, SENSITIVE_POSTAL_ADDRESS, (size_t)(word.p - t.p), m->end,
 				     .7f);
@@ -499,12 +515,24 @@ static bool street_before(struct match *m, size_t i)
 	return false;
 }
 
+/* What tells that a number stands before a street, by its first letter. */
+static const char *const street_words[26] = {
+	['a' - 'a'] = "|ave|avenue|",
+	['b' - 'a'] = "|blvd|boulevard|",
+	['c' - 'a'] = "|court|ct|crescent|close|circle|cir|",
+	['d' - 'a'] = "|drive|dr|",
+	['h' - 'a'] = "|highway|hwy|",
+	['l' - 'a'] = "|lane|ln|",
+	['p' - 'a'] = "|place|pl|parkway|pkwy|",
+	['r' - 'a'] = "|rd|road|",
+	['s' - 'a'] = "|st|street|square|sq|",
+	['t' - 'a'] = "|terrace|trail|",
+	['w' - 'a'] = "|way|",
+};
+
 /* 12 Main Street, 12 rue de la Paix: the number stands before. */
 bool match_address(struct match *m)
 {
-	static const char suffixes[] = "|st|street|ave|avenue|rd|road|blvd|boulevard|lane|ln|drive|"
-				       "dr|way|court|ct|place|pl|square|sq|terrace|"
-				       "crescent|close|highway|hwy|parkway|pkwy|circle|cir|trail|";
 	static const char prefixes[] = "|rue|avenue|boulevard|chemin|allee|impasse|quai|route|";
 	struct span t = m->text;
 	size_t i = m->end;
@@ -513,32 +541,37 @@ bool match_address(struct match *m)
 		return false;
 	if (m->at >= 2 && street_before(m, m->at))
 		return true;
-	if (m->at && (isdigit(t.p[m->at - 1]) || strchr(".-/:#$", t.p[m->at - 1])))
+	if (m->at && t.p[m->at - 1] != ' ' && t.p[m->at - 1] != '\n' &&
+	    (is_kind(t.p[m->at - 1], CHAR_DIGIT | CHAR_SEPARATOR) || strchr(":#$", t.p[m->at - 1])))
 		return false;
 	for (unsigned n = 0; n < STREET_WORDS && i - m->end < STREET_MAX; n++) {
 		size_t first;
+		unsigned letter;
 
-		i += !n && at(t, i) == ',';
-		if (at(t, i) != ' ')
+		i += !n && byte_at(t, i) == ',';
+		if (byte_at(t, i) != ' ')
 			return false;
-		while (at(t, i) == ' ' && i - m->end < STREET_MAX)
+		while (byte_at(t, i) == ' ' && i - m->end < STREET_MAX)
 			i++;
 		first = i;
-		while ((isalnum(at(t, i)) || at(t, i) >= 0x80) && i - first < STREET_MAX)
+		while ((is_kind(byte_at(t, i), CHAR_ALNUM) || byte_at(t, i) >= 0x80) &&
+		       i - first < STREET_MAX)
 			i++;
-		if (i == first)
+		if (i == first || is_kind(t.p[first], CHAR_DIGIT))
 			return false;
-		if (!n && listed(prefixes, span_sub(t, first, i - first)) && at(t, i) == ' ') {
+		if (!n && listed(prefixes, span_sub(t, first, i - first)) && byte_at(t, i) == ' ') {
 			/* up to the end of the name */
 			while (i < t.len && i - first < STREET_MAX && !strchr(",\n;.\"|(<", t.p[i]))
 				i++;
 			return found(m, SENSITIVE_POSTAL_ADDRESS, m->at, i, .7f);
 		}
-		if (!isupper(t.p[first]))
+		if (!is_kind(t.p[first], CHAR_UPPER))
 			return false;
-		if (n && listed(suffixes, span_sub(t, first, i - first)))
+		letter = (unsigned)ascii_lower(t.p[first]) - 'a';
+		if (n && street_words[letter] &&
+		    listed(street_words[letter], span_sub(t, first, i - first)))
 			return found(m, SENSITIVE_POSTAL_ADDRESS, m->at, i, .7f);
-		i += at(t, i) == '.';
+		i += byte_at(t, i) == '.';
 	}
 	return false;
 }
@@ -550,18 +583,20 @@ bool match_dose(struct match *m)
 	struct span t = m->text, word;
 	size_t i = m->at, unit, begin;
 
-	while (i - m->at <= DOSE_LEN && (digit(t, i) || (at(t, i) == '.' && digit(t, i + 1))))
+	while (i - m->at <= DOSE_LEN && (digit(t, i) || (byte_at(t, i) == '.' && digit(t, i + 1))))
 		i++;
 	if (i == m->at || i - m->at > DOSE_LEN)
 		return false;
-	i += at(t, i) == ' ';
-	for (unit = i; isalpha(at(t, i)) && i - unit < 4; i++)
+	i += byte_at(t, i) == ' ';
+	if (!is_kind(byte_at(t, i), CHAR_ALPHA))
+		return false;
+	for (unit = i; is_kind(byte_at(t, i), CHAR_ALPHA) && i - unit < 4; i++)
 		;
 	if (!listed(units, span_sub(t, unit, i - unit)) || m->at < 5 || t.p[m->at - 1] != ' ')
 		return false;
 	for (begin = m->at; begin && t.p[begin - 1] == ' '; begin--)
 		;
 	word = word_before(t, begin);
-	return word.len >= 4 && isupper(word.p[0]) &&
+	return word.len >= 4 && is_kind(word.p[0], CHAR_UPPER) &&
 	       found(m, SENSITIVE_MEDICATION, (size_t)(word.p - t.p), i, 0);
 }

@@ -9,18 +9,20 @@
 #include "base/own.h"
 #include "base/scan.h"
 #include "detect/sensitive.h"
+#include "detect/sensitive_char.h"
 
 #define FORMS_MAX      512
 #define ENTRIES_MAX    8192
 #define SLOTS	       16384 /* a power of two */
-#define FORM_LEN       31    /* characters of the longest form */
-#define STRETCH_MAX    9     /* groups of a value */
-#define GROUPS_MAX     10    /* of a run read at once */
-#define GROUP_LEN      40    /* of a group that a form may hold */
-#define WORD_LEN       6     /* of a group of capitals alone, as in IBANs */
-#define FOUND_MAX      64    /* candidates of a run */
-#define IBAN_LEN       34    /* at most */
-#define SEPARATORS_MAX 26    /* characters of a form: its separators are bits of a key */
+#define SIEVE_BITS     65536
+#define FORM_LEN       31 /* characters of the longest form */
+#define STRETCH_MAX    9  /* groups of a value */
+#define GROUPS_MAX     10 /* of a run read at once */
+#define GROUP_LEN      40 /* of a group that a form may hold */
+#define WORD_LEN       6  /* of a group of capitals alone, as in IBANs */
+#define FOUND_MAX      64 /* candidates of a run */
+#define IBAN_LEN       34 /* at most */
+#define SEPARATORS_MAX 26 /* characters of a form: its separators are bits of a key */
 #define CHAIN	       200 /* bytes from a value to the next of a list: its word stands at the head */
 
 /* --- forms */
@@ -38,6 +40,10 @@ static struct entry {
 	uint16_t form;
 } entries[ENTRIES_MAX];
 
+/* Is there an entry at all? Does one go on with a separator after what this key says? Small enough
+ * to stay near. */
+static uint64_t sieve[SIEVE_BITS / 64], going_on[SIEVE_BITS / 64];
+
 static struct slot {
 	uint32_t key;
 	uint16_t first, n;
@@ -54,6 +60,21 @@ static uint32_t key_of(size_t len, uint32_t separators, bool letters)
 static uint32_t slot_of(uint32_t key)
 {
 	return key * 2654435761u >> 18 & (SLOTS - 1);
+}
+
+static uint32_t sieve_of(uint32_t key)
+{
+	return key * 2654435761u >> 16;
+}
+
+static void sieve_put(uint64_t *in, uint32_t key)
+{
+	in[sieve_of(key) / 64] |= UINT64_C(1) << sieve_of(key) % 64;
+}
+
+static bool sieve_has(const uint64_t *in, uint32_t key)
+{
+	return in[sieve_of(key) / 64] >> sieve_of(key) % 64 & 1;
 }
 
 static int by_key(const void *a, const void *b)
@@ -127,11 +148,18 @@ static void make_index(void)
 		if (!slots[s].n)
 			slots[s] = (struct slot){ entries[i].key, (uint16_t)i, 0 };
 		slots[s].n++;
+		sieve_put(sieve, entries[i].key);
+		for (uint32_t rest = entries[i].key >> 6, p; rest; rest &= ~(1u << p)) {
+			p = 31 - (uint32_t)__builtin_clz(rest);
+			sieve_put(going_on, key_of(p, rest & ~(1u << p), false));
+		}
 	}
 }
 
 static const struct slot *lookup(uint32_t key)
 {
+	if (!sieve_has(sieve, key))
+		return NULL;
 	for (uint32_t s = slot_of(key); slots[s].n; s = (s + 1) & (SLOTS - 1))
 		if (slots[s].key == key)
 			return &slots[s];
@@ -141,7 +169,7 @@ static const struct slot *lookup(uint32_t key)
 static bool fits(const struct form *f, const char *c)
 {
 	for (size_t i = 0; i < f->len; i++) {
-		bool digit = isdigit((unsigned char)c[i]);
+		bool digit = is_kind((uint8_t)c[i], CHAR_DIGIT);
 
 		if (f->c[i] == '#'   ? !digit
 		    : f->c[i] == 'A' ? digit
@@ -165,7 +193,7 @@ struct group {
 struct run {
 	struct span text;
 	struct group g[GROUPS_MAX];
-	size_t n;
+	size_t n, next;			    /* next: where somebody looked last */
 	char c[GROUPS_MAX * GROUP_LEN + 1]; /* without separators, in capitals */
 };
 
@@ -179,16 +207,17 @@ struct scanner {
 	size_t
 	    chain[SENSITIVE_MAX_]; /* where the last value of a type ended that a word told, + 1 */
 	size_t floor;		   /* nothing before this is looked at again */
+	struct type_set told;	   /* types that a word near the group in hand belongs to */
 };
 
 static bool alnum_at(struct span t, size_t i)
 {
-	return i < t.len && isalnum(t.p[i]);
+	return is_kind(byte_at(t, i), CHAR_ALNUM);
 }
 
 static bool digit_at(struct span t, size_t i)
 {
-	return i < t.len && isdigit(t.p[i]);
+	return is_kind(byte_at(t, i), CHAR_DIGIT);
 }
 
 /* A group at `at`, appended to the run unless it cannot be a part of a value. */
@@ -197,17 +226,21 @@ static bool add_group(struct run *r, size_t at, char separator)
 	struct group g = { .begin = at, .separator = separator };
 	size_t used = r->n ? r->g[r->n - 1].at + (r->g[r->n - 1].end - r->g[r->n - 1].begin) : 0;
 
+	unsigned kinds = 0;
+
 	g.at = (uint16_t)used;
 	for (; alnum_at(r->text, at); at++) {
 		uint8_t c = r->text.p[at];
 
 		if (at - g.begin == GROUP_LEN)
 			return false;
-		g.digits |= isdigit(c) != 0;
-		g.letters |= isalpha(c) != 0;
-		g.small |= islower(c) != 0;
-		r->c[used + (at - g.begin)] = (char)toupper(c);
+		kinds |= char_kinds[c];
+		/* In capitals: small letters differ from them in one bit. */
+		r->c[used + (at - g.begin)] = (char)(c & ~(is_kind(c, CHAR_LOWER) ? 0x20 : 0));
 	}
+	g.digits = kinds & CHAR_DIGIT;
+	g.letters = kinds & CHAR_ALPHA;
+	g.small = kinds & CHAR_LOWER;
 	g.end = at;
 	if (at == g.begin || (!g.digits && at - g.begin > (g.small ? 1 : WORD_LEN)))
 		return false;
@@ -222,7 +255,7 @@ static size_t separator_at(struct span t, size_t at, char *ret)
 
 	if (at < t.len && t.p[at] == ')')
 		n++;
-	if (at + n < t.len && t.p[at + n] && strchr(" .-/", t.p[at + n]))
+	if (is_kind(byte_at(t, at + n), CHAR_SEPARATOR))
 		n++;
 	if (!n && at < t.len && t.p[at] == '(')
 		n++;
@@ -236,7 +269,7 @@ static void read_run(struct run *r, struct span text, size_t at)
 	size_t n;
 
 	r->text = text;
-	r->n = 0;
+	r->n = r->next = 0;
 	while (r->n < GROUPS_MAX && add_group(r, at, separator)) {
 		at = r->g[r->n - 1].end;
 		n = separator_at(text, at, &separator);
@@ -244,6 +277,18 @@ static void read_run(struct run *r, struct span text, size_t at)
 			break;
 		at += n;
 	}
+}
+
+/* The group of the run that begins at at, with all that may follow it in a value; the run is read
+ * anew when this one does not hold it. SIZE_MAX: no value begins there. */
+static size_t find_group(struct run *r, struct span text, size_t at)
+{
+	while (r->next < r->n && r->g[r->next].begin < at)
+		r->next++;
+	if (r->next == r->n || r->g[r->next].begin != at ||
+	    (r->n == GROUPS_MAX && r->next + STRETCH_MAX >= GROUPS_MAX))
+		read_run(r, text, at);
+	return r->n ? r->next : SIZE_MAX;
 }
 
 /* --- candidates */
@@ -266,9 +311,9 @@ static bool clean_before(struct span t, size_t begin, size_t len)
 
 	if (c == '_' || c == '/' || c == '\\' || c == '$' || c == '@')
 		return false;
-	if (begin < 2 || !strchr(".-:,", c))
+	if (begin < 2 || (c != '.' && c != '-' && c != ':' && c != ','))
 		return true;
-	return !isdigit(t.p[begin - 2]) || (c == ',' && len >= 8);
+	return !is_kind(t.p[begin - 2], CHAR_DIGIT) || (c == ',' && len >= 8);
 }
 
 static bool clean_after(struct span t, size_t end, size_t len)
@@ -279,13 +324,20 @@ static bool clean_after(struct span t, size_t end, size_t len)
 		return false;
 	if (c == '/' || c == '=' || c == '\\')
 		return !alnum_at(t, end + 1) || c == '\\';
-	return !c || !strchr(".-:,", c) || !digit_at(t, end + 1) || (c == ',' && len >= 8);
+	if (c != '.' && c != '-' && c != ':' && c != ',')
+		return true;
+	return !digit_at(t, end + 1) || (c == ',' && len >= 8);
 }
 
 /* A value of a list whose head had the word. */
 static bool chained(const struct scanner *s, enum sensitive_id id, size_t begin)
 {
 	return s->chain[id] && begin + 1 >= s->chain[id] && begin + 1 - s->chain[id] <= CHAIN;
+}
+
+static bool told(const struct scanner *s, enum sensitive_id id)
+{
+	return s->told.bits[id / 64] >> id % 64 & 1;
 }
 
 /* How sure that a value of that type stands there; 0: not at all. */
@@ -347,6 +399,11 @@ static void try_forms(struct scanner *s, struct found *found, size_t first, size
 		const struct sensitive_type *t = &sensitive_types[f->type];
 		bool grouped = separators && separators == f->full && !small;
 
+		/* Most numbers have no word near them that says what they are. */
+		if ((t->need == NEED_WORD || t->need == NEED_KEY ||
+		     (t->need == NEED_GROUPS && !grouped)) &&
+		    !told(s, f->type) && !chained(s, f->type, where.begin))
+			continue;
 		if (!fits(f, c) || (f->separator && r->g[last].separator != f->separator) ||
 		    (t->check && !t->check(c, len)))
 			continue;
@@ -376,6 +433,11 @@ static void try_iban(struct scanner *s, struct found *found, size_t first, size_
 		consider(s, found, SENSITIVE_IBAN, where, last > first, true);
 }
 
+static bool dashed_char(char c)
+{
+	return c == '-' || c == '.' || c == '/';
+}
+
 /* Every stretch of groups that begins with the first one. */
 static void try_stretches(struct scanner *s, struct found *found, size_t first)
 {
@@ -396,13 +458,17 @@ static void try_stretches(struct scanner *s, struct found *found, size_t first)
 		if (len > IBAN_LEN)
 			return;
 		/* Dashes and dots go on to the end. */
-		if (!digits ||
-		    (k + 1 < r->n && r->g[k + 1].digits && strchr(".-/", r->g[k + 1].separator)))
-			continue;
-		if (letters)
-			try_iban(s, found, first, k, len);
-		if (len < SEPARATORS_MAX)
-			try_forms(s, found, first, k, len, separators, letters, small);
+		if (digits &&
+		    (k + 1 == r->n || !r->g[k + 1].digits || !dashed_char(r->g[k + 1].separator))) {
+			if (letters)
+				try_iban(s, found, first, k, len);
+			if (len < SEPARATORS_MAX)
+				try_forms(s, found, first, k, len, separators, letters, small);
+		}
+		/* Account numbers come in groups of four. */
+		if (!(letters && len % 4 == 0) &&
+		    !sieve_has(going_on, key_of(len, separators, false)))
+			return;
 	}
 }
 
@@ -516,22 +582,22 @@ static size_t try_matchers(struct scanner *s, size_t begin, size_t end)
 }
 
 /* A number that a word calls a telephone, in whatever form its country has. */
-static void try_national(struct scanner *s, size_t begin)
+static void try_national(struct scanner *s, size_t first)
 {
 	struct sensitive_hit h = { .id = SENSITIVE_PHONE_NATIONAL, .score = .8f, .worded = true };
-	struct group *g = s->run.g;
-	size_t last = 0, digits = 0;
+	const struct group *g = s->run.g + first;
+	size_t last = 0, digits = 0, n = s->run.n - first;
 
-	for (size_t i = 0; i < s->run.n && !g[i].letters && i < STRETCH_MAX; i++) {
+	for (size_t i = 0; i < n && !g[i].letters && i < STRETCH_MAX; i++) {
 		digits += g[i].end - g[i].begin;
 		if (digits > 13)
 			return;
 		last = i;
 	}
-	if (!s->run.n || g[0].letters || digits < 7 || !clean_before(s->text, begin, digits) ||
+	if (g[0].letters || digits < 7 || !clean_before(s->text, g[0].begin, digits) ||
 	    !clean_after(s->text, g[last].end, digits))
 		return;
-	h.where = (struct range){ begin, g[last].end };
+	h.where = (struct range){ g[0].begin, g[last].end };
 	if (context_key(&s->words, SENSITIVE_PHONE_NATIONAL, h.where) != SIZE_MAX)
 		put(s, &h);
 }
@@ -541,7 +607,7 @@ static size_t group_begin(struct span t, size_t at, size_t floor)
 {
 	size_t begin = at;
 
-	while (begin > floor && isalnum(t.p[begin - 1]) && at - begin < 100)
+	while (begin > floor && is_kind(t.p[begin - 1], CHAR_ALNUM) && at - begin < 100)
 		begin--;
 	if (begin && begin < at && t.p[begin - 1] == '\\' && strchr("nrt", t.p[begin]))
 		begin++;
@@ -553,9 +619,9 @@ static size_t with_letters(struct span t, size_t begin, size_t floor)
 {
 	size_t i = begin;
 
-	if (begin < floor + 2 || !strchr(" -.", t.p[begin - 1]))
+	if (begin < floor + 2 || !is_kind(t.p[begin - 1], CHAR_SEPARATOR))
 		return begin;
-	for (i--; i > floor && isupper(t.p[i - 1]) && begin - i <= WORD_LEN; i--)
+	for (i--; i > floor && is_kind(t.p[i - 1], CHAR_UPPER) && begin - i <= WORD_LEN; i--)
 		;
 	return i < begin - 1 && (!i || !alnum_at(t, i - 1)) ? i : begin;
 }
@@ -564,8 +630,8 @@ static size_t with_letters(struct span t, size_t begin, size_t floor)
  * middle of what this one could have been a part of. */
 static size_t on_digit(struct scanner *s, size_t at)
 {
-	struct found found = { .n = 0 };
-	size_t begin = group_begin(s->text, at, s->floor), end = at, next;
+	struct found found;
+	size_t begin = group_begin(s->text, at, s->floor), end = at, next, first;
 
 	while (alnum_at(s->text, end))
 		end++;
@@ -575,16 +641,18 @@ static size_t on_digit(struct scanner *s, size_t at)
 	if (end - begin > GROUP_LEN)
 		return end;
 	begin = with_letters(s->text, begin, s->floor);
-	read_run(&s->run, s->text, begin);
-	if (!s->run.n)
+	first = find_group(&s->run, s->text, begin);
+	if (first == SIZE_MAX)
 		return end;
-	try_stretches(s, &found, 0);
-	if (!s->run.g[0].digits && s->run.n > 1)
-		try_stretches(s, &found, 1);
+	found.n = 0; /* the rest is large, and written before it is read */
+	s->told = context_types(&s->words, (struct range){ begin, end });
+	try_stretches(s, &found, first);
+	if (!s->run.g[first].digits && first + 1 < s->run.n)
+		try_stretches(s, &found, first + 1);
 	if (found.n)
 		settle(s, &found);
-	else if (s->run.g[0].digits)
-		try_national(s, begin);
+	else if (s->run.g[first].digits && told(s, SENSITIVE_PHONE_NATIONAL))
+		try_national(s, first);
 	return MAX(s->floor, end);
 }
 
@@ -600,7 +668,7 @@ static size_t next_of_interest(struct span t, size_t at)
 		if (hit >= 0)
 			return at + (size_t)hit;
 	}
-	while (at < t.len && !isdigit(t.p[at]) && t.p[at] != '@')
+	while (at < t.len && !is_kind(t.p[at], CHAR_DIGIT) && t.p[at] != '@')
 		at++;
 	return at;
 }
@@ -615,7 +683,7 @@ size_t sensitive_scan(struct span text, struct sensitive_hit *ret, size_t max, s
 	memset(s.chain, 0, sizeof(s.chain));
 	s.text = text;
 	s.out = ret;
-	s.n = s.floor = 0;
+	s.n = s.floor = s.run.n = s.run.next = 0;
 	s.max = max;
 	s.per_type = per_type;
 	context_begin(&s.words, text);
