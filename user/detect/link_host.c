@@ -289,6 +289,17 @@ static unsigned count_lures(const char *s, size_t len)
 	return n;
 }
 
+/* Is it one of the words of a label, or all of it? */
+static bool looks_like(const char *brand, const char *label)
+{
+	size_t n = strlen(brand);
+
+	for (const char *at = label; (at = strstr(at, brand)); at++)
+		if ((at == label || at[-1] == '-') && (!at[n] || at[n] == '-'))
+			return true;
+	return false;
+}
+
 static void look_at_brand(struct suspicion *s, const struct host *h, size_t brand, unsigned n_lures)
 {
 	const struct brand *b = &brands[brand];
@@ -309,7 +320,7 @@ static void look_at_brand(struct suspicion *s, const struct host *h, size_t bran
 				name);
 		return;
 	}
-	if (n >= LOOK_MIN && !strcmp(prepared[brand].look, h->look)) {
+	if (n >= LOOK_MIN && looks_like(prepared[brand].look, h->look) && !strstr(l, name)) {
 		suspect(s, .88F, "look-alike", "is written to look like \"%s\"", name);
 		return;
 	}
@@ -353,7 +364,7 @@ static void look_at_claim(struct suspicion *s, const struct host *h, struct span
 	if (owner(span_str(registered)))
 		suspect(s, weight, type, "%s %.64s", what, registered);
 	else
-		suspect(s, weight / 2, type, "%s %.64s", what, registered);
+		suspect(s, weight * .75F, type, "%s %.64s", what, registered);
 }
 
 static void look_at_user(struct suspicion *s, const struct host *h)
@@ -383,6 +394,10 @@ void suspect_host(struct suspicion *s, const struct link *l, struct span label)
 
 	if (!is_prepared)
 		prepare();
+	/* Within a network it is usual; hidden, it is meant to pass a check that knows these. */
+	if (u->kind != HOST_NAME && !(u->traits & URL_ODD_IP) &&
+	    url_private(u->kind == HOST_IPV6, u->ip))
+		return;
 	h.registered = url_registered(u);
 	if (u->kind == HOST_NAME) {
 		if (!h.registered || word_of(span_str(h.registered), carriers))
@@ -415,7 +430,7 @@ void suspect_host(struct suspicion *s, const struct link *l, struct span label)
 		suspect(s, .45F, "ip-login", "is an IP address with a page to log in");
 	}
 	if (u->traits & URL_ODD_IP)
-		suspect(s, .6F, "odd-ip", "is an IP address that is written to hide it");
+		suspect(s, .7F, "odd-ip", "is an IP address that is written to hide it");
 	if (u->traits & URL_ESCAPED_HOST)
 		suspect(s, .4F, "escaped-host", "is written with escapes");
 	/* Of no weight alone. */

@@ -187,8 +187,13 @@ static bool readable(const uint8_t *p, size_t n)
 /* Base64 or hex of something readable. The text in out. */
 static size_t decode(struct span s, uint8_t out[VALUE_MAX])
 {
+	const uint8_t *dot;
 	size_t n = 0, digits = 0;
 
+	/* dGV4dA.png */
+	dot = s.len ? memrchr(s.p, '.', s.len) : NULL;
+	if (dot && s.p + s.len - dot <= 6)
+		s.len = (size_t)(dot - s.p);
 	if (s.len < ENCODED_MIN || s.len > VALUE_MAX)
 		return 0;
 	for (size_t i = 0; i < s.len; i++) {
@@ -378,14 +383,16 @@ void suspect_template(struct suspicion *s, const struct link *l, enum link_marku
 	at = 0;
 	for (unsigned n = 0; n < VALUES_MAX && next_value(rest, &at, &v); n++)
 		if (!v.path && shouted(v.raw)) {
-			suspect(s, .3F, "template", "has a place for what the model knows");
+			suspect(s, .4F, "template", "has a place for what the model knows");
 			asks = true;
 		}
 	if (rest.p[rest.len - 1] == '=') {
 		suspect(s, .3F, "template", "ends where data is to be put");
 		asks = true;
 	}
-	if (s->score == 0 || is_renderer)
+	if (is_renderer)
+		s->score = 0;
+	if (s->score == 0)
 		return;
 	/* Orders to fill in what no template needs, or what is fetched by itself. */
 	ordered =
@@ -393,6 +400,11 @@ void suspect_template(struct suspicion *s, const struct link *l, enum link_marku
 	    (any_of(before, verbs, ARRAY_SIZE(verbs)) || any_of(after, verbs, ARRAY_SIZE(verbs))) &&
 	    (any_of(before, objects, ARRAY_SIZE(objects)) ||
 	     any_of(after, objects, ARRAY_SIZE(objects)));
+	/* Every description of an API has holes. */
+	if (!ordered && markup != MARKUP_IMAGE && !host_in(&l->url, collectors)) {
+		s->score = 0;
+		return;
+	}
 	if (ordered)
 		suspect(s, .55F, "template", "is to be filled with what the model knows");
 	if (markup == MARKUP_IMAGE)

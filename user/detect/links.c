@@ -11,7 +11,7 @@
 #include "detect/link_suspect.h"
 #include "intel/index.h"
 
-#define FINDINGS_MAX  16	 /* of a segment; the rest of a flood says nothing new */
+#define FINDINGS_MAX  12	 /* of a kind in a segment; the rest of a flood says nothing new */
 #define SEEN	      1024	 /* addresses remembered, so that each is judged once */
 #define HASHED	      128	 /* bytes of either end of a path by which it is known again */
 #define HOSTS_MAX     2048	 /* of a segment whose looks are judged */
@@ -23,7 +23,8 @@ struct work {
 	const struct detector_input *in;
 	emit_fn *emit;
 	void *ctx;
-	unsigned n_found, n_hosts, n_payloads, n_templates;
+	unsigned n_found[KIND_MAX_], n_hosts, n_payloads, n_templates;
+	bool found;
 	uint64_t urls[SEEN], hosts[SEEN];
 };
 
@@ -41,9 +42,10 @@ static bool fresh(uint64_t table[SEEN], uint64_t hash)
 static void report(struct work *w, unsigned view, const struct link *l, struct finding *f,
 		   const char *what)
 {
-	if (w->n_found == FINDINGS_MAX)
+	if (w->n_found[f->kind] == FINDINGS_MAX)
 		return;
-	w->n_found++;
+	w->n_found[f->kind]++;
+	w->found = true;
 	mac_begin(w->in->mac, "url");
 	mac_add(w->in->mac, span_str(what));
 	f->fingerprint = mac_end(w->in->mac);
@@ -190,7 +192,7 @@ static int scan(const struct detector_input *in, emit_fn *emit, void *ctx)
 		while (link_next(&s, &l))
 			judge(&w, v, &l);
 	}
-	return w.n_found > 0;
+	return w.found;
 }
 
 /* --- the turn */

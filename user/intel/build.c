@@ -90,39 +90,12 @@ static int append(struct build *b, struct intel_slot s)
 	return 0;
 }
 
-/* Networks that no feed can mean: this host's, private ones, multicast. */
-static bool reserved(bool v6, const uint8_t *ip)
-{
-	static const struct {
-		uint8_t net[4];
-		unsigned length;
-	} v4[] = {
-		{ { 0, 0, 0, 0 }, 8 },	    { { 10, 0, 0, 0 }, 8 },    { { 127, 0, 0, 0 }, 8 },
-		{ { 169, 254, 0, 0 }, 16 }, { { 172, 16, 0, 0 }, 12 }, { { 192, 168, 0, 0 }, 16 },
-		{ { 224, 0, 0, 0 }, 3 },
-	};
-	static const uint8_t zero[15];
-	uint8_t a[17], c[17];
-
-	if (v6)
-		return (!memcmp(ip, zero, 15) && ip[15] <= 1) || (ip[0] & 0xfe) == 0xfc ||
-		       (ip[0] == 0xfe && (ip[1] & 0x80)) || ip[0] == 0xff;
-	for (size_t i = 0; i < ARRAY_SIZE(v4); i++) {
-		size_t n = intel_net_key(false, v4[i].net, v4[i].length, a);
-
-		intel_net_key(false, ip, v4[i].length, c);
-		if (!memcmp(a, c, n))
-			return true;
-	}
-	return false;
-}
-
 static enum feed_count add_net(struct build *b, bool v6, const uint8_t *ip, unsigned length,
 			       struct intel_slot *ret)
 {
 	uint8_t key[17];
 
-	if (length < (v6 ? PREFIX6_MIN : PREFIX4_MIN) || reserved(v6, ip))
+	if (length < (v6 ? PREFIX6_MIN : PREFIX4_MIN) || url_private(v6, ip))
 		return FEED_TOO_WIDE;
 	*ret = intel_slot(b->head.seed, v6 ? INDICATOR_IPV6 : INDICATOR_IPV4,
 			  span_of(key, intel_net_key(v6, ip, length, key)));
@@ -182,7 +155,7 @@ static enum feed_count read_url(struct build *b, struct span text, struct intel_
 		return FEED_OTHER;
 	if (u.kind == HOST_NAME && url_suffix(u.host))
 		return FEED_TOO_WIDE;
-	if (u.kind != HOST_NAME && reserved(u.kind == HOST_IPV6, u.ip))
+	if (u.kind != HOST_NAME && url_private(u.kind == HOST_IPV6, u.ip))
 		return FEED_TOO_WIDE;
 	if (u.traits & URL_NO_SCHEME && !rest.len && !u.port) {
 		if (u.kind != HOST_NAME)

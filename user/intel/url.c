@@ -376,7 +376,6 @@ size_t url_read(struct url *u, struct span s)
 {
 	char auth[URL_AUTHORITY_MAX + 1], c;
 	size_t at, n = 0, host, end, more;
-	const uint8_t *user;
 	uint16_t own = 0;
 	uint32_t port = 0;
 
@@ -389,16 +388,18 @@ size_t url_read(struct url *u, struct span s)
 	if (!at)
 		u->traits |= URL_NO_SCHEME;
 	/* Somebody in front of the host, who may look like one. */
-	user = at < s.len && at ? memchr(s.p + at, '@', MIN(s.len - at, USER_LOOK)) : NULL;
-	if (user) {
-		size_t i = at;
+	if (at && at < s.len && memchr(s.p + at, '@', MIN(s.len - at, USER_LOOK))) {
+		const uint8_t *last = NULL;
 
-		while (s.p + i < user && class_of[s.p[i]] & C_USER)
-			i++;
-		if (s.p + i == user) {
-			u->user = span_sub(s, at, i - at);
+		/* The last one counts: user@example.com@host */
+		for (size_t i = at; i < s.len && i < at + USER_LOOK &&
+				    (s.p[i] == '@' || class_of[s.p[i]] & C_USER);
+		     i++)
+			last = s.p[i] == '@' ? s.p + i : last;
+		if (last) {
+			u->user = span_sub(s, at, (size_t)(last - s.p) - at);
 			u->traits |= URL_USERINFO;
-			at = i + 1;
+			at = (size_t)(last - s.p) + 1;
 		}
 	}
 	if (at < s.len && s.p[at] == '[') {
@@ -567,4 +568,25 @@ const char *url_registered(const struct url *u)
 bool url_suffix(const char *host)
 {
 	return !strchr(host, '.') || psl_is_public_suffix(suffixes(), host);
+}
+
+bool url_private(bool v6, const uint8_t *ip)
+{
+	static const struct {
+		uint32_t net;
+		unsigned length;
+	} v4[] = {
+		{ 0x00000000, 8 },  { 0x0a000000, 8 },	{ 0x7f000000, 8 }, { 0xa9fe0000, 16 },
+		{ 0xac100000, 12 }, { 0xc0a80000, 16 }, { 0xe0000000, 3 },
+	};
+	static const uint8_t zero[15];
+	uint32_t a = (uint32_t)ip[0] << 24 | (uint32_t)ip[1] << 16 | (uint32_t)ip[2] << 8 | ip[3];
+
+	if (v6)
+		return (!memcmp(ip, zero, 15) && ip[15] <= 1) || (ip[0] & 0xfe) == 0xfc ||
+		       (ip[0] == 0xfe && (ip[1] & 0x80)) || ip[0] == 0xff;
+	for (size_t i = 0; i < ARRAY_SIZE(v4); i++)
+		if ((a ^ v4[i].net) >> (32 - v4[i].length) == 0)
+			return true;
+	return false;
 }

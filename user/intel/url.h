@@ -53,5 +53,7 @@ size_t url_key(const struct url *u, struct span rest, char ret[URL_KEY_MAX], siz
 /* The domain that somebody registered ("evil.co.uk" of "www.evil.co.uk"): a part of host, or NULL
  * when host is an IP or a public suffix itself. */
 const char *url_registered(const struct url *u);
+/* This host's, private networks, multicast: nothing that others could mean. */
+bool url_private(bool v6, const uint8_t *ip);
 /* Is it a public suffix (com, co.uk, github.io) or no domain at all? */
 bool url_suffix(const char *host);
