@@ -129,4 +129,26 @@ def test_stalled_inspector(w):
     equal(sensor.stop(), 0, "exit code")
 
 
+def test_paused_inspector(w):
+    """one that stands still for less goes on itself: gaps to the byte, and then all is as before"""
+    pki, server = stage(w)
+    sensor = Sensor(w, "paused", extra=SMALL % 0).start()
+    traffic = Traffic(sensor)
+    client = Client(w, "python", pki)
+    traffic.run(client, server, [traffic.job(c) for c in hostile("before the pause")])
+    sensor.settle()
+    before = sensor.counters()
+    inspector = sensor.role("inspector")["pid"]
+    os.kill(inspector, signal.SIGSTOP)
+    passed = said(flood(w, 2, 65536))
+    os.kill(inspector, signal.SIGCONT)
+    lost = exact(sensor, before)
+    check(0 < lost < passed["bytes"], f"{lost} bytes lost of {passed}")
+    equal(sensor.counters()("capture.bytes") - before("capture.bytes"), passed["bytes"], "bytes that passed, and that the flooder passed")
+    traffic.run(client, server, [traffic.job(c) for c in hostile("after the pause")])
+    equal(sensor.role("inspector")["pid"], inspector, "the inspector")
+    w.note(f"{lost / 1e6:.0f} of {passed['bytes'] / 1e6:.0f} MB not captured")
+    equal(sensor.stop(), 0, "exit code")
+
+
 main()

@@ -11,7 +11,6 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/filter.h>
-#include <linux/io_uring.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
 #include <openssl/bio.h>
@@ -36,6 +35,7 @@
 #include "capture/capture.h"
 #include "capture/ring.h"
 #include "capture/survey.h"
+#include "uring.h"
 
 #define MIB	 (1 << 20)
 #define SALT_LEN 8 /* a stream begins with its salt, then byte i is pattern(salt, i) */
@@ -566,111 +566,58 @@ static void peer_sockets(void)
 	wait_go();
 }
 
-/* --- io_uring by hand: a ring of one thread, one operation after the other */
+/* --- io_uring */
 
-struct uring {
-	int fd;
-	unsigned *sq_tail, *sq_mask, *sq_array, *cq_head, *cq_tail, *cq_mask;
-	struct io_uring_sqe *sqes;
-	struct io_uring_cqe *cqes;
+struct wire {
+	struct uring ring;
 	int socket; /* whose bytes it moves */
-	uint8_t wire[16384];
+	uint8_t bytes[16384];
 };
 
-static void uring_new(struct uring *u)
+static void wire_receive(struct wire *w, uint8_t flags)
 {
-	struct io_uring_params p = { 0 };
-	uint8_t *sq, *cq;
-
-	u->fd = (int)syscall(SYS_io_uring_setup, 8, &p);
-	if (u->fd < 0) {
-		report.a = 1; /* not allowed here */
-		return;
-	}
-	sq = mmap(NULL, p.sq_off.array + p.sq_entries * sizeof(unsigned), PROT_READ | PROT_WRITE,
-		  MAP_SHARED, u->fd, IORING_OFF_SQ_RING);
-	cq = mmap(NULL, p.cq_off.cqes + p.cq_entries * sizeof(*u->cqes), PROT_READ | PROT_WRITE,
-		  MAP_SHARED, u->fd, IORING_OFF_CQ_RING);
-	u->sqes = mmap(NULL, p.sq_entries * sizeof(*u->sqes), PROT_READ | PROT_WRITE, MAP_SHARED,
-		       u->fd, IORING_OFF_SQES);
-	MUST(sq != MAP_FAILED && cq != MAP_FAILED && u->sqes != MAP_FAILED);
-	u->sq_tail = (void *)(sq + p.sq_off.tail);
-	u->sq_mask = (void *)(sq + p.sq_off.ring_mask);
-	u->sq_array = (void *)(sq + p.sq_off.array);
-	u->cq_head = (void *)(cq + p.cq_off.head);
-	u->cq_tail = (void *)(cq + p.cq_off.tail);
-	u->cq_mask = (void *)(cq + p.cq_off.ring_mask);
-	u->cqes = (void *)(cq + p.cq_off.cqes);
+	MUST(uring_post(&w->ring, IORING_OP_RECV, w->socket, w->bytes, sizeof(w->bytes), flags) ==
+	     1);
 }
 
-static void uring_post(struct uring *u, uint8_t op, int fd, void *buf, size_t n, uint8_t flags)
+static void wire_received(struct wire *w, SSL *ssl)
 {
-	unsigned tail = *u->sq_tail, i = tail & *u->sq_mask;
+	int n = uring_take(&w->ring);
 
-	u->sqes[i] = (struct io_uring_sqe){
-		.opcode = op, .flags = flags, .fd = fd, .addr = (uintptr_t)buf, .len = (unsigned)n
-	};
-	u->sq_array[i] = i;
-	__atomic_store_n(u->sq_tail, tail + 1, __ATOMIC_RELEASE);
-	MUST(syscall(SYS_io_uring_enter, u->fd, 1, 0, 0, NULL, 0) == 1);
+	MUST(n > 0 && BIO_write(SSL_get_rbio(ssl), w->bytes, n) == n);
 }
 
-/* The result of the oldest operation; may sleep for it. */
-static int uring_take(struct uring *u)
+static void wire_send(struct wire *w, SSL *ssl, uint8_t flags)
 {
-	unsigned head = *u->cq_head;
-	int res;
+	int n = BIO_read(SSL_get_wbio(ssl), w->bytes, sizeof(w->bytes));
 
-	while (head == __atomic_load_n(u->cq_tail, __ATOMIC_ACQUIRE))
-		MUST(syscall(SYS_io_uring_enter, u->fd, 0, 1, IORING_ENTER_GETEVENTS, NULL, 0) >=
-		     0);
-	res = u->cqes[head & *u->cq_mask].res;
-	__atomic_store_n(u->cq_head, head + 1, __ATOMIC_RELEASE);
-	return res;
-}
-
-static void uring_receive(struct uring *u, uint8_t flags)
-{
-	uring_post(u, IORING_OP_RECV, u->socket, u->wire, sizeof(u->wire), flags);
-}
-
-static void uring_received(struct uring *u, SSL *ssl)
-{
-	int n = uring_take(u);
-
-	MUST(n > 0 && BIO_write(SSL_get_rbio(ssl), u->wire, n) == n);
-}
-
-static void uring_send(struct uring *u, SSL *ssl, uint8_t flags)
-{
-	int n = BIO_read(SSL_get_wbio(ssl), u->wire, sizeof(u->wire));
-
-	uring_post(u, IORING_OP_SEND, u->socket, u->wire, (size_t)n, flags);
-	MUST(n > 0 && uring_take(u) == n);
+	MUST(n > 0 &&
+	     uring_post(&w->ring, IORING_OP_SEND, w->socket, w->bytes, (size_t)n, flags) == 1 &&
+	     uring_take(&w->ring) == n);
 }
 
 /* The client's end on its socket, the server's on memory. */
-static void pair_over_uring(struct end e[2], struct uring *u, uint16_t *port)
+static void pair_over_uring(struct end e[2], struct wire *w, uint16_t *port)
 {
 	int fd[2], rc;
 
 	tcp_connect(AF_INET, fd, port);
 	e[0] = (struct end){ .ssl = SSL_new(client_ctx) };
 	e[1] = (struct end){ .ssl = SSL_new(server_ctx) };
-	u->socket = fd[1];
+	w->socket = fd[1];
 	fcntl(fd[0], F_SETFL, O_NONBLOCK);
 	SSL_set_fd(e[0].ssl, fd[0]);
 	SSL_set_bio(e[1].ssl, BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
 	SSL_set_connect_state(e[0].ssl);
 	SSL_set_accept_state(e[1].ssl);
 	for (int flight = 0; flight < 2; flight++) {
-		uring_receive(u, 0);
+		wire_receive(w, 0);
 		while ((rc = SSL_do_handshake(e[0].ssl)) != 1 && flight)
 			MUST(SSL_get_error(e[0].ssl, rc) == SSL_ERROR_WANT_READ);
-		uring_received(u, e[1].ssl);
+		wire_received(w, e[1].ssl);
 		SSL_do_handshake(e[1].ssl);
 		if (!flight)
-			uring_send(u, e[1].ssl, 0);
+			wire_send(w, e[1].ssl, 0);
 	}
 	MUST(SSL_is_init_finished(e[0].ssl) && SSL_is_init_finished(e[1].ssl));
 }
@@ -681,27 +628,27 @@ static void pair_over_uring(struct end e[2], struct uring *u, uint16_t *port)
 static void peer_uring(void)
 {
 	struct end e[2][2];
-	struct uring u[2]; /* one each: completions come in order */
+	struct wire w[2]; /* one each: completions come in order */
 
 	for (int i = 0; i < 2; i++) {
-		uring_new(&u[i]);
+		report.a = uring_open(&w[i].ring) != 0; /* not allowed here */
 		if (!report.a)
-			pair_over_uring(e[i], &u[i], &report.port[i]);
+			pair_over_uring(e[i], &w[i], &report.port[i]);
 	}
 	for (int round = 0; round < 50 && !report.a; round++) {
 		uint8_t flags = round & 1 ? IOSQE_ASYNC : 0; /* another thread does it, at times */
 
 		for (int i = 0; i < 2; i++)
-			uring_receive(&u[i], flags);
+			wire_receive(&w[i], flags);
 		for (int i = 0; i < 2; i++)
 			write_all(&e[i][0], 500, round & 2);
 		for (int i = 1; i >= 0; i--) {
-			uring_received(&u[i], e[i][1].ssl);
+			wire_received(&w[i], e[i][1].ssl);
 			read_all(&e[i][1], 500, round & 2);
 			write_all(&e[i][1], 300, round & 2);
 		}
 		for (int i = 0; i < 2; i++) {
-			uring_send(&u[i], e[i][1].ssl, flags);
+			wire_send(&w[i], e[i][1].ssl, flags);
 			read_all(&e[i][0], 300, round & 2);
 		}
 	}

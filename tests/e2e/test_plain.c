@@ -20,6 +20,7 @@
 #include "base/own.h"
 #include "capture/capture.h"
 #include "capture/ring.h"
+#include "uring.h"
 
 #define MIB	  (1 << 20)
 #define ROOM	  (8 * MIB) /* of one direction of one connection */
@@ -625,6 +626,41 @@ static void test_children(struct sensor *s)
 	pair_close(&p);
 }
 
+/* Its operations carry no arguments of a system call: what they move is a gap of its size,
+ * whichever thread does it, and what passes otherwise before and behind is in its place. */
+static void test_uring(struct sensor *s)
+{
+	uint64_t gaps[2][EV_DIR_MAX_] = { { 0 } };
+	static uint8_t in[3000];
+	struct uring u;
+	struct pair p;
+
+	if (uring_open(&u))
+		return; /* not allowed here */
+	pair_open(&p, AF_INET, port);
+	for (int i = 0; i < 8; i++) {
+		uint8_t flags = i & 1 ? IOSQE_ASYNC : 0; /* a thread of the kernel's does it */
+		int n = 100 + 300 * i;
+
+		around(&p, 0, 10);
+		EXPECT(uring_post(&u, IORING_OP_SEND, p.fd[0], next(&p, 0, n), n, flags) == 1 &&
+			   uring_take(&u) == n,
+		       "send by io_uring");
+		gaps[0][EV_WRITE] += n;
+		receive(p.fd[1], n);
+		around(&p, 1, 10);
+		/* Posted first, and finished in the middle of the other end's own call. */
+		EXPECT(uring_post(&u, IORING_OP_RECV, p.fd[1], in, sizeof(in), flags) == 1, "post");
+		EXPECT(write(p.fd[0], next(&p, 0, n), n) == n && uring_take(&u) == n,
+		       "receive by io_uring");
+		gaps[1][EV_READ] += n;
+	}
+	around(&p, 0, 10);
+	check(s, &p, (const uint64_t(*)[EV_DIR_MAX_])gaps);
+	close(u.fd);
+	pair_close(&p);
+}
+
 static const struct {
 	const char *name;
 	void (*run)(struct sensor *s);
@@ -634,6 +670,7 @@ static const struct {
 	{ "a write of megabytes", test_large },
 	{ "the end of a stream is no byte of it", test_end },
 	{ "sendfile, splice, sendmmsg, bytes thrown away: gaps of their size", test_gaps },
+	{ "io_uring: gaps of their size", test_uring },
 	{ "TLS on a selected port is not taken for plain text", test_not_plain },
 	{ "a port that was not selected", test_other_port },
 	{ "an excluded process", test_excluded },
