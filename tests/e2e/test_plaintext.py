@@ -1,9 +1,12 @@
 """tests/e2e/test_plaintext.py - plain HTTP of selected ports and processes through the whole sensor: like TLS, and only if asked for."""
 
+import contextlib
 import json
 import os
 import pathlib
 import shutil
+import socket
+import threading
 
 from harness import Sensor, check, descendants, equal, free_port, main, wait_for
 from traffic import JAILBREAK, Call, Traffic, benign, hostile
@@ -20,11 +23,47 @@ class PlainServer:
         wait_for("the inference application does not listen", lambda: listens(self.port, self.process), 20)
 
 
+class Proxy:
+    """An HTTP proxy that can CONNECT, and nothing else: a thread for each direction of each connection."""
+
+    def __init__(self):
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.connects = 0
+        self.start(self.accept)
+
+    def start(self, fn, *args):
+        threading.Thread(target=fn, args=args, daemon=True).start()
+
+    def accept(self):
+        while True:
+            near = self.listener.accept()[0]
+            head = b""
+            while b"\r\n\r\n" not in head:
+                head += near.recv(4096)
+            method, target = head.split()[:2]
+            check(method == b"CONNECT", f"not for a proxy: {head}")
+            host, port = target.decode().rsplit(":", 1)
+            far = socket.create_connection((host, int(port)))
+            near.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            self.connects += 1
+            self.start(self.pass_on, near, far)
+            self.start(self.pass_on, far, near)
+
+    @staticmethod
+    def pass_on(source, to):
+        with contextlib.suppress(OSError):  # either end may close it as it likes
+            while data := source.recv(65536):
+                to.sendall(data)
+            to.shutdown(socket.SHUT_WR)
+
+
 def stage(w):
     if not hasattr(w, "stage"):
         pki = Pki(w.dir / "pki")
-        server, tls = PlainServer(w), start_uvicorn(w, pki)
-        sensor = Sensor(w, extra=f"capture: {{plaintext: {{ports: [{server.port}, {tls.port}]}}}}\n").start()
+        server, tls, w.proxy = PlainServer(w), start_uvicorn(w, pki), Proxy()
+        ports = f"{server.port}, {tls.port}, {w.proxy.port}"
+        sensor = Sensor(w, extra=f"capture: {{plaintext: {{ports: [{ports}]}}}}\n").start()
         w.stage = pki, server, tls, sensor, Traffic(sensor)
     return w.stage
 
@@ -80,6 +119,24 @@ def test_tls(w):
         found = traffic.run(Client(w, name, pki), tls, [traffic.job(c) for c in hostile(f"tls {name}")])
         check(not any(a["context"]["socket"].get("plain") for alerts in found.values() for a in alerts), "said to be plain text")
     whole(sensor, before)
+
+
+def test_connect(w):
+    """TLS through a proxy's tunnel, whose CONNECT is plain text: seen above TLS at both ends, and nowhere else"""
+    pki, _, tls, sensor, traffic = stage(w)
+    client = Client(w, "curl", pki)
+    client.more = ["--proxy", f"http://127.0.0.1:{w.proxy.port}"]
+    before = sensor.counters()
+    calls = benign("") + hostile("tunnel")
+    found = traffic.run(client, tls, [traffic.job(c) for c in calls])
+    check(w.proxy.connects >= len(calls), f"{w.proxy.connects} tunnels")
+    for alert in (a for alerts in found.values() for a in alerts):
+        check(not alert["context"]["socket"].get("plain"), f"said to be plain text: {alert['context']['socket']}")
+        equal(int(alert["count"]), 2, "how often it was seen")
+    sensor.settle()
+    after = sensor.counters()
+    for name in ("flow.not_http", "flow.broken", "flow.unpaired"):
+        equal(after(name), before(name), name)
 
 
 def test_off(w):
