@@ -192,20 +192,6 @@ static XXH128_hash_t inputs_of(const struct making *m, struct span rules)
 	return XXH3_128bits_digest(&x);
 }
 
-/* Is this what would be made? */
-static bool fits(struct mac *mac, struct span image, const XXH128_hash_t *inputs)
-{
-	const struct image_head *h;
-	struct hash128 tag;
-
-	if (image_open(image, &h) || memcmp(h->inputs, inputs, sizeof(*inputs)))
-		return false;
-	if (!mac)
-		return true;
-	tag = image_tag(mac, image);
-	return !memcmp(&tag, h->tag, sizeof(tag));
-}
-
 static int lay_out(const struct making *m, const struct compile_opts *o,
 		   const XXH128_hash_t *inputs, uint8_t **ret, size_t *ret_len)
 {
@@ -267,7 +253,7 @@ int detect_compile_rules(const struct compile_opts *o, uint8_t **ret, size_t *re
 		err = collect(&m);
 	if (!err) {
 		inputs = inputs_of(&m, o->rules);
-		err = fits(o->mac, o->cached, &inputs);
+		err = image_fits(o->mac, o->cached, (const uint8_t *)&inputs);
 	}
 	if (!err)
 		err = check_rules(&m);

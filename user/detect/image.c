@@ -67,6 +67,19 @@ int image_open(struct span image, const struct image_head **ret)
 	return 0;
 }
 
+bool image_fits(struct mac *mac, struct span image, const uint8_t inputs[16])
+{
+	const struct image_head *h;
+	struct hash128 tag;
+
+	if (image_open(image, &h) || memcmp(h->inputs, inputs, sizeof(h->inputs)))
+		return false;
+	if (!mac)
+		return true;
+	tag = image_tag(mac, image);
+	return !memcmp(&tag, h->tag, sizeof(tag));
+}
+
 bool image_pattern(const struct detector *d, const struct rules *rules, size_t i,
 		   struct pattern *ret)
 {

@@ -42,6 +42,8 @@ struct hash128 image_tag(struct mac *mac, struct span image);
 /* Checks all but tag, inputs and what the databases hold. *ret: where it lies. -EINVAL: damaged,
  * made elsewhere, or not aligned. */
 int image_open(struct span image, const struct image_head **ret);
+/* Is it whole, of this machine, made of these inputs and, unless mac is NULL, tagged with it? */
+bool image_fits(struct mac *mac, struct span image, const uint8_t inputs[16]);
 /* The i-th pattern of a detector: its own, or a rule's. */
 bool image_pattern(const struct detector *d, const struct rules *rules, size_t i,
 		   struct pattern *ret);

@@ -42,7 +42,8 @@ static void count(struct seen *s, const struct hit *h)
 	if (!s->first)
 		s->first = h;
 	if (!s->here || h->where.begin >= s->end)
-		s->most = MAX(s->most, ++s->here);
+		s->here++;
+	s->most = MAX(s->most, s->here);
 	s->end = MAX(s->end, h->where.end);
 }
 
