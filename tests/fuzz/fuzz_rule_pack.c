@@ -1,6 +1,6 @@
-/* tests/fuzz/fuzz_rule_pack.c - any pack is read or refused with its place, what was read opens as an
- * image, and an image of any bytes opens or does not. The first byte chooses: even, a pack; odd, an
- * image.
+/* tests/fuzz/fuzz_rule_pack.c - any pack is read or refused with its place, what was read opens as
+ * an image, and an image of any bytes opens or does not. The first byte chooses: even, a pack; odd,
+ * an image.
  */
 #include <assert.h>
 #include <errno.h>

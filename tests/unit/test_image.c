@@ -1,5 +1,5 @@
-/* tests/unit/test_image.c - an image of rules and databases: whole it opens, works wherever it lies,
- * and damaged, cut or of another making it does not. */
+/* tests/unit/test_image.c - an image of rules and databases: whole it opens, works wherever it
+ * lies, and damaged, cut or of another making it does not. */
 #include "detect/image.h"
 
 #include <errno.h>
@@ -93,8 +93,12 @@ static void damaged(void **state)
 
 static void cut(void **state)
 {
-	const size_t lens[] = { 0, 1, sizeof(struct image_head) - 1, sizeof(struct image_head),
-				image.len / 2, image.len - 1 };
+	const size_t lens[] = { 0,
+				1,
+				sizeof(struct image_head) - 1,
+				sizeof(struct image_head),
+				image.len / 2,
+				image.len - 1 };
 	auto_mem uint8_t *moved = aligned_alloc(IMAGE_ALIGN, image.len + IMAGE_ALIGN);
 	const struct image_head *got;
 

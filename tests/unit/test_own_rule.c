@@ -154,8 +154,8 @@ static void the_example(void **state)
 		n++;
 		assert_true(r->hits.n && r->misses.n);
 		for (size_t k = 0; k < r->hits.n; k++)
-			assert_int_equal(
-			    detect_rule(d, i, span_str(rules_listed(rs, r->hits, k))), 1);
+			assert_int_equal(detect_rule(d, i, span_str(rules_listed(rs, r->hits, k))),
+					 1);
 		for (size_t k = 0; k < r->misses.n; k++)
 			assert_int_equal(
 			    detect_rule(d, i, span_str(rules_listed(rs, r->misses, k))), 0);

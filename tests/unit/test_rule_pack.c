@@ -62,7 +62,8 @@ static void good(void **state)
 	    "    mode: hunt\n"
 	    "    patterns: {one: '{AB}c', two: ['x{2}y', '\\{AB}']}\n"
 	    "    literals: {three: 'a{AB}'}\n"
-	    "    conditions: {all: [one], not: [two], count: {one: 3}, model: ['gpt-*'], app: [x]}\n"
+	    "    conditions: {all: [one], not: [two], count: {one: 3}, model: ['gpt-*'], app: "
+	    "[x]}\n"
 	    "    mapping: {atlas: [AML.T0057, AML.T0054], owasp: ['LLM02:2025']}\n"
 	    "    hits: [h1, h2]\n"
 	    "  - {id: off, title: t, severity: low, why: w, patterns: [zzz], mode: off}\n"
@@ -203,7 +204,8 @@ static void hostile(void **state)
 		  "B: longer than 16384 bytes", -EINVAL },
 		/* One long text, named again and again. */
 		{ "pack: p\ndefine: {A: &a '", "x", 1 << 10,
-		  "'}\nrules:\n  - {id: r, title: t, severity: low, why: w, patterns: [*a, *a, *a], "
+		  "'}\nrules:\n  - {id: r, title: t, severity: low, why: w, patterns: [*a, *a, "
+		  "*a], "
 		  "hits: [*a, *a]}\n",
 		  "", 0 },
 		{ OWN "    why: '", "x", 200, "'", "'why' is given twice", -EINVAL },
@@ -299,8 +301,8 @@ static void damaged_images(void **state)
 		opened++;
 		for (size_t i = 0; i < rs.n_rules; i++)
 			for (size_t k = 0; k < rs.rule[i].hits.n; k++)
-				assert_true(
-				    strlen(rules_listed(&rs, rs.rule[i].hits, k)) < rs.text_len);
+				assert_true(strlen(rules_listed(&rs, rs.rule[i].hits, k)) <
+					    rs.text_len);
 	}
 	guard_free(&g);
 	(void)opened;
@@ -324,9 +326,9 @@ static void no_memory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(good),		  cmocka_unit_test(bad),
-		cmocka_unit_test(hostile),	  cmocka_unit_test(too_many_rules),
-		cmocka_unit_test(bundles),	  cmocka_unit_test(damaged_images),
+		cmocka_unit_test(good),	     cmocka_unit_test(bad),
+		cmocka_unit_test(hostile),   cmocka_unit_test(too_many_rules),
+		cmocka_unit_test(bundles),   cmocka_unit_test(damaged_images),
 		cmocka_unit_test(no_memory),
 	};
 
