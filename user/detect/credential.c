@@ -7,7 +7,7 @@
 #include <stdio.h>
 
 #include "base/own.h"
-#include "detect/detect.h"
+#include "detect/credential_turn.h"
 #include "detect/token.h"
 
 #define SHOW_ENDS_MIN                                                                              \
@@ -18,6 +18,7 @@
 	200 /* bytes of a token in which words betray a placeholder: long ones hold some by chance \
 	     */
 #define PAIR_MAX 200  /* bytes between an AWS key id and its secret */
+#define INVENTED_MAX 16 /* bytes of a value that a model may have made up */
 #define RUN_MIN	 51   /* bytes of the shortest token without a mark */
 #define RUNS_MAX 4096 /* of one view that are looked at; a flood of them proves no more */
 
@@ -394,6 +395,15 @@ static enum kind kind_of(const struct detector_input *in)
 	return KIND_CREDENTIAL_EXPOSED;
 }
 
+/* Models make up passwords for examples; those are short, and people can read them. */
+static bool invented(const struct secret *s, struct span value)
+{
+	const struct credential *row = credential_find(s->type);
+
+	return row >= credentials_value && row < credentials_value + n_credentials_value &&
+	       (value.len < INVENTED_MAX || !credential_random(value));
+}
+
 static int scan(const struct detector_input *in, emit_fn *emit, void *ctx)
 {
 	/* What a model said before was looked at when it said it. */
@@ -412,11 +422,12 @@ static int scan(const struct detector_input *in, emit_fn *emit, void *ctx)
 		if (s->owner != &detector_credential || s->repeated ||
 		    s->unsure != (k >= in->n_secrets))
 			continue;
-		f.mode = s->unsure || history ? MODE_HUNT : MODE_ALERT;
+		f.mode = s->unsure || history || (f.kind == KIND_CREDENTIAL_LEAK && invented(s, value))
+			     ? MODE_HUNT
+			     : MODE_ALERT;
 		snprintf(f.type, sizeof(f.type), "%s", s->type);
 		snprintf(f.why, sizeof(f.why), "%s: %s.", credential_find(s->type)->name, s->why);
 		mac_begin(in->mac, "credential");
-		mac_add(in->mac, span_str(s->type));
 		mac_add(in->mac, value);
 		f.fingerprint = mac_end(in->mac);
 		detect_locate(in, &f, s->view, s->where);
@@ -523,5 +534,7 @@ const struct detector detector_credential = {
 	.pattern = pattern,
 	.mask = mask,
 	.scan = scan,
+	.turn = credential_turn,
+	.amend = credential_amend,
 	.samples = samples,
 };

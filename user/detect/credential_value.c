@@ -177,10 +177,14 @@ static bool has(struct span t, size_t at, const char *what)
 /* Length of a quote at at, with what escapes it; 0: none stands there. */
 static size_t quote_at(struct span t, size_t at)
 {
+	static const char *const entities[] = { "&quot;", "&#34;", "&#39;", "&apos;", "&#x27;" };
 	size_t i = at;
 
 	while (i < t.len && i - at < 3 && t.p[i] == '\\')
 		i++;
+	for (size_t k = 0; k < ARRAY_SIZE(entities); k++)
+		if (has(t, i, entities[k]))
+			return i + strlen(entities[k]) - at;
 	return i < t.len && t.p[i] && strchr("\"'`", t.p[i]) ? i + 1 - at : 0;
 }
 

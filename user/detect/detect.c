@@ -536,7 +536,7 @@ static int request_held(struct detect *d, const struct turn *t, const struct has
 }
 
 int turn_values(const struct turn_input *in, enum side side,
-		void (*fn)(void *ctx, const struct fact_value *v), void *ctx)
+		void (*fn)(void *ctx, size_t segment, const struct fact_value *v), void *ctx)
 {
 	const struct fact_list *facts;
 	int err;
@@ -548,7 +548,7 @@ int turn_values(const struct turn_input *in, enum side side,
 		if (err)
 			return err;
 		for (size_t k = 0; k < facts->n_values; k++)
-			fn(ctx, &facts->values[k]);
+			fn(ctx, i, &facts->values[k]);
 	}
 	return 0;
 }

@@ -134,7 +134,7 @@ void detect_locate(const struct detector_input *in, struct finding *f, unsigned 
 int turn_locate(const struct turn_input *in, struct finding *f, size_t segment, struct range where);
 /* Calls fn for each value in the texts of a side, known or found out now. -ENOMEM. */
 int turn_values(const struct turn_input *in, enum side side,
-		void (*fn)(void *ctx, const struct fact_value *v), void *ctx);
+		void (*fn)(void *ctx, size_t segment, const struct fact_value *v), void *ctx);
 
 #define DETECTOR(id) extern const struct detector detector_##id;
 #include "detect/detectors.def"

@@ -138,11 +138,12 @@ static void hold(struct holding *h, const struct turn_value *v)
 }
 
 /* The model repeats what it was given: no news. */
-static void forget(void *ctx, const struct fact_value *v)
+static void forget(void *ctx, size_t segment, const struct fact_value *v)
 {
 	struct holding *h = ctx;
 	size_t kept = 0;
 
+	(void)segment;
 	for (size_t i = 0; i < h->n; i++)
 		if (!same(&h->v[i].value->v.fingerprint, &v->fingerprint))
 			h->v[kept++] = h->v[i];
