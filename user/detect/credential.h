@@ -96,3 +96,4 @@ check_fn check_crc32_base62, check_crc32_hex, check_crc32_grafana, check_crc32_z
 /* Constructs, in credential_construct.c. */
 find_fn find_jwk, find_kube_secret, find_basic, find_bearer, find_url, find_netrc, find_ntlm,
     find_cookie, find_cli;
+find_fn find_mnemonic; /* mnemonic.c */
