@@ -1,5 +1,5 @@
-/* user/text/confusables_data.c - characters that look like Latin letters: Unicode 15.0, UTS #39, as ICU 72 has it.
- * Made by tools/confusables/generate; not to be edited.
+/* user/text/confusables_data.c - characters that look like Latin letters: Unicode 15.0, UTS #39, as
+ * ICU 72 has it. Made by tools/confusables/generate; not to be edited.
  */
 #include "text/confusables.h"
 

@@ -4,6 +4,14 @@
 #include "base/own.h"
 #include "text/maker.h"
 
+int view_piece(struct view *w, struct span text, struct range r, struct span says)
+{
+	int err = view_put(w, r.begin, says, true);
+
+	/* The line's end stands for what follows, so that the piece ends where it does. */
+	return err || r.end >= text.len ? err : view_put(w, r.end, SPAN_LIT("\n"), true);
+}
+
 static size_t char_start(struct span s, size_t at)
 {
 	for (unsigned i = 0; i < 3 && at && at < s.len && (s.p[at] & 0xc0) == 0x80; i++)

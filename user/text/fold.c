@@ -14,10 +14,10 @@
 #include "text/confusables.h"
 #include "text/maker.h"
 
-#define PLANE	      0x10000
+#define PLANE	       0x10000
 #define MULTIPLICATION 0xd7 /* stands between numbers */
-#define EXPANSION_MAX 32  /* Unicode's longest compatibility decomposition has 18 characters */
-#define WORD_MAX      256 /* bytes of a word looked at together */
+#define EXPANSION_MAX  32   /* Unicode's longest compatibility decomposition has 18 characters */
+#define WORD_MAX       256  /* bytes of a word looked at together */
 
 /* An entry: the character that stands for it, and what else to know. */
 #define CODE   0x1fffffu
@@ -42,7 +42,8 @@ static const char loose[] = "кkмmтtнhвbгrпnзeєeґrәaӧoυuτtκkιiηn
 static const struct {
 	uint32_t first;
 	char letter;
-} alphabets[] = { { 0x249c, 'a' }, { 0x1f110, 'A' }, { 0x1f130, 'A' }, { 0x1f150, 'A' }, { 0x1f170, 'A' }, { 0x1f1e6, 'A' } };
+} alphabets[] = { { 0x249c, 'a' },  { 0x1f110, 'A' }, { 0x1f130, 'A' },
+		  { 0x1f150, 'A' }, { 0x1f170, 'A' }, { 0x1f1e6, 'A' } };
 
 struct fold {
 	uint32_t plane[PLANE];

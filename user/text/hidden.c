@@ -259,9 +259,7 @@ int hidden_view(const struct reading *r, struct view *w)
 	while (!err && hidden_next(r->text, &at, &h)) {
 		if (!h.readable)
 			continue;
-		err = view_put(w, h.where.begin, span_of(h.message, h.len), true);
-		if (!err)
-			err = view_put(w, h.where.end, SPAN_LIT("\n"), true);
+		err = view_piece(w, r->text, h.where, span_of(h.message, h.len));
 	}
 	return err;
 }

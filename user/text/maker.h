@@ -27,6 +27,9 @@ make_fn folded_view, hidden_view, flipped_view, bidi_view, json_view, markup_vie
  * one piece. -ENOMEM; -E2BIG when a cap was reached. */
 int view_put(struct view *w, size_t src, struct span bytes, bool whole);
 
+/* What range r of the text says, as one piece, on a line of its own. Errors as above. */
+int view_piece(struct view *w, struct span text, struct range r, struct span says);
+
 /* A view that shows what stands around the places that were decoded, too. Begins as { w, text }. */
 struct edit {
 	struct view *w;

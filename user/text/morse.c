@@ -72,9 +72,8 @@ int morse_view(const struct reading *r, struct view *w)
 			end = decode(r->text, at, out, &len, &letters);
 			if (letters >= LETTERS_MIN &&
 			    words_plausible(r->words, span_of(out, len))) {
-				err = view_put(w, at, span_of(out, len), true);
-				if (!err)
-					err = view_put(w, end, SPAN_LIT("\n"), true);
+				err = view_piece(w, r->text, (struct range){ at, end },
+						 span_of(out, len));
 			}
 			at = MAX(end, at + 1);
 		}

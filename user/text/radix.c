@@ -38,9 +38,9 @@ static int each_run(const struct reading *r, struct view *w, unsigned sign, deco
 			end = decode(r, at, t.len, out, &len);
 			if (!len)
 				continue;
-			err = view_put(w, at, span_of(out, len), true);
-			if (!err && len < PIECE)
-				err = view_put(w, end, SPAN_LIT("\n"), true);
+			err = len < PIECE
+				  ? view_piece(w, t, (struct range){ at, end }, span_of(out, len))
+				  : view_put(w, at, span_of(out, len), true);
 			resume = end;
 		}
 		at = MAX(at, where.end);

@@ -47,7 +47,7 @@ static void turn_words(struct span s, uint8_t *out)
 
 int reversed_view(const struct reading *r, struct view *w)
 {
-	uint8_t out[2 * STRETCH_SLICE];
+	uint8_t out[2 * STRETCH_MAX + 1]; /* both ways */
 	struct range where, slice, s;
 	size_t at = 0;
 	int err = 0;
@@ -58,17 +58,12 @@ int reversed_view(const struct reading *r, struct view *w)
 			slice = stretch_slice(r->text, &where);
 			while (!err && stretch_next(r, slice, judge, 0, &s)) {
 				struct span t =
-				    span_sub(r->text, s.begin, MIN(s.end - s.begin, sizeof(out)));
+				    span_sub(r->text, s.begin, MIN(s.end - s.begin, STRETCH_MAX));
 
 				turn(t, out);
-				err = view_put(w, s.begin, span_of(out, t.len), true);
-				if (!err)
-					err = view_put(w, s.begin, SPAN_LIT("\n"), true);
-				turn_words(t, out);
-				if (!err)
-					err = view_put(w, s.begin, span_of(out, t.len), true);
-				if (!err)
-					err = view_put(w, s.end, SPAN_LIT("\n"), true);
+				out[t.len] = '\n';
+				turn_words(t, out + t.len + 1);
+				err = view_piece(w, r->text, s, span_of(out, 2 * t.len + 1));
 				slice.begin = s.end;
 			}
 		}
@@ -176,9 +171,8 @@ int flipped_view(const struct reading *r, struct view *w)
 				/* Some leave the order as it is. */
 				if (known(r, s) <= known(r, span_of(turned, len)))
 					s.p = turned;
-				err = view_put(w, at, s, true);
-				if (!err)
-					err = view_put(w, at + line.len, SPAN_LIT("\n"), true);
+				err =
+				    view_piece(w, r->text, (struct range){ at, at + line.len }, s);
 			}
 			at += line.len + 1;
 		}
@@ -208,9 +202,8 @@ int bidi_view(const struct reading *r, struct view *w)
 		s.len = end ? (size_t)(end - s.p) : s.len;
 		turn(s, out);
 		if (s.len)
-			err = view_put(w, begin, span_of(out, s.len), true);
-		if (!err)
-			err = view_put(w, begin + s.len, SPAN_LIT("\n"), true);
+			err = view_piece(w, t, (struct range){ begin, begin + s.len },
+					 span_of(out, s.len));
 		at = begin + s.len;
 	}
 	return err;

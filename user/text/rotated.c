@@ -44,7 +44,7 @@ static uint8_t turn_back(uint8_t c, unsigned key)
 int rotated_view(const struct reading *r, struct view *w)
 {
 	struct edit e = { .w = w, .text = r->text };
-	uint8_t out[2 * STRETCH_SLICE];
+	uint8_t out[STRETCH_MAX];
 	struct range where, slice, s;
 	size_t at = 0;
 	int err = 0;

@@ -35,20 +35,44 @@ static size_t respell(const struct words *words, struct span letters, uint8_t *o
 	return good;
 }
 
-/* The same for letters whose neighbours were kept apart from them: a word, unless it is too long
- * for one. */
-static size_t spell(const struct words *words, struct span letters, bool apart, uint8_t *out,
-		    size_t *ret_len)
-{
-	size_t vowels = 0;
+/* Letters that stood one by one, as words. */
+struct spelled {
+	size_t letters, known; /* all, and those in known words */
+	size_t likely;	       /* those in words that at least have vowels */
+};
 
-	if (!apart || letters.len > WORD_LEN_MAX)
-		return respell(words, letters, out, ret_len);
+/* The letters of one word, if their neighbours were kept apart from them and there are not too many
+ * of them; or else of many. */
+static size_t spell(const struct words *words, struct span letters, bool apart, uint8_t *out,
+		    struct spelled *y)
+{
+	size_t vowels = 0, len = letters.len;
+	struct word x;
+
+	y->letters += letters.len;
+	if (!apart || letters.len > WORD_LEN_MAX) {
+		vowels = respell(words, letters, out, &len);
+		y->known += vowels;
+		y->likely += vowels;
+		return len;
+	}
 	memcpy(out, letters.p, letters.len);
-	*ret_len = letters.len;
 	for (size_t i = 0; i < letters.len; i++)
 		vowels += strchr("aeiouy01348", ascii_lower(letters.p[i])) != NULL;
-	return vowels * 5 >= letters.len && vowels * 3 <= letters.len * 2 ? letters.len : 0;
+	if (vowels * 5 >= letters.len && vowels * 3 <= letters.len * 2)
+		y->likely += letters.len;
+	if (word_next(letters, 0, letters.len, &x) && x.len == letters.len &&
+	    words_known(words, &x))
+		y->known += letters.len;
+	return len;
+}
+
+static bool makes_words(const struct spelled *y)
+{
+	if (y->letters < SINGLES_MIN)
+		return false;
+	return y->known * 10 >= y->letters * 6 ||
+	       (y->likely * 10 >= y->letters * 6 && y->known * 5 >= y->letters);
 }
 
 /* Bytes that are neither letters nor digits, from at on; 0 when there are too many of them. */
@@ -79,25 +103,24 @@ static size_t singles(const struct reading *r, size_t at, uint8_t *out, size_t *
 {
 	struct span t = r->text;
 	uint8_t piece[WORDS_JOINED_MAX], mark = 0;
-	size_t n = 0, letters = 0, good = 0, usual = 0, g = 0, last = at, len;
+	size_t n = 0, usual = 0, g = 0, last = at;
+	struct spelled y = { 0 };
 	bool apart = false;
 
 	*ret_len = 0;
 	for (;;) {
 		bool more = at < t.len && in_word(t.p[at]) && t.p[at] < 0x80 &&
 			    (at + 1 >= t.len || !in_word(t.p[at + 1])) &&
-			    letters + n < WORDS_JOINED_MAX;
-		bool wide = letters + n > 1 && (g > usual || t.p[last] != mark);
+			    y.letters + n < WORDS_JOINED_MAX;
+		bool wide = y.letters + n > 1 && (g > usual || (g && t.p[last] != mark));
 
-		if (n == 1 && !letters) {
+		if (n == 1 && !y.letters) {
 			usual = g;
 			mark = last < t.len ? t.p[last] : 0;
 		}
 		apart |= wide;
 		if (n && (!more || wide)) {
-			good += spell(r->words, span_of(piece, n), apart, out + *ret_len, &len);
-			*ret_len += len;
-			letters += n;
+			*ret_len += spell(r->words, span_of(piece, n), apart, out + *ret_len, &y);
 			n = 0;
 			if (more)
 				*ret_len += signs_of(span_sub(t, last, g), mark, out + *ret_len);
@@ -109,7 +132,7 @@ static size_t singles(const struct reading *r, size_t at, uint8_t *out, size_t *
 		g = gap(t, at);
 		at += g;
 	}
-	return letters >= SINGLES_MIN && good * 10 >= letters * 6 ? last : 0;
+	return makes_words(&y) ? last : 0;
 }
 
 /* The run of letters at at, if it is words without blanks. */

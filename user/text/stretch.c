@@ -33,6 +33,10 @@ bool stretch_next(const struct reading *r, struct range in, judge_fn *judge, uns
 	for (size_t at = in.begin; word_next(r->text, at, in.end, &x); at = x.begin + x.len) {
 		int verdict = x.len < EVIDENCE_MIN ? 0 : judge(r->words, &x, key);
 
+		/* "Backwards: ..." is what is said about it. */
+		if (memchr(r->text.p + at, ':', x.begin - at))
+			n_before = 0;
+
 		if (!y.words) {
 			if (verdict > 0) {
 				y = (struct tally){ .begin = n_before ? before[0] : x.begin,

@@ -12,6 +12,7 @@ bool stretch_next(const struct reading *r, struct range in, judge_fn *judge, uns
 		  struct range *ret);
 
 #define STRETCH_SLICE 1024
+#define STRETCH_MAX   (2 * STRETCH_SLICE) /* bytes of one stretch that are decoded */
 
 /* Cuts a piece of about STRETCH_SLICE bytes off the front of *in, at a line's or word's end. */
 struct range stretch_slice(struct span text, struct range *in);

@@ -20,7 +20,7 @@
 #define DOTS_MIN	    20
 #define LETTERS_MIN                                                                                \
 	20 /* in one block, from which on vowels are counted: below a fourth, they are odd */
-#define STARTS_MIN 2 /* odd beginnings of words in two neighbouring blocks */
+#define STARTS_MIN 1 /* odd beginnings of words in two neighbouring blocks */
 
 /* One bit for each of 64 bytes. */
 struct masks {
@@ -151,7 +151,7 @@ static const uint32_t odd_starts[32] = {
 	['j' - 'a' + 1] = L('b') | L('c') | L('d') | L('f') | L('g') | L('h') | L('k') | L('l') |
 			  L('n') | L('r') | L('v') | L('y') | L('z'),
 	['k' - 'a' + 1] = L('b') | L('c') | L('d') | L('g') | L('p') | L('q') | L('v') | L('z'),
-	['l' - 'a' + 1] = L('b') | L('c') | L('d') | L('f') | L('g') | L('h') | L('k') | L('n') |
+	['l' - 'a' + 1] = L('b') | L('c') | L('d') | L('f') | L('g') | L('h') | L('k') | L('l') | L('n') |
 			  L('p') | L('r') | L('t') | L('v') | L('z'),
 	['m' - 'a' + 1] = L('b') | L('d') | L('f') | L('g') | L('h') | L('k') | L('l') | L('n') |
 			  L('r') | L('v') | L('z'),
@@ -278,8 +278,10 @@ int survey_make(struct survey *s, struct span text)
 			p = tail;
 		}
 		classify(p, now);
-		odd[i & 1] =
-		    count_odd(p, now->alpha & ~back(now->alpha, last->alpha, 1) & now->alpha >> 1);
+		odd[i & 1] = count_odd(
+		    p, now->alpha & now->alpha >> 1 &
+			   ~back(now->alpha | now->digit | now->line | now->escape,
+				 last->alpha | last->digit | last->line | last->escape, 1));
 		s->blocks[i] = signs(now, last, odd[i & 1], odd[~i & 1]);
 		s->all |= s->blocks[i];
 	}

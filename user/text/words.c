@@ -119,16 +119,24 @@ static bool letter(uint8_t c)
 
 bool word_next(struct span text, size_t at, size_t end, struct word *ret)
 {
+	const uint8_t *p = text.p + at, *last = text.p + text.len;
+	size_t n = 0;
+
 	end = MIN(end, text.len);
-	while (at < end && !letter(text.p[at]))
+	while (at < end && !letter(*p)) {
 		at++;
+		p++;
+	}
 	if (at >= end)
 		return false;
 	ret->begin = at;
-	for (; at < text.len && letter(text.p[at]); at++)
-		if (at - ret->begin < WORD_LEN_MAX)
-			ret->s[at - ret->begin] = (char)(text.p[at] | 0x20);
-	ret->len = at - ret->begin;
+	while (n < WORD_LEN_MAX && p + n < last && letter(p[n])) {
+		ret->s[n] = (char)(p[n] | 0x20);
+		n++;
+	}
+	while (p + n < last && letter(p[n]))
+		n++;
+	ret->len = n;
 	return true;
 }
 
