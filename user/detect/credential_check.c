@@ -406,13 +406,17 @@ float check_basic(struct candidate *c)
 {
 	struct span t = token_of(c);
 	size_t at = t.len;
+	float score;
 
 	/* The value is the last run of base64. */
 	while (at && !base64_sextets[t.p[at - 1]])
 		at--;
 	while (at && base64_sextets[t.p[at - 1]])
 		at--;
-	return user_and_password(span_sub(t, at, SIZE_MAX));
+	t = span_sub(t, at, SIZE_MAX);
+	score = user_and_password(t);
+	/* What does not come out as text may be a token of its own. */
+	return !score && c->row->shape && credential_random(t) ? CREDENTIAL_UNSURE : score;
 }
 
 float check_colon(struct candidate *c)

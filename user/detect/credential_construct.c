@@ -304,10 +304,13 @@ float find_cli(struct candidate *c, struct range anchor)
 	struct span t = span_sub(c->text, 0, anchor.end + LINE_MAX);
 	bool curl = has(t, anchor.begin, "curl");
 
-	for (size_t i = anchor.end - 1; i + 3 < t.len && t.p[i] != '\n'; i++) {
+	for (size_t i = anchor.end - 1; i + 3 < t.len; i++) {
 		size_t at, end;
 		float score;
 
+		/* A command goes on behind a backslash. */
+		if (t.p[i] == '\n' && t.p[i - 1] != '\\')
+			break;
 		if (t.p[i] != ' ' || t.p[i + 1] != '-' || t.p[i + 2] != (curl ? 'u' : 'p'))
 			continue;
 		at = i + 3;

@@ -91,7 +91,7 @@ const char *const credential_words[] = {
 	"cognition", "cognitiveservices", "cohere", "cookie", "coze", "crates", "cursor",
 	"datadog", "dd-api", "dd_api", "dd_app", "deepgram", "deepseek", "dev.azure", "devin",
 	"docker", "documents", "elevenlabs", "ethereum", "exa-api", "exa.ai", "exa_", "exoscale",
-	"facebook", "fireworks", "gitea", "glm-", "ibm", "ibm_", "ibmcloud", "jenkins", "jwt",
+	"facebook", "fireworks", "gitea", "glm-", "glm_", "ibm", "ibm_", "ibmcloud", "jenkins", "jwt",
 	"kimi", "kubeadm", "launchdarkly", "mailgun", "metamask", "mistral", "moonshot", "nats",
 	"ngrok", "nkey", "notion", "npmrc", "ocp-apim", "octopus", "okta", "ollama", "openai",
 	"phantom", "private_key", "privatekey", "refresh_token", "registry", "render", "resend",

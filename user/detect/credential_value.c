@@ -414,9 +414,11 @@ static float strength(struct span v, enum class class, const char *name, enum ho
 	}
 	if (!random)
 		return class == SECRET && quoted && credential_password(v) ? CREDENTIAL_UNSURE : 0;
-	if (v.len < SECRET_MIN || longest(v) < PART_MIN || uuid(v) || !all(v, "_+/=.~-"))
+	if (v.len < SECRET_MIN || how == BESIDE)
 		return CREDENTIAL_UNSURE;
-	if (how == BESIDE)
+	if (uuid(v))
+		return class == SECRET || opens(name) ? CREDENTIAL_ALERT : CREDENTIAL_UNSURE;
+	if (longest(v) < PART_MIN || (!quoted && !all(v, "_+/=.~-")))
 		return CREDENTIAL_UNSURE;
 	if (class == SECRET || opens(name))
 		return CREDENTIAL_LIKELY;
