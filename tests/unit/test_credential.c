@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "base/own.h"
+#include "guard.h"
 #include "token.h"
 
 static void shapes(void **state)
@@ -242,13 +243,85 @@ static void words_and_chance(void **state)
 	}
 }
 
+/* Constructs and values, cut anywhere: nothing behind the end is read, and what is found lies
+ * within. */
+static void cut_anywhere(void **state)
+{
+	static const char *const texts[] = {
+		"Authorization: Basic ZGVwbG95OnRxN3IyYjl4 Bearer tq7r2b9xk4mw8zv3 ",
+		"Cookie: a=b; session=tq7r2b9xk4mw8zv3nh5j6; x=y\n",
+		"postgres://app:tq7r2b9x@db.internal:5432/app ftp://a:b@c",
+		"{\"kty\":\"EC\",\"d\":\"tq7r2b9xk4mw8zv3nh5j6pQ\",\"x\":\"y\"}",
+		"{kty: 'oct', k: 'tq7r2b9xk4mw8zv3nh5j6pQ'}",
+		"kind: Secret\ndata:\n  password: dHE3cjJiOXhrNG13\n",
+		"{\"kind\":\"Secret\",\"data\":{\"password\":\"dHE3cjJiOXhrNG13\"}}",
+		"machine files.internal login app password tq7r2b9x\n",
+		"app:500:0123456789abcdef0123456789abcdef:0123456789abcdef0123456789abcdef:::",
+		"curl -k -u app:tq7r2b9x https://x sshpass -p tq7r2b9x ssh mysql -uroot -ptq7r2b9x",
+		"my seed phrase: abandon, ability able\n12. about above absent absorb abstract "
+		"absurd",
+		"{\"name\": \"DB_PASSWORD\", \"value\": \"tq7r2b9x\"}, - name: TOKEN\n  value: "
+		"tq7r2b9x",
+		"<password>tq7r2b9x</password> setPassword(\"tq7r2b9x\") let token: &str = "
+		"b\"tq7r2b9xk\"",
+		"password is 'tq7r2b9x', PASSWORD 'tq7r2b9x' secret := `tq7r2b9x` --token "
+		"tq7r2b9xk4mw",
+		"{\\\"api_key\\\": \\\"tq7r2b9xk4mw8zv3nh5j\\\"} &quot;key&quot;: "
+		"&quot;tq7r2b9x&quot;",
+		"a=1&auth_token=tq7r2b9xk4mw8zv3&b=2;pwd=tq7r2b9x;Server=x",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		size_t len = strlen(texts[i]), graded = 0;
+		struct guard g = guard_new(len);
+
+		for (size_t n = 0; n <= len; n++) {
+			struct candidate c = { .text = guard_put(&g, span_of(texts[i], n)) };
+
+			for (size_t r = 0; r < n_credentials + n_secret_names; r++) {
+				const char *what = r < n_credentials
+						       ? credentials[r].anchor
+						       : secret_name(r - n_credentials);
+				const char *at = texts[i];
+				struct range hit;
+				float score;
+
+				if (r < n_credentials && !credential_row(r)->find)
+					continue;
+				for (; (at = strcasestr(at, what)); at++) {
+					hit.begin = (size_t)(at - texts[i]);
+					hit.end = hit.begin + strlen(what);
+					if (hit.end > n)
+						break;
+					if (r < n_credentials) {
+						c.row = credential_row(r);
+						score = c.row->find(&c, hit);
+					} else {
+						score =
+						    credential_value(&c, hit, r - n_credentials);
+					}
+					if (!score)
+						continue;
+					graded += n == len;
+					assert_true(c.where.begin < c.where.end &&
+						    c.where.end <= n);
+				}
+			}
+		}
+		if (!graded && !strstr(texts[i], "seed"))
+			fail_msg("nothing in: %s", texts[i]);
+		guard_free(&g);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rows_are_whole),   cmocka_unit_test(shapes),
 		cmocka_unit_test(work_is_capped),   cmocka_unit_test(made_tokens_pass),
 		cmocka_unit_test(checksums),	    cmocka_unit_test(placeholders),
-		cmocka_unit_test(words_and_chance),
+		cmocka_unit_test(words_and_chance), cmocka_unit_test(cut_anywhere),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -91,8 +91,8 @@ check_fn check_crc32_base62, check_crc32_hex, check_crc32_grafana, check_crc32_z
     check_crc32_confluent, check_gitlab_routable, check_base58, check_bech32, check_nats,
     check_stellar, check_fixed_mark, check_not_secret, check_short_lived, check_random,
     check_mixed_letters, check_aws_id, check_aws_secret, check_google_key, check_discord, check_jwt,
-    check_kube_token, check_basic, check_colon, check_twitter, check_slack_webhook, check_facebook,
-    check_crypt, check_pem, check_putty;
+    check_kube_token, check_grafana, check_basic, check_colon, check_twitter, check_slack_webhook,
+    check_facebook, check_crypt, check_pem, check_putty;
 /* Constructs, in credential_construct.c. */
 find_fn find_jwk, find_kube_secret, find_basic, find_bearer, find_url, find_netrc, find_ntlm,
     find_cookie, find_cli;

@@ -570,6 +570,14 @@ float check_jwt(struct candidate *c)
 							      : CREDENTIAL_UNSURE;
 }
 
+/* {"k":..,"n":..,"id":..}; other services begin theirs in the same way. */
+float check_grafana(struct candidate *c)
+{
+	uint8_t bytes[DECODED_MAX];
+
+	return holds(part(token_of(c), 0, bytes), "\"id\":") ? CREDENTIAL_SURE : CREDENTIAL_UNSURE;
+}
+
 float check_kube_token(struct candidate *c)
 {
 	uint8_t bytes[DECODED_MAX];

@@ -14,7 +14,7 @@
 #define TOKEN_MIN    16	  /* bytes of a token in a header */
 #define OBJECT_MAX   4096 /* bytes of a JSON object that are searched */
 #define PART_MIN     20	  /* base64 characters of a key's private part */
-#define LINE_MAX     400  /* bytes of a line that are searched */
+#define SEARCHED_MAX 400  /* bytes of a line that are searched */
 
 static bool has(struct span t, size_t at, const char *what)
 {
@@ -225,13 +225,13 @@ float find_kube_secret(struct candidate *c, struct range anchor)
 /* machine HOST login USER password PASSWORD */
 float find_netrc(struct candidate *c, struct range anchor)
 {
-	struct span t = span_sub(c->text, 0, anchor.end + LINE_MAX);
-	size_t at = skip_to(t, skip(t, anchor.end, " \t"), "", LINE_MAX), end;
+	struct span t = span_sub(c->text, 0, anchor.end + SEARCHED_MAX);
+	size_t at = skip_to(t, skip(t, anchor.end, " \t"), "", SEARCHED_MAX), end;
 
 	at = skip(t, at, " \t\r\n");
 	if (!has(t, at, "login "))
 		return 0;
-	at = skip(t, skip_to(t, skip(t, at + 6, " \t"), "", LINE_MAX), " \t\r\n");
+	at = skip(t, skip_to(t, skip(t, at + 6, " \t"), "", SEARCHED_MAX), " \t\r\n");
 	if (!has(t, at, "password "))
 		return 0;
 	at = skip(t, at + 9, " \t");
@@ -274,7 +274,7 @@ float find_ntlm(struct candidate *c, struct range anchor)
 float find_cookie(struct candidate *c, struct range anchor)
 {
 	static const char *const names[] = { "session", "sessid", "sid", "auth", "token" };
-	struct span t = span_sub(c->text, 0, anchor.end + LINE_MAX);
+	struct span t = span_sub(c->text, 0, anchor.end + SEARCHED_MAX);
 
 	for (size_t at = anchor.end; at < t.len && t.p[at] != '\n'; at++) {
 		size_t value, end;
@@ -301,7 +301,7 @@ float find_cookie(struct candidate *c, struct range anchor)
 /* curl -u user:password, mysql -ppassword, sshpass -p password */
 float find_cli(struct candidate *c, struct range anchor)
 {
-	struct span t = span_sub(c->text, 0, anchor.end + LINE_MAX);
+	struct span t = span_sub(c->text, 0, anchor.end + SEARCHED_MAX);
 	bool curl = has(t, anchor.begin, "curl");
 
 	for (size_t i = anchor.end - 1; i + 3 < t.len; i++) {

@@ -336,7 +336,7 @@ static bool reference(struct span v, bool quoted)
 		"secrets.", "://", "config.", "self.", "this.", "%s",	       "{0}"
 	};
 
-	if (strchr("$<{[%*(&@", v.p[0]))
+	if (strchr("$<{[%*(&@,;:)", v.p[0]))
 		return true;
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
 		if (memmem(v.p, v.len, parts[i], strlen(parts[i])))
