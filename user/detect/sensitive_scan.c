@@ -450,7 +450,7 @@ static void try_stretches(struct scanner *s, struct found *found, size_t first)
 		const struct group *g = &r->g[k];
 
 		if (k > first)
-			separators |= 1u << len;
+			separators |= len < SEPARATORS_MAX ? 1u << len : 0;
 		len += g->end - g->begin;
 		letters |= g->letters;
 		digits |= g->digits;
