@@ -188,15 +188,24 @@ int bidi_view(const struct reading *r, struct view *w)
 	static const char right_to_left[] = "\u202e", pop[] = "\u202c";
 	uint8_t out[LINE_BYTES];
 	struct span t = r->text;
+	struct range where;
 	const uint8_t *p;
 	size_t at = 0;
 	int err = 0;
 
-	while (!err && (p = memmem(t.p + at, t.len - at, right_to_left, 3)) != NULL) {
-		size_t begin = (size_t)(p - t.p) + 3;
-		struct span s = span_sub(t, begin, LINE_BYTES);
-		const uint8_t *end = memchr(s.p, '\n', s.len);
+	while (!err && survey_next(r->survey, SURVEY_HIGH, sizeof(pop), at, &where)) {
+		const uint8_t *end;
+		struct span s;
+		size_t begin;
 
+		p = memmem(t.p + where.begin, where.end - where.begin, right_to_left, 3);
+		if (!p) {
+			at = where.end;
+			continue;
+		}
+		begin = (size_t)(p - t.p) + 3;
+		s = span_sub(t, begin, LINE_BYTES);
+		end = memchr(s.p, '\n', s.len);
 		s.len = end ? (size_t)(end - s.p) : s.len;
 		end = memmem(s.p, s.len, pop, 3);
 		s.len = end ? (size_t)(end - s.p) : s.len;

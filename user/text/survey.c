@@ -18,9 +18,8 @@
 #define NUMBERS_MIN	    5 /* in one block */
 #define NUMBERS_LETTERS_MAX 24
 #define DOTS_MIN	    20
-#define LETTERS_MIN                                                                                \
-	20 /* in one block, from which on vowels are counted: below a fourth, they are odd */
-#define STARTS_MIN 1 /* odd beginnings of words in two neighbouring blocks */
+#define LETTERS_MIN	    24 /* in one block, from which on the vowels among them are counted */
+#define STARTS_MIN	    2 /* odd beginnings of words in two neighbouring blocks; one and few vowels */
 
 /* One bit for each of 64 bytes. */
 struct masks {
@@ -151,8 +150,8 @@ static const uint32_t odd_starts[32] = {
 	['j' - 'a' + 1] = L('b') | L('c') | L('d') | L('f') | L('g') | L('h') | L('k') | L('l') |
 			  L('n') | L('r') | L('v') | L('y') | L('z'),
 	['k' - 'a' + 1] = L('b') | L('c') | L('d') | L('g') | L('p') | L('q') | L('v') | L('z'),
-	['l' - 'a' + 1] = L('b') | L('c') | L('d') | L('f') | L('g') | L('h') | L('k') | L('l') | L('n') |
-			  L('p') | L('r') | L('t') | L('v') | L('z'),
+	['l' - 'a' + 1] = L('b') | L('c') | L('d') | L('f') | L('g') | L('h') | L('k') | L('l') |
+			  L('n') | L('p') | L('r') | L('t') | L('v') | L('z'),
 	['m' - 'a' + 1] = L('b') | L('d') | L('f') | L('g') | L('h') | L('k') | L('l') | L('n') |
 			  L('r') | L('v') | L('z'),
 	['n' - 'a' + 1] = L('b') | L('c') | L('d') | L('f') | L('g') | L('h') | L('k') | L('m') |
@@ -165,7 +164,7 @@ static const uint32_t odd_starts[32] = {
 	['r' - 'a' + 1] = L('b') | L('d') | L('f') | L('g') | L('j') | L('k') | L('l') | L('n') |
 			  L('p') | L('r') | L('t') | L('v') | L('z'),
 	['s' - 'a' + 1] =
-	    L('b') | L('d') | L('f') | L('g') | L('r') | L('s') | L('v') | L('x') | L('z'),
+	    L('b') | L('d') | L('f') | L('g') | L('n') | L('r') | L('s') | L('v') | L('x') | L('z'),
 	['t' - 'a' + 1] = L('b') | L('c') | L('d') | L('f') | L('g') | L('k') | L('l') | L('n') |
 			  L('p') | L('t') | L('v') | L('x') | L('z'),
 	['u' - 'a' + 1] = L('a') | L('b') | L('f') | L('h') | L('o') | L('y') | L('z'),
@@ -201,12 +200,32 @@ static unsigned count(uint64_t m)
 	return (unsigned)__builtin_popcountll(m);
 }
 
+/* Texts of most languages have 35 to 50 vowels in a hundred letters. */
+static bool sounds_odd(unsigned letters, unsigned vowels, unsigned starts)
+{
+	return starts >= STARTS_MIN || (starts && vowels * 10 < letters * 3) ||
+	       (letters >= LETTERS_MIN && vowels * 5 < letters);
+}
+
+/* Signs for letters: between letters, or in front of two. */
+static bool mixes(const struct masks *m, const struct masks *l)
+{
+	uint64_t sign = m->digit | m->sign, last_sign = l->digit | l->sign;
+	uint64_t behind = m->alpha & back(sign, last_sign, 1); /* letters behind a sign */
+	uint64_t last_behind = l->alpha & last_sign << 1;
+
+	return behind & (back(m->alpha, l->alpha, 2) |
+			 (back(sign, last_sign, 2) & back(m->alpha, l->alpha, 3))) ||
+	       (m->alpha & back(behind, last_behind, 1) &
+		~back(m->alpha | sign, l->alpha | last_sign, 3));
+}
+
 static uint16_t signs(const struct masks *m, const struct masks *l, unsigned odd, unsigned last_odd)
 {
 	uint64_t word = m->alpha | m->digit | m->high, last_word = l->alpha | l->digit | l->high;
 	uint64_t single = back(m->alpha, l->alpha, 1) & ~word & ~back(word, last_word, 2);
 	uint64_t last_single = back(l->alpha, 0, 1) & ~last_word & ~back(last_word, 0, 2);
-	uint64_t after = back(m->alpha, l->alpha, 1), mixed = m->digit | m->sign;
+	uint64_t after = back(m->alpha, l->alpha, 1);
 	unsigned letters = count(m->alpha);
 	uint16_t s = 0;
 
@@ -239,11 +258,10 @@ static uint16_t signs(const struct masks *m, const struct masks *l, unsigned odd
 		s |= SURVEY_MARKUP;
 	if (count(m->dots) + count(l->dots) >= DOTS_MIN)
 		s |= SURVEY_DOTS;
-	if ((mixed & after) | (m->alpha & back(mixed, l->digit | l->sign, 1)))
+	if (mixes(m, l))
 		s |= SURVEY_MIXED;
 	/* Not in what is one long word: that is a name, a path, a picture. */
-	if (!(s & SURVEY_RUN) && (odd + last_odd >= STARTS_MIN ||
-				  (letters >= LETTERS_MIN && count(m->vowel) * 4 < letters)))
+	if (!(s & SURVEY_RUN) && sounds_odd(letters, count(m->vowel), odd + last_odd))
 		s |= SURVEY_ODD;
 	if (run_of(m->lower, l->lower, 16) ||
 	    run_of(m->alpha & ~m->lower, l->alpha & ~l->lower, 16))
