@@ -16,9 +16,9 @@
 #define DISTINCT_MAX  1024
 #define FINDINGS_MAX  8 /* of a place */
 
-/* What a place holds is told from here on. */
-#define SOFT_TYPES  3  /* kinds of facts about people, none of them grave, that make a record */
-#define SOFT_VALUES 10 /* ... or so many of them */
+/* What a place holds is told from here on, if nothing in it is worth telling alone. */
+#define COMMON_TYPES  2	 /* kinds of common facts, which make a record of a person */
+#define COMMON_VALUES 25 /* ... or so many of them */
 /* An answer that gives them out is an alert from here on, and worse from there on. */
 #define LEAK_GRAVE 5
 #define LEAK_SOFT  50
@@ -47,8 +47,7 @@ static size_t shown(enum sensitive_id id, size_t len)
 {
 	enum sensitive_class c = sensitive_types[id].class;
 
-	if (c == DATA_CONTACT || c == DATA_PERSONAL || c == DATA_SPECIAL ||
-	    id == SENSITIVE_CARD_CVV)
+	if (c == DATA_CONTACT || c == DATA_COMMON || c == DATA_SPECIAL || id == SENSITIVE_CARD_CVV)
 		return 0;
 	return len >= SHOW_MIN ? 4 : len >= SHOW_SOME_MIN ? 2 : 0;
 }
@@ -151,7 +150,8 @@ static void forget(void *ctx, size_t segment, const struct fact_value *v)
 }
 
 struct sums {
-	size_t grave, soft, types; /* soft ones: values and kinds */
+	size_t grave, soft;   /* values; soft: all others */
+	size_t common, types; /* common ones: values and kinds */
 	size_t all;
 };
 
@@ -163,16 +163,18 @@ static struct sums sum(struct holding *h)
 	for (size_t i = 0; i < h->n; i++)
 		h->count[h->v[i].id]++;
 	for (enum sensitive_id id = 0; id < SENSITIVE_MAX_; id++) {
-		s.grave += grave(id) ? h->count[id] : 0;
-		s.soft += grave(id) ? 0 : h->count[id];
-		s.types += h->count[id] && !grave(id);
+		bool is_common = sensitive_types[id].class == DATA_COMMON;
+
+		*(grave(id) ? &s.grave : &s.soft) += h->count[id];
+		s.common += is_common ? h->count[id] : 0;
+		s.types += is_common && h->count[id];
 	}
 	return s;
 }
 
 static bool worth_telling(const struct sums *s)
 {
-	return s->grave || s->types >= SOFT_TYPES || s->soft >= SOFT_VALUES;
+	return s->common < s->all || s->types >= COMMON_TYPES || s->common >= COMMON_VALUES;
 }
 
 static bool leaks(const struct sums *s)

@@ -12,9 +12,10 @@ enum sensitive_class {
 	DATA_IDENTITY,	/* names one person to the state, an insurer, an employer */
 	DATA_FINANCIAL, /* cards and accounts */
 	DATA_HEALTH,
-	DATA_SPECIAL,  /* origin, belief, orientation, union: GDPR article 9 */
-	DATA_CONTACT,  /* how to reach somebody */
-	DATA_PERSONAL, /* about a person, of little harm alone: a name, a birthday, a salary */
+	DATA_SPECIAL, /* origin, belief, orientation, union: GDPR article 9 */
+	DATA_CONTACT, /* how to reach somebody */
+	DATA_COMMON,  /* stands in texts of all sorts, and says little alone: a name, a birthday, a
+			 mail address */
 	DATA_DEVICE,
 	DATA_BUSINESS, /* of firms, mostly public */
 	DATA_DOCUMENT, /* markings */
