@@ -65,13 +65,19 @@ static bool wordless(uint8_t c)
 	return c >= 0xe0;
 }
 
+/* Behind a line end or a tabulator as JSON writes it. */
+static bool behind_escape(struct span t, size_t i)
+{
+	return i >= 2 && t.p[i - 2] == '\\' && strchr("nrt", t.p[i - 1]);
+}
+
 static bool starts_word(struct span t, size_t i)
 {
 	uint8_t c = t.p[i], before = i ? t.p[i - 1] : ' ';
 
 	if (c < 0x80)
 		return is_kind(c, CHAR_ALPHA) &&
-		       (!is_kind(before, CHAR_ALPHA) ||
+		       (!is_kind(before, CHAR_ALPHA) || behind_escape(t, i) ||
 			(is_kind(before, CHAR_LOWER) && is_kind(c, CHAR_UPPER)));
 	return c >= 0xc0 && (wordless(c) || (before < 0x80 && !is_kind(before, CHAR_ALNUM)));
 }
@@ -82,7 +88,7 @@ static bool ends_word(struct span t, size_t end)
 
 	if (last >= 0x80)
 		return next < 0x80 || wordless(next);
-	if (next == 's' && is_kind(last, CHAR_LOWER)) /* many of them */
+	if (next == 's') /* many of them */
 		next = end + 1 < t.len ? t.p[end + 1] : ' ';
 	return !is_kind(next, CHAR_LOWER) &&
 	       (!is_kind(next, CHAR_UPPER) || is_kind(last, CHAR_LOWER)) && next < 0xc0;

@@ -20,6 +20,7 @@
 #define GROUPS_MAX     10 /* of a run read at once */
 #define GROUP_LEN      40 /* of a group that a form may hold */
 #define WORD_LEN       6  /* of a group of capitals alone, as in IBANs */
+#define LEADING_MAX    2  /* such groups before the first digit */
 #define FOUND_MAX      64 /* candidates of a run */
 #define IBAN_LEN       34 /* at most */
 #define SEPARATORS_MAX 26 /* characters of a form: its separators are bits of a key */
@@ -614,16 +615,22 @@ static size_t group_begin(struct span t, size_t at, size_t floor)
 	return begin;
 }
 
-/* A short group of capitals right before belongs to it, as in codes that begin with letters. */
+/* Short groups of capitals right before belong to it, as in codes that begin with letters. */
 static size_t with_letters(struct span t, size_t begin, size_t floor)
 {
-	size_t i = begin;
+	for (unsigned n = 0; n < LEADING_MAX; n++) {
+		size_t i = begin;
 
-	if (begin < floor + 2 || !is_kind(t.p[begin - 1], CHAR_SEPARATOR))
-		return begin;
-	for (i--; i > floor && is_kind(t.p[i - 1], CHAR_UPPER) && begin - i <= WORD_LEN; i--)
-		;
-	return i < begin - 1 && (!i || !alnum_at(t, i - 1)) ? i : begin;
+		if (begin < floor + 2 || !is_kind(t.p[begin - 1], CHAR_SEPARATOR))
+			break;
+		for (i--; i > floor && is_kind(t.p[i - 1], CHAR_UPPER) && begin - i <= WORD_LEN;
+		     i--)
+			;
+		if (i == begin - 1 || (i && alnum_at(t, i - 1)))
+			break;
+		begin = i;
+	}
+	return begin;
 }
 
 /* Looks at the digit at `at`; returns where to go on: behind its group, for others may begin in the
@@ -646,9 +653,11 @@ static size_t on_digit(struct scanner *s, size_t at)
 		return end;
 	found.n = 0; /* the rest is large, and written before it is read */
 	s->told = context_types(&s->words, (struct range){ begin, end });
-	try_stretches(s, &found, first);
-	if (!s->run.g[first].digits && first + 1 < s->run.n)
-		try_stretches(s, &found, first + 1);
+	for (;; first++) {
+		try_stretches(s, &found, first);
+		if (s->run.g[first].digits || first + 1 == s->run.n)
+			break;
+	}
 	if (found.n)
 		settle(s, &found);
 	else if (s->run.g[first].digits && told(s, SENSITIVE_PHONE_NATIONAL))
