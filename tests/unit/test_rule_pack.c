@@ -106,7 +106,7 @@ static void good(void **state)
 	assert_string_equal(rules_text(&rs, p[1].text), "x{2}y");
 	assert_string_equal(rules_text(&rs, p[2].text), "\\{AB}");
 	assert_string_equal(rules_text(&rs, p[3].text), "a{AB}");
-	assert_true(p[3].literal && !p[0].literal);
+	assert_true(p[3].sort == RULE_LITERAL && p[0].sort == RULE_EXPRESSION);
 	assert_int_equal(p[0].name, 0);
 	assert_int_equal(p[2].name, 1);
 	assert_int_equal(p[3].name, 2);
@@ -154,6 +154,15 @@ static const struct {
 	  "rule a: it weighs nothing" },
 	{ HEAD "  - {id: a, group: topic, weight: {user: 1.5}, why: w, patterns: [abc]}",
 	  "user: '1.5' is not a number from 0 to 1" },
+	{ "pack: p\nwords: {A: [x]}\nrules: []", "f:2:8: words: there is no rule" },
+	{ "pack: p\nwords: {a: [x]}\nrules: [{}]", "f:2:9: words: 'a' is no name" },
+	{ "pack: p\nwords: {A: ['$']}\nrules: [{}]", "f:2:13: A: a word is empty" },
+	{ "pack: p\nwords: {A: x}\nrules: [{sequences: [A]}]",
+	  "f:3:22: sequences: of 2 to 4 lists of words" },
+	{ "pack: p\nwords: {A: x}\nrules: [{sequences: [A A A A A]}]",
+	  "f:3:22: sequences: of 2 to 4 lists of words" },
+	{ "pack: p\nwords: {A: x}\nrules: [{sequences: [A B]}]",
+	  "f:3:22: sequences: no words are named 'B'" },
 	{ HEAD "  - {id: a, group: topic, weight: {user: nan}, why: w, patterns: [abc]}",
 	  "user: 'nan' is not a number from 0 to 1" },
 };

@@ -89,6 +89,7 @@ static int collect(struct making *m)
 					      &m->sources[m->n].flags);
 			m->owners[m->n] = (struct image_owner){ .detector = (uint16_t)d,
 								.index = (uint16_t)i,
+								.sort = p.sort,
 								.literal = p.literal,
 								.len = (uint16_t)len };
 			m->n += !err;
@@ -116,8 +117,26 @@ static int check_rules(struct making *m)
 	return err;
 }
 
-/* Those of one sort into a database of their own. */
-static int compile(struct making *m, bool literal)
+/* What goes into one database: words come in the order of the text, so theirs is one. */
+enum part_of {
+	PART_LITERALS,
+	PART_EXPRESSIONS,
+	PART_WORDS,
+	PART_MAX_, /* none */
+};
+static_assert(PART_MAX_ <= IMAGE_DBS_MAX, "a database without a place");
+
+static enum part_of part_of(const struct image_owner *o)
+{
+	if (o->sort == RULE_SEQUENCE)
+		return PART_MAX_;
+	if (o->sort == RULE_WORD || o->sort == RULE_WORD_LIKE)
+		return PART_WORDS;
+	return o->literal ? PART_LITERALS : PART_EXPRESSIONS;
+}
+
+/* Those of one part into a database of their own. */
+static int compile(struct making *m, enum part_of which)
 {
 	auto_mem const char **text = calloc(m->n, sizeof(*text));
 	auto_mem unsigned *flags = calloc(m->n, sizeof(*flags)), *ids = calloc(m->n, sizeof(*ids));
@@ -128,7 +147,7 @@ static int compile(struct making *m, bool literal)
 	if (!text || !flags || !ids)
 		return -ENOMEM;
 	for (size_t i = 0; i < m->n; i++) {
-		if (m->owners[i].literal != literal)
+		if (part_of(&m->owners[i]) != which)
 			continue;
 		m->owners[i].db = (uint8_t)m->n_dbs;
 		text[n] = m->sources[i].text;
@@ -257,10 +276,8 @@ int detect_compile_rules(const struct compile_opts *o, uint8_t **ret, size_t *re
 	}
 	if (!err)
 		err = check_rules(&m);
-	if (!err)
-		err = compile(&m, true);
-	if (!err)
-		err = compile(&m, false);
+	for (enum part_of i = 0; i < PART_MAX_ && !err; i++)
+		err = compile(&m, i);
 	if (!err)
 		err = lay_out(&m, o, &inputs, ret, ret_len);
 	for (size_t i = 0; i < m.n_dbs; i++)

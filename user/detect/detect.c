@@ -19,6 +19,7 @@
 #include "detect/image.h"
 #include "detect/own_rule.h"
 #include "detect/redact.h"
+#include "detect/sequence.h"
 #include "intel/index.h"
 
 #define HITS_PER_PATTERN_MAX 1024 /* in one view */
@@ -46,9 +47,11 @@ struct detect {
 	const struct image_head *image; /* borrowed */
 	const struct image_owner *owners;
 	struct rules rules;
+	struct sequences *sequences;
 	uint8_t *own; /* the image, when nobody else owns it */
 	hs_scratch_t *scratch;
 	unsigned first[N_DETECTORS + 1]; /* where each one's patterns begin */
+	unsigned *of_rules;		 /* of each rule's pattern, its number among all */
 	uint16_t *counts;		 /* hits of each pattern in the view being scanned */
 	struct hits {
 		struct hit *v;
@@ -84,6 +87,7 @@ static int open_image(struct detect *d, struct span image)
 	int err = image_open(image, &d->image);
 	struct pattern p;
 	unsigned at = 0;
+	size_t n;
 
 	if (!err)
 		err =
@@ -91,12 +95,19 @@ static int open_image(struct detect *d, struct span image)
 	if (err)
 		return -EINVAL;
 	d->owners = (const struct image_owner *)(image.p + d->image->owners.at);
+	d->of_rules = calloc(d->rules.n_patterns + 1, sizeof(*d->of_rules));
+	if (!d->of_rules)
+		return -ENOMEM;
 	for (size_t k = 0; k < N_DETECTORS; k++) {
 		d->first[k] = at;
-		for (size_t i = 0; image_pattern(detectors[k], &d->rules, i, &p); i++, at++)
+		for (size_t i = 0; image_pattern(detectors[k], &d->rules, i, &p); i++, at++) {
 			if (at >= d->image->n_patterns || d->owners[at].detector != k ||
-			    d->owners[at].index != i)
+			    d->owners[at].index != i || d->owners[at].sort != p.sort)
 				return -EINVAL;
+			if (detectors[k]->rules)
+				d->of_rules[rules_patterns(&d->rules, detectors[k]->rules, &n) -
+					    d->rules.pattern + (ptrdiff_t)i] = at;
+		}
 	}
 	d->first[N_DETECTORS] = at;
 	return at == d->image->n_patterns ? 0 : -EINVAL;
@@ -120,6 +131,8 @@ int detect_new(struct detect **ret, const struct detect_opts *o, struct span ima
 	err = mac_new(&d->mac, o->key);
 	if (!err)
 		err = viewer_new(&d->viewer);
+	if (!err)
+		err = sequences_new(&d->sequences, &d->rules);
 	if (!err)
 		err = facts_new(&d->facts, o->cache_bytes);
 	if (!err)
@@ -147,6 +160,8 @@ void detect_free(struct detect **d)
 		free((*d)->hits[i].v);
 	free((*d)->values);
 	facts_free(&(*d)->facts);
+	sequences_free(&(*d)->sequences);
+	free((*d)->of_rules);
 	classifier_free(&(*d)->classifier);
 	hs_free_scratch((*d)->scratch);
 	viewer_free(&(*d)->viewer);
@@ -204,14 +219,11 @@ struct scan {
 	int err;
 };
 
-static int on_match(unsigned id, unsigned long long from, unsigned long long to, unsigned flags,
-		    void *ctx)
+static int keep(struct scan *s, unsigned id, struct range where)
 {
-	struct scan *s = ctx;
 	const struct image_owner *o = &s->d->owners[id];
 	struct hits *h = &s->d->hits[o->detector];
 
-	(void)flags;
 	if (s->d->counts[id]++ >= HITS_PER_PATTERN_MAX) {
 		s->d->counts[id] = HITS_PER_PATTERN_MAX;
 		return 0;
@@ -227,11 +239,34 @@ static int on_match(unsigned id, unsigned long long from, unsigned long long to,
 		h->v = v;
 		h->room = room;
 	}
-	(void)from;
-	h->v[h->n++] = (struct hit){ .pattern = o->index,
-				     .view = s->view,
-				     .where = { o->literal ? to - o->len : to, to } };
+	h->v[h->n++] = (struct hit){ .pattern = o->index, .view = s->view, .where = where };
 	return 0;
+}
+
+/* The patterns of rules belong to detectors, in the order of their lists. */
+static int on_sequence(void *ctx, size_t pattern, struct range where)
+{
+	struct scan *s = ctx;
+
+	return keep(s, s->d->of_rules[pattern], where);
+}
+
+static int on_match(unsigned id, unsigned long long from, unsigned long long to, unsigned flags,
+		    void *ctx)
+{
+	struct scan *s = ctx;
+	const struct image_owner *o = &s->d->owners[id];
+	struct range where = { o->literal ? to - o->len : to, to };
+	const struct rule_pattern *list;
+	size_t n;
+
+	(void)from;
+	(void)flags;
+	if (o->sort != RULE_WORD && o->sort != RULE_WORD_LIKE)
+		return keep(s, id, where);
+	list = rules_patterns(&s->d->rules, detectors[o->detector]->rules, &n);
+	return sequences_word(s->d->sequences, (size_t)(list - s->d->rules.pattern) + o->index,
+			      where, on_sequence, s);
 }
 
 struct probe {
@@ -311,6 +346,7 @@ static int find_hits(struct detect *d, const struct views *vs)
 		if (vs->view[s.view].superseded || !t.len)
 			continue;
 		memset(d->counts, 0, d->image->n_patterns * sizeof(*d->counts));
+		sequences_begin(d->sequences, t);
 		for (size_t i = 0; i < d->image->n_dbs; i++)
 			if (hs_scan(db_of(d, i), (const char *)t.p, (unsigned)t.len, 0, d->scratch,
 				    on_match, &s) != HS_SUCCESS)

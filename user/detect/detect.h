@@ -22,6 +22,7 @@ struct pattern {
 	bool literal;  /* these very bytes; else a regular expression, any case, '.' matching line
 			  ends too */
 	bool caseless; /* a literal in any case */
+	uint8_t sort; /* of a rule's: enum rule_sort */
 };
 
 /* A place where one of them matched. */
@@ -143,7 +144,7 @@ int turn_values(const struct turn_input *in, enum side side,
 extern const struct detector *const detectors[]; /* NULL-terminated */
 
 #define DETECT_DATA_VERSION                                                                        \
-	8 /* changes with any pattern, table or threshold: cached facts of another version do not  \
+	9 /* changes with any pattern, table or threshold: cached facts of another version do not  \
 	     count */
 
 struct detect_opts {

@@ -92,7 +92,8 @@ bool image_pattern(const struct detector *d, const struct rules *rules, size_t i
 	if (i >= n)
 		return false;
 	*ret = (struct pattern){ .text = rules_text(rules, p[i].text),
-				 .literal = p[i].literal,
+				 .literal = p[i].sort == RULE_LITERAL || p[i].sort == RULE_WORD,
+				 .sort = p[i].sort,
 				 .caseless = true };
 	return true;
 }

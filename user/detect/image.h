@@ -31,6 +31,7 @@ struct image_head {
 struct image_owner {
 	uint16_t detector, index;
 	uint8_t db;
+	uint8_t sort; /* enum rule_sort; a sequence is in none */
 	bool literal;
 	uint16_t len; /* of a literal, folded */
 };

@@ -42,7 +42,7 @@ int rule_check(const struct rules *rules, const struct rule_pattern *p, struct h
 	       char *why, size_t why_size)
 {
 	const struct pattern pattern = { .text = rules_text(rules, p->text),
-					 .literal = p->literal,
+					 .literal = p->sort == RULE_LITERAL || p->sort == RULE_WORD,
 					 .caseless = true };
 	hs_compile_error_t *error = NULL;
 	hs_database_t *db = NULL;
@@ -54,6 +54,8 @@ int rule_check(const struct rules *rules, const struct rule_pattern *p, struct h
 	int err;
 
 	*why = 0;
+	if (p->sort == RULE_SEQUENCE)
+		return 0;
 	err = fold_new(&fold);
 	if (!err)
 		err = pattern_prepare(fold, &pattern, &text, &len, &flags);

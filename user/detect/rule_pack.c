@@ -16,6 +16,7 @@
 
 struct rule_packs {
 	struct buf rules, patterns, lists, text; /* of struct rule, struct rule_pattern, uint32_t */
+	size_t n_words;				 /* lists of words */
 	bool built_in;				 /* the files that are being added are ours */
 };
 
@@ -29,7 +30,11 @@ struct pack {
 	struct rule_packs *to;
 	char name[NAME_MAX_BYTES];
 	rule_text file, pack;
-	yaml_node_t *define, *rules;
+	yaml_node_t *define, *words, *rules;
+	struct word_list {
+		char name[NAME_MAX_BYTES];
+	} lists[PACK_FRAGMENTS_MAX];
+	size_t n_lists, first_list;
 	struct fragment fragments[PACK_FRAGMENTS_MAX];
 	size_t n_fragments;
 	int err; /* -ENOMEM, -E2BIG */
@@ -43,7 +48,7 @@ struct draft {
 	const char *why, *title;
 	char atlas[WORDS_MAX], owasp[WORDS_MAX];
 	uint32_t roles;
-	yaml_node_t *patterns, *literals, *conditions, *hits, *misses;
+	yaml_node_t *patterns, *literals, *sequences, *conditions, *hits, *misses;
 };
 
 enum rule_key {
@@ -52,6 +57,7 @@ enum rule_key {
 	KEY_WEIGHT,
 	KEY_PATTERNS,
 	KEY_LITERALS,
+	KEY_SEQUENCES,
 	KEY_WHY,
 	KEY_HITS,
 	KEY_MISSES,
@@ -230,6 +236,76 @@ static void read_fragments(struct yamlread *r, yaml_node_t *n)
 	}
 }
 
+/* --- lists of words */
+
+static bool put_word(struct yamlread *r, yaml_node_t *n, const char *name, bool literal)
+{
+	struct pack *k = r->ctx;
+	const char *s = yamlread_scalar(r, n, name);
+	size_t len = s ? strlen(s) : 0;
+	/* The first rule of the pack: it says whose patterns they are. */
+	struct rule_pattern p = { .line = (uint32_t)n->start_mark.line + 1,
+				  .column = (uint32_t)n->start_mark.column + 1,
+				  .rule = (uint16_t)n_rules(k->to),
+				  .sort = literal ? RULE_WORD : RULE_WORD_LIKE,
+				  .words = (uint16_t)(k->first_list + k->n_lists) };
+
+	if (!s)
+		return false;
+	if (literal && len && s[len - 1] == '$') {
+		p.ends = true;
+		len--;
+	}
+	if (!len || len > PACK_PATTERN_MAX)
+		yamlread_complain(r, &n->start_mark, "%s: a word is empty, or longer than %d bytes",
+				  name, PACK_PATTERN_MAX);
+	else
+		p.text = literal ? put_text(k, span_of(s, len)) : expand(r, n, name, s);
+	if (p.text && !k->err)
+		k->err = buf_add(&k->to->patterns, span_of(&p, sizeof(p)));
+	return p.text;
+}
+
+/* Behind the fragments, before the rules: expressions may use fragments, sequences name lists. */
+static void read_words(struct yamlread *r, yaml_node_t *n)
+{
+	struct pack *k = r->ctx;
+
+	k->first_list = k->to->n_words;
+	if (!yamlread_expect(r, n, "words", YAML_MAPPING_NODE))
+		return;
+	if (k->rules->data.sequence.items.start == k->rules->data.sequence.items.top) {
+		yamlread_complain(r, &n->start_mark, "words: there is no rule");
+		return;
+	}
+	for (yaml_node_pair_t *p = n->data.mapping.pairs.start;
+	     p < n->data.mapping.pairs.top && !k->err; p++) {
+		yaml_node_t *kn = yaml_document_get_node(r->doc, p->key),
+			    *vn = yaml_document_get_node(r->doc, p->value);
+		const char *name = yamlread_scalar(r, kn, "words");
+
+		if (!name)
+			continue;
+		if (!fragment_char(*name, true) || strlen(name) >= NAME_MAX_BYTES) {
+			yamlread_complain(r, &kn->start_mark, "words: '%s' is no name", name);
+			continue;
+		}
+		if (k->n_lists == PACK_FRAGMENTS_MAX || k->to->n_words == RULE_WORD_LISTS_MAX) {
+			yamlread_complain(r, &kn->start_mark, "words: too many lists");
+			return;
+		}
+		if (vn->type == YAML_SEQUENCE_NODE)
+			for (yaml_node_item_t *i = vn->data.sequence.items.start;
+			     i < vn->data.sequence.items.top && !k->err; i++)
+				put_word(r, yaml_document_get_node(r->doc, *i), name, true);
+		else
+			put_word(r, vn, name, false);
+		snprintf(k->lists[k->n_lists].name, NAME_MAX_BYTES, "%s", name);
+		k->n_lists++;
+		k->to->n_words++;
+	}
+}
+
 /* --- keys of a rule */
 
 static void set_node(struct yamlread *r, yaml_node_t *n, const struct yamlread_key *key,
@@ -378,6 +454,7 @@ static const struct yamlread_key rule_keys[KEY_MAX_ + 1] = {
 	[KEY_WEIGHT] = { "weight", yamlread_sub, 0, 0, 0, weight_keys },
 	[KEY_PATTERNS] = { "patterns", set_node, DRAFT(patterns), 0, 0, NULL },
 	[KEY_LITERALS] = { "literals", set_node, DRAFT(literals), 0, 0, NULL },
+	[KEY_SEQUENCES] = { "sequences", set_node, DRAFT(sequences), 0, 0, NULL },
 	[KEY_WHY] = { "why", set_text, DRAFT(why), 0, 120, NULL },
 	[KEY_HITS] = { "hits", set_node, DRAFT(hits), 0, 0, NULL },
 	[KEY_MISSES] = { "misses", set_node, DRAFT(misses), 0, 0, NULL },
@@ -423,7 +500,7 @@ static void put_pattern(struct yamlread *r, yaml_node_t *n, const char *name, bo
 	struct rule_pattern p = { .line = (uint32_t)n->start_mark.line + 1,
 				  .column = (uint32_t)n->start_mark.column + 1,
 				  .rule = (uint16_t)n_rules(k->to),
-				  .literal = literal };
+				  .sort = literal ? RULE_LITERAL : RULE_EXPRESSION };
 	size_t bit;
 
 	if (!s)
@@ -488,6 +565,63 @@ static void read_patterns(struct yamlread *r, yaml_node_t *n, bool literal, stru
 			put_patterns(r, yaml_document_get_node(r->doc, p->value), name, literal,
 				     names);
 	}
+}
+
+/* Names of lists; one that shall stand close to the one before has a '~' in front. */
+static void put_sequence(struct yamlread *r, yaml_node_t *n, struct names *names)
+{
+	struct pack *k = r->ctx;
+	const char *s = yamlread_scalar(r, n, "sequences");
+	struct rule_pattern p = { .line = (uint32_t)n->start_mark.line + 1,
+				  .column = (uint32_t)n->start_mark.column + 1,
+				  .rule = (uint16_t)n_rules(k->to),
+				  .sort = RULE_SEQUENCE };
+	size_t bit = name_bit(names, "", true);
+
+	if (!s)
+		return;
+	while (*s && p.n_steps < SEQUENCE_STEPS_MAX) {
+		size_t len, i = 0;
+
+		if (*s == '~')
+			p.near |= (uint8_t)(1u << p.n_steps);
+		s += *s == '~';
+		len = strcspn(s, " ");
+		while (i < k->n_lists &&
+		       (strncmp(k->lists[i].name, s, len) || k->lists[i].name[len]))
+			i++;
+		if (i == k->n_lists) {
+			yamlread_complain(r, &n->start_mark, "sequences: no words are named '%.*s'",
+					  (int)len, s);
+			return;
+		}
+		p.step[p.n_steps++] = (uint16_t)(k->first_list + i);
+		s += len;
+		s += strspn(s, " ");
+	}
+	if (*s || p.n_steps < 2) {
+		yamlread_complain(r, &n->start_mark, "sequences: of 2 to %d lists of words",
+				  SEQUENCE_STEPS_MAX);
+		return;
+	}
+	if (bit == RULE_NAMES_MAX) {
+		yamlread_complain(r, &n->start_mark, "sequences: more than %d names",
+				  RULE_NAMES_MAX);
+		return;
+	}
+	p.name = (uint8_t)bit;
+	k->err = buf_add(&k->to->patterns, span_of(&p, sizeof(p)));
+}
+
+static void read_sequences(struct yamlread *r, yaml_node_t *n, struct names *names)
+{
+	struct pack *k = r->ctx;
+
+	if (!yamlread_expect(r, n, "sequences", YAML_SEQUENCE_NODE))
+		return;
+	for (yaml_node_item_t *i = n->data.sequence.items.start;
+	     i < n->data.sequence.items.top && !k->err; i++)
+		put_sequence(r, yaml_document_get_node(r->doc, *i), names);
 }
 
 struct condition_draft {
@@ -617,7 +751,7 @@ static void check_keys(struct yamlread *r, yaml_node_t *n, const struct draft *d
 			yamlread_complain(r, &n->start_mark, "rule %s: %s is for rules %s a group",
 					  d->id, rule_keys[i].name, grouped ? "without" : "with");
 	}
-	if (!d->patterns && !d->literals)
+	if (!d->patterns && !d->literals && !d->sequences)
 		yamlread_complain(r, &n->start_mark, "rule %s: it has no patterns", d->id);
 	if (grouped && seen & 1ULL << KEY_WEIGHT && d->user + d->retrieved <= 0)
 		yamlread_complain(r, &n->start_mark, "rule %s: it weighs nothing", d->id);
@@ -671,6 +805,8 @@ static void read_rule(struct yamlread *r, yaml_node_t *n)
 		read_patterns(r, d.patterns, false, &names);
 	if (d.literals)
 		read_patterns(r, d.literals, true, &names);
+	if (d.sequences)
+		read_sequences(r, d.sequences, &names);
 	read_conditions(r, d.conditions, &names, &rule);
 	read_texts(r, d.hits, "hits", &rule.hits);
 	read_texts(r, d.misses, "misses", &rule.misses);
@@ -684,6 +820,7 @@ static void read_rule(struct yamlread *r, yaml_node_t *n)
 static const struct yamlread_key pack_keys[] = {
 	{ "pack", set_id, offsetof(struct pack, name), 0, NAME_MAX_BYTES, NULL },
 	{ "define", set_node, PACK_NODE(define) },
+	{ "words", set_node, PACK_NODE(words) },
 	{ "rules", set_node, PACK_NODE(rules) },
 	{ NULL, NULL, 0, 0, 0, NULL },
 };
@@ -700,6 +837,8 @@ static void read_pack(struct yamlread *r, void *base)
 		read_fragments(r, k->define);
 	if (!k->rules || !yamlread_expect(r, k->rules, "rules", YAML_SEQUENCE_NODE))
 		return;
+	if (k->words)
+		read_words(r, k->words);
 	for (yaml_node_item_t *i = k->rules->data.sequence.items.start;
 	     i < k->rules->data.sequence.items.top && !k->err; i++)
 		read_rule(r, yaml_document_get_node(r->doc, *i));

@@ -30,15 +30,20 @@ static bool rule_ok(const struct rules *r, const struct rule *x)
 		if (!list_ok(r, lists[i]))
 			return false;
 	return strlen(rules_text(r, x->id)) < RULE_ID_MAX && x->group <= GROUP_MAX_ &&
-	       x->severity < SEVERITY_MAX_ && x->mode < MODE_MAX_ &&
-	       x->user >= 0 && x->user <= 1 && x->retrieved >= 0 && x->retrieved <= 1;
+	       x->severity < SEVERITY_MAX_ && x->mode < MODE_MAX_ && x->user >= 0 && x->user <= 1 &&
+	       x->retrieved >= 0 && x->retrieved <= 1;
 }
 
 static bool pattern_ok(const struct rules *r, size_t i)
 {
 	const struct rule_pattern *p = &r->pattern[i];
 
+	for (size_t k = 0; k < SEQUENCE_STEPS_MAX; k++)
+		if (p->step[k] >= RULE_WORD_LISTS_MAX)
+			return false;
 	return p->text < r->text_len && p->rule < r->n_rules && p->name < RULE_NAMES_MAX &&
+	       p->sort < RULE_SORT_MAX_ && p->words < RULE_WORD_LISTS_MAX &&
+	       p->n_steps <= SEQUENCE_STEPS_MAX && (p->n_steps > 1 || p->sort != RULE_SEQUENCE) &&
 	       (r->rule[p->rule].group < GROUP_MAX_) == (i < r->n_attack_patterns);
 }
 

@@ -48,17 +48,34 @@ struct rule_texts {
 	uint32_t first, n;
 };
 
+enum rule_sort {
+	RULE_EXPRESSION,
+	RULE_LITERAL,	/* the characters of a text */
+	RULE_WORD,	/* of a list that sequences name: a literal */
+	RULE_WORD_LIKE, /* ... an expression */
+	RULE_SEQUENCE,	/* words of these lists, one close behind the other: see sequence.h */
+	RULE_SORT_MAX_,
+};
+
+#define SEQUENCE_STEPS_MAX  4
+#define RULE_WORD_LISTS_MAX 4096 /* of all packs */
+
 struct rule_pattern {
-	rule_text text;	       /* see struct pattern */
+	rule_text text;	       /* see struct pattern; "": a sequence */
 	uint32_t line, column; /* where it was written, in the rule's file */
 	uint16_t rule;	       /* index */
 	uint8_t name;	       /* the bit that it is in the rule's conditions */
-	bool literal;
+	uint8_t sort;	       /* enum rule_sort */
+	uint16_t words;	       /* a word: the list that it is of */
+	bool ends;	       /* ... nothing else may be joined to it */
+	uint8_t n_steps;       /* a sequence: the lists whose words follow each other */
+	uint8_t near;	       /* ... bits of those that stand closer to the one before */
+	uint16_t step[SEQUENCE_STEPS_MAX];
 };
 
 struct rule {
 	rule_text id, pack, file, title;
-	rule_text kind; /* own: "custom.ID" */
+	rule_text kind;		/* own: "custom.ID" */
 	rule_text why;		/* what the text does: "tells the model to ..." */
 	rule_text atlas, owasp; /* ids, as in struct kind_row */
 	float user, retrieved;	/* of a group: weight in what users write, and in content; 0:
@@ -116,4 +133,4 @@ struct rules_head {
 	uint64_t pad;
 };
 #define RULES_MAGIC   "EARRULES"
-#define RULES_VERSION 1 /* changes with any of these structs */
+#define RULES_VERSION 2 /* changes with any of these structs */

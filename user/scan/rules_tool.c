@@ -325,7 +325,7 @@ static int check_pattern(const struct rules *rs, const struct rule_pattern *p, u
 	size_t matches = 0;
 	int err = rule_check(rs, p, &db, why, sizeof(why));
 
-	if (!err) {
+	if (!err && db) {
 		make_flood(rs, r, &flood);
 		err = speed(db, buf_span(&flood), &mb, &matches);
 		if (!err && mb < SPEED_MIN_MB) {

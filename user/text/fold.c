@@ -31,7 +31,7 @@
 /* Pairs: a character, then the one that it is read as. */
 static const char always[] = "‘'’'‚'‛'“\"”\"„\"‟\"«\"»\"‹'›'′'″\"‐-‑-‒-–-—-―-−-⁄/∕/∶:∣|❘|⎮|"
 			     "ᴀaʙbᴄcᴅdᴇeꜰfɢgʜhɪiᴊjᴋkʟlᴍmɴnᴏoᴘpʀrꜱsᴛtᴜuᴠvᴡwʏyᴢz"
-			     "ɑaɡgıiɩiȷjƙkɭlɱmɳnɵoƥpʂsƭtʋvʐzđdłløoŧtħhƀbɨiæaœo"
+			     "ɑaɡgıiɩiȷjƙkɭlɱmɳnɵoƥpʂsƭtʋvʐzđdłløoŧtħhƀbɨiæaœoĐDŁLØOŦTĦHÆAŒO"
 			     "⠁a⠃b⠉c⠙d⠑e⠋f⠛g⠓h⠊i⠚j⠅k⠇l⠍m⠝n⠕o⠏p⠟q⠗r⠎s⠞t⠥u⠧v⠺w⠭x⠽y⠵z⠀ ";
 static const char strict[] = "аaеeоoрpсcуyхxіiѕsјjһhԁdԛqԝwѵvӏlүyАAВBЕEКKМMНHОOРPСCТTХXЅSІIЈJԌGԜWҮY"
 			     "οoνvαaρpυuΑAΒBΕEΖZΗHΙIΚKΜMΝNΟOΡPΤTΥYΧXօoսuոnհh";
