@@ -251,9 +251,21 @@ static bool ipv6(struct link_scan *s, size_t at, struct link *ret)
 /* A host whose first dot, plain or defanged, is at. */
 static bool bare(struct link_scan *s, size_t at, struct link *ret)
 {
-	size_t i = at, n;
+	size_t i = at, z = at, n;
 	uint8_t before;
 
+	/* A call, a member, a file: foo.id(x), foo.py_old. Most dots in code end here. */
+	if (s->dotted_end <= at) {
+		while (z < s->text.len &&
+		       (word_char(s->text.p[z]) || s->text.p[z] == '.' || s->text.p[z] == '-'))
+			z++;
+		s->dotted_end = z;
+	}
+	z = s->dotted_end;
+	if (z < s->text.len && s->text.p[z] && strchr("(=_$", s->text.p[z]) && z > at) {
+		s->at = MAX(s->at, z);
+		return false;
+	}
 	while (i > s->floor && at - i < HOST_BACK &&
 	       (word_char(s->text.p[i - 1]) || strchr("-_%", s->text.p[i - 1])) && s->text.p[i - 1])
 		i--;
@@ -269,10 +281,6 @@ static bool bare(struct link_scan *s, size_t at, struct link *ret)
 		return false;
 	n = url_read(&ret->url, span_sub(s->text, i, s->text.len));
 	if (!n || *ret->url.scheme)
-		return false;
-	/* A call, a member, a file: foo.id(x), foo.py_old. */
-	if (i + n < s->text.len && s->text.p[i + n] && strchr("(=_$", s->text.p[i + n]) &&
-	    !(ret->url.traits & URL_DEFANGED))
 		return false;
 	ret->form = before == '@' ? LINK_MAIL : LINK_BARE;
 	ret->where.begin = i;

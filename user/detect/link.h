@@ -26,6 +26,7 @@ struct link_scan {
 	size_t at;
 	size_t
 	    run_end; /* where the run of characters that a URL can have ends, once it was sought */
+	size_t dotted_end; /* the same of letters, digits, dots and hyphens */
 	size_t paired; /* bytes read for closing brackets: a flood of them gets no more */
 	size_t floor;  /* what stands before it belongs to an address found */
 };

@@ -429,7 +429,8 @@ void suspect_host(struct suspicion *s, const struct link *l, struct span label)
 	} else if (path_lures && l->form == LINK_URL) {
 		suspect(s, .45F, "ip-login", "is an IP address with a page to log in");
 	}
-	if (u->traits & URL_ODD_IP)
+	/* A browser reads it; elsewhere it is part of a password that was taken for a host. */
+	if (u->traits & URL_ODD_IP && !strncmp(u->scheme, "http", 4))
 		suspect(s, .7F, "odd-ip", "is an IP address that is written to hide it");
 	if (u->traits & URL_ESCAPED_HOST)
 		suspect(s, .4F, "escaped-host", "is written with escapes");

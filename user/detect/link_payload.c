@@ -246,7 +246,8 @@ static bool sensitive(struct span s)
 static bool signature(struct span rest)
 {
 	static const char *const marks[] = { "x-amz-",	 "x-goog-", "signature=", "sig=",
-					     "expires=", "policy=", "hmac=",	  "oe=" };
+					     "expires=", "policy=", "hmac=",	  "oe=",
+					     "rscc=",	 "rscd=",   "&sp=r" };
 
 	return any_of(rest, marks, ARRAY_SIZE(marks));
 }
@@ -386,7 +387,7 @@ void suspect_template(struct suspicion *s, const struct link *l, enum link_marku
 			suspect(s, .4F, "template", "has a place for what the model knows");
 			asks = true;
 		}
-	if (rest.p[rest.len - 1] == '=') {
+	if (rest.p[rest.len - 1] == '=' && !signature(rest)) {
 		suspect(s, .3F, "template", "ends where data is to be put");
 		asks = true;
 	}

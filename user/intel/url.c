@@ -13,6 +13,7 @@
 #define SCHEME_MAX 11
 #define USER_LOOK  128 /* bytes before an '@' */
 #define LABEL_MAX  63
+#define TLDS_KNOWN 512 /* answers remembered */
 
 /* What a byte may be in an address. */
 enum { C_HOST = 1, C_USER = 2, C_SCHEME = 4 };
@@ -344,22 +345,39 @@ static const psl_ctx_t *suffixes(void)
 	return psl_builtin();
 }
 
-/* The last one asked for is remembered: most are asked for again, and a process has one thread. */
-static bool top_level(const char *tld)
+static bool look_up_top_level(const char *tld)
 {
 	/* Outside of the public tree, or kept for examples and networks of one's own. */
 	static const char *const others[] = { "onion",	 "i2p",	  "example", "test",
 					      "invalid", "local", "internal" };
-	static char last[LABEL_MAX + 1];
-	static bool is;
 
-	if (strcmp(last, tld) != 0) {
-		snprintf(last, sizeof(last), "%s", tld);
-		is = psl_is_public_suffix2(suffixes(), tld, PSL_TYPE_ICANN | PSL_TYPE_NO_STAR_RULE);
-		for (size_t i = 0; i < ARRAY_SIZE(others) && !is; i++)
-			is = !strcmp(tld, others[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+		if (!strcmp(tld, others[i]))
+			return true;
+	return psl_is_public_suffix2(suffixes(), tld, PSL_TYPE_ICANN | PSL_TYPE_NO_STAR_RULE);
+}
+
+/* Answers are remembered: most are asked for again (code is full of "x.name"), and a process has
+ * one thread. */
+static bool top_level(const char *tld)
+{
+	static struct {
+		char tld[15];
+		bool is;
+	} known[TLDS_KNOWN];
+	size_t n = strlen(tld);
+	uint32_t h = 0;
+
+	if (n >= sizeof(known[0].tld))
+		return look_up_top_level(tld);
+	for (size_t i = 0; i < n; i++)
+		h = h * 31 + (uint8_t)tld[i];
+	h %= TLDS_KNOWN;
+	if (strcmp(known[h].tld, tld) != 0) {
+		memcpy(known[h].tld, tld, n + 1);
+		known[h].is = look_up_top_level(tld);
 	}
-	return is;
+	return known[h].is;
 }
 
 /* Written without scheme: is it meant as an address? */
