@@ -50,7 +50,7 @@ UNIT := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_*
 FUZZ := $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 E2E_BINS := $(patsubst tests/e2e/%.c,$(B)/tests/e2e/%,$(wildcard tests/e2e/*.c))
 
-.PHONY: all deps run check corpus check-kernels e2e demo bench bench-json bench-replay bench-detect bench-obfuscate fuzz fmt lint docs install uninstall clean help test-bins
+.PHONY: all deps run check corpus check-kernels e2e demo bench bench-intel bench-json bench-replay bench-detect bench-obfuscate fuzz fmt lint docs install uninstall clean help test-bins
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -224,6 +224,10 @@ bench-capture: ## the first of these, beside bpftrace and bcc's sslsniff
 	@tools/deps.sh build test bench
 	@$(SUBMAKE) programs
 	@tests/bench/run $(B) capture
+
+bench-intel: ## an index of 10^7 indicators: memory, time, look-ups; how fast addresses are found
+	@$(SUBMAKE) $(B)/tests/bench/intel
+	@$(B)/tests/bench/intel
 
 bench-replay: ## how fast exchanges are read, and what an open connection costs
 	@tools/deps.sh build test bench

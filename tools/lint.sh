@@ -31,7 +31,7 @@ includes() {
 		allow["alert"] = "base flow dialect detect behave config proto"
 		allow["store"] = "base detect behave alert config proto proc/page.h proc/explain.h capture/hint.h flow/ident.h"
 		allow["export"] = "base alert config proto proc/loop.h"
-		allow["ctl"] = "base detect/kind.h alert store config proto proc/loop.h proc/page.h proc/req.h proc/role.h proc/checkup.h trace/replay.h scan/scan.h scan/rules_tool.h"
+		allow["ctl"] = "base detect/kind.h alert store config proto proc/loop.h proc/page.h proc/req.h proc/role.h proc/checkup.h trace/replay.h scan/scan.h scan/rules_tool.h scan/intel_tool.h"
 		allow["config"] = "base detect/kind.h detect/rule_pack.h"
 		allow["capture"] = "base bpf flow/ident.h"
 		allow["scan"] = "base parse flow dialect text intel detect config/rules_dir.h"

@@ -86,4 +86,32 @@ def test_text(w):
     scan(w, "", "--role", "king", code=2)
 
 
+def test_feeds(w):
+    """addresses of a conversation are looked up in feeds, in any disguise, and whose they are is told"""
+    listed = w.dir / "listed.txt"
+    listed.write_text("# ours\nbad.example\n0.0.0.0 worse.example\n203.0.113.0/24\n")
+    stix = w.dir / "stix.json"
+    stix.write_text(json.dumps({"type": "bundle", "objects": [
+        {"type": "indicator", "pattern_type": "stix", "pattern": "[url:value = 'http://page.example/x']"},
+        {"type": "indicator", "pattern_type": "stix", "pattern": "[domain-name:value = 'old.example']", "valid_until": "2001-01-01T00:00:00Z"}]}))
+    feeds = ["--intel", str(listed), "-i", str(stix)]
+    talk = {"id": 1, "turns": [
+        {"role": "user", "text": "Is https://www.bad.example/login good? And https://old.example/?"},
+        {"role": "assistant", "text": None, "tool_calls": [{"name": "fetch", "arguments": "{}"}]},
+        {"role": "tool", "text": "moved to https:\\/\\/page.example\\/x"},
+        {"role": "assistant", "text": "https://www.bad.example/login leads to https://page.example/x and http://3405803783/."}]}
+    done = scan(w, lines(talk), "--jsonl", *feeds)[0]
+    seen = [(f["turn"], f["type"], f["origin"], f["mode"]) for f in done["findings"] if f["kind"] == "url.malicious"]
+    equal(sorted(seen), [(0, "domain", "user", "alert"), (2, "url", "tool", "alert"), (3, "domain", "user", "alert"), (3, "ip", "model", "alert"),
+                         (3, "url", "tool", "alert")], "what is listed, and whose it is")
+    equal(done["alerts"].count("url.malicious"), 1, "alerts")
+    equal(scan(w, lines(talk), "--jsonl")[0]["findings"], [f for f in done["findings"] if f["kind"] != "url.malicious"], "without feeds")
+    check(not kinds(scan(w, lines({"id": 2, "text": "Block hxxps://bad[.]example/ now."}), "--jsonl", *feeds)[0]), "a defanged address is spoken of")
+    scan(w, "", "--intel", w.dir / "missing", code=1)
+    stix.write_text("{")
+    scan(w, "", *feeds, code=1)
+    checked = subprocess.run([str(w.program("earshot")), "intel", "check", "-o", "json", str(listed)], capture_output=True, timeout=60)
+    equal((checked.returncode, json.loads(checked.stdout)["indicators"]), (0, 3), "a feed that is checked")
+
+
 main(needs_root=False)

@@ -22,6 +22,7 @@
 #include "ctl/record.h"
 #include "ctl/render.h"
 #include "ctl/render_explain.h"
+#include "scan/intel_tool.h"
 #include "scan/rules_tool.h"
 #include "scan/scan.h"
 #include "trace/replay.h"
@@ -162,6 +163,7 @@ static int run_doctor(struct cli *c, char *const *args);
 static int run_rules_list(struct cli *c, char *const *args);
 static int run_rules_test(struct cli *c, char *const *args);
 static int run_rules_check(struct cli *c, char *const *args);
+static int run_intel_check(struct cli *c, char *const *args);
 static int run_version(struct cli *c, char *const *args);
 static int run_help(struct cli *c, char *const *args);
 
@@ -199,6 +201,8 @@ static const struct verb {
 	  run_rules_test },
 	{ "rules check", "[PATH]", 0, 1, "are the packs of PATH whole, and their patterns fast?", 0,
 	  run_rules_check },
+	{ "intel check", "FEED...", 1, CONFIG_INTEL_MAX,
+	  "what is taken of feeds of threat intelligence?", 0, run_intel_check },
 	{ "version", NULL, 0, 0, "print the version of this program", 0, run_version },
 	{ "help", "[VERB]", 0, 2, "print help, of one verb or of all", 0, run_help },
 };
@@ -856,6 +860,23 @@ static int run_rules_test(struct cli *c, char *const *args)
 static int run_rules_check(struct cli *c, char *const *args)
 {
 	return run_rules(c, args, rules_check);
+}
+
+static int run_intel_check(struct cli *c, char *const *args)
+{
+	const char *paths[CONFIG_INTEL_MAX];
+	char why[512] = "";
+	size_t n = 0;
+	int err;
+
+	while (args[n]) {
+		paths[n] = args[n];
+		n++;
+	}
+	err = intel_check(paths, n, c->json, stdout, why, sizeof(why));
+	if (err)
+		complain("%s", *why ? why : strerror(-err));
+	return err ? EXIT_FAILURE : 0;
 }
 
 static int run_version(struct cli *c, char *const *args)
