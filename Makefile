@@ -140,6 +140,10 @@ $(TRAIN): $(B)/tools/train/train.o $(LIB)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 $(B)/tools/train/train.o: | $(GEN)
 
+train: deps ## train the classifier of prompt attacks anew: DATA=folder with train.jsonl.gz (minutes)
+	@tools/train/run $(DATA)
+.PHONY: train
+
 DOCS := $(B)/earshot-docs
 $(DOCS): $(B)/tools/docs/docs.o $(LIB)
 	$(call say,LINK,$@)

@@ -43,13 +43,19 @@ ROWS = {
     "debhandbook": 800, "manpages": 800,
 }
 T0_ROWS = 45
+# Folds: unlike languages together; then a quarter of the lines of each language; then one per family of attacks.
 LANGUAGE_FOLDS = 4
+KEPT_FOLD = 4
+FIRST_FOLD = 5
 # Never trained on: licences that ask for more than naming the author, and rows kept to measure with.
 NOT_TRAINED = ("debhandbook", "manpages", "bd_dolly", "leaked_system_prompts", "goodwiins_notinject_expanded", "tt_defense",
                "bfcl_system")
 
 
-def family_of(source):
+def family_of(r):
+    source = r["source"]
+    if source == "bd_wildchat":  # many people, and the only one with all languages: left out in thirds
+        return "%s-%d" % (source, zlib.crc32(r["text"].encode()) % 3)
     for name, prefixes in FAMILIES:
         if source.startswith(prefixes):
             return name
@@ -142,7 +148,7 @@ def seeds(pool, rng):
         yield row(carriers.carry(text, texts, rng), 1, "content", "seeds-direct")
     for text in grammar.draw(indirect, "attack.content", 500, rng):
         yield row(carriers.splice(text, rng.choice(questions), rng), 1, "user", "seeds-indirect")
-    for text in grammar.draw(benign, "benign.user", 2500, rng):
+    for text in grammar.draw(benign, "benign.user", 3500, rng):
         if rng.random() < .2:
             text = carriers.splice(text, rng.choice(questions), rng)
         yield row(text, 0, "user", "seeds-benign")
@@ -153,20 +159,27 @@ def seeds(pool, rng):
     for text in grammar.draw(benign, "benign.user", 700, rng):
         yield row(carriers.carry(text, texts, rng), 0, "content", "seeds-benign")
     for path in sorted(os.listdir(folder + "lang")):
-        lang = path[:-4]
-        lists = {**grammar.load(folder + "lang/" + path), **COMBINED}
-        own = [t for t in grammar.draw(lists, "benign", 60, rng)]
-        for text in grammar.draw(lists, "attack.user", 70, rng):
-            if rng.random() < .2:
-                text = carriers.splice(text, rng.choice(own), rng)
-            yield row(text, 1, "user", "seeds-" + lang, lang=lang)
-        for text in grammar.draw(lists, "attack.content", 60, rng):
-            text = carriers.splice(text, " ".join(rng.sample(own, 3)), rng) if rng.random() < .4 else \
-                carriers.carry(text, texts, rng)
-            yield row(text, 1, "content", "seeds-" + lang, lang=lang)
-        for text in own:
-            yield row(text, 0, "user", "seeds-" + lang, lang=lang)
-            yield row(carriers.carry(text, texts, rng), 0, "content", "seeds-" + lang, lang=lang)
+        whole = grammar.load(folder + "lang/" + path)
+        kept = {k: v[2::4] for k, v in whole.items()}
+        rest = {k: [line for line in v if line not in kept[k]] for k, v in whole.items()}
+        yield from language(path[:-4], rest, 60, texts, rng, "seeds-")
+        yield from language(path[:-4], kept, 20, texts, rng, "kept-")
+
+
+def language(lang, lists, n, texts, rng, prefix):
+    lists = {**lists, **COMBINED}
+    own = grammar.draw(lists, "benign", n, rng)
+    for text in grammar.draw(lists, "attack.user", n, rng):
+        if rng.random() < .2:
+            text = carriers.splice(text, rng.choice(own), rng)
+        yield row(text, 1, "user", prefix + lang, lang=lang)
+    for text in grammar.draw(lists, "attack.content", n, rng):
+        text = carriers.splice(text, " ".join(rng.choices(own, k=3)), rng) if rng.random() < .4 else \
+            carriers.carry(text, texts, rng)
+        yield row(text, 1, "content", prefix + lang, lang=lang)
+    for text in own:
+        yield row(text, 0, "user", prefix + lang, lang=lang)
+        yield row(carriers.carry(text, texts, rng), 0, "content", prefix + lang, lang=lang)
 
 
 def twins(rows, rng):
@@ -177,7 +190,7 @@ def twins(rows, rng):
         if r["trained"]:
             of[r["surface"], r["label"]].append(r)
     texts = [r["text"] for r in of["content", 0]]
-    for r in rng.sample(of["user", 1], 1500):
+    for r in rng.sample(of["user", 1], 2000):
         if len(r["text"]) < 1500:
             yield {**r, "text": carriers.carry(r["text"], texts, rng), "surface": "content", "twin": True}
     for r in rng.sample(of["content", 0], 3500):
@@ -192,11 +205,30 @@ def twins(rows, rng):
         yield {**first, "text": text[:LONGEST], "surface": surface, "twin": True}
     for r in rng.sample(of["user", 0], 2500):
         yield {**r, "text": carriers.carry(r["text"], texts, rng), "surface": "content", "twin": True}
+    # Harmless content in other languages than English is rare in the data: what people ask in them, several together.
+    foreign = collections.defaultdict(list)
+    for r in of["user", 0]:
+        letters = [c for c in r["text"] if ord(c) > 127]
+        if len(letters) > 0.04 * len(r["text"]):
+            foreign[max(ord(c) >> 7 for c in letters) if ord(letters[0]) > 0x24f else 0].append(r)
+    for script, some in sorted(foreign.items()):
+        for r in rng.sample(some, min(len(some), 700)):
+            text = rng.choice(("\n", "\n\n", " ")).join([r["text"]] + [rng.choice(some)["text"] for _ in range(rng.randint(1, 6))])
+            yield {**r, "text": text[:LONGEST], "surface": "content", "twin": True}
+
+
+def weigh(source, label, n):
+    """A family counts by what it adds, which grows slower than its rows; few sentences stand for a language."""
+    if re.fullmatch("(seeds|kept)-..", source):
+        return 2.5
+    if not label:
+        return 1 if source == "seeds-benign" else 0.5
+    return (min(n, 400) / n) ** 0.6
 
 
 def calibrates(r):
     """Real texts as they come: not what was made to confuse."""
-    return not (r["label"] or r.get("twin") or r["source"].startswith(("seeds-", "goodwiins_notinject")))
+    return not (r["label"] or r.get("twin") or r["source"].startswith(("seeds-", "kept-", "goodwiins_notinject")))
 
 
 def main():
@@ -209,31 +241,34 @@ def main():
     twin_rows = list(twins(rows, rng))
     rows += list(seeds(pool, rng)) + twin_rows
 
-    # A fold holds out families of attacks and of harmless texts together; unlike languages share one.
+    for r in rows:
+        r["family"] = family_of(r)
     folds = {}
-    families = sorted({family_of(r["source"]) for r in rows})
+    families = sorted({r["family"] for r in rows})
     languages = [f for f in families if re.fullmatch("seeds-..", f)]
-    attacks = sorted({family_of(r["source"]) for r in rows if r["label"]} - set(languages))
-    others = [f for f in families if f not in attacks and f not in languages]
-    rng.shuffle(others)
-    for i, name in enumerate(languages):
-        folds[name] = i % LANGUAGE_FOLDS
-    for i, name in enumerate(attacks):
-        folds[name] = LANGUAGE_FOLDS + i
-    for i, name in enumerate(others):
-        folds[name] = LANGUAGE_FOLDS + i % len(attacks)
-    sizes = collections.Counter((family_of(r["source"]), r["label"], r["surface"]) for r in rows)
+    kept = [f for f in families if f.startswith("kept-")]
+    attacks = sorted({r["family"] for r in rows if r["label"]} - set(languages) - set(kept))
+    others = [f for f in families if f not in attacks + languages + kept + ["seeds-benign"]]
+    # The large ones each in another fold: a model must have seen some chat.
+    many = collections.Counter(r["family"] for r in rows)
+    others.sort(key=lambda name: (-many[name], name))
+    folds.update((name, i % LANGUAGE_FOLDS) for i, name in enumerate(languages))
+    folds.update((name, KEPT_FOLD) for name in kept)
+    folds["seeds-benign"] = KEPT_FOLD
+    folds.update((name, FIRST_FOLD + i) for i, name in enumerate(attacks))
+    folds.update((name, FIRST_FOLD + i % len(attacks)) for i, name in enumerate(others))
+    sizes = collections.Counter((r["family"], r["label"], r["surface"]) for r in rows)
     with open(sys.argv[2], "wb") as out, open(sys.argv[2] + ".meta", "w") as meta:
         for i, r in enumerate(rows):
-            family = family_of(r["source"])
-            n = sizes[family, r["label"], r["surface"]]
-            weight = (min(n, 400) / n) ** 0.6 if r["label"] else 0.6
+            n = sizes[r["family"], r["label"], r["surface"]]
+            weight = weigh(r["source"], r["label"], n)
+            cluster = sketch(r["text"])[0]
             text = r.pop("text").encode("utf-8", "replace")
             surface = ("user", "content", "operator").index(r["surface"])
             out.write(b"%d %d %d %d %.4f %d %d %d\n" %
-                      (i, r["label"], surface, folds[family], weight, r["trained"], calibrates(r), len(text)))
+                      (i, r["label"], surface, folds[r["family"]], weight, r["trained"], calibrates(r), len(text)))
             out.write(text + b"\n")
-            meta.write(json.dumps({"id": i, "family": family, "bytes": len(text), **r}) + "\n")
+            meta.write(json.dumps({"id": i, "bytes": len(text), "cluster": cluster, "calibrates": calibrates(r), **r}) + "\n")
 
 
 main()

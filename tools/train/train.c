@@ -24,9 +24,10 @@
 #include "detect/features.h"
 #include "dialect/dialect.h"
 
-#define FOLDS_MAX   64
-#define TEXT_MAX    (1 << 20)
-#define WINDOWS_MAX 128 /* of a row, that are trained on; the others are left out evenly */
+#define FOLDS_MAX     64
+#define SHORT_WINDOWS 3
+#define TEXT_MAX      (1 << 20)
+#define WINDOWS_MAX   128 /* of a row, that are trained on; the others are left out evenly */
 
 static const struct {
 	unsigned epochs;
@@ -238,6 +239,16 @@ static void learn(struct weights *m, const struct window *w, unsigned label, flo
 	}
 }
 
+/* What a row counts for in the training of a surface. What users write also stands in content. */
+static float weight_on(const struct row *r, unsigned surface)
+{
+	if (!r->train || !r->n_windows)
+		return 0;
+	if (r->surface == surface)
+		return r->weight;
+	return surface == SURFACE_CONTENT && r->surface == SURFACE_USER ? r->weight / 2 : 0;
+}
+
 static void train(struct weights *m, unsigned surface, unsigned without)
 {
 	auto_mem uint32_t *order = malloc(n_rows * sizeof(*order));
@@ -250,8 +261,7 @@ static void train(struct weights *m, unsigned surface, unsigned without)
 		m->squares[i] = how.start;
 	random_state = how.seed;
 	for (size_t i = 0; i < n_rows; i++)
-		if (rows[i].train && rows[i].surface == surface && rows[i].fold != without &&
-		    rows[i].n_windows)
+		if (rows[i].fold != without && weight_on(&rows[i], surface))
 			order[n++] = (uint32_t)i;
 	for (unsigned epoch = 0; epoch < how.epochs; epoch++) {
 		for (size_t i = n; i > 1; i--) {
@@ -266,10 +276,14 @@ static void train(struct weights *m, unsigned surface, unsigned without)
 			size_t k = random_next() % r->n_windows;
 			float score;
 
+			/* Nobody knows yet which window of a long one is the attack. */
+			if (!epoch && r->label && r->n_windows > SHORT_WINDOWS)
+				continue;
+
 			/* An attack is one window of its text; a harmless text has none. */
 			if (epoch && (r->label || random_next() % 4))
 				k = strongest(m, r, &score);
-			learn(m, &windows[r->first + k], r->label, r->weight);
+			learn(m, &windows[r->first + k], r->label, weight_on(r, surface));
 		}
 	}
 }
@@ -364,7 +378,7 @@ static void quantise(const struct weights *m, struct model_surface *s, int8_t *r
 
 struct scored {
 	float score;
-	float windows; /* what it counts for, to the power of spread */
+	float windows; /* how many texts of usual length it counts for */
 };
 
 static int by_score(const void *a, const void *b)
@@ -425,7 +439,7 @@ static void calibrate_all(const char *path)
 			if (rows[i].surface != s || rows[i].label || !rows[i].calibrate)
 				continue;
 			v[n].score = score + m->rules * evidence;
-			v[n++].windows = powf((float)n_all, m->spread);
+			v[n++].windows = classifier_windows(m, n_all);
 		}
 		calibrate(m, v, n);
 		printf("%-9s %6zu harmless rows; 1 %% score above %.3f, 0.1 %% above %.3f\n",
@@ -436,9 +450,9 @@ static void calibrate_all(const char *path)
 static void final(const char *scores, const char *path)
 {
 	static const struct model_surface given[SURFACE_MAX_] = {
-		[SURFACE_USER] = { .rules = 1, .spread = 0.5f },
-		[SURFACE_CONTENT] = { .rules = 1, .spread = 0.5f },
-		[SURFACE_OPERATOR] = { .rules = 0, .spread = 0.5f },
+		[SURFACE_USER] = { .rules = 1.5f, .spread = 1 },
+		[SURFACE_CONTENT] = { .rules = 2, .spread = 1 },
+		[SURFACE_OPERATOR] = { .rules = 0, .spread = 1 },
 	};
 	auto_mem struct weights *m = malloc(sizeof(*m));
 
@@ -459,8 +473,11 @@ int main(int argc, char **argv)
 {
 	if (argc == 3 && !strcmp(argv[1], "blank")) {
 		for (unsigned s = 0; s < SURFACE_MAX_; s++)
-			for (unsigned k = 0; k < CLASSIFIER_KNOTS; k++)
+			for (unsigned k = 0; k < CLASSIFIER_KNOTS; k++) {
+				/* Doubts no rule. */
 				file.header.surfaces[s].tail.score[k] = (float)k;
+				file.header.surfaces[s].tail.rarity[k] = 9;
+			}
 		write_model(argv[2]);
 	} else if (argc == 4 && !strcmp(argv[1], "cross")) {
 		read_rows(argv[2]);

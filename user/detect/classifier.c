@@ -28,13 +28,16 @@ __asm__(".pushsection .rodata\n"
 	"earshot_model:\n"
 	".incbin \"user/detect/model/prompt-attack.bin\"\n"
 	"earshot_model_end:\n"
+	".balign 8\n"
+	"earshot_model_len:\n"
+	".quad earshot_model_end - earshot_model\n"
 	".popsection\n");
-extern const uint8_t model_begin[] __asm__("earshot_model");
-extern const uint8_t model_end[] __asm__("earshot_model_end");
+extern const uint8_t model_bytes[] __asm__("earshot_model");
+extern const uint64_t model_len __asm__("earshot_model_len");
 
 struct span classifier_model(void)
 {
-	return span_of(model_begin, (size_t)(model_end - model_begin));
+	return span_of(model_bytes, model_len);
 }
 
 static bool intact(const struct model_header *m, size_t len)
@@ -80,7 +83,7 @@ void classifier_free(struct classifier **c)
 
 struct sum {
 	int32_t weight;
-	uint32_t n; /* different features */
+	int32_t n; /* different features */
 };
 
 /* A long window has more features, most of them noise: the sum grows with the root of their number.
@@ -123,20 +126,18 @@ void classifier_score(struct classifier *c, enum surface surface, struct span te
 
 		if (at + part.len == text.len)
 			n += features_add(&f, SPAN_LIT(" "), hashes + n); /* ends the last word */
+		/* Without branches: which way they go is as good as random. */
 		for (size_t i = 0; i < n; i++) {
 			uint8_t before = c->seen[hashes[i]];
-			int32_t w;
+			int32_t w = weights[hashes[i]];
+			int32_t fresh = -(before != now);
+			int32_t joins = fresh & -(before != now - 1);
 
-			if (before == now)
-				continue;
 			c->seen[hashes[i]] = now;
-			w = weights[hashes[i]];
-			own.weight += w;
-			own.n++;
-			if (before != now - 1) {
-				both.weight += w;
-				both.n++;
-			}
+			own.weight += w & fresh;
+			own.n -= fresh;
+			both.weight += w & joins;
+			both.n -= joins;
 		}
 		last = own;
 		/* One window for what fits into one. */
@@ -161,13 +162,17 @@ static float rarity_of(const struct tail *t, float score)
 				      (t->score[i] - t->score[i - 1]);
 }
 
+float classifier_windows(const struct model_surface *m, size_t n)
+{
+	return n > CLASSIFIER_USUAL ? powf((float)n / CLASSIFIER_USUAL, m->spread) : 1;
+}
+
 float classifier_rarity(const struct classifier *c, enum surface s, const struct classified *r,
 			float rules)
 {
 	const struct model_surface *m = &c->model->surfaces[s];
-	float windows = r->n_windows > 1 ? log10f((float)r->n_windows) : 0;
-
-	return rarity_of(&m->tail, r->score + m->rules * rules) - m->spread * windows;
+	return rarity_of(&m->tail, r->score + m->rules * rules) -
+	       log10f(classifier_windows(m, r->n_windows));
 }
 
 /* --- explanation */

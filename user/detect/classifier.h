@@ -17,10 +17,12 @@ enum surface {
 	SURFACE_MAX_
 };
 
-#define CLASSIFIER_WEIGHTS 2  /* sets: of users' words, of content; operators' are read as users'  \
+#define CLASSIFIER_WEIGHTS                                                                         \
+	2		      /* sets: of users' words, of content; operators' are read as users'  \
 			       */
 #define CLASSIFIER_STRIDE 128 /* bytes; a window is two of them */
 #define CLASSIFIER_KNOTS  16
+#define CLASSIFIER_USUAL  16 /* windows of a text; training made up for the maximum over so many */
 
 /* How rare a score is among harmless texts of one window: minus log10 of the share that scores
  * higher; linear between the knots, on with the outer slopes beyond them. */
@@ -42,7 +44,7 @@ struct model_header {
 		float bias;
 		float scale;  /* what a weight of 1 means */
 		float rules;  /* what the evidence of the rules counts */
-		float spread; /* with n windows a score is n to this times as frequent */
+		float spread; /* see classifier_windows() */
 		struct tail tail;
 	} surfaces[SURFACE_MAX_];
 };
@@ -66,6 +68,9 @@ struct classified {
 };
 void classifier_score(struct classifier *c, enum surface s, struct span text,
 		      struct classified *ret);
+
+/* How many times as often a text of n windows has a score: there are more windows to have it. */
+float classifier_windows(const struct model_surface *m, size_t n);
 
 /* How rare a text with this score is among harmless ones of its length, minus log10; rules: the
  * evidence that rules add, minus the logarithm of their doubt. */

@@ -1,11 +1,9 @@
-/* user/detect/ensemble.c - how much a text looks like a prompt attack, on one scale for all
- * surfaces.
+/* user/detect/ensemble.c - adds up what the classifier and the rules say of a text.
  *
  * The score is the largest over all views of the text, the rules' evidence added to it; the model
- * file says how rare that is among harmless texts of as many windows. A second opinion for texts
- * that are neither clearly harmless nor clearly an attack belongs behind ensemble_scan(): the
- * uncertain band is ATTACK_LIKELY > attack > ATTACK_UNCERTAIN, and what it says would be one more
- * summand of the evidence.
+ * file says how rare that is among harmless texts. A second opinion, by an encoder, has its place
+ * in ensemble_weigh(): for the few texts whose rarity is near RARITY_EVEN it would be one more
+ * summand, and the calibration that of the sum.
  */
 #include "detect/ensemble.h"
 
@@ -13,19 +11,18 @@
 #include <stdio.h>
 
 #include "base/own.h"
-#include "detect/classifier.h"
 #include "detect/rules.h"
 
-/* In powers of ten: how rare a text must be among harmless ones. */
-#define RARITY_EVEN	 2.0f /* attack is .5: one in a hundred harmless texts */
-#define RARITY_FINDING	 3.4f /* a finding to hunt with */
+/* In powers of ten: how rare a text is among harmless ones. */
+#define RARITY_EVEN	 2.0f /* attack is .5: one in a hundred */
+#define RARITY_FINDING	 3.3f /* a finding to hunt with */
 #define RARITY_SUPPORT	 2.6f /* ... when a rule says so, too */
-#define RARITY_ALERT	 6.5f /* an alert without any rule */
-#define RARITY_SUPPORTED 4.0f /* ... with one */
+#define RARITY_ALERT	 7.0f /* an alert without any rule */
+#define RARITY_SUPPORTED 4.5f /* ... with one */
 #define SUPPORT		 0.5f /* what such a rule scores at least */
 #define RULES_SURE	 0.98f
 #define PHRASES_MAX	 2
-#define PHRASE_BYTES	 48 /* of each, in why */
+#define PHRASE_BYTES	 40 /* of each, in why */
 
 /* What models answer is read like what users write. */
 static enum surface surface_of(enum trust trust)
@@ -50,72 +47,93 @@ static bool hides_secret(const struct detector_input *in, unsigned view, struct 
 	return false;
 }
 
-static void report(const struct detector_input *in, unsigned view, const struct classified *c,
-		   float rarity, bool supported, emit_fn *emit, void *ctx)
+/* A phrase as it fits into a sentence: one line, whole characters. */
+static size_t put_phrase(char *to, size_t room, const char *before, struct span phrase)
+{
+	size_t n = (size_t)snprintf(to, room, "%s\"", before), len = phrase.len;
+
+	if (len > PHRASE_BYTES)
+		for (len = PHRASE_BYTES; len && (phrase.p[len] & 0xc0) == 0x80;)
+			len--;
+	for (size_t i = 0; i < len; i++)
+		to[n++] = phrase.p[i] < ' ' ? ' ' : (char)phrase.p[i];
+	to[n++] = '"';
+	return n;
+}
+
+int ensemble_report(const struct detector_input *in, const struct opinion *o, emit_fn *emit,
+		    void *ctx)
 {
 	enum surface s = surface_of(in->trust);
-	struct span text = in->views->view[view].text;
-	struct range phrases[PHRASES_MAX], span = c->window;
-	size_t n = classifier_phrases(
-	    in->classifier, s, span_sub(text, c->window.begin, c->window.end - c->window.begin),
-	    phrases, PHRASES_MAX);
+	bool supported = o->rules >= SUPPORT;
+	struct span text = in->views->view[o->view].text;
+	struct range phrases[PHRASES_MAX], span = o->seen.window;
 	struct finding f = { .kind = in->trust == TRUST_USER ? KIND_JAILBREAK_CLASSIFIER
 							     : KIND_INJECTION_CLASSIFIER,
-			     .score = attack_of(rarity) };
-	size_t at;
+			     .score = attack_of(o->rarity) };
+	size_t at, n;
 
-	f.mode = rarity >= (supported ? RARITY_SUPPORTED : RARITY_ALERT) ? MODE_ALERT : MODE_HUNT;
+	/* What rules are sure of they have said. */
+	if (!(in->trust & (TRUST_USER | TRUST_RETRIEVED)) || o->rules >= RULES_ALERT ||
+	    o->rarity < (supported ? RARITY_SUPPORT : RARITY_FINDING))
+		return 0;
+	n = classifier_phrases(in->classifier, s, span_sub(text, span.begin, span.end - span.begin),
+			       phrases, PHRASES_MAX);
+	f.mode =
+	    o->rarity >= (supported ? RARITY_SUPPORTED : RARITY_ALERT) ? MODE_ALERT : MODE_HUNT;
 	snprintf(f.type, sizeof(f.type), "%s", supported ? "model-and-rules" : "model");
+	static_assert(sizeof(f.why) > 64 + PHRASES_MAX * (PHRASE_BYTES + 16),
+		      "room for a sentence");
 	at = (size_t)snprintf(f.why, sizeof(f.why), "The wording resembles that of prompt attacks");
 	for (size_t i = 0; i < n; i++) {
-		struct range r = { c->window.begin + phrases[i].begin,
-				   c->window.begin + phrases[i].end };
+		struct range r = { o->seen.window.begin + phrases[i].begin,
+				   o->seen.window.begin + phrases[i].end };
 
 		if (!i)
 			span = r;
 		span.begin = MIN(span.begin, r.begin);
 		span.end = MAX(span.end, r.end);
-		if (hides_secret(in, view, r))
-			continue;
-		at += (size_t)snprintf(f.why + at, sizeof(f.why) - at, "%s\"%.*s\"",
-				       i ? " and " : ", most of all ",
-				       (int)MIN(r.end - r.begin, PHRASE_BYTES), text.p + r.begin);
+		if (!hides_secret(in, o->view, r))
+			at += put_phrase(f.why + at, sizeof(f.why) - at,
+					 i ? " and " : ", most of all ",
+					 span_sub(text, r.begin, r.end - r.begin));
 	}
 	snprintf(f.why + at, sizeof(f.why) - at, ".");
 	mac_begin(in->mac, "classifier");
 	mac_add(in->mac, span_sub(text, span.begin, span.end - span.begin));
 	f.fingerprint = mac_end(in->mac);
-	detect_locate(in, &f, view, span);
+	detect_locate(in, &f, o->view, span);
 	emit(ctx, &f);
+	return 1;
 }
 
-int ensemble_scan(const struct detector_input *in, float by_rules, emit_fn *emit, void *ctx)
+void ensemble_read(const struct detector_input *in, struct opinion *ret)
 {
 	enum surface s = surface_of(in->trust);
-	bool supported = by_rules >= SUPPORT;
-	struct classified best = { 0 };
-	unsigned best_view = 0;
-	float rarity = -INFINITY;
 
+	*ret = (struct opinion){ .rarity = -INFINITY };
 	for (unsigned v = 0; v < in->views->n; v++) {
 		struct classified c;
-		float r;
+		float rarity;
 
 		if (in->views->view[v].superseded)
 			continue;
 		classifier_score(in->classifier, s, in->views->view[v].text, &c);
-		r = classifier_rarity(in->classifier, s, &c, -logf(1 - MIN(by_rules, RULES_SURE)));
-		if (r > rarity) {
-			rarity = r;
-			best = c;
-			best_view = v;
-		}
+		rarity = classifier_rarity(in->classifier, s, &c, 0);
+		if (rarity > ret->rarity)
+			*ret = (struct opinion){ .seen = c, .view = v, .rarity = rarity };
 	}
-	*in->attack = attack_of(rarity);
-	/* What rules are sure of they have said. */
-	if (!(in->trust & (TRUST_USER | TRUST_RETRIEVED)) || by_rules >= RULES_ALERT ||
-	    rarity < (supported ? RARITY_SUPPORT : RARITY_FINDING))
-		return 0;
-	report(in, best_view, &best, rarity, supported, emit, ctx);
-	return 1;
+}
+
+void ensemble_weigh(const struct detector_input *in, struct opinion *o, float by_rules)
+{
+	o->rules = by_rules;
+	o->rarity = classifier_rarity(in->classifier, surface_of(in->trust), &o->seen,
+				      -logf(1 - MIN(by_rules, RULES_SURE)));
+	*in->attack = attack_of(o->rarity);
+}
+
+bool ensemble_doubts(const struct opinion *o, float score)
+{
+	return score < RULES_ALERT && o->rarity < RARITY_SUPPORT;
 }

@@ -153,8 +153,8 @@ static int by_place(const void *a, const void *b)
 		   : x->hit->where.begin > y->hit->where.begin;
 }
 
-/* Writes the score of all that neighbouring hits add up to. */
-static int scan_rules(const struct detector_input *in, float *ret, emit_fn *emit, void *ctx)
+/* Tells the opinion what neighbouring hits add up to, and reports what it leaves standing. */
+static int scan_rules(const struct detector_input *in, struct opinion *o, emit_fn *emit, void *ctx)
 {
 	auto_mem struct scored *s = NULL;
 	struct verdict best = { 0 };
@@ -200,7 +200,9 @@ static int scan_rules(const struct detector_input *in, float *ret, emit_fn *emit
 	}
 	if (best.score < RULES_HUNT)
 		return 0;
-	*ret = best.score;
+	ensemble_weigh(in, o, best.score);
+	if (ensemble_doubts(o, best.score))
+		return 0;
 	report(in, &best, emit, ctx);
 	/* Other kinds speak for themselves only. */
 	for (enum kind k = 0; k < KIND_MAX_; k++)
@@ -216,15 +218,17 @@ static int scan_rules(const struct detector_input *in, float *ret, emit_fn *emit
 
 static int scan(const struct detector_input *in, emit_fn *emit, void *ctx)
 {
-	float rules_score = 0;
+	struct opinion o;
 	int said = 0, more;
 
+	ensemble_read(in, &o);
+	ensemble_weigh(in, &o, 0);
 	/* Operators give orders, and models repeat them. */
 	if (in->trust & (TRUST_USER | TRUST_RETRIEVED))
-		said = scan_rules(in, &rules_score, emit, ctx);
+		said = scan_rules(in, &o, emit, ctx);
 	if (said < 0)
 		return said;
-	more = ensemble_scan(in, rules_score, emit, ctx);
+	more = ensemble_report(in, &o, emit, ctx);
 	return said || more;
 }
 
