@@ -35,7 +35,7 @@ if [ "${1-}" = --uninstall ]; then
 		"$destdir$prefix/bin/earshot-sites" \
 		"$destdir$prefix/lib/systemd/system/earshot.service" "$destdir$prefix/lib/sysusers.d/earshot.conf" \
 		"$destdir$prefix/lib/tmpfiles.d/earshot.conf" "$destdir$prefix/share/bash-completion/completions/earshot" \
-		"$destdir$prefix/share/doc/earshot/earshot.yaml"
+		"$destdir$prefix/share/doc/earshot/earshot.yaml" "$destdir$prefix/share/doc/earshot/rules-example.yaml"
 	for role in $roles; do rm -f "$destdir$prefix/lib/earshot/$role"; done
 	rmdir "$destdir$prefix/lib/earshot" "$destdir$prefix/share/doc/earshot" 2>/dev/null || true
 	if live; then systemctl daemon-reload; fi
@@ -55,11 +55,13 @@ for role in $roles; do put 755 "$build/$role" "$prefix/lib/earshot/$role"; done
 
 unit=$(mktemp)
 trap 'rm -f "$unit"' EXIT
-sed "s|=/usr/sbin/|=$prefix/sbin/|" "$here/earshot.service" >"$unit"
+sed "s|=/usr/sbin/|=$prefix/sbin/|; s|=+/usr/bin/|=+$prefix/bin/|" "$here/earshot.service" >"$unit"
 put 644 "$unit" "$prefix/lib/systemd/system/earshot.service"
 put 644 "$here/earshot.sysusers" "$prefix/lib/sysusers.d/earshot.conf"
 put 644 "$here/earshot.tmpfiles" "$prefix/lib/tmpfiles.d/earshot.conf"
 put 644 "$here/earshot.yaml" "$prefix/share/doc/earshot/earshot.yaml"
+put 644 "$here/rules.d/example.yaml" "$prefix/share/doc/earshot/rules-example.yaml"
+install -d -m 755 "$destdir/etc/earshot/rules.d"
 [ ! -e "$here/earshot.bash-completion" ] ||
 	put 644 "$here/earshot.bash-completion" "$prefix/share/bash-completion/completions/earshot"
 for page in "$here"/../docs/man/*.[158]; do

@@ -65,6 +65,7 @@ int rules_dir_read(const char *path, bool trusted, bool must_exist, struct buf *
 {
 	auto_close int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct dirent **names = NULL;
+	struct stat st;
 	int n, err = 0;
 
 	*why = 0;
@@ -73,6 +74,9 @@ int rules_dir_read(const char *path, bool trusted, bool must_exist, struct buf *
 		return add_file(AT_FDCWD, path, path, trusted, bundle, why, why_size);
 	if (dir < 0)
 		return errno == ENOENT && !must_exist ? 0 : fail(errno, path, NULL, why, why_size);
+	/* Who may put files there may put somebody else's there. */
+	if (trusted && (fstat(dir, &st) < 0 || st.st_uid || st.st_mode & (S_IWGRP | S_IWOTH)))
+		return fail(EPERM, path, "others than root may write it", why, why_size);
 	n = scandir(path, &names, is_pack, alphasort);
 	if (n < 0)
 		return fail(errno, path, NULL, why, why_size);

@@ -31,6 +31,7 @@
 #define LIMIT_MAX	10000
 #define TAIL_PAUSE_NS	(200 * NS_PER_MS) /* before it turns to a sensor again that hung up */
 #define WAIT_MAX_S	86400
+#define RELOAD_NS	(310 * NS_PER_SEC) /* compiling may take that */
 #define TIMES_MAX	1000000
 #define PROCESSES_MAX	(1 << 20)
 
@@ -160,6 +161,7 @@ static int run_replay(struct cli *c, char *const *args);
 static int run_scan(struct cli *c, char *const *args);
 static int run_explain(struct cli *c, char *const *args);
 static int run_doctor(struct cli *c, char *const *args);
+static int run_reload(struct cli *c, char *const *args);
 static int run_rules_list(struct cli *c, char *const *args);
 static int run_rules_test(struct cli *c, char *const *args);
 static int run_rules_check(struct cli *c, char *const *args);
@@ -192,6 +194,8 @@ static const struct verb {
 	  run_explain },
 	{ "doctor", NULL, 0, 0, "can this host carry a sensor, and does the one that runs see?",
 	  BIT(OPT_TRY), run_doctor },
+	{ "reload", NULL, 0, 0, "have the sensor read its rules anew, and say what became of it", 0,
+	  run_reload },
 	{ "scan", "[FILE|-]", 0, 1, "put texts through the detectors, without a sensor",
 	  BIT(OPT_JSONL) | BIT(OPT_ROLE) | BIT(OPT_SPEED) | BIT(OPT_RULES) | BIT(OPT_INTEL),
 	  run_scan },
@@ -545,6 +549,92 @@ static int run_status(struct cli *c, char *const *args)
 	q.status = &s;
 	code = answer(c, ask(c, &q, on_status, &well));
 	return code ? code : well ? 0 : EXIT_UNWELL;
+}
+
+/* What the sensor says of its rules. */
+struct rules_state {
+	pid_t monitor;
+	uint64_t loaded, refused;
+	char why[512];
+};
+
+static uint64_t counter_of(const Earshot__StatusReply *s, const char *name)
+{
+	for (size_t i = 0; i < s->n_counters; i++)
+		if (!strcmp(s->counters[i]->key, name))
+			return s->counters[i]->value;
+	return 0;
+}
+
+static void on_rules(struct cli *c, Earshot__CtlReply *r, void *ctx)
+{
+	struct rules_state *to = ctx;
+
+	(void)c;
+	if (r->body_case != EARSHOT__CTL_REPLY__BODY_STATUS)
+		return;
+	*to = (struct rules_state){ .loaded = counter_of(r->status, "rules.loaded"),
+				    .refused = counter_of(r->status, "rules.refused") };
+	for (size_t i = 0; i < r->status->n_roles; i++)
+		if (!strcmp(r->status->roles[i]->name, "monitor"))
+			to->monitor = (pid_t)r->status->roles[i]->pid;
+	for (size_t i = 0; i < r->status->n_problems; i++)
+		if (!strncmp(r->status->problems[i], "rules: ", 7))
+			snprintf(to->why, sizeof(to->why), "%s", r->status->problems[i]);
+}
+
+/* SIGHUP to the monitor. The number comes from a role that can do less than we can: it must be an
+ * earshotd's. */
+static int hang_up(pid_t pid)
+{
+	char path[64], exe[4096];
+	const char *name;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
+	n = pid > 1 ? readlink(path, exe, sizeof(exe) - 1) : -1;
+	if (n < 0)
+		return complain("the monitor, process %d: %s", (int)pid, strerror(errno));
+	exe[n] = 0;
+	name = strrchr(exe, '/');
+	if (!name || strncmp(name, "/earshotd", 9))
+		return complain("process %d is not earshotd", (int)pid);
+	return kill(pid, SIGHUP) ? complain("process %d: %s", (int)pid, strerror(errno)) : 0;
+}
+
+static int run_reload(struct cli *c, char *const *args)
+{
+	Earshot__CtlRequest q = EARSHOT__CTL_REQUEST__INIT;
+	Earshot__StatusQuery s = EARSHOT__STATUS_QUERY__INIT;
+	const struct timespec pause = { .tv_nsec = TAIL_PAUSE_NS };
+	uint64_t deadline = mono_ns() + RELOAD_NS;
+	struct rules_state before = { 0 }, now = { 0 };
+	int err;
+
+	(void)args;
+	q.verb_case = EARSHOT__CTL_REQUEST__VERB_STATUS;
+	q.status = &s;
+	err = ask(c, &q, on_rules, &before);
+	if (err)
+		return answer(c, err);
+	if (hang_up(before.monitor))
+		return EXIT_FAILURE;
+	while (mono_ns() < deadline) {
+		nanosleep(&pause, NULL);
+		err = ask(c, &q, on_rules, &now);
+		if (err)
+			return answer(c, err);
+		if (now.refused > before.refused) {
+			complain("%s", *now.why ? now.why : "the rules were refused");
+			return EXIT_FAILURE;
+		}
+		if (now.loaded > before.loaded) {
+			puts("The rules of its folder are in use.");
+			return finish(0);
+		}
+	}
+	complain("the sensor has not answered yet");
+	return EXIT_FAILURE;
 }
 
 struct list {

@@ -234,6 +234,11 @@ static int lay_out(const struct making *m, const struct compile_opts *o,
 		h.db[i] = part(&end, size);
 	}
 	h.len = aligned(end);
+	if (h.len > IMAGE_BYTES_MAX) {
+		snprintf(m->why, m->why_size, "rules and patterns take %zu MiB, at most %d\n",
+			 (size_t)h.len >> 20, IMAGE_BYTES_MAX >> 20);
+		return -E2BIG;
+	}
 	image = aligned_alloc(IMAGE_ALIGN, h.len);
 	if (!image)
 		return -ENOMEM;

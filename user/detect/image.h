@@ -6,10 +6,10 @@
 
 #include "detect/detect.h"
 
-#define IMAGE_ALIGN    64 /* of the image, and of its parts in it: what Vectorscan wants */
-#define IMAGE_MAGIC    "EARSHOT\1"
-#define IMAGE_DBS_MAX  4
-#define IMAGE_DB_BYTES (64 << 20) /* of all databases */
+#define IMAGE_ALIGN	64 /* of the image, and of its parts in it: what Vectorscan wants */
+#define IMAGE_MAGIC	"EARSHOT\1"
+#define IMAGE_DBS_MAX	4
+#define IMAGE_BYTES_MAX (96 << 20) /* once in memory, however many processes use it */
 
 struct image_part {
 	uint64_t at, len; /* bytes from the image's beginning */

@@ -333,6 +333,7 @@ static void on_made(void *ctx, uint32_t events)
 		if (team_patterns(m->team, m->rules.fd))
 			on_patterns(m, 0);
 	} else {
+		m->rules.loaded++;
 		log_info("rules: nothing changed");
 		team_rules(m->team, "");
 	}
