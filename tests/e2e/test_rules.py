@@ -112,8 +112,11 @@ def test_mistake(w):
     check(any(place in p for p in problems), f"{place} is not in {problems}")
     check(place in s.alert("sensor.rules")["evidence"][0]["why"], "the alert names the place")
     check(s.findings("the kestrel, in another text") > 0, "the rules before still work")
+    done = s.sensor.cli("reload", check_code=False)
+    equal(done.returncode, 1, "exit code of earshot reload")
+    check(place in done.stderr.decode(), f"earshot reload says {done.stderr.decode()}")
     s.file.write_text(good)
-    os.kill(s.sensor.process.pid, signal.SIGHUP)
+    s.sensor.cli("reload")
     wait_for(lambda: f"still unwell: {s.sensor.status()}", lambda: s.sensor.status()["healthy"], 20, 0.1)
 
 
