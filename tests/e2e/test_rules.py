@@ -4,6 +4,7 @@ them changes nothing but the status; what was compiled is kept, and nothing but 
 import json
 import os
 import signal
+import subprocess
 
 from harness import Sensor, check, equal, main, wait_for
 from world import Client, Pki, start_nginx
@@ -36,6 +37,12 @@ class Site:
         self.rules.mkdir()
         self.sensor = Sensor(w, extra=f"detect: {{rules_dir: {self.rules}}}\ncanary: {{interval: 0}}\n")
         self.file = self.rules / "site.yaml"
+
+    def start(self, wait=True):
+        """With the capabilities of the unit and no other: what is kept must be written and read with those."""
+        caps = subprocess.run([self.sensor.world.program("earshotd"), "--print-caps"], capture_output=True, text=True, timeout=10).stdout.split()
+        bounding = ",".join("+" + c.removeprefix("CAP_").lower() for c in caps)
+        self.sensor.start(wait=wait, prefix=["setpriv", f"--bounding-set=-all,{bounding}", "--inh-caps=-all", "--no-new-privs"])
 
     def write(self, word):
         self.file.write_text(RULE.format(id=word, word=word))
@@ -74,7 +81,7 @@ def site(w):
     if not hasattr(w, "site"):
         w.site = Site(w)
         w.site.write("nightjar")
-        w.site.sensor.start()
+        w.site.start()
     return w.site
 
 
@@ -126,7 +133,7 @@ def test_kept(w):
     s.sensor.stop()
     kept = s.sensor.state_dir / "patterns/patterns"
     equal(kept.stat().st_mode & 0o777, 0o600, "mode of the kept patterns")
-    s.sensor.start()
+    s.start()
     s.compiled(0)
     check(s.findings("kestrel, from what was kept") > 0, "rules that were kept work")
     s.sensor.stop()
@@ -135,7 +142,7 @@ def test_kept(w):
         byte = f.read(1)
         f.seek(-1, os.SEEK_CUR)
         f.write(bytes([byte[0] ^ 1]))
-    s.sensor.start()
+    s.start()
     s.compiled(1)  # a bit was changed
 
 
@@ -144,7 +151,7 @@ def test_writable(w):
     s = site(w)
     s.sensor.stop()
     s.file.chmod(0o666)
-    s.sensor.start(wait=False)
+    s.start(wait=False)
     problems = wait_for("no problem in the status", lambda: (s.sensor.try_status() or {}).get("problems"), 30, 0.1)
     check(any("others than root may write it" in p for p in problems), f"problems: {problems}")
     s.file.chmod(0o644)

@@ -228,11 +228,20 @@ static void complain_of_rules(struct monitor *m, const char *errors)
 	team_event(m->team, "sensor.rules", 1, 0, "%s", first);
 }
 
+/* For the next start. As the monitor's user: root without its capabilities may not write in that
+ * user's directory. */
+static void keep_made(const struct monitor *m)
+{
+	int err = kept_put(m->host.patterns_fd, m->rules.fd);
+
+	if (err)
+		log_warn("patterns cannot be kept, the next start compiles them again: %s",
+			 strerror(-err));
+}
+
 /* What was made joins what is used. Returns whether there is anything else than before. */
 static bool take_made(struct monitor *m, struct compiling *job, int cached)
 {
-	int err;
-
 	if (job->fd < 0) {
 		if (m->rules.fd < 0)
 			m->rules.fd = fcntl(cached, F_DUPFD_CLOEXEC, 0);
@@ -240,10 +249,6 @@ static bool take_made(struct monitor *m, struct compiling *job, int cached)
 	}
 	m->rules.compiled++;
 	log_info("patterns were compiled in %.1f s", (double)(mono_ns() - job->begun_ns) / 1e9);
-	err = kept_put(m->host.patterns_fd, job->fd);
-	if (err)
-		log_warn("they cannot be kept, the next start compiles them again: %s",
-			 strerror(-err));
 	own_close(&m->rules.before);
 	m->rules.before = m->rules.fd;
 	m->rules.fd = steal_fd(&job->fd);
@@ -330,6 +335,7 @@ static void on_made(void *ctx, uint32_t events)
 	if (compiling_take(job)) {
 		complain_of_rules(m, job->errors);
 	} else if (take_made(m, job, -1)) {
+		keep_made(m);
 		if (team_patterns(m->team, m->rules.fd))
 			on_patterns(m, 0);
 	} else {
@@ -765,6 +771,8 @@ static int run(struct monitor *m, const struct options *o)
 	err = caps_drop(uid, gid, true);
 	if (err)
 		return failed("privileges cannot be dropped", err);
+	if (m->rules.compiled)
+		keep_made(m);
 	err = o->record ? 0 : host_listen(&m->host, c, why, sizeof(why));
 	if (err) {
 		log_error("%s", why);
