@@ -265,7 +265,7 @@ void suspect_payload(struct suspicion *s, const struct link *l, enum link_markup
 	struct value v = { .path = true };
 	size_t at = 0;
 
-	if (!l->rest.len || host_in(&l->url, renderers))
+	if (host_in(&l->url, renderers))
 		return;
 	is_signed = signature(l->rest);
 	for (unsigned n = 0; n < VALUES_MAX && next_value(l->rest, &at, &v); n++) {
@@ -287,6 +287,18 @@ void suspect_payload(struct suspicion *s, const struct link *l, enum link_markup
 		else
 			continue;
 		if (sensitive(text))
+			suspect(s, .6F, fetched ? "image-data" : "link-data",
+				"carries personal or secret values out");
+	}
+	/* Asking for the name is enough for its owner to know: 68656c6c6f.evil.example */
+	for (const char *p = l->url.host; l->url.kind == HOST_NAME && strchr(p, '.');
+	     p = strchr(p, '.') + 1) {
+		size_t len = decode(span_of(p, strcspn(p, ".")), decoded);
+
+		if (len)
+			suspect(s, fetched ? .75F : .5F, fetched ? "image-data" : "link-data",
+				"carries encoded text in its name");
+		if (len && sensitive(span_of(decoded, len)))
 			suspect(s, .6F, fetched ? "image-data" : "link-data",
 				"carries personal or secret values out");
 	}

@@ -9,7 +9,7 @@
 #include "proc/req.h"
 #include "proc/spawn.h"
 
-#define INDEXING_LOOK_NS  (10 * UINT64_C(1000000000))  /* between looks at the files */
+#define INDEXING_LOOK_NS  (5 * UINT64_C(1000000000))   /* between looks at the files */
 #define INDEXING_LIMIT_NS (300 * UINT64_C(1000000000)) /* an indexer that takes longer is ended */
 
 struct indexing;
