@@ -100,7 +100,7 @@ TYPES = {
     "tr-tckn": ("tr.tckimlik", ["###########"], SAME, D, 2),
     "il-id": ("il.idnr", ["#########", "########"], SAME, D, 1),
     "sa-id": ("luhn", ["1#########", "2#########"], SAME, D, 1),
-    "za-id": ("za.idnr", ["@####08#", "@####18#", "#############"], SAME, D, 1),
+    "za-id": ("za.idnr", ["@####08#", "@####18#", "#############"], LOOSE, D, 1),
     "ke-pin": ("ke.pin", ["A#########A", "P#########A"], SAME, None, 0),
     "in-aadhaar": ("in_.aadhaar", ["############"], SAME, D, 1),
     "in-pan": ("in_.pan", ["AAAPA####A", "AAAAA####A"], SAME, None, 0),

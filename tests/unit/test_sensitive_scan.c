@@ -285,6 +285,22 @@ static void lists(void **st)
 			i & 1 ? "111222333" : "123456782");
 	scan(text);
 	assert_int_equal(n_hits, 40);
+	/* A list of cards needs no head; one of numbers of which some fit is none. */
+	text[0] = 0;
+	for (unsigned i = 0; i < 200; i++)
+		sprintf(text + strlen(text), "%s\n",
+			i % 2 ? "4929421234600821" : "5490123456789128");
+	scan(text);
+	assert_in_range(n_hits, 190, 199);
+	text[0] = 0;
+	for (unsigned i = 0; i < 200; i++)
+		sprintf(text + strlen(text), "%s\n",
+			i % 4 ? "4929421234600823" : "5490123456789128");
+	scan(text);
+	assert_int_equal(n_hits, 0);
+	strcpy(text, "bsn");
+	for (unsigned i = 0; i < 40; i++)
+		strcat(text, " 111222333,");
 	n_hits = sensitive_scan(span_str(text), hits, HITS_MAX, 7);
 	assert_int_equal(n_hits, 7);
 	n_hits = sensitive_scan(span_str(text), hits, 5, 7);

@@ -1101,9 +1101,10 @@ bool check_eg_nid(const char *c, size_t n)
 	       ((where >= 1 && where <= 35) || where == 88);
 }
 
+/* Citizen, permanent resident, refugee. */
 bool check_za_id(const char *c, size_t n)
 {
-	return date6(c, 2000) && c[10] <= '1' && check_luhn(c, n);
+	return date6(c, 2000) && c[10] <= '2' && check_luhn(c, n);
 }
 
 bool check_ke_pin(const char *c, size_t n)
@@ -1222,7 +1223,9 @@ bool check_kr_rrn(const char *c, size_t n)
 	};
 
 	(void)n;
-	return date6(c, centuries[digit(c[6])]) && number(c + 7, 2) <= 96;
+	/* 9 and 0 are of people born before 1900. */
+	return c[6] >= '1' && c[6] <= '8' && date6(c, centuries[digit(c[6])]) &&
+	       number(c + 7, 2) <= 96;
 }
 
 /* District, kind of firm, serial: the sum over them is not kept to. */

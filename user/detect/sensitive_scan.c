@@ -24,6 +24,7 @@
 #define FOUND_MAX      64 /* candidates of a run */
 #define IBAN_LEN       34 /* at most */
 #define SEPARATORS_MAX 26 /* characters of a form: its separators are bits of a key */
+#define CROWD	       5  /* card numbers without a word that prove each other */
 #define CHAIN	       200 /* bytes from a value to the next of a list: its word stands at the head */
 
 /* --- forms */
@@ -208,6 +209,7 @@ struct scanner {
 	size_t
 	    chain[SENSITIVE_MAX_]; /* where the last value of a type ended that a word told, + 1 */
 	size_t floor;		   /* nothing before this is looked at again */
+	uint32_t crowd[2];	   /* bare numbers of a card's length: others, and those that fit */
 	struct type_set told;	   /* types that a word near the group in hand belongs to */
 };
 
@@ -382,6 +384,19 @@ static bool dashed(const struct run *r, size_t first, size_t last)
 	return true;
 }
 
+/* Of numbers in a row that no word tells, one in fourteen is a card's by chance; five, and hardly
+ * any others between them, are a list of cards. */
+static bool in_crowd(struct scanner *s, const char *c, size_t len, size_t begin)
+{
+	bool fits_too = len >= 15 && check_payment_card(c, len);
+
+	s->crowd[fits_too]++;
+	if (!fits_too || s->crowd[true] < CROWD || s->crowd[true] < 4 * s->crowd[false])
+		return false;
+	s->chain[SENSITIVE_PAYMENT_CARD] = begin + 1;
+	return true;
+}
+
 static void try_forms(struct scanner *s, struct found *found, size_t first, size_t last, size_t len,
 		      uint32_t separators, bool letters, bool small)
 {
@@ -403,7 +418,9 @@ static void try_forms(struct scanner *s, struct found *found, size_t first, size
 		/* Most numbers have no word near them that says what they are. */
 		if ((t->need == NEED_WORD || t->need == NEED_KEY ||
 		     (t->need == NEED_GROUPS && !grouped)) &&
-		    !told(s, f->type) && !chained(s, f->type, where.begin))
+		    !told(s, f->type) && !chained(s, f->type, where.begin) &&
+		    (f->type != SENSITIVE_PAYMENT_CARD || separators ||
+		     !in_crowd(s, c, len, where.begin)))
 			continue;
 		if (!fits(f, c) || (f->separator && r->g[last].separator != f->separator) ||
 		    (t->check && !t->check(c, len)))
@@ -428,6 +445,10 @@ static void try_iban(struct scanner *s, struct found *found, size_t first, size_
 	    !isupper((unsigned char)c[1]) || !isdigit((unsigned char)c[2]) ||
 	    !isdigit((unsigned char)c[3]))
 		return;
+	/* In groups of four, if in groups. */
+	for (size_t i = first; i < last; i++)
+		if (r->g[i].end - r->g[i].begin != 4 || r->g[i + 1].separator == '/')
+			return;
 	memcpy(whole, c, len);
 	whole[len] = 0;
 	if (check_iban(whole, len) && clean_before(s->text, where.begin, len))
@@ -690,6 +711,7 @@ size_t sensitive_scan(struct span text, struct sensitive_hit *ret, size_t max, s
 	memset(&s, 0, offsetof(struct scanner, run));
 	memset(s.count, 0, sizeof(s.count));
 	memset(s.chain, 0, sizeof(s.chain));
+	memset(s.crowd, 0, sizeof(s.crowd));
 	s.text = text;
 	s.out = ret;
 	s.n = s.floor = s.run.n = s.run.next = 0;
