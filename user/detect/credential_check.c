@@ -69,10 +69,23 @@ bool credential_placeholder(struct span s)
 					     "changeme", "fake",     "abcdefgh",    "12345678",
 					     "00000000", "....",     "****",	    "mykey",
 					     "replace",	 "secretkey" };
+	/* Of standards and manuals. */
+	static const char *const famous[] = { "2yotnfzfejr1zcsicmwpaa",
+					      "tgzv3jokf0xg5qx2tlkwia",
+					      "splxlobezqqybys6wxsbia",
+					      "mf_9.b5f-4.1jqm",
+					      "gx1fbat3bv",
+					      "jbswy3dpehpk3pxp",
+					      "wjalrxutnfemi",
+					      "4ec39hqlyjwdarjtt1zdp7dc",
+					      "bm90ig15ihjlywwgcgfzc3dvcmq" };
 	size_t steps = 0, back = 0, every_other = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
 		if (ascii_contains(s, words[i]))
+			return true;
+	for (size_t i = 0; i < ARRAY_SIZE(famous); i++)
+		if (ascii_contains(s, famous[i]))
 			return true;
 	/* "abcdef", "987654", "1a2b3c4d" */
 	for (size_t i = 1; i < s.len; i++) {

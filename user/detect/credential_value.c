@@ -386,18 +386,6 @@ static bool near_server(struct candidate *c)
 	return false;
 }
 
-static bool mixed(struct span v)
-{
-	bool upper = false, lower = false, digit = false;
-
-	for (size_t i = 0; i < v.len; i++) {
-		upper |= isupper(v.p[i]) != 0;
-		lower |= islower(v.p[i]) != 0;
-		digit |= isdigit(v.p[i]) != 0;
-	}
-	return upper && lower && digit;
-}
-
 static float strength(struct span v, enum class class, const char *name, enum how how, bool quoted)
 {
 	bool random = credential_random(v);
@@ -422,9 +410,11 @@ static float strength(struct span v, enum class class, const char *name, enum ho
 		return CREDENTIAL_UNSURE;
 	if (class == SECRET || opens(name))
 		return CREDENTIAL_LIKELY;
-	/* "pastebin_key": a key of something, and no digest */
-	return class == KEY && strlen(name) > 5 && v.len >= KEY_MIN && mixed(v) ? CREDENTIAL_ALERT
-										: CREDENTIAL_UNSURE;
+	/* "pastebin_key": a key of something */
+	return class == KEY && strlen(name) > 5 && !strcmp(name + strlen(name) - 3, "key") &&
+		       v.len >= KEY_MIN
+		   ? CREDENTIAL_ALERT
+		   : CREDENTIAL_UNSURE;
 }
 
 float credential_value(struct candidate *c, struct range hit, size_t which)
