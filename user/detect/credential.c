@@ -500,6 +500,12 @@ static const struct sample samples[] = {
 	  KIND_CREDENTIAL_IN_TOOL_RESULT, "netrc" },
 	{ "curl -u app:%{password} https://files.internal/", SEG_USER, KIND_CREDENTIAL_EXPOSED,
 	  "cli-password" },
+	{ "host 10.1.2.3, id: root, pw: %{password}", SEG_USER, KIND_CREDENTIAL_EXPOSED,
+	  "env-assignment" },
+	{ "CREATE USER 'app'@'%' IDENTIFIED BY '%{password}';", SEG_USER, KIND_CREDENTIAL_EXPOSED,
+	  "natural-language-password" },
+	{ "<add key=\"DbPassword\" value=\"%{password}\"/>", SEG_TOOL_RESULT,
+	  KIND_CREDENTIAL_IN_TOOL_RESULT, "env-assignment" },
 	/* near misses */
 	{ "stripe.api_key = \"%{stripe-test}\"", SEG_USER, KIND_MAX_, NULL },
 	{ "the id %{aws-access-key-id} alone", SEG_USER, KIND_MAX_, NULL },

@@ -12,6 +12,7 @@
 #define GAP_MAX	       8 /* white space around an operator */
 #define PASSWORD_MIN   6
 #define SECRET_MIN     16
+#define MIXED_MIN      12 /* with capitals, small letters and digits */
 #define PART_MIN       12 /* of what is no joined words */
 #define KEY_MIN	       24
 #define CONTEXT	       200 /* bytes searched for the rest of a connection string */
@@ -25,6 +26,11 @@ static const struct {
 	enum class class;
 } names[] = {
 	{ "passw", PASSWORD },
+	{ "pw:", PASSWORD },
+	{ "pw=", PASSWORD },
+	{ "pass:", PASSWORD },
+	{ "pass=", PASSWORD },
+	{ "identified by", PASSWORD },
 	{ "pwd", PASSWORD },
 	{ "passphrase", PASSWORD },
 	{ "passcode", PASSWORD },
@@ -252,7 +258,7 @@ static enum how operator_at(struct span t, struct range name, size_t hit_end, si
 			return SAID;
 		}
 	/* IDENTIFIED BY, WITH PASSWORD 'x' */
-	if (!quote && gap > i && isupper(t.p[name.begin])) {
+	if (!quote && gap > i && (isupper(t.p[name.begin]) || quote_at(t, gap))) {
 		*at = gap;
 		return BESIDE;
 	}
@@ -386,6 +392,18 @@ static bool near_server(struct candidate *c)
 	return false;
 }
 
+static bool mixed(struct span v)
+{
+	bool upper = false, lower = false, digit = false;
+
+	for (size_t i = 0; i < v.len; i++) {
+		upper |= isupper(v.p[i]) != 0;
+		lower |= islower(v.p[i]) != 0;
+		digit |= isdigit(v.p[i]) != 0;
+	}
+	return upper && lower && digit;
+}
+
 static float strength(struct span v, enum class class, const char *name, enum how how, bool quoted)
 {
 	bool random = credential_random(v);
@@ -402,7 +420,7 @@ static float strength(struct span v, enum class class, const char *name, enum ho
 	}
 	if (!random)
 		return class == SECRET && quoted && credential_password(v) ? CREDENTIAL_UNSURE : 0;
-	if (v.len < SECRET_MIN || how == BESIDE)
+	if (v.len < (mixed(v) ? MIXED_MIN : SECRET_MIN))
 		return CREDENTIAL_UNSURE;
 	if (uuid(v))
 		return class == SECRET || opens(name) ? CREDENTIAL_ALERT : CREDENTIAL_UNSURE;
@@ -428,6 +446,12 @@ float credential_value(struct candidate *c, struct range hit, size_t which)
 	bool quoted;
 	float score;
 
+	/* Short words are names where they end in what assigns, and begin where a word does. */
+	if (strchr(":=", t.p[hit.end - 1])) {
+		if (hit.begin && isalpha(t.p[hit.begin - 1]))
+			return 0;
+		name.end = --hit.end;
+	}
 	while (name.begin && hit.begin - name.begin < NAME_MAX_BYTES &&
 	       name_char(t.p[name.begin - 1]))
 		name.begin--;
@@ -440,7 +464,7 @@ float credential_value(struct candidate *c, struct range hit, size_t which)
 	if (harmless(word, len))
 		return 0;
 	how = operator_at(t, name, hit.end, &at);
-	if (how == NONE)
+	if (how == NONE || (how == BESIDE && class != PASSWORD))
 		return 0;
 	c->where = value_at(t, at, how, &quoted);
 	v = span_sub(t, c->where.begin, c->where.end - c->where.begin);
@@ -449,11 +473,11 @@ float credential_value(struct candidate *c, struct range hit, size_t which)
 		return 0;
 	score = strength(v, class, word, how, quoted);
 	c->named = true;
-	c->row = credential_find(class == PASSWORD && near_server(c) ? "ado-conn-string"
-				 : class == PASSWORD && how == SAID  ? "natural-language-password"
-				 : how == SAID			     ? "generic-high-entropy"
-				 : v.len >= FRAMEWORK_MIN && !strcmp(word, "secretkey")
-				     ? "django-secret"
-				     : "env-assignment");
+	c->row = credential_find(
+	    class == PASSWORD && near_server(c)			   ? "ado-conn-string"
+	    : class == PASSWORD && (how == SAID || how == BESIDE)  ? "natural-language-password"
+	    : how == SAID					   ? "generic-high-entropy"
+	    : v.len >= FRAMEWORK_MIN && !strcmp(word, "secretkey") ? "django-secret"
+								   : "env-assignment");
 	return how == SAID && class != PASSWORD ? MIN(score, CREDENTIAL_UNSURE) : score;
 }
