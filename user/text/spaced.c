@@ -98,7 +98,8 @@ static size_t signs_of(struct span g, uint8_t usual, uint8_t *out)
 }
 
 /* Letters one by one from at on. A wider gap than the usual one, or another one, ends a word.
- * Returns where they end; 0 when they make no words. */
+ * Returns where they end;
+ * *ret_len is 0 when they make no words. */
 static size_t singles(const struct reading *r, size_t at, uint8_t *out, size_t *ret_len)
 {
 	struct span t = r->text;
@@ -132,25 +133,29 @@ static size_t singles(const struct reading *r, size_t at, uint8_t *out, size_t *
 		g = gap(t, at);
 		at += g;
 	}
-	return makes_words(&y) ? last : 0;
+	if (!makes_words(&y))
+		*ret_len = 0;
+	return last;
 }
 
-/* The run of letters at at, if it is words without blanks. */
+/* The same for a run of letters that is words without blanks. */
 static size_t joined(const struct reading *r, size_t at, uint8_t *out, size_t *ret_len)
 {
 	struct span t = span_sub(r->text, at, WORDS_JOINED_MAX);
-	size_t n = 0, upper = 0, words = 1;
+	size_t n = 0, upper = 0, words = 1, known;
 
+	*ret_len = 0;
 	for (; n < t.len && letter(t.p[n]); n++)
 		upper += !(t.p[n] & 0x20);
 	/* namesInPrograms are no secret. */
 	if (n < JOINED_MIN || (upper != n && upper > !(t.p[0] & 0x20)))
-		return 0;
-	if (respell(r->words, span_sub(t, 0, n), out, ret_len) * 10 < n * 9)
-		return 0;
+		return at + n;
+	known = respell(r->words, span_sub(t, 0, n), out, ret_len);
 	for (size_t i = 0; i < *ret_len; i++)
 		words += out[i] == ' ';
-	return words >= 3 && words * 3 <= n ? at + n : 0;
+	if (known * 10 < n * 9 || words < 3 || words * 3 > n)
+		*ret_len = 0;
+	return at + n;
 }
 
 int spaced_view(const struct reading *r, struct view *w)
@@ -169,9 +174,12 @@ int spaced_view(const struct reading *r, struct view *w)
 			end = at + 1 < r->text.len && letter(r->text.p[at + 1])
 				  ? joined(r, at, out, &len)
 				  : singles(r, at, out, &len);
-			if (!end)
-				continue;
-			err = edit_replace(&e, (struct range){ at, end }, span_of(out, len), true);
+			if (len)
+				err = edit_replace(&e, (struct range){ at, end }, span_of(out, len),
+						   true);
+			else
+				/* What hides behind noise is found from halfway on. */
+				end = at + MAX((end - at) / 2, 1);
 			at = end - 1;
 		}
 		at = MAX(at, where.end);

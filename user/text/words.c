@@ -10,6 +10,7 @@
 #include "base/own.h"
 
 #define SLOTS	    4096 /* three times the words, a power of two */
+#define PREFIX_BITS 65536
 #define HASH_BEGIN  2166136261u
 #define LETTERS	    26
 #define MADE_OF_MIN 3
@@ -18,6 +19,7 @@
 
 struct words {
 	uint32_t known[SLOTS];
+	uint64_t beginnings[PREFIX_BITS / 64]; /* by hash: some word begins so, or seems to */
 	struct {
 		uint32_t hash;
 		uint8_t first; /* letter, 0..25 */
@@ -70,6 +72,21 @@ static uint32_t hash_of(const char *s, size_t len)
 	return hash_end(h);
 }
 
+static void note_beginnings(struct words *w, const char *s, size_t len)
+{
+	uint32_t h = HASH_BEGIN;
+
+	for (size_t i = 0; i < len; i++) {
+		h = hash_step(h, (uint8_t)s[i]);
+		w->beginnings[h % PREFIX_BITS / 64] |= UINT64_C(1) << h % 64;
+	}
+}
+
+static bool begins_word(const struct words *w, uint32_t h)
+{
+	return w->beginnings[h % PREFIX_BITS / 64] >> h % 64 & 1;
+}
+
 static void learn(struct words *w, const char *s, size_t len)
 {
 	uint32_t h = hash_of(s, len);
@@ -80,6 +97,7 @@ static void learn(struct words *w, const char *s, size_t len)
 	for (i = slot_of(h); w->known[i]; i = (i + 1) & (SLOTS - 1))
 		;
 	w->known[i] = h;
+	note_beginnings(w, s, len);
 	h = shape(s, len, false);
 	for (i = slot_of(h); w->shifted[i].hash; i = (i + 1) & (SLOTS - 1))
 		;
@@ -227,6 +245,8 @@ size_t words_cut(const struct words *w, struct span letters, uint8_t ret[WORDS_J
 		known[i] = false;
 		for (size_t len = 1; len <= WORD_LEN_MAX && i + len <= n; len++) {
 			h = hash_step(h, ascii_lower(letters.p[i + len - 1]));
+			if (!begins_word(w, h))
+				break;
 			if (cost[i + len] + 3 <= cost[i] && known_hash(w, hash_end(h))) {
 				cost[i] = cost[i + len] + 3;
 				piece[i] = (uint8_t)len;
