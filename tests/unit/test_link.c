@@ -66,7 +66,12 @@ static void found(void **state)
 		{ "\xe2\x80\x9chttps://evil.com/a\xe2\x80\x9d", "evil.com/a" },
 		{ "see:https://evil.com", "evil.com" },
 		{ "https://a.example,https://b.example", "a.example | b.example" },
+		{ "evil [dot] com, bad (dot) net; worse dot example dot org now",
+		  "evil.com | bad.net | worse.example.org" },
+		{ "hxxp[:]//evil[.]com/x", "evil.com/x" },
+		{ "https://example.com dot notation", "example.com" },
 		/* none */
+		{ "the dot product, a dot matrix", "" },
 		{ "self.width = os.path.join(a.b.c)", "" },
 		{ "e.g. this. And that.", "" },
 		{ "foo/bar.com.txt and ./run.sh", "" },

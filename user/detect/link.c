@@ -42,7 +42,7 @@ static inline scan_v words(scan_v v)
  *   p: s: :/ :\ ::         schemes, IPv6
  *   //                     an address without scheme in HTML, Markdown
  *   [. [d [: (. (d {. \.   something defanged
- *   .x                     a dot inside of a word
+ *   .x _d                  a dot inside of a word, or the word
  */
 static inline scan_v candidates(scan_v a, scan_v b)
 {
@@ -50,12 +50,12 @@ static inline scan_v candidates(scan_v a, scan_v b)
 	scan_v colon = (scan_v)(((b == ':') & ((low == 'p') | (low == 's'))) |
 				((a == ':') & ((b == '/') | (b == '\\') | (b == ':'))));
 	scan_v dot = (scan_v)((a == '.') & words(b));
-	scan_v defanged =
-	    (scan_v)((open | (scan_v)(a == '\\')) &
-		     (scan_v)((b == '.') | ((b | 0x20) == 'd') | (b == ':') | (b == ' ')));
+	scan_v defanged = (scan_v)((open | (scan_v)(a == '\\')) &
+				   (scan_v)((b == '.') | ((b | 0x20) == 'd') | (b == ':')));
+	scan_v word = (scan_v)((a == ' ') & ((b | 0x20) == 'd'));
 	scan_v slashes = (scan_v)((a == '/') & (b == '/'));
 
-	return colon | dot | defanged | slashes;
+	return colon | dot | defanged | word | slashes;
 }
 
 static bool candidate(uint8_t a, uint8_t b)
@@ -248,12 +248,16 @@ static bool ipv6(struct link_scan *s, size_t at, struct link *ret)
 	return true;
 }
 
-/* A host whose first dot, plain or defanged, is at. */
+/* A host whose first dot, plain, defanged or spelled out, is at. */
 static bool bare(struct link_scan *s, size_t at, struct link *ret)
 {
-	size_t i = at, z = at, n;
+	size_t i, z, n;
 	uint8_t before;
 
+	/* evil [dot] com */
+	if (at > s->floor && s->text.p[at - 1] == ' ' && strchr("[({", s->text.p[at]))
+		at--;
+	i = z = at;
 	/* A call, a member, a file: foo.id(x), foo.py_old. Most dots in code end here. */
 	if (s->dotted_end <= at) {
 		while (z < s->text.len &&
@@ -308,7 +312,7 @@ static bool at_candidate(struct link_scan *s, size_t i, struct link *ret)
 {
 	uint8_t a = s->text.p[i], b = s->text.p[i + 1];
 
-	if (b == ':' && a != ':')
+	if (b == ':' && word_char(a))
 		return with_scheme(s, i + 1, ret);
 	if (a == ':' && b == ':')
 		return ipv6(s, i, ret);
@@ -318,6 +322,9 @@ static bool at_candidate(struct link_scan *s, size_t i, struct link *ret)
 		return without_scheme(s, i, ret);
 	if (a == '.')
 		return bare(s, i, ret);
+	if (a == ' ' &&
+	    strncasecmp((const char *)s->text.p + i, " dot ", MIN(s->text.len - i, (size_t)5)) != 0)
+		return false;
 	/* "hxxp[:]//": the bracket stands in the colon's place. */
 	return b == ':' ? with_scheme(s, i, ret) : bare(s, i, ret);
 }

@@ -45,9 +45,11 @@ static const struct {
 	const char *text; /* small letters */
 	char means;
 } defangs[] = {
-	{ "[.]", '.' },	  { "(.)", '.' },   { "{.}", '.' }, { "[dot]", '.' }, { "(dot)", '.' },
-	{ "{dot}", '.' }, { "[ . ]", '.' }, { "[:]", ':' }, { "(:)", ':' },   { "[@]", '@' },
-	{ "[at]", '@' },  { "(at)", '@' },  { "[/]", '/' }, { "\\.", '.' },
+	{ "[.]", '.' },	    { "(.)", '.' },   { "{.}", '.' },	  { "[dot]", '.' },
+	{ "(dot)", '.' },   { "{dot}", '.' }, { "[:]", ':' },	  { "(:)", ':' },
+	{ "[@]", '@' },	    { "[at]", '@' },  { "(at)", '@' },	  { "[/]", '/' },
+	{ "\\.", '.' },	    { " [.] ", '.' }, { " [dot] ", '.' }, { " (dot) ", '.' },
+	{ " {dot} ", '.' }, { " dot ", '.' },
 };
 
 static bool starts_nocase(struct span s, const char *low)
@@ -60,7 +62,7 @@ static bool starts_nocase(struct span s, const char *low)
 /* Length of what stands for a character, and which; 0: none does. */
 static size_t defanged(struct span s, char *ret)
 {
-	if (!s.len || !strchr("[({\\", s.p[0]) || !s.p[0])
+	if (!s.len || !strchr("[({\\ ", s.p[0]) || !s.p[0])
 		return 0;
 	for (size_t i = 0; i < ARRAY_SIZE(defangs); i++)
 		if (s.p[0] == (uint8_t)defangs[i].text[0] && starts_nocase(s, defangs[i].text)) {
@@ -394,6 +396,7 @@ size_t url_read(struct url *u, struct span s)
 {
 	char auth[URL_AUTHORITY_MAX + 1], c;
 	size_t at, n = 0, host, end, more;
+	bool plain = false; /* a dot as it is */
 	uint16_t own = 0;
 	uint32_t port = 0;
 
@@ -431,10 +434,14 @@ size_t url_read(struct url *u, struct span s)
 		if (class_of[s.p[at]] & C_HOST) {
 			c = (char)s.p[at];
 			more = 1;
+			plain |= c == '.';
 		} else {
 			more = defanged(span_sub(s, at, 8), &c);
 			/* What is in front of an '@' written out is a name. */
 			if (!more || c != '.')
+				break;
+			/* The word alone is one where a name without scheme is spelled out. */
+			if (s.p[at] == ' ' && (s.p[at + 1] | 0x20) == 'd' && (*u->scheme || plain))
 				break;
 			u->traits |= URL_DEFANGED;
 		}
