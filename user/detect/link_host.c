@@ -9,6 +9,7 @@
 #include "base/escape.h"
 #include "base/own.h"
 #include "detect/link_suspect.h"
+#include "text/confusables.h"
 
 #define LABEL_ROOM   64
 #define TYPO_MIN     7	 /* letters of a brand of which a slip is no other word */
@@ -67,22 +68,13 @@ void suspect(struct suspicion *s, float weight, const char *type, const char *fm
 
 /* --- letters that look like others */
 
-static const struct {
-	uint32_t cp;
-	char latin;
-} twins[] = {
-	{ 0x430, 'a' }, { 0x435, 'e' },	 { 0x43e, 'o' },  { 0x440, 'p' },  { 0x441, 'c' },
-	{ 0x443, 'y' }, { 0x445, 'x' },	 { 0x455, 's' },  { 0x456, 'i' },  { 0x458, 'j' },
-	{ 0x4bb, 'h' }, { 0x501, 'd' },	 { 0x51b, 'q' },  { 0x51d, 'w' },  { 0x4cf, 'l' },
-	{ 0x432, 'b' }, { 0x43a, 'k' },	 { 0x43c, 'm' },  { 0x43d, 'h' },  { 0x442, 't' },
-	{ 0x433, 'r' }, { 0x475, 'v' },	 { 0x461, 'w' },  { 0x3bf, 'o' },  { 0x3b1, 'a' },
-	{ 0x3c1, 'p' }, { 0x3bd, 'v' },	 { 0x3c5, 'u' },  { 0x3b9, 'i' },  { 0x3ba, 'k' },
-	{ 0x3c4, 't' }, { 0x3b5, 'e' },	 { 0x3b7, 'n' },  { 0x3c9, 'w' },  { 0x131, 'i' },
-	{ 0x142, 'l' }, { 0x111, 'd' },	 { 0x127, 'h' },  { 0xf8, 'o' },   { 0x251, 'a' },
-	{ 0x261, 'g' }, { 0x26a, 'i' },	 { 0x269, 'i' },  { 0x585, 'o' },  { 0x578, 'n' },
-	{ 0x57d, 'u' }, { 0x570, 'h' },	 { 0x581, 'g' },  { 0x566, 'q' },  { 0x448, 'w' },
-	{ 0x192, 'f' }, { 0x1d0f, 'o' }, { 0x1d0b, 'k' }, { 0x29f, 'l' },  { 0x280, 'r' },
-	{ 0x299, 'b' }, { 0x274, 'n' },	 { 0x28f, 'y' },  { 0x1d04, 'c' }, { 0x1d07, 'e' },
+/* Beside those of Unicode's table: what is like enough in a small font. */
+static const struct confusable twins[] = {
+	{ 0x432, 'b' }, { 0x43a, 'k' },	 { 0x43c, 'm' }, { 0x43d, 'h' }, { 0x442, 't' },
+	{ 0x3ba, 'k' }, { 0x3c4, 't' },	 { 0x3b5, 'e' }, { 0x3b7, 'n' }, { 0x3c9, 'w' },
+	{ 0x142, 'l' }, { 0x111, 'd' },	 { 0x127, 'h' }, { 0xf8, 'o' },	 { 0x448, 'w' },
+	{ 0x192, 'f' }, { 0x1d0b, 'k' }, { 0x29f, 'l' }, { 0x280, 'r' }, { 0x299, 'b' },
+	{ 0x274, 'n' }, { 0x1d07, 'e' },
 };
 
 /* The Latin letter that cp looks like, marks left off; 0: none. */
@@ -95,11 +87,20 @@ static char latin(uint32_t cp)
 	    "aaaaaaccccccccddddeeeeeeeeeegggggggghhhhiiiiiiiiiiiijjkkklllllllllln"
 	    "nnnnnnnnoooooooorrrrrrssssssssttttttuuuuuuuuuuuuwwyyyzzzzzzs";
 
+	size_t lo = 0, hi = n_confusables;
+
 	if (cp < 0x80)
 		return (char)cp;
 	for (size_t i = 0; i < ARRAY_SIZE(twins); i++)
 		if (twins[i].cp == cp)
-			return twins[i].latin;
+			return twins[i].letter;
+	while (hi - lo > 1) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		*(confusables[mid].cp <= cp ? &lo : &hi) = mid;
+	}
+	if (confusables[lo].cp == cp)
+		return (char)ascii_lower((uint8_t)confusables[lo].letter);
 	if (cp >= 0xc0 && cp < 0xc0 + sizeof(latin1) - 1)
 		return latin1[cp - 0xc0];
 	if (cp >= 0x100 && cp < 0x100 + sizeof(extended_a) - 1)
@@ -308,7 +309,7 @@ static void look_at_brand(struct suspicion *s, const struct host *h, size_t bran
 	size_t n = strlen(name);
 	const char *at;
 
-	if (h->idn && *h->plain && !strcmp(h->plain, name)) {
+	if (h->idn && *h->plain && !strcmp(h->look, prepared[brand].look)) {
 		suspect(s, .95F, "homoglyph", "is written with letters that look like \"%s\"",
 			name);
 		return;
