@@ -10,6 +10,8 @@
 
 #include "base/own.h"
 #include "detect/detect.h"
+#include "nomem.h"
+#include "patterns.h"
 
 #define TEXT_MAX 16384
 
@@ -19,10 +21,9 @@ static size_t n_found;
 
 static int setup(void **state)
 {
-	char why[256];
-
 	(void)state;
-	return detect_new_default(&detect, why, sizeof(why));
+	detect = test_detect(NULL);
+	return 0;
 }
 
 static int teardown(void **state)
@@ -254,12 +255,37 @@ static void nothing_shows(void **state)
 				fail_msg("%s shows in %s", values[k], found[i].evidence);
 }
 
+static int one_turn(void *ctx)
+{
+	auto_free(detect) struct detect *d = NULL;
+	char text[TEXT_MAX];
+	struct segment s = segment(SEG_ASSISTANT, SIDE_RESPONSE, cards(text, 0, 70));
+	struct turn t = { .segments = &s, .n_segments = 1 };
+	struct detect_opts o;
+	int err;
+
+	detect_default_opts(&o);
+	o.cache_bytes = 64 << 10;
+	n_found = 0;
+	err = detect_new(&d, &o, test_patterns());
+	return err ? err : detect_turn(d, &t, DETECT_RESPONSE, note, ctx);
+}
+
+static void memory_runs_out(void **state)
+{
+	(void)state;
+	test_patterns();
+	assert_true(nomem_each(one_turn, NULL) > 5);
+	assert_int_equal(n_found, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(places),     cmocka_unit_test(counts),
-		cmocka_unit_test(many_texts), cmocka_unit_test(echoes),
-		cmocka_unit_test(records),    cmocka_unit_test(nothing_shows),
+		cmocka_unit_test(places),	   cmocka_unit_test(counts),
+		cmocka_unit_test(many_texts),	   cmocka_unit_test(echoes),
+		cmocka_unit_test(records),	   cmocka_unit_test(nothing_shows),
+		cmocka_unit_test(memory_runs_out),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -1,5 +1,5 @@
 /* user/detect/sensitive_context.c - the words around a value that tell what it is.
- * Owns an index of the table's words by their first two bytes, made once. Texts are folded views:
+ * Owns an index of the table's words by their first three bytes, made once. Texts are folded views:
  * no accents, but ASCII in its own case.
  */
 #include <pthread.h>
@@ -9,7 +9,7 @@
 #include "detect/sensitive_char.h"
 
 #define WORDS_MAX 2048
-#define BUCKETS	  1024 /* a power of two */
+#define BUCKETS	  4096 /* a power of two */
 #define NONE	  UINT16_MAX
 
 static struct word {
@@ -23,9 +23,10 @@ static struct word {
 static uint16_t buckets[BUCKETS];
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-static unsigned bucket_of(uint8_t a, uint8_t b)
+/* By the first three bytes; c is 0 for words of two, alone or before another word. */
+static unsigned bucket_of(uint8_t a, uint8_t b, uint8_t c)
 {
-	return (ascii_lower(a) * 31u + ascii_lower(b)) & (BUCKETS - 1);
+	return (ascii_lower(a) * 961u + ascii_lower(b) * 31u + ascii_lower(c)) & (BUCKETS - 1);
 }
 
 static void make_index(void)
@@ -38,11 +39,13 @@ static void make_index(void)
 		for (const char *p = sensitive_types[id].words; *p;) {
 			size_t len = strcspn(p, "|");
 			struct word w = { .p = p, .type = id };
-			unsigned at = bucket_of((uint8_t)p[0], (uint8_t)p[1]);
+			unsigned at;
 
 			w.spoken = p[len - 1] == '!';
 			w.stem = p[len - 1] == '*';
 			w.len = (uint8_t)(len - w.spoken - w.stem);
+			at = bucket_of((uint8_t)p[0], (uint8_t)p[1],
+				       w.len > 2 && p[2] != ' ' ? (uint8_t)p[2] : 0);
 			w.next = buckets[at];
 			assert(n < WORDS_MAX && w.len >= 2);
 			words[n] = w;
@@ -114,23 +117,30 @@ static size_t match_word(struct span t, size_t i, const struct word *w)
 	return w->stem || ends_word(t, i) ? i : 0;
 }
 
+static void spot(struct context *c, size_t i, uint8_t third)
+{
+	for (uint16_t w = buckets[bucket_of(c->text.p[i], c->text.p[i + 1], third)]; w != NONE;
+	     w = words[w].next) {
+		size_t stop = match_word(c->text, i, &words[w]);
+
+		if (stop)
+			c->ring[c->n++ % ARRAY_SIZE(c->ring)] =
+			    (struct spotted){ (uint32_t)i, (uint32_t)stop, w };
+	}
+}
+
 static void read_to(struct context *c, size_t end)
 {
 	end = MIN(end, c->text.len);
 	for (; c->read < end; c->read++) {
 		size_t i = c->read;
-		uint16_t w;
+		uint8_t third = byte_at(c->text, i + 2);
 
 		if (!starts_word(c->text, i) || i + 1 >= c->text.len)
 			continue;
-		for (w = buckets[bucket_of(c->text.p[i], c->text.p[i + 1])]; w != NONE;
-		     w = words[w].next) {
-			size_t stop = match_word(c->text, i, &words[w]);
-
-			if (stop)
-				c->ring[c->n++ % ARRAY_SIZE(c->ring)] =
-				    (struct spotted){ (uint32_t)i, (uint32_t)stop, w };
-		}
+		spot(c, i, 0);
+		if (third)
+			spot(c, i, third);
 	}
 }
 
