@@ -26,11 +26,12 @@ struct work {
 	void *ctx;
 	unsigned n_found[KIND_MAX_], n_hosts, n_payloads, n_templates;
 	bool found;
-	uint64_t urls[SEEN], hosts[SEEN];
+	uint64_t *urls, *hosts; /* SEEN of each, empty at the first address: most texts have none */
+	uint64_t seen[2 * SEEN];
 };
 
 /* Is it the first time? A collision makes it so again. */
-static bool fresh(uint64_t table[SEEN], uint64_t hash)
+static bool fresh(uint64_t *table, uint64_t hash)
 {
 	uint64_t *at = &table[hash % SEEN];
 
@@ -156,6 +157,11 @@ static void judge(struct work *w, unsigned view, const struct link *l)
 	enum link_markup markup = MARKUP_NONE;
 	bool first;
 
+	if (!w->urls) {
+		memset(w->seen, 0, sizeof(w->seen));
+		w->urls = w->seen;
+		w->hosts = w->seen + SEEN;
+	}
 	/* An address of another place is another matter when its surroundings differ. */
 	first = fresh(w->urls, whole ^ (uint64_t)marked_up(text, l));
 	if (!first)
@@ -180,8 +186,12 @@ static void judge(struct work *w, unsigned view, const struct link *l)
 
 static int scan(const struct detector_input *in, emit_fn *emit, void *ctx)
 {
-	struct work w = { .in = in, .emit = emit, .ctx = ctx };
+	struct work w;
 
+	memset(&w, 0, offsetof(struct work, seen));
+	w.in = in;
+	w.emit = emit;
+	w.ctx = ctx;
 	for (unsigned v = 0; v < in->views->n; v++) {
 		struct link_scan s;
 		struct link l;
