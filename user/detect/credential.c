@@ -506,6 +506,12 @@ static const struct sample samples[] = {
 	  "natural-language-password" },
 	{ "<add key=\"DbPassword\" value=\"%{password}\"/>", SEG_TOOL_RESULT,
 	  KIND_CREDENTIAL_IN_TOOL_RESULT, "env-assignment" },
+	{ "我的密码是%{password}，请登录", SEG_USER, KIND_CREDENTIAL_EXPOSED,
+	  "natural-language-password" },
+	{ "Mi contraseña es %{password} gracias", SEG_USER, KIND_CREDENTIAL_EXPOSED,
+	  "natural-language-password" },
+	{ "the password for the old router is %{password}", SEG_USER, KIND_CREDENTIAL_EXPOSED,
+	  "natural-language-password" },
 	/* near misses */
 	{ "stripe.api_key = \"%{stripe-test}\"", SEG_USER, KIND_MAX_, NULL },
 	{ "the id %{aws-access-key-id} alone", SEG_USER, KIND_MAX_, NULL },
@@ -513,6 +519,8 @@ static const struct sample samples[] = {
 	{ "deepgram %{github-pat-classic}x is not one, nor "
 	  "0123456789abcdef0123456789abcdef01234567",
 	  SEG_USER, KIND_MAX_, NULL },
+	{ "the password for the router is required, the password of a user is his own", SEG_USER,
+	  KIND_MAX_, NULL },
 	{ "password = getPassword(user), token: process.env.TOKEN, api_key: ${API_KEY}", SEG_USER,
 	  KIND_MAX_, NULL },
 	{ "{\"password\": \"<your-password>\", \"max_tokens\": 4096, \"secret\": \"changeme\"}",

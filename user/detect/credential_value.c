@@ -17,7 +17,8 @@
 #define KEY_MIN	       24
 #define CONTEXT	       200 /* bytes searched for the rest of a connection string */
 #define FRAMEWORK_MIN  40
-#define CALL_MAX       4 /* bytes of a function's name behind that of the secret: setPassword() */
+#define CLAUSE_MAX     48 /* bytes of what a password is for */
+#define CALL_MAX       4  /* bytes of a function's name behind that of the secret: setPassword() */
 
 enum class { PASSWORD, SECRET, KEY, AUTH };
 
@@ -40,6 +41,14 @@ static const struct {
 	{ "пароль", PASSWORD },
 	{ "密码", PASSWORD },
 	{ "パスワード", PASSWORD },
+	{ "비밀번호", PASSWORD },
+	{ "كلمة المرور", PASSWORD },
+	{ "hasło", PASSWORD },
+	{ "wachtwoord", PASSWORD },
+	{ "lösenord", PASSWORD },
+	{ "şifre", PASSWORD },
+	{ "mật khẩu", PASSWORD },
+	{ "kata sandi", PASSWORD },
 	{ "secret", SECRET },
 	{ "token", SECRET },
 	{ "credential", SECRET },
@@ -199,7 +208,7 @@ enum how { NONE, ASSIGNED, CALLED, SAID, MARKUP, BESIDE };
 /* Passes over what stands between a name and its value. */
 static enum how operator_at(struct span t, struct range name, size_t hit_end, size_t *at)
 {
-	static const char *const said[] = { "is ", "ist ", "es ",  "est ", "è ",  "é ",
+	static const char *const said[] = { "is ", "ist ", "es ",  "est ", "e ",  "to ",
 					    "是",  "は",   "was ", "=",	   "is: " };
 	static const char *const pairs[] = { "\"value\":", "value:", "'value':", "value=" };
 	size_t i = name.end, quote = quote_at(t, i), gap;
@@ -257,8 +266,20 @@ static enum how operator_at(struct span t, struct range name, size_t hit_end, si
 			*at = blanks(t, gap + strlen(said[k]));
 			return SAID;
 		}
-	/* IDENTIFIED BY, WITH PASSWORD 'x' */
-	if (!quote && gap > i && (isupper(t.p[name.begin]) || quote_at(t, gap))) {
+	/* "password for the router is x" */
+	if (gap > i && (has(t, gap, "for ") || has(t, gap, "of "))) {
+		size_t is = gap;
+
+		while (is < t.len && is - gap < CLAUSE_MAX &&
+		       (isalnum(t.p[is]) || t.p[is] == ' ') && !has(t, is, " is "))
+			is++;
+		if (has(t, is, " is ")) {
+			*at = blanks(t, is + 4);
+			return SAID;
+		}
+	}
+	/* IDENTIFIED BY 'x', "login root password x" */
+	if (!quote && gap > i) {
 		*at = gap;
 		return BESIDE;
 	}
@@ -273,11 +294,6 @@ static bool query(struct span t, size_t at)
 	while (i < t.len && (isalnum(t.p[i]) || t.p[i] == '_' || t.p[i] == '-'))
 		i++;
 	return i > at + 1 && has(t, i, "=");
-}
-
-static bool ascii(struct span v)
-{
-	return ascii_len(v) == v.len;
 }
 
 /* The value at at; *quoted tells whether quotes hold it. */
@@ -298,7 +314,8 @@ static struct range value_at(struct span t, size_t at, enum how how, bool *quote
 			break;
 		if (!quote && c == '&' && query(t, end))
 			break;
-		if (c < ' ' || (!quote && strchr("\"'`,;<>", c)) || (how == MARKUP && c == '<'))
+		if (c < ' ' || (!quote && (c >= 0x80 || strchr("\"'`,;<>", c))) ||
+		    (how == MARKUP && c == '<'))
 			break;
 	}
 	if (has(t, end - MIN(end - at, (size_t)3), "..."))
@@ -392,6 +409,14 @@ static bool near_server(struct candidate *c)
 	return false;
 }
 
+static bool digits(struct span v)
+{
+	for (size_t i = 0; i < v.len; i++)
+		if (isdigit(v.p[i]))
+			return true;
+	return false;
+}
+
 static bool mixed(struct span v)
 {
 	bool upper = false, lower = false, digit = false;
@@ -411,7 +436,8 @@ static float strength(struct span v, enum class class, const char *name, enum ho
 	if (class == PASSWORD) {
 		if (v.len < PASSWORD_MIN)
 			return 0;
-		if (how == BESIDE && !quoted && !random)
+		/* Words of other languages surprise as well. */
+		if (how == BESIDE && !quoted && !(random && digits(v)))
 			return 0;
 		if (!random && !credential_password(v))
 			return quoted && v.len >= PASSWORD_MIN ? CREDENTIAL_UNSURE : 0;
@@ -455,7 +481,9 @@ float credential_value(struct candidate *c, struct range hit, size_t which)
 	while (name.begin && hit.begin - name.begin < NAME_MAX_BYTES &&
 	       name_char(t.p[name.begin - 1]))
 		name.begin--;
-	while (name.end < t.len && name.end - hit.end < NAME_MAX_BYTES && name_char(t.p[name.end]))
+	/* Where words stand together, the next one is none of the name. */
+	while (name.end < t.len && name.end - hit.end < NAME_MAX_BYTES && t.p[name.end] < 0x80 &&
+	       name_char(t.p[name.end]))
 		name.end++;
 	/* "(password):" */
 	while (name.begin < hit.begin && t.p[name.begin] == '-')
@@ -468,8 +496,8 @@ float credential_value(struct candidate *c, struct range hit, size_t which)
 		return 0;
 	c->where = value_at(t, at, how, &quoted);
 	v = span_sub(t, c->where.begin, c->where.end - c->where.begin);
-	if (v.len < 4 || v.len > VALUE_MAX || (!quoted && !ascii(v)) || memchr(v.p, ' ', v.len) ||
-	    reference(v, quoted) || pointer(v) || credential_placeholder(v))
+	if (v.len < 4 || v.len > VALUE_MAX || memchr(v.p, ' ', v.len) || reference(v, quoted) ||
+	    pointer(v) || credential_placeholder(v))
 		return 0;
 	score = strength(v, class, word, how, quoted);
 	c->named = true;
