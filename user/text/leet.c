@@ -71,11 +71,18 @@ static bool next(const struct reading *r, size_t at, size_t end, struct token *r
 		for (n_letters = 0; at < t.len && may_be_letter(t.p[at]); at++)
 			n_letters += letter(t.p[at]);
 		n_signs = at - begin - n_letters;
-		if (!n_letters || !n_signs || n_signs > 2 * n_letters || at - begin > WORD_LEN_MAX)
+		if (!n_signs || at - begin > WORD_LEN_MAX)
 			continue;
 		*ret = (struct token){ .begin = begin, .len = at - begin };
 		ret->known =
 		    spell(r->words, span_sub(t, begin, ret->len), ret) && ret->len >= KNOWN_MIN;
+		/* Mostly signs: a number, if not a word. A short one proves nothing. */
+		if (n_signs > 2 * n_letters) {
+			if (!spell(r->words, span_sub(t, begin, ret->len), ret))
+				continue;
+			ret->known &= n_letters > 0;
+			return true;
+		}
 		/* A sentence may end with the sign. */
 		if (!ret->known && t.p[at - 1] == '!') {
 			ret->len--;

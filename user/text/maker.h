@@ -20,8 +20,8 @@ struct reading {
 typedef int make_fn(const struct reading *r, struct view *w);
 
 make_fn folded_view, hidden_view, flipped_view, bidi_view, json_view, markup_view, escapes_view,
-    base64_view, hex_view, binary_view, numbers_view, morse_view, spaced_view, leet_view,
-    rotated_view, reversed_view;
+    base64_view, base32_view, hex_view, binary_view, numbers_view, morse_view, spaced_view,
+    leet_view, rotated_view, reversed_view;
 
 /* Appends to a view under construction what stands at src in the text: byte by byte, or (whole) as
  * one piece. -ENOMEM; -E2BIG when a cap was reached. */

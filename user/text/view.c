@@ -44,6 +44,7 @@ static const struct maker {
 	{ "markup", SURVEY_MARKUP, markup_view, PARTIAL },
 	{ "escapes", SURVEY_ESCAPE, escapes_view, PARTIAL },
 	{ "base64", SURVEY_RUN, base64_view, CONCEALING },
+	{ "base32", SURVEY_RUN, base32_view, CONCEALING },
 	{ "hex", SURVEY_HEX, hex_view, CONCEALING },
 	{ "binary", SURVEY_BITS, binary_view, CONCEALING },
 	{ "numbers", SURVEY_NUMBERS, numbers_view, CONCEALING },
