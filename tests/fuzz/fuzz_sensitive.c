@@ -1,5 +1,5 @@
-/* tests/fuzz/fuzz_sensitive.c - values lie in the text, one behind the other, at most as many as asked
- * for; a text that ends earlier has no values behind its end. */
+/* tests/fuzz/fuzz_sensitive.c - values lie in the text, one behind the other, at most as many as
+ * asked for; a text that ends earlier has no values behind its end. */
 #include <assert.h>
 
 #include "detect/sensitive.h"
