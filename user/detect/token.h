@@ -1,7 +1,7 @@
 /* user/detect/token.h - matches the shape of a token at one place: a small part of regular
- * expressions, anchored, by backtracking. Characters, classes [A-Z_-] and [^;], groups (?:a|b), counts {n},
- * {n,m} and ?, escapes \. - what the tables of credential types are written in. Shapes are ours;
- * the text is hostile: the work for one match is capped.
+ * expressions, anchored, by backtracking. Characters, classes [A-Z_-] and [^;], groups (?:a|b),
+ * counts {n}, {n,m} and ?, escapes \. - what the tables of credential types are written in. Shapes
+ * are ours; the text is hostile: the work for one match is capped.
  */
 #pragma once
 
