@@ -12,7 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 static void check(struct span text, const struct link *l)
 {
-	struct suspicion s = { .score = 0 };
+	struct suspicion s[3] = { { .score = 0 } };
 	enum link_markup markup;
 	struct range label;
 	char key[URL_KEY_MAX];
@@ -26,10 +26,11 @@ static void check(struct span text, const struct link *l)
 	assert(key[path] == '/');
 	markup = link_markup(text, l, &label);
 	assert(label.begin <= label.end && label.end <= text.len);
-	suspect_host(&s, l, span_sub(text, label.begin, label.end - label.begin));
-	suspect_payload(&s, l, markup);
-	suspect_template(&s, l, markup, text);
-	assert(s.score >= 0 && s.score <= 1 && !s.type == !(s.score > 0));
+	suspect_host(&s[0], l, span_sub(text, label.begin, label.end - label.begin));
+	suspect_payload(&s[1], l, markup);
+	suspect_template(&s[2], l, markup, text);
+	for (size_t i = 0; i < ARRAY_SIZE(s); i++)
+		assert(s[i].score >= 0 && s[i].score <= 1 && !s[i].type == !(s[i].score > 0));
 	suspect_mention(text, l->where);
 }
 

@@ -376,6 +376,7 @@ static bool shouted(struct span raw)
 void suspect_template(struct suspicion *s, const struct link *l, enum link_markup markup,
 		      struct span text)
 {
+	static const struct suspicion none;
 	struct span rest = with_placeholders(text, l), hole;
 	size_t begin = l->where.begin > ORDERS_NEAR ? l->where.begin - ORDERS_NEAR : 0;
 	struct span before = span_sub(text, begin, l->where.begin - begin);
@@ -404,7 +405,7 @@ void suspect_template(struct suspicion *s, const struct link *l, enum link_marku
 		asks = true;
 	}
 	if (is_renderer)
-		s->score = 0;
+		*s = none;
 	if (s->score == 0)
 		return;
 	/* Orders to fill in what no template needs, or what is fetched by itself. */
@@ -415,7 +416,7 @@ void suspect_template(struct suspicion *s, const struct link *l, enum link_marku
 	     any_of(after, objects, ARRAY_SIZE(objects)));
 	/* Every description of an API has holes. */
 	if (!ordered && markup != MARKUP_IMAGE && !host_in(&l->url, collectors)) {
-		s->score = 0;
+		*s = none;
 		return;
 	}
 	if (ordered)

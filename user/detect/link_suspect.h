@@ -26,7 +26,7 @@ bool suspect_mention(struct span text, struct range where);
 
 /* Does the address carry data out? markup: how it is set into the text. */
 void suspect_payload(struct suspicion *s, const struct link *l, enum link_markup markup);
-/* Does the text tell a model to put data into the address? */
+/* Does the text tell a model to put data into the address? Of s alone: it may take all back. */
 void suspect_template(struct suspicion *s, const struct link *l, enum link_markup markup,
 		      struct span text);
 
