@@ -42,7 +42,7 @@ class Site:
         """With the capabilities of the unit and no other: what is kept must be written and read with those."""
         caps = subprocess.run([self.sensor.world.program("earshotd"), "--print-caps"], capture_output=True, text=True, timeout=10).stdout.split()
         bounding = ",".join("+" + c.removeprefix("CAP_").lower() for c in caps)
-        self.sensor.start(wait=wait, prefix=["setpriv", f"--bounding-set=-all,{bounding}", "--inh-caps=-all", "--no-new-privs"])
+        self.sensor.start(wait=wait, seconds=90, prefix=["setpriv", f"--bounding-set=-all,{bounding}", "--inh-caps=-all", "--no-new-privs"])
 
     def write(self, word):
         self.file.write_text(RULE.format(id=word, word=word))
@@ -74,7 +74,7 @@ class Site:
         """SIGHUP, until the counter says what became of it."""
         before = self.sensor.counters()(counter)
         os.kill(self.sensor.process.pid, signal.SIGHUP)
-        wait_for(lambda: f"{counter} does not grow: {self.sensor.status()}", lambda: self.sensor.counters()(counter) > before, 30, 0.1)
+        wait_for(lambda: f"{counter} does not grow: {self.sensor.status()}", lambda: self.sensor.counters()(counter) > before, 90, 0.1)
 
 
 def site(w):
@@ -152,7 +152,7 @@ def test_writable(w):
     s.sensor.stop()
     s.file.chmod(0o666)
     s.start(wait=False)
-    problems = wait_for("no problem in the status", lambda: (s.sensor.try_status() or {}).get("problems"), 30, 0.1)
+    problems = wait_for("no problem in the status", lambda: (s.sensor.try_status() or {}).get("problems"), 90, 0.1)
     check(any("others than root may write it" in p for p in problems), f"problems: {problems}")
     s.file.chmod(0o644)
 

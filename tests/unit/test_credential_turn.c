@@ -12,6 +12,7 @@
 #include "base/base64.h"
 #include "base/own.h"
 #include "detect/detect.h"
+#include "patterns.h"
 #include "token.h"
 #include "wire.h"
 
@@ -24,10 +25,9 @@ static size_t n_found;
 
 static int setup(void **state)
 {
-	char why[256];
-
 	(void)state;
-	return detect_new_default(&detect, why, sizeof(why));
+	detect = test_detect(NULL);
+	return 0;
 }
 
 static int teardown(void **state)
