@@ -46,7 +46,7 @@ static float rarity(enum surface s, const char *text)
 {
 	struct classified r = score(s, span_str(text));
 
-	return classifier_rarity(classifier, s, &r, 0);
+	return classifier_rarity(classifier, s, &r, 1);
 }
 
 /* --- features */
@@ -254,11 +254,13 @@ static void rarity_grows_with_score(void **state)
 		for (float x = -20; x < 20; x += 0.125f) {
 			struct classified one = { .score = x, .n_windows = 1 };
 			struct classified many = { .score = x, .n_windows = 1000 };
-			float r = classifier_rarity(classifier, s, &one, 0);
+			float r = classifier_rarity(classifier, s, &one, 1);
 
 			assert_true(r > last);
-			assert_true(classifier_rarity(classifier, s, &many, 0) < r);
-			assert_true(classifier_rarity(classifier, s, &one, 2) >= r);
+			assert_true(classifier_rarity(classifier, s, &many, 1) < r);
+			assert_true(classifier_rarity(classifier, s, &one, 0.1f) >= r);
+			assert_true(classifier_doubt(classifier, s, &one, 0.7f) < 0.31f);
+			assert_true(classifier_doubt(classifier, s, &many, 0.7f) == 1);
 			last = r;
 		}
 	}

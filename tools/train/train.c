@@ -136,7 +136,7 @@ static void on_finding(void *ctx, const struct finding *f)
 
 	if (!strcmp(f->detector, "prompt-attack") && f->kind != KIND_JAILBREAK_CLASSIFIER &&
 	    f->kind != KIND_INJECTION_CLASSIFIER)
-		r->evidence = MAX(r->evidence, -logf(1 - MIN(f->score, 0.98f)));
+		r->evidence = MAX(r->evidence, -logf(MAX(1 - f->score, CLASSIFIER_DOUBT)));
 }
 
 /* What the rules say of the text: the model's score and theirs are added up. */
@@ -438,8 +438,9 @@ static void calibrate_all(const char *path)
 				i = (i + 1) % n_rows;
 			if (rows[i].surface != s || rows[i].label || !rows[i].calibrate)
 				continue;
-			v[n].score = score + m->rules * evidence;
-			v[n++].windows = classifier_windows(m, n_all);
+			v[n].windows = classifier_windows(m, n_all);
+			v[n].score = score + m->rules * MAX(0, evidence - logf(v[n].windows));
+			n++;
 		}
 		calibrate(m, v, n);
 		printf("%-9s %6zu harmless rows; 1 %% score above %.3f, 0.1 %% above %.3f\n",
@@ -450,9 +451,9 @@ static void calibrate_all(const char *path)
 static void final(const char *scores, const char *path)
 {
 	static const struct model_surface given[SURFACE_MAX_] = {
-		[SURFACE_USER] = { .rules = 1.5f, .spread = 1 },
-		[SURFACE_CONTENT] = { .rules = 2, .spread = 1 },
-		[SURFACE_OPERATOR] = { .rules = 0, .spread = 1 },
+		[SURFACE_USER] = { .rules = 1.5f, .spread = 1.25f },
+		[SURFACE_CONTENT] = { .rules = 2, .spread = 1.25f },
+		[SURFACE_OPERATOR] = { .rules = 0, .spread = 1.25f },
 	};
 	auto_mem struct weights *m = malloc(sizeof(*m));
 

@@ -167,11 +167,20 @@ float classifier_windows(const struct model_surface *m, size_t n)
 	return n > CLASSIFIER_USUAL ? powf((float)n / CLASSIFIER_USUAL, m->spread) : 1;
 }
 
+float classifier_doubt(const struct classifier *c, enum surface s, const struct classified *r,
+		       float by_rules)
+{
+	float doubt = (1 - by_rules) * classifier_windows(&c->model->surfaces[s], r->n_windows);
+
+	return MAX(MIN(doubt, 1), CLASSIFIER_DOUBT);
+}
+
 float classifier_rarity(const struct classifier *c, enum surface s, const struct classified *r,
-			float rules)
+			float doubt)
 {
 	const struct model_surface *m = &c->model->surfaces[s];
-	return rarity_of(&m->tail, r->score + m->rules * rules) -
+
+	return rarity_of(&m->tail, r->score - m->rules * logf(doubt)) -
 	       log10f(classifier_windows(m, r->n_windows));
 }
 

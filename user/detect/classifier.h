@@ -22,6 +22,7 @@ enum surface {
 			       */
 #define CLASSIFIER_STRIDE 128 /* bytes; a window is two of them */
 #define CLASSIFIER_KNOTS  16
+#define CLASSIFIER_DOUBT  0.02f /* at least: rules err, too */
 #define CLASSIFIER_USUAL  16 /* windows of a text; training made up for the maximum over so many */
 
 /* How rare a score is among harmless texts of one window: minus log10 of the share that scores
@@ -72,10 +73,13 @@ void classifier_score(struct classifier *c, enum surface s, struct span text,
 /* How many times as often a text of n windows has a score: there are more windows to have it. */
 float classifier_windows(const struct model_surface *m, size_t n);
 
-/* How rare a text with this score is among harmless ones of its length, minus log10; rules: the
- * evidence that rules add, minus the logarithm of their doubt. */
+/* What doubt the rules leave, when their score is by_rules (0 to 1) somewhere in that text: 1 when
+ * such a hit is to be expected in so long a text. */
+float classifier_doubt(const struct classifier *c, enum surface s, const struct classified *r,
+		       float by_rules);
+/* How rare a text with this score is among harmless ones of its length, minus log10. */
 float classifier_rarity(const struct classifier *c, enum surface s, const struct classified *r,
-			float rules);
+			float doubt);
 
 #define PHRASE_WORDS 6
 /* The runs of at most PHRASE_WORDS words in a window (of at most two strides) that speak most for

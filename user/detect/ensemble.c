@@ -18,9 +18,8 @@
 #define RARITY_FINDING	 3.3f /* a finding to hunt with */
 #define RARITY_SUPPORT	 2.6f /* ... when a rule says so, too */
 #define RARITY_ALERT	 7.0f /* an alert without any rule */
-#define RARITY_SUPPORTED 4.5f /* ... with one */
-#define SUPPORT		 0.5f /* what such a rule scores at least */
-#define RULES_SURE	 0.98f
+#define RARITY_SUPPORTED 6.0f /* ... with one */
+#define SUPPORT		 0.5f /* what doubt such a rule leaves at most */
 #define PHRASES_MAX	 2
 #define PHRASE_BYTES	 40 /* of each, in why */
 
@@ -65,7 +64,7 @@ int ensemble_report(const struct detector_input *in, const struct opinion *o, em
 		    void *ctx)
 {
 	enum surface s = surface_of(in->trust);
-	bool supported = o->rules >= SUPPORT;
+	bool supported = o->doubt <= SUPPORT;
 	struct span text = in->views->view[o->view].text;
 	struct range phrases[PHRASES_MAX], span = o->seen.window;
 	struct finding f = { .kind = in->trust == TRUST_USER ? KIND_JAILBREAK_CLASSIFIER
@@ -110,26 +109,30 @@ int ensemble_report(const struct detector_input *in, const struct opinion *o, em
 void ensemble_read(const struct detector_input *in, struct opinion *ret)
 {
 	enum surface s = surface_of(in->trust);
+	size_t n_windows = 0;
 
-	*ret = (struct opinion){ .rarity = -INFINITY };
+	*ret = (struct opinion){ .seen = { .score = -INFINITY } };
 	for (unsigned v = 0; v < in->views->n; v++) {
 		struct classified c;
-		float rarity;
 
 		if (in->views->view[v].superseded)
 			continue;
 		classifier_score(in->classifier, s, in->views->view[v].text, &c);
-		rarity = classifier_rarity(in->classifier, s, &c, 0);
-		if (rarity > ret->rarity)
-			*ret = (struct opinion){ .seen = c, .view = v, .rarity = rarity };
+		n_windows += c.n_windows;
+		if (c.score > ret->seen.score)
+			*ret = (struct opinion){ .seen = c, .view = v };
 	}
+	/* The strongest of all of them, however short the view that it is in. */
+	ret->seen.n_windows = n_windows;
 }
 
 void ensemble_weigh(const struct detector_input *in, struct opinion *o, float by_rules)
 {
+	enum surface s = surface_of(in->trust);
+
 	o->rules = by_rules;
-	o->rarity = classifier_rarity(in->classifier, surface_of(in->trust), &o->seen,
-				      -logf(1 - MIN(by_rules, RULES_SURE)));
+	o->doubt = classifier_doubt(in->classifier, s, &o->seen, by_rules);
+	o->rarity = classifier_rarity(in->classifier, s, &o->seen, o->doubt);
 	*in->attack = attack_of(o->rarity);
 }
 

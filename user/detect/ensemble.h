@@ -10,6 +10,7 @@ struct opinion {
 	struct classified seen; /* of the view that looks most like an attack */
 	unsigned view;
 	float rules;  /* their score, 0 to 1 */
+	float doubt;  /* that they leave in a text of that length */
 	float rarity; /* minus log10 of the share of harmless texts that look more like one */
 };
 
