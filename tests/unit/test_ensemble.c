@@ -11,6 +11,7 @@
 
 #include "base/own.h"
 #include "detect/ensemble.h"
+#include "patterns.h"
 
 static struct detect *detect;
 static struct finding found[32];
@@ -18,10 +19,9 @@ static size_t n_found;
 
 static int setup(void **state)
 {
-	char why[256];
-
 	(void)state;
-	return detect_new_default(&detect, why, sizeof(why));
+	detect = test_detect(NULL);
+	return 0;
 }
 
 static int teardown(void **state)
