@@ -161,7 +161,7 @@ def test_daemonset_paths(w):
 def test_example_config(w):
     """the example configuration is accepted, with its examples switched on too"""
     text = (DEPLOY / "earshot.yaml").read_text()
-    for name, content in (("as it is", text), ("all on", re.sub(r"(?m)^# ?((host|capture|evidence|export|  ).*)$", r"\1", text))):
+    for name, content in (("as it is", text), ("all on", re.sub(r"(?m)^# ?((host|capture|detect|evidence|export|  ).*)$", r"\1", text))):
         config = w.dir / "example.yaml"
         config.write_text(content)
         done = run(w.program("earshotd"), "--config", config, "--check-config")
