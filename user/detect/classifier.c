@@ -81,16 +81,18 @@ void classifier_free(struct classifier **c)
 	*c = NULL;
 }
 
-struct sum {
-	int32_t weight;
-	int32_t n; /* different features */
-};
+/* Weights of different features, and in the upper half how many there are: both in one addition. */
+typedef int64_t tally;
+#define TALLY_ONE (INT64_C(1) << 32)
 
 /* A long window has more features, most of them noise: the sum grows with the root of their number.
  */
-static float score_of(const struct model_surface *m, const struct sum *s)
+static float score_of(const struct model_surface *m, tally s)
 {
-	return m->bias + m->scale * (float)s->weight / sqrtf((float)s->n + 1);
+	int32_t weight = (int32_t)(uint32_t)s;
+	int32_t n = (int32_t)((s - weight) / TALLY_ONE);
+
+	return m->bias + m->scale * (float)weight / sqrtf((float)n + 1);
 }
 
 /* The number of the next stride; leave: this many before it must not count as seen. */
@@ -112,8 +114,8 @@ void classifier_score(struct classifier *c, enum surface surface, struct span te
 	const struct model_surface *m = &c->model->surfaces[surface];
 	const int8_t *weights = c->weights[m->weights];
 	uint32_t hashes[(CLASSIFIER_STRIDE + 1) * FEATURES_PER_BYTE];
-	struct sum last = { 0 };
 	struct features f;
+	tally last = 0;
 
 	*ret = (struct classified){ .score = m->bias };
 	features_begin(&f);
@@ -121,7 +123,7 @@ void classifier_score(struct classifier *c, enum surface surface, struct span te
 		struct span part = span_sub(text, at, CLASSIFIER_STRIDE);
 		size_t n = features_add(&f, part, hashes);
 		uint8_t now = next_stride(c, at ? 0 : 1);
-		struct sum own = { 0 }, both = last;
+		tally own = 0, common = 0;
 		float score;
 
 		if (at + part.len == text.len)
@@ -129,21 +131,19 @@ void classifier_score(struct classifier *c, enum surface surface, struct span te
 		/* Without branches: which way they go is as good as random. */
 		for (size_t i = 0; i < n; i++) {
 			uint8_t before = c->seen[hashes[i]];
-			int32_t w = weights[hashes[i]];
-			int32_t fresh = -(before != now);
-			int32_t joins = fresh & -(before != now - 1);
+			tally one = TALLY_ONE + weights[hashes[i]];
 
 			c->seen[hashes[i]] = now;
-			own.weight += w & fresh;
-			own.n -= fresh;
-			both.weight += w & joins;
-			both.n -= joins;
+			own += before != now ? one : 0;
+			common += before == (uint8_t)(now - 1) ? one : 0;
 		}
-		last = own;
 		/* One window for what fits into one. */
-		if (!at && text.len > CLASSIFIER_STRIDE)
+		if (!at && text.len > CLASSIFIER_STRIDE) {
+			last = own;
 			continue;
-		score = score_of(m, &both);
+		}
+		score = score_of(m, last + own - common);
+		last = own;
 		if (!ret->n_windows++ || score > ret->score) {
 			ret->score = score;
 			ret->window.begin = at - MIN(at, CLASSIFIER_STRIDE);

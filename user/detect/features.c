@@ -53,7 +53,7 @@ static bool stands_alone(uint32_t cp)
 }
 
 /* The word in hand is complete. */
-static size_t end_word(struct features *f, uint32_t *ret)
+static inline size_t end_word(struct features *f, uint32_t *ret)
 {
 	if (!f->word_len)
 		return 0;
@@ -72,7 +72,9 @@ static void add_to_word(struct features *f, unsigned symbol)
 	f->word_len = 1;
 }
 
-static inline size_t add_symbol(struct features *f, unsigned symbol, bool alone, uint32_t *ret)
+/* Inlined into the loop below, where what is known of the text stays in registers. */
+static inline __attribute__((always_inline)) size_t add_symbol(struct features *f, unsigned symbol,
+							       bool alone, uint32_t *ret)
 {
 	uint64_t r = f->recent;
 	unsigned last = r & 0xffff;
@@ -102,26 +104,28 @@ void features_begin(struct features *f)
 
 size_t features_add(struct features *f, struct span text, uint32_t *ret)
 {
+	struct features own = *f; /* which ret cannot point into */
 	size_t n = 0;
 
 	for (size_t i = 0; i < text.len; i++) {
 		uint8_t c = text.p[i];
 
 		if (c < 0x80) {
-			f->missing = 0;
-			n += add_symbol(f, symbol_of[c], false, ret + n);
+			own.missing = 0;
+			n += add_symbol(&own, symbol_of[c], false, ret + n);
 		} else if (c >= 0xc0) {
-			f->missing = c >= 0xf0 ? 3 : c >= 0xe0 ? 2 : 1;
-			f->code_point = c & (0x3f >> f->missing);
-		} else if (f->missing) {
-			f->code_point = f->code_point << 6 | (c & 0x3f);
-			if (!--f->missing) {
-				uint32_t cp = f->code_point;
+			own.missing = c >= 0xf0 ? 3 : c >= 0xe0 ? 2 : 1;
+			own.code_point = c & (0x3f >> own.missing);
+		} else if (own.missing) {
+			own.code_point = own.code_point << 6 | (c & 0x3f);
+			if (!--own.missing) {
+				uint32_t cp = own.code_point;
 
-				n += add_symbol(f, SYMBOL_OTHER | (cp * 0x9e3779b1u) >> 17,
+				n += add_symbol(&own, SYMBOL_OTHER | (cp * 0x9e3779b1u) >> 17,
 						stands_alone(cp), ret + n);
 			}
 		}
 	}
+	*f = own;
 	return n;
 }
