@@ -262,6 +262,20 @@ static int choose_method(struct capture *c, char *why, size_t why_size)
 	return 0;
 }
 
+static int lacks(enum feature f, char *why, size_t why_size)
+{
+	return fail(-EOPNOTSUPP, why, why_size, "the kernel lacks %s: needs Linux %s, for %s",
+		    features[f].name, features[f].since, features[f].gives);
+}
+
+int capture_supported(char *why, size_t why_size)
+{
+	for (enum feature f = 0; f < FEAT_MAX_; f++)
+		if (f != FEAT_RETURN_PROBES && features[f].required && !feature_probe(f))
+			return lacks(f, why, why_size);
+	return 0;
+}
+
 static int learn(struct capture *c, char *why, size_t why_size)
 {
 	int err = feature_privilege(why, why_size);
@@ -283,9 +297,7 @@ static int learn(struct capture *c, char *why, size_t why_size)
 				    features[f].name, strerror(-err));
 		c->has[f] = err;
 		if (!c->has[f] && features[f].required)
-			return fail(-EOPNOTSUPP, why, why_size,
-				    "the kernel lacks %s: needs Linux %s, for %s", features[f].name,
-				    features[f].since, features[f].gives);
+			return lacks(f, why, why_size);
 	}
 	err = choose_method(c, why, why_size);
 	if (err)

@@ -61,6 +61,9 @@ struct capture;
  * CAP_SYS_PTRACE. Prints through libbpf_set_print(): set that first to say where the verifier's
  * complaints go. */
 int capture_new(struct capture **ret, const struct capture_opts *o, char *why, size_t why_size);
+/* Has the kernel what no sensor can be without? 0; -EOPNOTSUPP with the reason. Part of
+ * capture_new(), for whoever has work to do before that. */
+int capture_supported(char *why, size_t why_size);
 void capture_free(struct capture **c); /* detaches everything */
 enum capture_method capture_method(const struct capture *c);
 bool capture_has(const struct capture *c, enum feature f);

@@ -43,9 +43,15 @@ static int directory(int dir, const char *path, uid_t uid, gid_t gid, mode_t mod
 	fd = openat(dir, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return -errno;
+	/* Without CAP_FOWNER the mode is the owner's to change. */
+	if ((st.st_mode & 07777) != mode) {
+		if (st.st_uid != geteuid() && fchown(fd, geteuid(), (gid_t)-1) < 0)
+			return -errno;
+		if (fchmod(fd, mode) < 0)
+			return -errno;
+		st.st_uid = geteuid();
+	}
 	if ((st.st_uid != uid || st.st_gid != gid) && fchown(fd, uid, gid) < 0)
-		return -errno;
-	if ((st.st_mode & 07777) != mode && fchmod(fd, mode) < 0)
 		return -errno;
 	*ret = steal_fd(&fd);
 	return 0;

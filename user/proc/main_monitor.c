@@ -761,6 +761,9 @@ static int run(struct monitor *m, const struct options *o)
 		log_error("%s", why);
 		return EXIT_FAILED;
 	}
+	/* Before seconds are spent on patterns. */
+	if (capture_supported(why, sizeof(why)))
+		return unsupported(why);
 	if (!o->record) {
 		memcpy(m->rules.key, m->host.key, sizeof(m->rules.key));
 		err = first_patterns(m);
