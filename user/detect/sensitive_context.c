@@ -15,8 +15,9 @@
 static struct word {
 	const char *p;
 	uint8_t len;
-	bool spoken; /* an everyday word */
-	bool stem;   /* goes on as it likes */
+	uint8_t fourth; /* byte of the text, in lower case; 0: any */
+	bool spoken;	/* an everyday word */
+	bool stem;	/* goes on as it likes */
 	uint16_t type, next;
 } words[WORDS_MAX];
 
@@ -46,6 +47,8 @@ static void make_index(void)
 			w.len = (uint8_t)(len - w.spoken - w.stem);
 			at = bucket_of((uint8_t)p[0], (uint8_t)p[1],
 				       w.len > 2 && p[2] != ' ' ? (uint8_t)p[2] : 0);
+			/* A blank may stand for nothing, so that later bytes move up. */
+			w.fourth = w.len > 3 && !memchr(p, ' ', 4) ? (uint8_t)p[3] : 0;
 			w.next = buckets[at];
 			assert(n < WORDS_MAX && w.len >= 2);
 			words[n] = w;
@@ -119,10 +122,14 @@ static size_t match_word(struct span t, size_t i, const struct word *w)
 
 static void spot(struct context *c, size_t i, uint8_t third)
 {
+	uint8_t fourth = ascii_lower(byte_at(c->text, i + 3));
+
 	for (uint16_t w = buckets[bucket_of(c->text.p[i], c->text.p[i + 1], third)]; w != NONE;
 	     w = words[w].next) {
-		size_t stop = match_word(c->text, i, &words[w]);
+		size_t stop = 0;
 
+		if (!words[w].fourth || words[w].fourth == fourth)
+			stop = match_word(c->text, i, &words[w]);
 		if (stop)
 			c->ring[c->n++ % ARRAY_SIZE(c->ring)] =
 			    (struct spotted){ (uint32_t)i, (uint32_t)stop, w };
@@ -141,6 +148,11 @@ static void read_to(struct context *c, size_t end)
 		spot(c, i, 0);
 		if (third)
 			spot(c, i, third);
+		/* None begins at a small letter behind a letter, unless that is of an escape. */
+		if (!is_kind(c->text.p[i], CHAR_ALPHA) || (i && c->text.p[i - 1] == '\\'))
+			continue;
+		while (c->read + 1 < end && is_kind(c->text.p[c->read + 1], CHAR_LOWER))
+			c->read++;
 	}
 }
 

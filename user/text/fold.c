@@ -223,11 +223,11 @@ size_t ascii_len(struct span s)
 
 bool ascii_contains(struct span s, const char *word)
 {
+	uint8_t first = ascii_lower((uint8_t)word[0]);
 	size_t len = strlen(word);
 
 	for (size_t i = 0; i + len <= s.len; i++)
-		if ((s.p[i] == (uint8_t)word[0] || s.p[i] == (uint8_t)toupper(word[0])) &&
-		    !strncasecmp((const char *)s.p + i, word, len))
+		if (ascii_lower(s.p[i]) == first && !strncasecmp((const char *)s.p + i, word, len))
 			return true;
 	return false;
 }
