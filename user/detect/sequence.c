@@ -10,10 +10,13 @@
 
 #include "base/own.h"
 
-/* A list of words stands at a step of a sequence. */
+/* A list of words stands at a step of a sequence; with what must be known of the sequence until
+ * the step is taken. */
 struct use {
 	uint32_t sequence;
 	uint8_t step;
+	bool near; /* the step before must be */
+	bool last;
 };
 
 /* The latest place up to a step; end 0: none in this text. */
@@ -31,6 +34,10 @@ struct sequences {
 	struct use *uses;
 	size_t n_lists;
 	bool fresh; /* no place is kept */
+	struct {
+		size_t from, to;
+		size_t halves; /* letters between, twice */
+	} gap;		       /* asked for last: many sequences ask for the same */
 };
 
 int sequences_new(struct sequences **ret, const struct rules *rules)
@@ -72,7 +79,10 @@ int sequences_new(struct sequences **ret, const struct rules *rules)
 		s->pattern[n] = (uint32_t)i;
 		for (size_t k = p->n_steps; k--;)
 			s->uses[s->first[p->step[k] + 1]++] =
-			    (struct use){ (uint32_t)n, (uint8_t)k };
+			    (struct use){ .sequence = (uint32_t)n,
+					  .step = (uint8_t)k,
+					  .near = p->near & 1u << k,
+					  .last = k + 1 == p->n_steps };
 		n++;
 	}
 	*ret = steal(s);
@@ -94,29 +104,42 @@ void sequences_free(struct sequences **s)
 void sequences_begin(struct sequences *s, struct span text)
 {
 	s->text = text;
+	s->gap.to = 0;
 	if (!s->fresh)
 		memset(s->at, 0, s->n * sizeof(*s->at));
 	s->fresh = true;
 }
 
-/* Do these bytes part two words by no more than max letters of one sentence? */
-static bool close_by(struct span between, size_t max)
+/* How many letters these bytes are, twice, for some count one and a half; SIZE_MAX: a sentence ends
+ * among them. */
+static size_t halves_of(struct span between)
 {
 	size_t halves = 0;
 
-	if (between.len > 4 * max)
-		return false;
 	for (size_t i = 0; i < between.len; i++) {
-		uint8_t c = between.p[i];
+		uint8_t c = between.p[i], next = i + 1 < between.len ? between.p[i + 1] : 'x';
 
 		/* Not the points of addresses and versions. */
 		if (c == '!' || c == '?' || c == '\n' ||
-		    (c == '.' && i + 1 < between.len && strchr(" \t\r", between.p[i + 1])))
-			return false;
+		    (c == '.' && (next == ' ' || next == '\t' || next == '\r' || !next)))
+			return SIZE_MAX;
 		if (c < 0x80 || c >= 0xc0)
 			halves += c < 0xe0 ? 2 : 3;
 	}
-	return halves <= 2 * max;
+	return halves;
+}
+
+/* Are words parted by no more than max letters of one sentence? */
+static bool close_by(struct sequences *s, size_t from, size_t to, size_t max)
+{
+	if (to - from > 4 * max)
+		return false;
+	if (s->gap.from != from || s->gap.to != to) {
+		s->gap.halves = halves_of(span_sub(s->text, from, to - from));
+		s->gap.from = from;
+		s->gap.to = to;
+	}
+	return s->gap.halves <= 2 * max;
 }
 
 static bool alnum(uint8_t c)
@@ -142,7 +165,6 @@ int sequences_word(struct sequences *s, size_t pattern, struct range where, sequ
 		return 0;
 	for (uint32_t i = s->first[word->words]; i < s->first[word->words + 1]; i++) {
 		const struct use *u = &s->uses[i];
-		const struct rule_pattern *p = &s->rules->pattern[s->pattern[u->sequence]];
 		struct place(*at)[2] = s->at[u->sequence];
 		struct place here = { (uint32_t)where.begin, (uint32_t)where.end };
 
@@ -151,8 +173,8 @@ int sequences_word(struct sequences *s, size_t pattern, struct range where, sequ
 
 			last += last->end > where.begin;
 			if (!last->end || last->end > where.begin ||
-			    !close_by(span_sub(s->text, last->end, where.begin - last->end),
-				      (p->near & 1u << u->step ? SEQUENCE_NEAR : SEQUENCE_GAP) +
+			    !close_by(s, last->end, where.begin,
+				      (u->near ? SEQUENCE_NEAR : SEQUENCE_GAP) +
 					  (word->sort == RULE_WORD_LIKE ? SEQUENCE_LIKE : 0)))
 				continue;
 			here.begin = last->begin;
@@ -160,7 +182,7 @@ int sequences_word(struct sequences *s, size_t pattern, struct range where, sequ
 		s->fresh = false;
 		at[u->step][1] = at[u->step][0];
 		at[u->step][0] = here;
-		if (u->step + 1u < p->n_steps)
+		if (!u->last)
 			continue;
 		err = fn(ctx, s->pattern[u->sequence], (struct range){ here.begin, here.end });
 		if (err)
