@@ -99,9 +99,11 @@ static float score_of(const struct model_surface *m, tally s)
 static uint8_t next_stride(struct classifier *c, unsigned leave)
 {
 	if (c->stride + leave + 1 > STRIDES_MAX) {
+		uint8_t last = c->stride; /* a copy, for seen might hold the other one */
+
 		/* Only whether it was in the last one matters. */
 		for (size_t i = 0; i < FEATURES_MAX; i++)
-			c->seen[i] = c->seen[i] == c->stride;
+			c->seen[i] = c->seen[i] == last;
 		c->stride = 1;
 	}
 	c->stride = (uint8_t)(c->stride + leave + 1);

@@ -41,13 +41,12 @@ bool word_of(struct span s, const char *words)
 {
 	uint8_t first = s.len ? ascii_lower(s.p[0]) : 0;
 
-	while (first && words) {
+	while (first && *words) {
 		if ((uint8_t)*words == first && !strncasecmp((const char *)s.p, words, s.len) &&
 		    (words[s.len] == ' ' || !words[s.len]))
 			return true;
-		words = strchr(words, ' ');
-		if (words)
-			words++;
+		while (*words && *words++ != ' ')
+			;
 	}
 	return false;
 }

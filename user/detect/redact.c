@@ -39,6 +39,19 @@ __attribute__((format(printf, 2, 3))) static void put(struct out *o, const char 
 		o->len += (size_t)n;
 }
 
+/* A string of at most max bytes, as "%.*s" would write it: most of a text passes through here. */
+static void put_text(struct out *o, const void *p, size_t max)
+{
+	size_t len = strnlen(p, max);
+
+	o->full |= len >= o->size - o->len;
+	if (o->full)
+		return;
+	memcpy(o->p + o->len, p, len);
+	o->len += len;
+	o->p[o->len] = 0;
+}
+
 static void put_mask(struct out *o, struct span value, const char *type, unsigned head,
 		     unsigned tail)
 {
@@ -194,7 +207,7 @@ static size_t step(struct out *o, struct span text, size_t at, size_t end, bool 
 	if (!len) {
 		len = utf8_decode(span_sub(text, at, 4), &cp);
 		len = len ? len : 1;
-		put(o, "%.*s", (int)len, (const char *)text.p + at);
+		put_text(o, text.p + at, len);
 	}
 	return len;
 }
@@ -213,13 +226,14 @@ void redact(char *out, size_t size, struct span text, struct range hit, const st
 	if (begin)
 		put(&o, "…");
 	for (size_t at = first; at < end; at += len) {
-		char piece[256] = "";
+		char piece[256];
 		struct out one = { .p = piece, .size = sizeof(piece) };
 		bool word_start = at == first || !isalnum(text.p[at - 1]) || !isalnum(text.p[at]);
 
+		piece[0] = 0;
 		len = step(&one, text, at, MIN(text.len, end + LOOK_AROUND), word_start, masks, n);
 		if (at + len > begin)
-			put(&o, "%s", piece);
+			put_text(&o, piece, sizeof(piece));
 	}
 	if (end < text.len)
 		put(&o, "…");
