@@ -22,7 +22,7 @@ struct pattern {
 	bool literal;  /* these very bytes; else a regular expression, any case, '.' matching line
 			  ends too */
 	bool caseless; /* a literal in any case */
-	uint8_t sort; /* of a rule's: enum rule_sort */
+	uint8_t sort;  /* of a rule's: enum rule_sort */
 };
 
 /* A place where one of them matched. */
@@ -41,7 +41,7 @@ struct secret {
 	struct range where;  /* in that view's text */
 	uint16_t head, tail; /* bytes of its beginning and end that may be shown */
 	float score;
-	bool unsure; /* fit to be hunted for, not to raise an alert */
+	bool unsure;   /* fit to be hunted for, not to raise an alert */
 	bool repeated; /* stands in the view's parent, too: masked, but said once. The runner fills
 			  it */
 };
@@ -144,7 +144,7 @@ int turn_values(const struct turn_input *in, enum side side,
 extern const struct detector *const detectors[]; /* NULL-terminated */
 
 #define DETECT_DATA_VERSION                                                                        \
-	12 /* changes with any pattern, table or threshold: cached facts of another version do not  \
+	13 /* changes with any pattern, table or threshold: cached facts of another version do not \
 	     count */
 
 struct detect_opts {

@@ -35,6 +35,9 @@ static enum kind kind_of(const struct rule *r, enum trust trust)
 		[GROUP_EXTRACT] = KIND_RECON_SYSTEM_PROMPT,
 		[GROUP_MARKER] = KIND_INJECTION_CONTROL_TOKENS,
 		[GROUP_EXFIL] = KIND_INJECTION_EXFILTRATION,
+		[GROUP_MODEL] = KIND_RECON_MODEL,
+		[GROUP_TOOLS] = KIND_RECON_TOOLS,
+		[GROUP_ENVIRONMENT] = KIND_RECON_ENVIRONMENT,
 	};
 	static const enum kind indirect[GROUP_MAX_] = {
 		[GROUP_MARKER] = KIND_INJECTION_CONTROL_TOKENS,
@@ -43,6 +46,12 @@ static enum kind kind_of(const struct rule *r, enum trust trust)
 	enum kind k = trust == TRUST_RETRIEVED ? indirect[r->group] : direct[r->group];
 
 	return k ? k : trust == TRUST_RETRIEVED ? KIND_INJECTION_RULES : KIND_JAILBREAK_RULES;
+}
+
+/* Says nothing about what stands around it. */
+static bool alone(const struct rule *r)
+{
+	return r->group >= GROUP_MODEL;
 }
 
 /* Was the view made by reading another alphabet, not only another spelling? */
@@ -180,6 +189,31 @@ static int by_place(const void *a, const void *b)
 		   : x->hit->where.begin > y->hit->where.begin;
 }
 
+/* Reports a hit by itself. */
+static void report_one(const struct detector_input *in, const struct scored *s, emit_fn *emit,
+		       void *ctx)
+{
+	struct verdict v;
+
+	weigh(s, 1, &v);
+	report(in, &v, emit, ctx);
+}
+
+/* Reports the best of each kind of question. 1 found, 0 none. */
+static int report_questions(const struct detector_input *in, const struct scored *best,
+			    emit_fn *emit, void *ctx)
+{
+	int said = 0;
+
+	for (unsigned g = 0; g < GROUP_MAX_; g++) {
+		if (best[g].weight < RULES_HUNT)
+			continue;
+		report_one(in, &best[g], emit, ctx);
+		said = 1;
+	}
+	return said;
+}
+
 /* Tells the opinion what neighbouring hits add up to, and reports what it leaves standing. */
 static int scan_rules(const struct detector_input *in, struct opinion *o, emit_fn *emit, void *ctx)
 {
@@ -187,8 +221,10 @@ static int scan_rules(const struct detector_input *in, struct opinion *o, emit_f
 	struct verdict best = { 0 };
 	float single[KIND_MAX_] = { 0 };
 	const struct scored *strongest[KIND_MAX_] = { NULL };
+	struct scored question[GROUP_MAX_] = { 0 };
 	float topic = 1;
 	size_t n = 0;
+	int said;
 
 	if (!in->n_hits)
 		return 0;
@@ -206,8 +242,12 @@ static int scan_rules(const struct detector_input *in, struct opinion *o, emit_f
 			continue;
 		if (mentioned(in->views->view[in->hits[i].view].text, in->hits[i].where, in->trust))
 			w *= MENTION;
-		s[n++] = (struct scored){ r, &in->hits[i], w };
+		if (!alone(r))
+			s[n++] = (struct scored){ r, &in->hits[i], w };
+		else if (w > question[r->group].weight)
+			question[r->group] = (struct scored){ r, &in->hits[i], w };
 	}
+	said = report_questions(in, question, emit, ctx);
 	qsort(s, n, sizeof(*s), by_place);
 	for (size_t i = 0, end; i < n; i++) {
 		struct verdict v;
@@ -226,20 +266,16 @@ static int scan_rules(const struct detector_input *in, struct opinion *o, emit_f
 		}
 	}
 	if (best.score < RULES_HUNT)
-		return 0;
+		return said;
 	ensemble_weigh(in, o, best.score);
 	if (ensemble_doubts(o, best.score))
-		return 0;
+		return said;
 	report(in, &best, emit, ctx);
 	/* Other kinds speak for themselves only. */
 	for (enum kind k = 0; k < KIND_MAX_; k++)
 		if (strongest[k] && single[k] >= RULES_HUNT &&
-		    k != kind_of(best.best->rule, in->trust)) {
-			struct verdict v;
-
-			weigh(strongest[k], 1, &v);
-			report(in, &v, emit, ctx);
-		}
+		    k != kind_of(best.best->rule, in->trust))
+			report_one(in, strongest[k], emit, ctx);
 	return 1;
 }
 

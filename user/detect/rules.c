@@ -7,10 +7,10 @@
 #include "base/own.h"
 
 const char *const rule_group_names[GROUP_MAX_ + 1] = {
-	"override", "orders",  "persona", "unbound", "comply", "extract",
-	"marker",   "address", "conceal", "exfil",   "action", "topic",
+	"override", "orders", "persona", "unbound", "comply", "extract", "marker",	"address",
+	"conceal",  "exfil",  "action",	 "topic",   "model",  "tools",	 "environment",
 };
-static_assert(GROUP_MAX_ == 12, "a group without a name");
+static_assert(GROUP_MAX_ == 15, "a group without a name");
 
 static bool list_ok(const struct rules *r, struct rule_texts l)
 {

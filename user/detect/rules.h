@@ -25,7 +25,11 @@ enum rule_group {
 	GROUP_EXFIL,	/* send it there */
 	GROUP_ACTION,	/* use this tool */
 	GROUP_TOPIC,	/* the text is about such attacks: weakens the others */
-	GROUP_MAX_,	/* none: an operator's own rule */
+	/* Questions of reconnaissance: each speaks for itself and is no evidence of an attack. */
+	GROUP_MODEL,	   /* which model are you */
+	GROUP_TOOLS,	   /* what can you call */
+	GROUP_ENVIRONMENT, /* where do you run */
+	GROUP_MAX_,	   /* none: an operator's own rule */
 };
 
 /* "override" ... and NULL at the end. */
@@ -133,4 +137,4 @@ struct rules_head {
 	uint64_t pad;
 };
 #define RULES_MAGIC   "EARRULES"
-#define RULES_VERSION 2 /* changes with any of these structs */
+#define RULES_VERSION 3 /* changes with any of these structs */
