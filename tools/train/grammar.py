@@ -19,13 +19,17 @@ def load(path):
     return lists
 
 
+def escaped(line):
+    return line.replace("{{", "\x01").replace("}}", "\x02")
+
+
 def fill(lists, line, rng):
-    text = line.replace("{{", "\x01").replace("}}", "\x02")
+    text = escaped(line)
     while True:
         slot = re.search(r"\{([a-z]+)\}", text)
         if not slot:
             break
-        text = text[:slot.start()] + rng.choice(lists[slot[1]]) + text[slot.end():]
+        text = text[:slot.start()] + escaped(rng.choice(lists[slot[1]])) + text[slot.end():]
     text = text.replace("\x01", "{").replace("\x02", "}").replace("\\n", "\n")
     return text.replace("..", ".") if "..." not in text else text
 

@@ -168,7 +168,7 @@ def seeds(pool, rng):
 
 def language(lang, lists, n, texts, rng, prefix):
     lists = {**lists, **COMBINED}
-    own = grammar.draw(lists, "benign", n, rng)
+    own = grammar.draw(lists, "benign", 2 * n, rng)
     for text in grammar.draw(lists, "attack.user", n, rng):
         if rng.random() < .2:
             text = carriers.splice(text, rng.choice(own), rng)
