@@ -130,12 +130,18 @@ static void add_windows(struct row *r, struct span text)
 	r->n_windows = n_windows - r->first;
 }
 
+/* What the model itself says is none, nor are questions, which the sensor does not add either. */
+static bool is_evidence(enum kind k)
+{
+	return k != KIND_JAILBREAK_CLASSIFIER && k != KIND_INJECTION_CLASSIFIER &&
+	       k != KIND_RECON_MODEL && k != KIND_RECON_TOOLS && k != KIND_RECON_ENVIRONMENT;
+}
+
 static void on_finding(void *ctx, const struct finding *f)
 {
 	struct row *r = ctx;
 
-	if (!strcmp(f->detector, "prompt-attack") && f->kind != KIND_JAILBREAK_CLASSIFIER &&
-	    f->kind != KIND_INJECTION_CLASSIFIER)
+	if (!strcmp(f->detector, "prompt-attack") && is_evidence(f->kind))
 		r->evidence = MAX(r->evidence, -logf(MAX(1 - f->score, CLASSIFIER_DOUBT)));
 }
 
