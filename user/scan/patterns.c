@@ -105,14 +105,10 @@ static void keep(const struct patterns *p, int dir, const char *name)
 		unlinkat(dir, fresh, 0);
 }
 
-static int open_or_make(struct patterns *p, const char *rules, char *why, size_t why_size)
+int patterns_rules(const char *rules, uint8_t **ret, size_t *len, char *why, size_t why_size)
 {
 	auto_free(rule_packs) struct rule_packs *packs = NULL;
-	auto_mem uint8_t *image = NULL;
-	auto_close int dir = -1;
-	struct compile_opts o = { 0 };
 	struct buf bundle = BUF(0);
-	char name[32];
 	int err = rules ? rules_dir_read(rules, false, true, &bundle, why, why_size) : 0;
 
 	if (!err)
@@ -122,8 +118,17 @@ static int open_or_make(struct patterns *p, const char *rules, char *why, size_t
 	if (!err)
 		err = rule_packs_add_bundle(packs, buf_span(&bundle), why, why_size);
 	buf_free(&bundle);
-	if (!err)
-		err = rule_packs_image(packs, &image, &o.rules.len);
+	return err ? err : rule_packs_image(packs, ret, len);
+}
+
+static int open_or_make(struct patterns *p, const char *rules, char *why, size_t why_size)
+{
+	auto_mem uint8_t *image = NULL;
+	auto_close int dir = -1;
+	struct compile_opts o = { 0 };
+	char name[32];
+	int err = patterns_rules(rules, &image, &o.rules.len, why, why_size);
+
 	if (err)
 		return err;
 	dir = cache_dir();

@@ -11,5 +11,8 @@ struct patterns;
  * in why: lines "FILE:LINE:COLUMN: what" of the rules, or a sentence. */
 int patterns_open(struct patterns **ret, const char *rules, char *why, size_t why_size);
 void patterns_free(struct patterns **p);
+/* The rules alone, as rules_open() takes them: nothing is compiled, no cache asked. *ret is the
+ * caller's. Errors as above. */
+int patterns_rules(const char *rules, uint8_t **ret, size_t *len, char *why, size_t why_size);
 /* For detect_new(). */
 struct span patterns_image(const struct patterns *p);

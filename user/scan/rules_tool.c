@@ -11,7 +11,6 @@
 #include "base/escape.h"
 #include "base/json_out.h"
 #include "base/own.h"
-#include "config/rules_dir.h"
 #include "detect/detect.h"
 #include "detect/rule_check.h"
 #include "detect/rule_pack.h"
@@ -33,20 +32,9 @@ struct loaded {
 
 static int load(const char *path, struct loaded *ret, char *why, size_t why_size)
 {
-	auto_free(rule_packs) struct rule_packs *packs = NULL;
-	struct buf bundle = BUF(0);
 	size_t len;
-	int err = path ? rules_dir_read(path, false, true, &bundle, why, why_size) : 0;
+	int err = patterns_rules(path, &ret->image, &len, why, why_size);
 
-	if (!err)
-		err = rule_packs_new(&packs);
-	if (!err)
-		err = rule_packs_add_built_in(packs, why, why_size);
-	if (!err)
-		err = rule_packs_add_bundle(packs, buf_span(&bundle), why, why_size);
-	buf_free(&bundle);
-	if (!err)
-		err = rule_packs_image(packs, &ret->image, &len);
 	return err ? err : rules_open(&ret->rules, span_of(ret->image, len));
 }
 
