@@ -143,6 +143,15 @@ def descendants(pid):
     return found
 
 
+def busy(pid):
+    """Whether a thread of it runs, waits for a processor or for the disk."""
+    for stat in pathlib.Path(f"/proc/{pid}/task").glob("*/stat"):
+        with contextlib.suppress(OSError):
+            if stat.read_text().rsplit(")", 1)[1].split()[0] in ("R", "D"):
+                return True
+    return False
+
+
 # --- processes
 
 
@@ -274,15 +283,19 @@ class Sensor:
     def alerts(self, hunt=False):
         return json.loads(self.cli("alerts", "-o", "json", "-n", "10000", *(["--hunt"] if hunt else [])).stdout)
 
-    def settle(self, seconds=15, still=0.6):
-        """Waits until nothing has been captured, judged or stored for a while. Counters are published four times a second."""
+    def settle(self, seconds=30, still=0.6):
+        """Waits until nothing has been captured, judged or stored, and no process of the sensor has had anything to do, for a while.
+
+        Counters are published four times a second; on a busy machine a process that has work may wait for its turn longer than that.
+        """
         names = ("capture.bytes", "flow.bytes", "detect.findings", "keep.findings", "keep.observations")
         last = [None, 0.0]
 
         def at_rest():
+            at_work = any(busy(pid) for pid in self.processes())
             c = self.counters()
             now = [c(n) for n in names]
-            if now != last[0]:
+            if at_work or now != last[0]:
                 last[:] = [now, time.monotonic()]
             return time.monotonic() - last[1] > still
 
