@@ -96,6 +96,9 @@ static struct span keep(struct message *m, struct span s, bool lower)
 	return span_of(p, s.len);
 }
 
+/* Before its head is read. */
+static const struct body_spec message_spec = { .message_coding = CODING_MAX_ };
+
 int exch_new(struct exch **ret, struct flow_env *env, const struct conn_info *conn, bool client)
 {
 	struct exch *e = calloc(1, sizeof(*e));
@@ -111,7 +114,7 @@ int exch_new(struct exch **ret, struct flow_env *env, const struct conn_info *co
 		e->m[s].of = e;
 		e->m[s].side = s;
 		e->x.end[s] = HTTP1_CUT;
-		e->m[s].spec.message_coding = CODING_MAX_;
+		e->m[s].spec = message_spec;
 	}
 	*ret = e;
 	return 0;
@@ -188,8 +191,12 @@ static void on_message_coding(struct message *m, struct span value)
 
 static void on_upgrade(struct message *m, struct span value)
 {
-	while (m->side == SIDE_RESPONSE && value.len)
-		m->of->websocket |= span_eq_nocase(span_token(&value, ','), SPAN_LIT("websocket"));
+	while (m->side == SIDE_RESPONSE && value.len) {
+		struct span to = span_token(&value, ',');
+
+		m->of->websocket |= span_eq_nocase(to, SPAN_LIT("websocket"));
+		m->of->h2c |= span_eq_nocase(to, SPAN_LIT("h2c"));
+	}
 }
 
 static void on_extensions(struct message *m, struct span value)
@@ -311,6 +318,17 @@ void exch_fields_end(struct exch *e, enum side side, bool ambiguous)
 		announce(e);
 	else if (!e->ignored)
 		env->ops->response(env->ctx, &e->x);
+}
+
+void exch_unanswered(struct exch *e)
+{
+	struct message *m = &e->m[SIDE_RESPONSE];
+
+	*m = (struct message){ .of = e, .side = SIDE_RESPONSE, .spec = message_spec };
+	set_framing(&e->x, SIDE_RESPONSE, FRAMING_NONE);
+	e->x.status = 0;
+	e->x.fields[SIDE_RESPONSE] = NULL;
+	e->x.n_fields[SIDE_RESPONSE] = 0;
 }
 
 /* Decoders are made at the first byte or gap: most requests and many responses have no body. */

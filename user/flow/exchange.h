@@ -47,6 +47,7 @@ struct exch {
 	bool announced;	  /* request was called */
 	bool ignored;	  /* of no interest: only end is called */
 	bool websocket;	  /* the head says that the protocol is to become WebSocket */
+	bool h2c;	  /* the same, HTTP/2 */
 	bool upgraded;	  /* exch_upgrade() */
 };
 
@@ -63,6 +64,8 @@ void exch_fields_end(struct exch *e, enum side side, bool ambiguous);
 /* The body, transfer coding removed. */
 void exch_body(struct exch *e, enum side side, struct span data);
 void exch_gap(struct exch *e, enum side side, uint64_t n);
+/* What came as its response was none: it is answered in another protocol. Before fields_end. */
+void exch_unanswered(struct exch *e);
 /* The exchange goes on as a WebSocket: what exch_body() is given from here on, of either side, are
  * its frames, until exch_free(). Call after both heads, before or instead of the response's end.
  */

@@ -209,10 +209,36 @@ static enum side side_of(const struct conn *c, enum ev_dir dir)
 	return dir == c->request_dir ? SIDE_REQUEST : SIDE_RESPONSE;
 }
 
-static void give(struct conn *c, enum ev_dir dir, struct span in)
+/* HTTP/1 ended: what follows may be HTTP/2, and an exchange's answer in it. */
+static void after_h1(struct flow *f, struct conn *c, enum ev_dir dir, struct span in)
+{
+	size_t unread;
+	struct exch *e = h1_upgraded(c->h1, side_of(c, dir), &unread);
+	int err;
+
+	if (!e) {
+		leave(c);
+		return;
+	}
+	err = h2_new(&c->h2, &f->env, &c->info, c->request_dir == EV_WRITE);
+	if (!err)
+		err = h2_adopt(c->h2, e);
+	if (err) {
+		f->env.err = err;
+		exch_free(&e);
+		h2_free(&c->h2);
+		leave(c);
+		return;
+	}
+	h1_free(&c->h1);
+	c->state = CONN_H2;
+	h2_feed(c->h2, side_of(c, dir), span_sub(in, in.len - unread, unread));
+}
+
+static void give(struct flow *f, struct conn *c, enum ev_dir dir, struct span in)
 {
 	if (c->state == CONN_H1 && h1_feed(c->h1, side_of(c, dir), in) == -EOPNOTSUPP)
-		leave(c);
+		after_h1(f, c, dir, in);
 	else if (c->state == CONN_H2)
 		h2_feed(c->h2, side_of(c, dir), in);
 }
@@ -246,7 +272,7 @@ static int begin(struct flow *f, struct conn *c, enum conn_state state, enum ev_
 			lose(c, d, 0);
 		else if (half->midway && state == CONN_H2)
 			h2_join(c->h2, side_of(c, d));
-		give(c, d, buf_span(&half->probe));
+		give(f, c, d, buf_span(&half->probe));
 		buf_free(&half->probe);
 	}
 	return 0;
@@ -282,7 +308,7 @@ static int probe(struct flow *f, struct conn *c, enum ev_dir dir, struct span in
 	if (is == 1) {
 		err = begin(f, c, state, dir, request);
 		if (!err)
-			give(c, dir, span_sub(in, (size_t)n, in.len));
+			give(f, c, dir, span_sub(in, (size_t)n, in.len));
 		return err;
 	}
 	buf_clear(&half->probe);
@@ -393,7 +419,7 @@ int flow_data(struct flow *f, const struct conn_info *info, enum ev_dir dir, uin
 	if (c->state == CONN_NEW)
 		err = probe(f, c, dir, data);
 	else
-		give(c, dir, data);
+		give(f, c, dir, data);
 	if (err) {
 		/* What could not be held is missing. */
 		buf_clear(&half->probe);

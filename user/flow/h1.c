@@ -38,9 +38,10 @@ struct h1 {
 	bool doubtful;		/* and then bytes were lost: no pairing is certain any more */
 	bool left;		/* the connection does not speak HTTP/1 any more */
 	struct exch *websocket; /* it became this one's WebSocket */
+	struct exch *h2c;	/* and here HTTP/2, in which this one is answered; not in queue */
 };
 
-static void finish(struct h1 *h, struct exch *e)
+static void take_out(struct h1 *h, struct exch *e)
 {
 	for (enum side s = 0; s < SIDE_MAX_; s++)
 		if (h->streams[s].now == e)
@@ -49,6 +50,11 @@ static void finish(struct h1 *h, struct exch *e)
 		h->websocket = NULL;
 	TAILQ_REMOVE(&h->queue, e, link);
 	h->n_queue--;
+}
+
+static void finish(struct h1 *h, struct exch *e)
+{
+	take_out(h, e);
 	h->n_unwanted += e->ignored;
 	h->wanted |= !e->ignored;
 	exch_free(&e);
@@ -167,6 +173,14 @@ static void on_fields_end(void *ctx, bool ambiguous)
 
 	if (!e)
 		return;
+	/* The server speaks HTTP/2 from here on, and answers in it (RFC 7540 section 3.2). */
+	if (s->side == SIDE_RESPONSE && e->x.status == 101 && e->h2c) {
+		exch_unanswered(e);
+		exch_message_end(e, SIDE_REQUEST, HTTP1_CUT); /* unless it ended before */
+		take_out(s->of, e);
+		s->of->h2c = e;
+		return;
+	}
 	exch_fields_end(e, s->side, ambiguous);
 	if (s->side == SIDE_REQUEST)
 		return;
@@ -287,6 +301,7 @@ void h1_free(struct h1 **hp)
 		return;
 	*hp = NULL;
 	end_all(h);
+	exch_free(&h->h2c);
 	for (enum side s = 0; s < SIDE_MAX_; s++)
 		http1_free(&h->streams[s].parser);
 	free(h);
@@ -322,6 +337,12 @@ int h1_feed(struct h1 *h, enum side side, struct span in)
 		h->env->err = err;
 	h->env->stats.broken++;
 	return 0;
+}
+
+struct exch *h1_upgraded(struct h1 *h, enum side side, size_t *ret_unread)
+{
+	*ret_unread = http1_unread(h->streams[side].parser);
+	return steal(h->h2c);
 }
 
 void h1_gap(struct h1 *h, enum side side, uint64_t n)

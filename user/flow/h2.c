@@ -160,6 +160,18 @@ static void charge(struct h2 *h, struct stream *s, uint64_t before)
 	evict(h, h->env->limits.max_streams);
 }
 
+/* s has its exchange, whose heads are of so many bytes. */
+static void stream_add(struct h2 *h, struct stream *s, uint32_t id, size_t heads)
+{
+	s->id = id;
+	s->active_ns = h->env->now_ns;
+	s->bytes = sizeof(*s) + sizeof(*s->e) + heads;
+	h->bytes += s->bytes;
+	h->n_streams++;
+	LIST_INSERT_HEAD(bucket(h, id), s, by_id);
+	TAILQ_INSERT_TAIL(&h->ages, s, by_age);
+}
+
 /* NULL: a number that cannot be a new stream's, or no memory. */
 static struct stream *stream_new(struct h2 *h, enum side opener, uint32_t id)
 {
@@ -176,13 +188,7 @@ static struct stream *stream_new(struct h2 *h, enum side opener, uint32_t id)
 		h->env->err = -ENOMEM;
 		return NULL;
 	}
-	s->id = id;
-	s->active_ns = h->env->now_ns;
-	s->bytes = sizeof(*s) + sizeof(*s->e);
-	h->bytes += s->bytes;
-	h->n_streams++;
-	LIST_INSERT_HEAD(bucket(h, id), s, by_id);
-	TAILQ_INSERT_TAIL(&h->ages, s, by_age);
+	stream_add(h, s, id, 0);
 	return s;
 }
 
@@ -611,6 +617,20 @@ static void tell(struct half *half)
 void h2_join(struct h2 *h, enum side side)
 {
 	http2_join(h->halves[side].parser);
+}
+
+int h2_adopt(struct h2 *h, struct exch *e)
+{
+	struct stream *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return -ENOMEM;
+	s->e = e;
+	stream_add(h, s, 1, e->m[SIDE_REQUEST].head_len);
+	h->last[SIDE_REQUEST] = 1;
+	h->wanted |= !e->ignored;
+	s->m[SIDE_REQUEST].head = true;
+	return 0;
 }
 
 void h2_feed(struct h2 *h, enum side side, struct span in)
