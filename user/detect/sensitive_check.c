@@ -62,9 +62,13 @@ static bool in(const char *set, char c)
 /* Is the pair of characters at c one of the words in list? */
 static bool pair_in(const char *list, const char *c)
 {
-	for (; list && *list; list = strchr(list, ' '), list += list != NULL)
+	while (list && *list) {
 		if (list[0] == c[0] && list[1] == c[1])
 			return true;
+		list = strchr(list, ' ');
+		if (list)
+			list++;
+	}
 	return false;
 }
 
