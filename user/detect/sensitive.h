@@ -75,6 +75,7 @@ size_t sensitive_scan(struct span text, struct sensitive_hit *ret, size_t max, s
 #define CONTEXT_AFTER  40  /* and behind it */
 #define CONTEXT_REACH  48  /* bytes of the longest value */
 #define CONTEXT_KEY    40  /* between a key and its value, at most */
+#define CONTEXT_WORD   64  /* of the longest word */
 #define CONTEXT_SPOKEN 12  /* the same for everyday words */
 
 /* Reads a text's words once, from left to right, and only where somebody asks. */

@@ -89,7 +89,7 @@ static bool date6(const char *c, int century)
 
 /* --- general */
 
-static int luhn_sum(const char *c, size_t n, int base)
+static inline int luhn_sum(const char *c, size_t n, int base)
 {
 	int sum = 0;
 

@@ -11,6 +11,7 @@
 #define WORDS_MAX 2048
 #define BUCKETS	  4096 /* a power of two */
 #define NONE	  UINT16_MAX
+#define SIEVE	  65536 /* bits */
 
 static struct word {
 	const char *p;
@@ -22,12 +23,45 @@ static struct word {
 } words[WORDS_MAX];
 
 static uint16_t buckets[BUCKETS];
+/* Does a word begin with these two bytes, or these four? Seldom wrong when it says yes, and small
+ * enough to stay near. */
+static uint64_t pairs[1024 / 64], fours[SIEVE / 64];
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 /* By the first three bytes; c is 0 for words of two, alone or before another word. */
 static unsigned bucket_of(uint8_t a, uint8_t b, uint8_t c)
 {
 	return (ascii_lower(a) * 961u + ascii_lower(b) * 31u + ascii_lower(c)) & (BUCKETS - 1);
+}
+
+static bool has(const uint64_t *set, unsigned bit)
+{
+	return set[bit / 64] >> bit % 64 & 1;
+}
+
+/* Letters in any case are the same in their lowest five bits. */
+static unsigned pair_of(uint8_t a, uint8_t b)
+{
+	return (a & 31u) << 5 | (b & 31u);
+}
+
+static unsigned four_of(unsigned pair, uint8_t c, uint8_t d)
+{
+	return (pair << 10 | (c & 31u) << 5 | (d & 31u)) * 2654435761u >> 16;
+}
+
+/* What a word of the index, found by three letters or by two, begins with. */
+static void sift(const struct word *w, bool three)
+{
+	unsigned pair = pair_of((uint8_t)w->p[0], (uint8_t)w->p[1]), bit;
+
+	if (!three)
+		pairs[pair / 64] |= UINT64_C(1) << pair % 64;
+	for (uint8_t d = 0; three && d < 32; d++) {
+		bit = four_of(pair, (uint8_t)w->p[2], d);
+		if (!w->fourth || (w->fourth & 31) == d)
+			fours[bit / 64] |= UINT64_C(1) << bit % 64;
+	}
 }
 
 static void make_index(void)
@@ -40,17 +74,19 @@ static void make_index(void)
 		for (const char *p = sensitive_types[id].words; *p;) {
 			size_t len = strcspn(p, "|");
 			struct word w = { .p = p, .type = id };
+			bool three;
 			unsigned at;
 
 			w.spoken = p[len - 1] == '!';
 			w.stem = p[len - 1] == '*';
 			w.len = (uint8_t)(len - w.spoken - w.stem);
-			at = bucket_of((uint8_t)p[0], (uint8_t)p[1],
-				       w.len > 2 && p[2] != ' ' ? (uint8_t)p[2] : 0);
+			three = w.len > 2 && p[2] != ' ';
+			at = bucket_of((uint8_t)p[0], (uint8_t)p[1], three ? (uint8_t)p[2] : 0);
 			/* A blank may stand for nothing, so that later bytes move up. */
 			w.fourth = w.len > 3 && !memchr(p, ' ', 4) ? (uint8_t)p[3] : 0;
 			w.next = buckets[at];
-			assert(n < WORDS_MAX && w.len >= 2);
+			assert(n < WORDS_MAX && w.len >= 2 && w.len <= CONTEXT_WORD);
+			sift(&w, three);
 			words[n] = w;
 			buckets[at] = n++;
 			p += len + (p[len] == '|');
@@ -142,11 +178,14 @@ static void read_to(struct context *c, size_t end)
 	for (; c->read < end; c->read++) {
 		size_t i = c->read;
 		uint8_t third = byte_at(c->text, i + 2);
+		unsigned pair;
 
 		if (!starts_word(c->text, i) || i + 1 >= c->text.len)
 			continue;
-		spot(c, i, 0);
-		if (third)
+		pair = pair_of(c->text.p[i], c->text.p[i + 1]);
+		if (has(pairs, pair))
+			spot(c, i, 0);
+		if (third && has(fours, four_of(pair, third, byte_at(c->text, i + 3))))
 			spot(c, i, third);
 		/* None begins at a small letter behind a letter, unless that is of an escape. */
 		if (!is_kind(c->text.p[i], CHAR_ALPHA) || (i && c->text.p[i - 1] == '\\'))
@@ -159,7 +198,7 @@ static void read_to(struct context *c, size_t end)
 /* Calls for what is near where, and reads no more than that. */
 static void look(struct context *c, struct range where)
 {
-	size_t from = where.begin > CONTEXT_BEFORE ? where.begin - CONTEXT_BEFORE : 0;
+	size_t from = where.begin - MIN(where.begin, (size_t)CONTEXT_BEFORE + CONTEXT_WORD);
 
 	if (c->read < from)
 		c->read = from;

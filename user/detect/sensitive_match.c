@@ -583,6 +583,8 @@ bool match_dose(struct match *m)
 	struct span t = m->text, word;
 	size_t i = m->at, unit, begin;
 
+	if (m->at < 5 || t.p[m->at - 1] != ' ')
+		return false;
 	while (i - m->at <= DOSE_LEN && (digit(t, i) || (byte_at(t, i) == '.' && digit(t, i + 1))))
 		i++;
 	if (i == m->at || i - m->at > DOSE_LEN)
@@ -592,7 +594,7 @@ bool match_dose(struct match *m)
 		return false;
 	for (unit = i; is_kind(byte_at(t, i), CHAR_ALPHA) && i - unit < 4; i++)
 		;
-	if (!listed(units, span_sub(t, unit, i - unit)) || m->at < 5 || t.p[m->at - 1] != ' ')
+	if (!listed(units, span_sub(t, unit, i - unit)))
 		return false;
 	for (begin = m->at; begin && t.p[begin - 1] == ' '; begin--)
 		;

@@ -17,13 +17,14 @@
 #define SIEVE_BITS     65536
 #define FORM_LEN       31 /* characters of the longest form */
 #define STRETCH_MAX    9  /* groups of a value */
-#define GROUPS_MAX     10 /* of a run read at once */
+#define GROUPS_MAX     48 /* of a run read at once: most are not read a second time */
 #define GROUP_LEN      40 /* of a group that a form may hold */
 #define WORD_LEN       6  /* of a group of capitals alone, as in IBANs */
 #define LEADING_MAX    2  /* such groups before the first digit */
 #define FOUND_MAX      64 /* candidates of a run */
 #define IBAN_LEN       34 /* at most */
 #define SEPARATORS_MAX 26 /* characters of a form: its separators are bits of a key */
+#define HEADS_MAX      32 /* ways to begin, of one length */
 #define CROWD	       5  /* card numbers without a word that prove each other */
 #define CHAIN	       200 /* bytes from a value to the next of a list: its word stands at the head */
 
@@ -34,6 +35,8 @@ static struct form {
 	uint8_t len;
 	uint32_t full;	/* bit i: all separators, before the i-th character */
 	char separator; /* must be this one; 0: any */
+	/* Bit i: the i-th character is a digit, is none, is this very one. */
+	uint32_t digits, others, exact;
 	char c[FORM_LEN + 1];
 } forms[FORMS_MAX];
 
@@ -50,6 +53,12 @@ static struct slot {
 	uint32_t key;
 	uint16_t first, n;
 } slots[SLOTS];
+
+/* What the first group of a value looks like, by its length: bits as in a form. */
+static struct head {
+	uint32_t digits, others;
+} heads[SEPARATORS_MAX][HEADS_MAX];
+static uint8_t n_heads[SEPARATORS_MAX];
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
@@ -116,12 +125,54 @@ static size_t add_form(size_t n, struct form *f, struct span text)
 		assert(f->len < FORM_LEN);
 		letter |= c == 'A' || islower((unsigned char)c);
 		digits_only &= c != 'A' && c != 'X' && !islower((unsigned char)c);
+		*(c == '#'   ? &f->digits
+		  : c == 'A' ? &f->others
+			     : &f->exact) |= c == 'X' ? 0 : 1u << f->len;
 		f->c[f->len++] = (char)toupper((unsigned char)c);
 	}
 	/* 'X' may be either, so that the whole may be of digits. */
 	if (!letter)
 		n = add_entries(n, f, false, all_or_none);
 	return digits_only ? n : add_entries(n, f, true, all_or_none);
+}
+
+/* A value of that form goes on with a separator after len characters. */
+static void sieve_begun(const struct form *f, uint32_t len, uint32_t separators)
+{
+	bool letter = false, either = false;
+
+	for (size_t i = 0; i < len; i++) {
+		letter |= f->c[i] == 'A' || (f->exact >> i & 1 && isupper((unsigned char)f->c[i]));
+		either |= f->c[i] == 'X' && !(f->exact >> i & 1);
+	}
+	if (letter || either)
+		sieve_put(going_on, key_of(len, separators, true));
+	if (!letter)
+		sieve_put(going_on, key_of(len, separators, false));
+}
+
+/* Its beginnings up to each place where a separator may stand, and all of it. */
+static void add_heads(const struct form *f)
+{
+	uint32_t digits = f->digits, others = f->others;
+
+	for (size_t i = 0; i < f->len; i++)
+		if (f->exact >> i & 1)
+			*(isdigit((unsigned char)f->c[i]) ? &digits : &others) |= 1u << i;
+	for (size_t len = 1; len <= f->len && len < SEPARATORS_MAX; len++) {
+		uint32_t bits = (1u << len) - 1;
+		struct head h = { digits & bits, others & bits };
+		size_t i = 0;
+
+		if (len < f->len && !(f->full >> len & 1))
+			continue;
+		while (i < n_heads[len] &&
+		       (heads[len][i].digits != h.digits || heads[len][i].others != h.others))
+			i++;
+		assert(i < HEADS_MAX);
+		heads[len][i] = h;
+		n_heads[len] = MAX(n_heads[len], (uint8_t)(i + 1));
+	}
 }
 
 static void make_index(void)
@@ -138,7 +189,8 @@ static void make_index(void)
 				continue;
 			assert(n_forms < FORMS_MAX);
 			forms[n_forms].type = id;
-			n = add_form(n, &forms[n_forms++], one);
+			n = add_form(n, &forms[n_forms], one);
+			add_heads(&forms[n_forms++]);
 		}
 	}
 	qsort(entries, n, sizeof(entries[0]), by_key);
@@ -153,7 +205,7 @@ static void make_index(void)
 		sieve_put(sieve, entries[i].key);
 		for (uint32_t rest = entries[i].key >> 6, p; rest; rest &= ~(1u << p)) {
 			p = 31 - (uint32_t)__builtin_clz(rest);
-			sieve_put(going_on, key_of(p, rest & ~(1u << p), false));
+			sieve_begun(&forms[entries[i].form], p, rest & ~(1u << p));
 		}
 	}
 }
@@ -168,16 +220,14 @@ static const struct slot *lookup(uint32_t key)
 	return NULL;
 }
 
-static bool fits(const struct form *f, const char *c)
+/* digits: bit i: the i-th of c is one. */
+static bool fits(const struct form *f, const char *c, uint32_t digits)
 {
-	for (size_t i = 0; i < f->len; i++) {
-		bool digit = is_kind((uint8_t)c[i], CHAR_DIGIT);
-
-		if (f->c[i] == '#'   ? !digit
-		    : f->c[i] == 'A' ? digit
-				     : f->c[i] != 'X' && f->c[i] != c[i])
+	if (f->digits & ~digits || f->others & digits)
+		return false;
+	for (uint32_t m = f->exact; m; m &= m - 1)
+		if (f->c[__builtin_ctz(m)] != c[__builtin_ctz(m)])
 			return false;
-	}
 	return true;
 }
 
@@ -210,7 +260,9 @@ struct scanner {
 	    chain[SENSITIVE_MAX_]; /* where the last value of a type ended that a word told, + 1 */
 	size_t floor;		   /* nothing before this is looked at again */
 	uint32_t crowd[2];	   /* bare numbers of a card's length: others, and those that fit */
-	struct type_set told;	   /* types that a word near the group in hand belongs to */
+	struct range group;	   /* in hand */
+	bool asked;		   /* told is of this group */
+	struct type_set told;	   /* types that a word near it belongs to */
 };
 
 static bool alnum_at(struct span t, size_t i)
@@ -338,8 +390,12 @@ static bool chained(const struct scanner *s, enum sensitive_id id, size_t begin)
 	return s->chain[id] && begin + 1 >= s->chain[id] && begin + 1 - s->chain[id] <= CHAIN;
 }
 
-static bool told(const struct scanner *s, enum sensitive_id id)
+/* The words are read when the first form asks for one: next to no number has a form that fits. */
+static bool told(struct scanner *s, enum sensitive_id id)
 {
+	if (!s->asked)
+		s->told = context_types(&s->words, s->group);
+	s->asked = true;
 	return s->told.bits[id / 64] >> id % 64 & 1;
 }
 
@@ -404,17 +460,22 @@ static void try_forms(struct scanner *s, struct found *found, size_t first, size
 	const struct slot *slot = lookup(key_of(len, separators, letters));
 	struct range where = { r->g[first].begin, r->g[last].end };
 	char c[FORM_LEN + 1];
+	uint32_t digits = 0;
 
 	if (!slot || !clean_before(s->text, where.begin, len) ||
 	    !clean_after(s->text, where.end, len))
 		return;
 	memcpy(c, r->c + r->g[first].at, len);
 	c[len] = 0;
+	for (size_t i = 0; i < len; i++)
+		digits |= (uint32_t)is_kind((uint8_t)c[i], CHAR_DIGIT) << i;
 	for (unsigned i = 0; i < slot->n; i++) {
 		const struct form *f = &forms[entries[slot->first + i].form];
 		const struct sensitive_type *t = &sensitive_types[f->type];
 		bool grouped = separators && separators == f->full && !small;
 
+		if (!fits(f, c, digits) || (f->separator && r->g[last].separator != f->separator))
+			continue;
 		/* Most numbers have no word near them that says what they are. */
 		if ((t->need == NEED_WORD || t->need == NEED_KEY ||
 		     (t->need == NEED_GROUPS && !grouped)) &&
@@ -422,8 +483,7 @@ static void try_forms(struct scanner *s, struct found *found, size_t first, size
 		    (f->type != SENSITIVE_PAYMENT_CARD || separators ||
 		     !in_crowd(s, c, len, where.begin)))
 			continue;
-		if (!fits(f, c) || (f->separator && r->g[last].separator != f->separator) ||
-		    (t->check && !t->check(c, len)))
+		if (t->check && !t->check(c, len))
 			continue;
 		/* Without check digits, blanks prove nothing. */
 		grouped =
@@ -431,6 +491,13 @@ static void try_forms(struct scanner *s, struct found *found, size_t first, size
 		grouped = grouped && (t->check != check_nanp || dashed(r, first, last));
 		consider(s, found, f->type, where, grouped, t->check != NULL);
 	}
+}
+
+/* Country and check digits. */
+static bool begins_account(const char *c, size_t len)
+{
+	return len >= 4 && isupper((unsigned char)c[0]) && isupper((unsigned char)c[1]) &&
+	       isdigit((unsigned char)c[2]) && isdigit((unsigned char)c[3]);
 }
 
 /* Countries give their account numbers lengths of their own: no form. */
@@ -441,9 +508,7 @@ static void try_iban(struct scanner *s, struct found *found, size_t first, size_
 	struct range where = { r->g[first].begin, r->g[last].end };
 	char whole[36];
 
-	if (len < 15 || len > 34 || !isupper((unsigned char)c[0]) ||
-	    !isupper((unsigned char)c[1]) || !isdigit((unsigned char)c[2]) ||
-	    !isdigit((unsigned char)c[3]))
+	if (len < 15 || len > IBAN_LEN)
 		return;
 	/* In groups of four, if in groups. */
 	for (size_t i = first; i < last; i++)
@@ -466,6 +531,7 @@ static void try_stretches(struct scanner *s, struct found *found, size_t first)
 	const struct run *r = &s->run;
 	uint32_t separators = 0;
 	bool letters = false, digits = false, small = false;
+	bool account = begins_account(r->c + r->g[first].at, r->g[first].end - r->g[first].begin);
 	size_t len = 0;
 
 	for (size_t k = first; k < r->n && k < first + STRETCH_MAX; k++) {
@@ -482,14 +548,14 @@ static void try_stretches(struct scanner *s, struct found *found, size_t first)
 		/* Dashes and dots go on to the end. */
 		if (digits &&
 		    (k + 1 == r->n || !r->g[k + 1].digits || !dashed_char(r->g[k + 1].separator))) {
-			if (letters)
+			if (account)
 				try_iban(s, found, first, k, len);
 			if (len < SEPARATORS_MAX)
 				try_forms(s, found, first, k, len, separators, letters, small);
 		}
 		/* Account numbers come in groups of four. */
-		if (!(letters && len % 4 == 0) &&
-		    !sieve_has(going_on, key_of(len, separators, false)))
+		if (!(account && len % 4 == 0) &&
+		    !sieve_has(going_on, key_of(len, separators, letters)))
 			return;
 	}
 }
@@ -620,7 +686,7 @@ static void try_national(struct scanner *s, size_t first)
 	    !clean_after(s->text, g[last].end, digits))
 		return;
 	h.where = (struct range){ g[0].begin, g[last].end };
-	if (context_key(&s->words, SENSITIVE_PHONE_NATIONAL, h.where) != SIZE_MAX)
+	if (told(s, h.id) && context_key(&s->words, SENSITIVE_PHONE_NATIONAL, h.where) != SIZE_MAX)
 		put(s, &h);
 }
 
@@ -654,26 +720,51 @@ static size_t with_letters(struct span t, size_t begin, size_t floor)
 	return begin;
 }
 
+/* Can a value begin with this group of letters and digits? Most are parts of names and words. */
+static bool begins_value(struct span group)
+{
+	uint32_t digits = 0;
+
+	for (size_t i = 0; i < MIN(group.len, (size_t)SEPARATORS_MAX); i++)
+		digits |= (uint32_t)is_kind(group.p[i], CHAR_DIGIT) << i;
+	/* An account number, in groups of four or as one. */
+	if (group.len >= 4 && (digits & 15) == 12)
+		return true;
+	for (size_t i = 0; group.len < SEPARATORS_MAX && i < n_heads[group.len]; i++) {
+		const struct head *h = &heads[group.len][i];
+
+		if (!(h->digits & ~digits) && !(h->others & digits))
+			return true;
+	}
+	return false;
+}
+
 /* Looks at the digit at `at`; returns where to go on: behind its group, for others may begin in the
  * middle of what this one could have been a part of. */
 static size_t on_digit(struct scanner *s, size_t at)
 {
 	struct found found;
-	size_t begin = group_begin(s->text, at, s->floor), end = at, next, first;
+	size_t begin = group_begin(s->text, at, s->floor), end = begin, next, first;
+	unsigned kinds = 0;
 
-	while (alnum_at(s->text, end))
-		end++;
+	for (; alnum_at(s->text, end); end++)
+		kinds |= char_kinds[s->text.p[end]];
+	s->group = (struct range){ begin, end };
 	next = try_matchers(s, begin, end);
 	if (next)
 		return MAX(next, end);
 	if (end - begin > GROUP_LEN)
 		return end;
 	begin = with_letters(s->text, begin, s->floor);
+	if (begin == s->group.begin && kinds & CHAR_ALPHA &&
+	    !begins_value(span_sub(s->text, begin, end - begin)))
+		return MAX(s->floor, end);
 	first = find_group(&s->run, s->text, begin);
 	if (first == SIZE_MAX)
 		return end;
 	found.n = 0; /* the rest is large, and written before it is read */
-	s->told = context_types(&s->words, (struct range){ begin, end });
+	s->group.begin = begin;
+	s->asked = false;
 	for (;; first++) {
 		try_stretches(s, &found, first);
 		if (s->run.g[first].digits || first + 1 == s->run.n)
@@ -681,7 +772,7 @@ static size_t on_digit(struct scanner *s, size_t at)
 	}
 	if (found.n)
 		settle(s, &found);
-	else if (s->run.g[first].digits && told(s, SENSITIVE_PHONE_NATIONAL))
+	else if (s->run.g[first].digits)
 		try_national(s, first);
 	return MAX(s->floor, end);
 }
