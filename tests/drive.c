@@ -440,7 +440,7 @@ static void coding_drive_free(void *p)
 	free(p);
 }
 
-static const char *const coding_args[] = { "gzip", "deflate", "br", "zstd", NULL };
+static const char *const coding_args[] = { "gzip", "deflate", "br", "zstd", "base64", NULL };
 const struct driver driver_coding = {
 	"coding",	  coding_open,	     coding_drive, coding_drive_gap,
 	coding_drive_end, coding_drive_free, coding_args,

@@ -271,6 +271,7 @@ static void test_sniff(void **state)
 	assert_int_equal(coding_sniff(SPAN_LIT("(a"), &k), 0);
 	assert_int_equal(coding_sniff(SPAN_LIT("{"), &k), 0);
 	assert_int_equal(coding_named(SPAN_LIT("ZSTD")), CODING_ZSTD);
+	assert_int_equal(coding_named(SPAN_LIT("Base64")), CODING_BASE64);
 	assert_int_equal(coding_named(SPAN_LIT("compress")), CODING_MAX_);
 }
 

@@ -657,6 +657,27 @@ static void test_grpc(void **state)
 	       "1 end status=200 request=complete,8+0 response=complete,13+0\n");
 }
 
+/* gRPC-Web's text form: base64, a padded piece for each flush; compressed on top of that, too. */
+static void test_grpc_text(void **state)
+{
+	(void)state;
+	expect(
+	    STEPS({ OUT,
+		    "POST /pkg.Service/Call HTTP/1.1\r\nContent-Type: "
+		    "application/grpc-web-text+proto\r\nContent-Length: 12\r\n\r\nAAAAAANhYmM=" },
+		  { IN, GRPC("application/grpc-web-text", "22") "AAAAAAJoaQ==gAAAAAF4\r\n" }),
+	    "1 request client POST /pkg.Service/Call host=\n  content-type: "
+	    "application/grpc-web-text+proto\n  content-length: 12\n1 request event binary  abc\n"
+	    "1 request end\n1 response 200 streamed\n  content-type: application/grpc-web-text\n  "
+	    "content-length: 22\n1 event binary  hi\n1 event trailers x\n"
+	    "1 end status=200 request=complete,12+0 response=complete,22+0\n");
+	/* Not what the head says. */
+	expect(STEPS({ OUT, GET }, { IN, GRPC("application/grpc-web-text", "7") "{\"a\":1}" }),
+	       GET_LOG("1") "1 response 200 streamed\n  content-type: application/grpc-web-text\n  "
+			    "content-length: 7\n1 response gap 0\n1 end status=200 ambiguous "
+			    "request=complete,0+0 response=complete,7+0\n");
+}
+
 /* --- WebSocket */
 
 #define UPGRADE	 "GET /v1/realtime HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
@@ -1125,6 +1146,7 @@ int main(void)
 		cmocka_unit_test(test_nested_bomb),
 		cmocka_unit_test(test_framing_doubted),
 		cmocka_unit_test(test_grpc),
+		cmocka_unit_test(test_grpc_text),
 		cmocka_unit_test(test_websocket),
 		cmocka_unit_test(test_websocket_deflate),
 		cmocka_unit_test(test_events),

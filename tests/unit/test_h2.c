@@ -290,7 +290,7 @@ static void test_gap_over_head(void **state)
 /* --- upgraded from HTTP/1.1 (RFC 7540 section 3.2) */
 
 #define UPGRADE(method, length)                                                                    \
-	method " /p HTTP/1.1\r\nHost: h\r\nConnection: Upgrade, HTTP2-Settings\r\n" length            \
+	method " /p HTTP/1.1\r\nHost: h\r\nConnection: Upgrade, HTTP2-Settings\r\n" length         \
 	       "Upgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n\r\n"
 #define UPGRADED "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
 #define UPGRADE_LOG(method, length)                                                                \
@@ -305,18 +305,22 @@ static void test_upgrade(void **state)
 		     SEND(IN, UPGRADED SETTINGS OK("\1") DATA4("\1") "fine"),
 		     SEND(OUT, PREFACE SETTINGS), SEND(IN, DATA4_END("\1") "too."),
 		     SEND(OUT, GET("\3")), SEND(IN, OK_END("\3"))),
-	       UPGRADE_LOG("POST", "  content-length: 4\n") "1 request body body\n1 request end\n1 "
-	       "response 200\n1 response body finetoo.\n1 end status=200 request=complete,4+0 "
-	       "response=complete,8+0\n" GET_LOG("2") "2 response 200\n" END_LOG("2", "200", "0+0"));
+	       UPGRADE_LOG("POST",
+			   "  content-length: 4\n") "1 request body body\n1 request end\n1 "
+						    "response 200\n1 response body finetoo.\n1 end "
+						    "status=200 request=complete,4+0 "
+						    "response=complete,8+0\n" GET_LOG(
+							"2") "2 response 200\n" END_LOG("2", "200",
+											"0+0"));
 	/* The server goes on as it was. */
 	expect(STEPS(SEND(OUT, UPGRADE("GET", "")),
 		     SEND(IN, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"), { CLOSE }),
 	       UPGRADE_LOG("GET", "") "1 request end\n1 response 200\n  content-length: 2\n"
-	       "1 response body ok\n" END_LOG("1", "200", "2+0"));
+				      "1 response body ok\n" END_LOG("1", "200", "2+0"));
 	/* It answered, and then nothing was seen any more. */
 	expect(STEPS(SEND(OUT, UPGRADE("GET", "")), SEND(IN, UPGRADED), { CLOSE }),
 	       UPGRADE_LOG("GET", "") "1 request end\n1 end status=0 request=complete,0+0 "
-	       "response=cut,0+0\n");
+				      "response=cut,0+0\n");
 }
 
 /* --- joined midway */
@@ -807,25 +811,16 @@ static void test_mutable(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_pair),
-		cmocka_unit_test(test_frames),
-		cmocka_unit_test(test_ends),
-		cmocka_unit_test(test_tunnel),
-		cmocka_unit_test(test_gap_in_data),
-		cmocka_unit_test(test_gap_over_frames),
-		cmocka_unit_test(test_gap_over_head),
-		cmocka_unit_test(test_upgrade),	  cmocka_unit_test(test_midway),
-		cmocka_unit_test(test_sweep),
-		cmocka_unit_test(test_every_size),
-		cmocka_unit_test(test_gaps_everywhere),
-		cmocka_unit_test(test_streams),
-		cmocka_unit_test(test_heads),
-		cmocka_unit_test(test_hpack_bomb),
-		cmocka_unit_test(test_continuations),
-		cmocka_unit_test(test_idle_frames),
-		cmocka_unit_test(test_search),
-		cmocka_unit_test(test_mutable),
-		cmocka_unit_test(test_idle),
+		cmocka_unit_test(test_pair),	      cmocka_unit_test(test_frames),
+		cmocka_unit_test(test_ends),	      cmocka_unit_test(test_tunnel),
+		cmocka_unit_test(test_gap_in_data),   cmocka_unit_test(test_gap_over_frames),
+		cmocka_unit_test(test_gap_over_head), cmocka_unit_test(test_upgrade),
+		cmocka_unit_test(test_midway),	      cmocka_unit_test(test_sweep),
+		cmocka_unit_test(test_every_size),    cmocka_unit_test(test_gaps_everywhere),
+		cmocka_unit_test(test_streams),	      cmocka_unit_test(test_heads),
+		cmocka_unit_test(test_hpack_bomb),    cmocka_unit_test(test_continuations),
+		cmocka_unit_test(test_idle_frames),   cmocka_unit_test(test_search),
+		cmocka_unit_test(test_mutable),	      cmocka_unit_test(test_idle),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

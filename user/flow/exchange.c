@@ -217,6 +217,20 @@ static void set_framing(struct exchange *x, enum side side, enum event_framing f
 	x->streamed = x->framing[SIDE_RESPONSE] != FRAMING_NONE;
 }
 
+/* The content itself is coded, before the codings that the head names. */
+static void coded_inside(struct body_spec *spec, enum coding_kind k)
+{
+	if (spec->n_codings && spec->codings[0] == k)
+		return;
+	if (spec->n_codings == BODY_CODINGS_MAX) {
+		spec->strange = true;
+		return;
+	}
+	memmove(spec->codings + 1, spec->codings, spec->n_codings * sizeof(*spec->codings));
+	spec->codings[0] = k;
+	spec->n_codings++;
+}
+
 static void on_type(struct message *m, struct span value)
 {
 	static const struct {
@@ -225,6 +239,7 @@ static void on_type(struct message *m, struct span value)
 		bool
 		    request; /* else only a response's: servers read requests whatever their type */
 		bool more;   /* so may the types that begin so */
+		bool base64; /* around the messages */
 	} rows[] = {
 		{ "text/event-stream", FRAMING_SSE, false, false },
 		{ "application/vnd.amazon.eventstream", FRAMING_AWS_EVENTSTREAM, true, false },
@@ -232,6 +247,8 @@ static void on_type(struct message *m, struct span value)
 		{ "application/grpc+", FRAMING_GRPC, true, true },
 		{ "application/grpc-web", FRAMING_GRPC, true, false },
 		{ "application/grpc-web+", FRAMING_GRPC, true, true },
+		{ "application/grpc-web-text", FRAMING_GRPC, true, false, true },
+		{ "application/grpc-web-text+", FRAMING_GRPC, true, true, true },
 	};
 	struct span type = span_token(&value, ';');
 	enum event_framing framing = FRAMING_NONE;
@@ -239,9 +256,12 @@ static void on_type(struct message *m, struct span value)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct span row = span_str(rows[i].type);
 
-		if (span_eq_nocase(rows[i].more ? span_sub(type, 0, row.len) : type, row) &&
-		    (rows[i].request || m->side == SIDE_RESPONSE))
-			framing = rows[i].framing;
+		if (!span_eq_nocase(rows[i].more ? span_sub(type, 0, row.len) : type, row) ||
+		    (!rows[i].request && m->side != SIDE_RESPONSE))
+			continue;
+		framing = rows[i].framing;
+		if (rows[i].base64)
+			coded_inside(&m->spec, CODING_BASE64);
 	}
 	set_framing(&m->of->x, m->side, framing);
 }

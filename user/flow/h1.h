@@ -12,8 +12,9 @@ int h1_new(struct h1 **ret, struct flow_env *env, const struct conn_info *conn, 
 void h1_free(struct h1 **h);
 /* 0; -EOPNOTSUPP: the connection left HTTP/1 (an upgrade or a tunnel), feed it no more. */
 int h1_feed(struct h1 *h, enum side side, struct span in);
-/* After -EOPNOTSUPP: the exchange that is answered in the HTTP/2 which the connection became, and how
- * many bytes at the end of that feed are HTTP/2; NULL: it became something else. The caller's. */
+/* After -EOPNOTSUPP: the exchange that is answered in the HTTP/2 which the connection became, and
+ * how many bytes at the end of that feed are HTTP/2; NULL: it became something else. The caller's.
+ */
 struct exch *h1_upgraded(struct h1 *h, enum side side, size_t *ret_unread);
 void h1_gap(struct h1 *h, enum side side, uint64_t n);
 /* No more bytes will come on either side. */

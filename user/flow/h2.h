@@ -11,8 +11,8 @@ int h2_new(struct h2 **ret, struct flow_env *env, const struct conn_info *conn, 
 void h2_free(struct h2 **h);
 /* This side was joined midway, and what is fed next begins a frame. */
 void h2_join(struct h2 *h, enum side side);
-/* The connection was HTTP/1: this exchange, which is the h2's from here on, is answered on stream 1.
- * Before anything is fed. -ENOMEM. */
+/* The connection was HTTP/1: this exchange, which is the h2's from here on, is answered on
+ * stream 1. Before anything is fed. -ENOMEM. */
 int h2_adopt(struct h2 *h, struct exch *e);
 void h2_feed(struct h2 *h, enum side side, struct span in);
 void h2_gap(struct h2 *h, enum side side, uint64_t n);

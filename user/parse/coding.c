@@ -1,4 +1,4 @@
-/* user/parse/coding.c - content codings over zlib, brotli and zstd.
+/* user/parse/coding.c - content codings over zlib, brotli and zstd, and base64.
  * Owns the library's state and one block of output; both held captured text, so both are wiped
  * before they are freed.
  */
@@ -6,6 +6,7 @@
 #include "parse/coding.h"
 
 #include <brotli/decode.h>
+#include <ctype.h>
 #include <errno.h>
 #include <stdalign.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 #include <zstd.h>
 #include <zstd_errors.h>
 
+#include "base/base64.h"
 #include "base/own.h"
 
 #define BLOCK	  (16 << 10) /* output handed out at once */
@@ -56,6 +58,9 @@ struct coding {
 		z_stream z;
 		BrotliDecoderState *br;
 		ZSTD_DCtx *zstd;
+		struct {
+			uint32_t bits, n_bits; /* of a byte that is not complete */
+		} base64;
 	};
 	uint8_t out[BLOCK];
 };
@@ -65,6 +70,7 @@ struct backend {
 	uint8_t magic[CODING_MAGIC_MAX];
 	size_t n_magic;
 	bool members; /* may follow each other */
+	bool endless; /* it ends where the input does */
 	int (*begin)(struct coding *);
 	/* Takes from *in, fills out; *ret_n bytes came out. enum step or -errno. */
 	int (*step)(struct coding *, struct span *in, size_t *ret_n);
@@ -272,6 +278,45 @@ static void zstd_end(struct coding *z)
 	ZSTD_freeDCtx(z->zstd);
 }
 
+/* --- base64 */
+
+static int base64_begin(struct coding *z)
+{
+	z->base64.bits = z->base64.n_bits = 0;
+	return 0;
+}
+
+static int base64_step(struct coding *z, struct span *in, size_t *ret_n)
+{
+	size_t i, n = 0;
+	int rc = STEP_WANT;
+
+	for (i = 0; i < in->len && n < z->room && rc == STEP_WANT; i++) {
+		uint8_t sextet = base64_sextets[in->p[i]];
+
+		if (sextet) {
+			z->base64.bits = z->base64.bits << 6 | (sextet - 1u);
+			z->base64.n_bits += 6;
+		} else if (in->p[i] == '=') {
+			z->base64.n_bits = 0;
+		} else if (!isspace(in->p[i])) {
+			rc = -EBADMSG;
+		}
+		if (z->base64.n_bits >= 8) {
+			z->base64.n_bits -= 8;
+			z->out[n++] = (uint8_t)(z->base64.bits >> z->base64.n_bits);
+		}
+	}
+	*in = span_sub(*in, i, in->len);
+	*ret_n = n;
+	return rc == STEP_WANT && in->len ? STEP_MORE : rc;
+}
+
+static void base64_end(struct coding *z)
+{
+	(void)z;
+}
+
 /* --- */
 
 static const struct backend backends[] = {
@@ -295,6 +340,11 @@ static const struct backend backends[] = {
 			  .begin = zstd_begin,
 			  .step = zstd_step,
 			  .end = zstd_end },
+	[CODING_BASE64] = { .names = { "base64" },
+			    .endless = true,
+			    .begin = base64_begin,
+			    .step = base64_step,
+			    .end = base64_end },
 	[CODING_RAW] = { .members = true,
 			 .begin = zlib_begin,
 			 .step = zlib_step,
@@ -465,7 +515,7 @@ int coding_end(struct coding *z)
 {
 	bool empty = z->where == AT_MAGIC && !z->n_magic;
 
-	if (!z->err && !empty && z->where != AT_END && z->where != IN_PADDING)
+	if (!z->err && !empty && !z->of->endless && z->where != AT_END && z->where != IN_PADDING)
 		z->err = -EBADMSG;
 	return z->err;
 }

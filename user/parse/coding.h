@@ -1,5 +1,6 @@
 /* user/parse/coding.h - streaming decompression of content codings (RFC 9110 section 8.4.1, RFC
- * 7932, RFC 8878), and of the raw deflate streams of WebSocket messages (RFC 7692). Bombs: output
+ * 7932, RFC 8878), of the raw deflate streams of WebSocket messages (RFC 7692), and base64, which
+ * gRPC-Web puts around its messages. Bombs: output
  * is capped in bytes and in ratio to the input, working memory by a budget that all decoders share;
  * reaching a cap ends the stream with -E2BIG.
  */
@@ -12,7 +13,8 @@ enum coding_kind {
 	CODING_DEFLATE, /* the zlib format, or the raw one that some servers send */
 	CODING_BR,
 	CODING_ZSTD,
-	CODING_RAW, /* deflate without an end: messages, see coding_message() */
+	CODING_BASE64, /* several texts, each padded or not, are one; white space does not count */
+	CODING_RAW,    /* deflate without an end: messages, see coding_message() */
 	CODING_MAX_
 };
 
@@ -32,7 +34,7 @@ typedef void coding_fn(void *ctx, struct span out); /* borrowed until it returns
 
 struct coding;
 
-/* "gzip", "x-gzip", "deflate", "br", "zstd", in any case; CODING_MAX_ for any other. */
+/* "gzip", "x-gzip", "deflate", "br", "zstd", "base64", in any case; CODING_MAX_ for any other. */
 enum coding_kind coding_named(struct span name);
 /* Do a body's first bytes show its coding? 1 and *ret, 0, -EAGAIN: too short to say. */
 int coding_sniff(struct span first, enum coding_kind *ret);
