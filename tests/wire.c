@@ -487,12 +487,23 @@ struct conn_info wire_conn(uint64_t conn)
 				   .comm = "python3" };
 }
 
+static void open_conn(struct wire *w, struct conn_info info)
+{
+	memset(w->pos[info.id % CONNS_MAX], 0, sizeof(w->pos[0]));
+	flow_open(w->flow, &info, w->pos[info.id % CONNS_MAX], w->now_ns++);
+}
+
 void wire_open(struct wire *w, uint64_t conn)
+{
+	open_conn(w, wire_conn(conn));
+}
+
+void wire_open_midway(struct wire *w, uint64_t conn)
 {
 	struct conn_info info = wire_conn(conn);
 
-	memset(w->pos[conn % CONNS_MAX], 0, sizeof(w->pos[0]));
-	flow_open(w->flow, &info, w->pos[conn % CONNS_MAX], w->now_ns++);
+	info.midway = true;
+	open_conn(w, info);
 }
 
 int wire_send(struct wire *w, uint64_t conn, enum ev_dir dir, struct span data, size_t piece)

@@ -27,6 +27,7 @@ const struct reader_stats *wire_reader_stats(const struct wire *w);
 /* Connection 1, of process 100, opened at position 0; sends go through in pieces of at most `piece`
  * bytes (0: whole). */
 void wire_open(struct wire *w, uint64_t conn);
+void wire_open_midway(struct wire *w, uint64_t conn); /* its beginning was not seen */
 int wire_send(struct wire *w, uint64_t conn, enum ev_dir dir, struct span data, size_t piece);
 void wire_lose(struct wire *w, uint64_t conn, enum ev_dir dir,
 	       uint64_t n); /* n bytes pass unseen */

@@ -43,7 +43,7 @@ static uint64_t run(struct span in, size_t piece, enum wire_log what, bool same,
 		case STEP_DATA:
 			bytes = span_sub(in, 3, n);
 			if (!sent[conn][EV_READ] && !sent[conn][EV_WRITE])
-				wire_open(w, conn);
+				(in.p[0] & 0x40 && !same ? wire_open_midway : wire_open)(w, conn);
 			if (wire_send(w, conn, dir, bytes, piece))
 				abort();
 			sent[conn][dir] += bytes.len;

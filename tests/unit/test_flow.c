@@ -25,14 +25,10 @@ struct step {
 	size_t n; /* of bytes when they hold zeros, and lost ones */
 };
 
-static int play(const struct step *steps, size_t piece, struct evlog *log)
+static int play_on(struct wire *w, const struct step *steps, size_t piece)
 {
-	auto_free(wire) struct wire *w = NULL;
-	int err = wire_new(&w, WIRE_EXCHANGES, log, NULL);
+	int err = 0;
 
-	if (err)
-		return err;
-	wire_open(w, 1);
 	for (; steps->what; steps++) {
 		enum ev_dir dir =
 		    steps->what == OUT || steps->what == LOSE_OUT ? EV_WRITE : EV_READ;
@@ -50,6 +46,28 @@ static int play(const struct step *steps, size_t piece, struct evlog *log)
 		err = err ? err : one;
 	}
 	return err;
+}
+
+static int play(const struct step *steps, size_t piece, struct evlog *log)
+{
+	auto_free(wire) struct wire *w = NULL;
+	int err = wire_new(&w, WIRE_EXCHANGES, log, NULL);
+
+	if (err)
+		return err;
+	wire_open(w, 1);
+	return play_on(w, steps, piece);
+}
+
+static int play_joined(const struct step *steps, struct evlog *log)
+{
+	auto_free(wire) struct wire *w = NULL;
+	int err = wire_new(&w, WIRE_EXCHANGES, log, NULL);
+
+	if (err)
+		return err;
+	wire_open_midway(w, 1);
+	return play_on(w, steps, 0);
 }
 
 static int play_cut(void *ctx)
@@ -710,6 +728,34 @@ static void test_websocket(void **state)
 	       "1 end status=101 request=cut,0+0 response=cut,27+32\n");
 }
 
+/* One that was open before anybody listened. Nothing is known of its upgrade, nor of what its
+ * messages refer back to; records begin with frames, mostly.
+ */
+static void test_websocket_joined(void **state)
+{
+	static const struct step steps[] = {
+		{ IN, "tail\"}" },
+		{ IN, "\x89\x01p" },			  /* a ping alone is too little */
+		{ OUT, "\x81\x87\0\0\0\0{\"a\":1}", 13 }, /* the client speaks */
+		{ IN, "rest of a frame" },
+		{ IN, "\xc1\x12\xaa\xc6\"\x9d\x97Z\x0e\x92T\xc8*\xcd-(V\xaa\5\0", 20 },
+		{ IN, "\x81\x04next" },
+		{ OUT, "\x81\x82\0\0\0\0hi", 8 },
+		{ CLOSE },
+		{ END },
+	};
+	auto_free(evlog) struct evlog log = { 0 };
+
+	(void)state;
+	assert_int_equal(play_joined(steps, &log), 0);
+	assert_string_equal(
+	    text_of(&log),
+	    "1 request client   host=\n1 request end\n1 response 0 streamed\n1 response gap 0\n"
+	    "1 request event  {\"a\":1}\n"
+	    "1 event damaged  {???????????????????new???? jumps\"}\n1 event  next\n"
+	    "1 request event  hi\n1 end status=0 request=cut,21+0 response=cut,41+0\n");
+}
+
 /* The extension's parameters are each direction's own: here the server forgets, the client does
  * not.
  */
@@ -1148,6 +1194,7 @@ int main(void)
 		cmocka_unit_test(test_grpc),
 		cmocka_unit_test(test_grpc_text),
 		cmocka_unit_test(test_websocket),
+		cmocka_unit_test(test_websocket_joined),
 		cmocka_unit_test(test_websocket_deflate),
 		cmocka_unit_test(test_events),
 		cmocka_unit_test(test_not_http),

@@ -91,11 +91,67 @@ static void test_interleaved(void **state)
 	assert_int_equal(wire_reader_stats(w)->turns, 1);
 }
 
+/* --- a socket that was open before anybody listened */
+
+static struct wire *joined(struct evlog *log)
+{
+	struct wire *w;
+
+	assert_int_equal(wire_new(&w, WIRE_TURNS, log, NULL), 0);
+	wire_open_midway(w, 1);
+	wire_progress(w);
+	return w;
+}
+
+static void test_joined(void **state)
+{
+	auto_free(evlog) struct evlog log = { 0 };
+	auto_free(wire) struct wire *w = joined(&log);
+
+	(void)state;
+	/* The tail of a message, and one that says nothing of whose it is. */
+	assert_int_equal(wire_send(w, 1, EV_READ, SPAN_LIT("g end of a sentence.\"}"), 0), 0);
+	say(w, EV_READ, "{\"type\":\"pong\"}");
+	say(w, EV_WRITE,
+	    "{\"type\":\"conversation.item.create\",\"item\":{\"type\":\"message\",\"role\":"
+	    "\"user\",\"content\":[{\"type\":\"input_text\",\"text\":\"Count\"}]}}");
+	say(w, EV_READ, DELTA("a", "one, "));
+	say(w, EV_READ, DELTA("a", "two"));
+	say(w, EV_READ, DONE("a", "one, two"));
+	assert_non_null(strstr(log.p, "progress 0 user 0: Count\n"
+				      "progress 0 assistant 0: one, two\n"
+				      "turn answered from 0\n"));
+	wire_close(w, 1);
+	assert_non_null(strstr(log.p, "request openai-realtime realtime stream\n"));
+	assert_non_null(strstr(log.p, "end answered status=0 tokens=10/2 "));
+	assert_int_equal(wire_reader_stats(w)->by_shape, 1);
+}
+
+/* Nobody's API: after some messages nobody looks any more. */
+static void test_joined_other(void **state)
+{
+	auto_free(evlog) struct evlog log = { 0 };
+	auto_free(wire) struct wire *w = joined(&log);
+	enum ev_dir dir;
+
+	(void)state;
+	for (unsigned i = 0; i < 64; i++) {
+		assert_int_equal(flow_mutable(wire_flow(w), 1, &dir), FLOW_WATCH);
+		say(w, EV_READ, "{\"type\":\"tick\",\"price\":1}");
+	}
+	assert_int_equal(flow_mutable(wire_flow(w), 1, &dir), FLOW_MUTE_ALL);
+	wire_close(w, 1);
+	assert_null(log.p);
+	assert_int_equal(wire_reader_stats(w)->unknown_exchanges, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_recordings),
 		cmocka_unit_test(test_interleaved),
+		cmocka_unit_test(test_joined),
+		cmocka_unit_test(test_joined_other),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

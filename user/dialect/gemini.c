@@ -309,12 +309,33 @@ static const struct shape server_list[] = {
 };
 static struct shapes client = SHAPES(client_list), server = SHAPES(server_list);
 
+static const char *const socket_keys[] = {
+	"setup",
+	"setup.model",
+	"clientContent",
+	"clientContent.turns[].parts[].text",
+	"client_content",
+	"client_content.turns[].parts[].text",
+	"realtimeInput",
+	"realtimeInput.text",
+	"realtime_input",
+	"realtime_input.text",
+	"serverContent",
+	"serverContent.modelTurn.parts[].text",
+	"serverContent.outputTranscription.text",
+	"serverContent.turnComplete",
+	"toolCall",
+	"toolCall.functionCalls[].name",
+	NULL,
+};
+
 static const struct form live = {
 	.name = "gemini-live",
 	.summary = "Gemini Live: turns over a WebSocket, by Google or Vertex AI",
 	.operation = OP_REALTIME,
 	.request = &client,
 	.response = &server,
+	.socket = socket_keys,
 };
 
 #define LIVE &live, .method = "GET", .stream = true, .event = on_socket

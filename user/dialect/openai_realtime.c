@@ -158,6 +158,12 @@ static const char *const echoes[] = { "conversation.item.created", "conversation
 				      "conversation.item.done", "conversation.item.retrieved",
 				      NULL };
 
+static const char *const socket_keys[] = {
+	"type",		"event_id",	 "item.type",	"item.role",	     "session.instructions",
+	"session.type", "session.model", "response_id", "response.output[]", "session.tools[].type",
+	NULL,
+};
+
 static const struct form form = {
 	.name = "openai-realtime",
 	.summary = "OpenAI Realtime: turns over a WebSocket",
@@ -167,6 +173,7 @@ static const struct form form = {
 	.envelope = &envelope,
 	.retold = "response.output_item.done",
 	.ignored = echoes,
+	.socket = socket_keys,
 };
 
 static const struct route routes[] = {

@@ -10,8 +10,9 @@
 #include "dialect/reading.h"
 #include "dialect/recognise.h"
 
-#define HELD_MAX     (32 << 20) /* bytes of bodies being looked at; beyond, they are told by less */
-#define RETIRE_BYTES (4 << 20)	/* of judged text, from which on a long exchange lets go of it */
+#define HELD_MAX	  (32 << 20) /* bytes of bodies being looked at; beyond, they are told by less */
+#define JOIN_MESSAGES_MAX 64	     /* of a WebSocket without upgrade that are looked at */
+#define RETIRE_BYTES	  (4 << 20) /* of judged text, from which on a long exchange lets go of it */
 
 struct reader {
 	const struct reader_ops *ops;
@@ -105,7 +106,7 @@ static int on_request(void *ctx, struct exchange *x)
 	g->t.left = &r->left;
 	turn_begin(&g->t, x);
 	g->route = recognise_path(x, &g->t, &g->named);
-	if (!g->route && !recognise_worth(x)) {
+	if (!g->route && !recognise_worth(x) && !recognise_joined(x)) {
 		r->stats.unknown_exchanges++;
 		return 1;
 	}
@@ -142,6 +143,8 @@ static bool decide(struct reader *r, struct exchange *x)
 
 	if (!g || g->form)
 		return g;
+	if (recognise_joined(x))
+		return false; /* join() does */
 	native = g->route && (g->route->native || !g->route->form);
 	first = g->route && !native ? g->route->form : NULL;
 	if (g->held[SIDE_REQUEST].len)
@@ -250,22 +253,6 @@ static void on_gap(void *ctx, struct exchange *x, enum side side, uint64_t n)
 		reading_gap(x->user, side, n);
 }
 
-static void on_event(void *ctx, struct exchange *x, const struct flow_event *ev)
-{
-	struct reader *r = ctx;
-	struct reading *g = x->user;
-
-	if (!decide(r, x))
-		return;
-	if (ev->failure) {
-		g->failed = true;
-		turn_id(g->t.error_code, sizeof(g->t.error_code), ev->type);
-	}
-	if ((!g->route || !g->route->event || !g->route->event(g, ev)) && !ev->binary)
-		reading_event(g, ev->side, ev->type, ev->data, ev->damaged);
-	progress(r, g);
-}
-
 static void on_request_end(void *ctx, struct exchange *x)
 {
 	struct reader *r = ctx;
@@ -282,12 +269,55 @@ static void on_request_end(void *ctx, struct exchange *x)
 	progress(r, g); /* the answer may have begun before */
 }
 
+/* The first message that tells what a WebSocket without upgrade speaks begins its turn; when none
+ * of many does, it is of no interest. False: not yet. */
+static bool join(struct reader *r, struct exchange *x, const struct flow_event *ev)
+{
+	struct reading *g = x->user;
+	const struct form *form;
+
+	if (!g || g->form || !recognise_joined(x))
+		return g;
+	form = recognise_message(ev->data);
+	if (form && !start(r, g, form)) {
+		g->t.stream = true;
+		r->stats.by_shape++;
+		on_request_end(r, x);
+		return true;
+	}
+	if (++g->untold == JOIN_MESSAGES_MAX)
+		exchange_drop(x);
+	return false;
+}
+
+static void on_event(void *ctx, struct exchange *x, const struct flow_event *ev)
+{
+	struct reader *r = ctx;
+	struct reading *g = x->user;
+
+	if (!join(r, x, ev) || !decide(r, x))
+		return;
+	if (ev->failure) {
+		g->failed = true;
+		turn_id(g->t.error_code, sizeof(g->t.error_code), ev->type);
+	}
+	if ((!g->route || !g->route->event || !g->route->event(g, ev)) &&
+	    (!ev->binary || recognise_joined(x)))
+		reading_event(g, ev->side, ev->type, ev->data, ev->damaged);
+	progress(r, g);
+}
+
 static void on_end(void *ctx, struct exchange *x)
 {
 	struct reader *r = ctx;
 	struct reading *g = x->user;
 	struct turn *t;
 
+	if (g && !g->form) { /* a socket that never told */
+		r->stats.unknown_exchanges++;
+		reading_free(&g);
+		x->user = NULL;
+	}
 	if (!g)
 		return;
 	t = &g->t;

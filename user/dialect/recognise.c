@@ -243,6 +243,7 @@ static void vocabulary_make(void)
 				continue;
 			learn(form->needs);
 			learn(form->hints);
+			learn(form->socket);
 		}
 	vocabulary.ready = true;
 }
@@ -288,6 +289,11 @@ static unsigned likeness(const struct seen *seen, const struct form *form)
 	return needs + hints + (form->sure ? KEYS_MAX : 0);
 }
 
+bool recognise_joined(const struct exchange *x)
+{
+	return x->framing[SIDE_REQUEST] == FRAMING_WEBSOCKET && !x->method.len;
+}
+
 bool recognise_worth(const struct exchange *x)
 {
 	struct span type = exchange_field(x, SIDE_REQUEST, "content-type");
@@ -296,20 +302,46 @@ bool recognise_worth(const struct exchange *x)
 	       (!type.len || starts_nocase(type, SPAN_LIT("application/json")));
 }
 
-const struct form *recognise_body(struct span body, const struct form *first)
+static struct seen look(struct span body)
 {
-	const struct form *best = NULL;
 	struct seen seen = { 0 };
 	struct json *json;
-	unsigned most = 0;
 
 	if (!vocabulary.ready)
 		vocabulary_make();
 	if (json_new(&json, JSON_DEPTH_MAX, on_json, &seen))
-		return NULL;
+		return seen;
 	json_feed(json, body);
 	json_end(json);
 	json_free(&json);
+	return seen;
+}
+
+const struct form *recognise_message(struct span message)
+{
+	const struct seen seen = look(message);
+	const struct form *best = NULL;
+	unsigned most = 1, all;
+
+	for (size_t i = 0; dialects[i]; i++)
+		for (size_t k = 0; k < dialects[i]->n_routes; k++) {
+			const struct form *form = dialects[i]->routes[k].form;
+			unsigned n = form ? count(&seen, form->socket, &all) : 0;
+
+			if (n <= most)
+				continue;
+			most = n;
+			best = form;
+		}
+	return best;
+}
+
+const struct form *recognise_body(struct span body, const struct form *first)
+{
+	const struct seen seen = look(body);
+	const struct form *best = NULL;
+	unsigned most = 0;
+
 	if (likeness(&seen, first))
 		return first;
 	for (size_t i = 0; dialects[i]; i++)

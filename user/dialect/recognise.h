@@ -9,6 +9,10 @@
 /* The best route for the exchange's method, path and host, or NULL. What its path names goes into
  * t; *ret_named: a model was among it. */
 const struct route *recognise_path(const struct exchange *x, struct turn *t, bool *ret_named);
+/* A WebSocket whose upgrade passed unseen: its messages tell. */
+bool recognise_joined(const struct exchange *x);
+/* The form of the socket with such a message, or NULL. */
+const struct form *recognise_message(struct span message);
 /* May the body of an exchange without a route be that of a model's API? */
 bool recognise_worth(const struct exchange *x);
 /* The form of a request that begins so, or NULL. first: the one its path speaks for; or NULL. */

@@ -118,6 +118,7 @@ static int open_websocket(struct body *b)
 		.masked = b->spec.masked,
 		.deflate = b->spec.deflate,
 		.takeover = b->spec.takeover,
+		.joined = b->spec.joined,
 		.max_message = b->env->limits.max_event,
 		.max_ratio = b->env->limits.max_ratio,
 		.left = &b->env->coding_left,

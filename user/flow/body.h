@@ -18,7 +18,7 @@ struct body_spec {
 	/* FRAMING_GRPC: of its messages; CODING_MAX_: none, or one that nobody knows. */
 	enum coding_kind message_coding;
 	/* FRAMING_WEBSOCKET: struct websocket_opts. */
-	bool masked, deflate, takeover;
+	bool masked, deflate, takeover, joined;
 };
 
 struct body;

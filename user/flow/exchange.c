@@ -408,6 +408,19 @@ void exch_upgrade(struct exch *e)
 	}
 }
 
+void exch_join(struct exch *e)
+{
+	for (enum side s = 0; s < SIDE_MAX_; s++) {
+		/* Perhaps they are, perhaps they do. */
+		e->m[s].spec.deflate = e->m[s].spec.takeover = e->m[s].spec.joined = true;
+		set_framing(&e->x, s, FRAMING_WEBSOCKET);
+	}
+	exch_fields_end(e, SIDE_REQUEST, false);
+	exch_message_end(e, SIDE_REQUEST, HTTP1_CUT);
+	exch_fields_end(e, SIDE_RESPONSE, false);
+	exch_upgrade(e);
+}
+
 /* A WebSocket has no end but its own. */
 static enum http1_end websocket_end_of(const struct message *m)
 {

@@ -70,4 +70,6 @@ void exch_unanswered(struct exch *e);
  * its frames, until exch_free(). Call after both heads, before or instead of the response's end.
  */
 void exch_upgrade(struct exch *e);
+/* The same in the middle of one whose beginning passed unseen: nothing else is known of it. */
+void exch_join(struct exch *e);
 void exch_message_end(struct exch *e, enum side side, enum http1_end how);

@@ -14,6 +14,7 @@
 #include "flow/h1.h"
 #include "flow/h2.h"
 #include "parse/http2.h"
+#include "parse/websocket.h"
 
 #define PROBE_MAX  128	      /* bytes held while it is not clear what they begin */
 #define SCAN_MAX   (16 << 20) /* bytes of one joined in its middle that are searched */
@@ -36,6 +37,7 @@ const struct flow_limits flow_defaults = {
 enum conn_state {
 	CONN_NEW, /* not clear yet what it speaks */
 	CONN_H1,
+	CONN_WEBSOCKET, /* is found; then it is CONN_H1, which carries it */
 	CONN_H2,
 	CONN_OTHER, /* nothing we read, or no more: bytes are only counted */
 };
@@ -258,12 +260,16 @@ static int begin(struct flow *f, struct conn *c, enum conn_state state, enum ev_
 {
 	enum ev_dir request_dir = request ? dir : EV_DIR_MAX_ - 1 - dir;
 	bool client = request_dir == EV_WRITE;
-	int err = state == CONN_H1 ? h1_new(&c->h1, &f->env, &c->info, client)
-				   : h2_new(&c->h2, &f->env, &c->info, client);
+	int err = state == CONN_H2 ? h2_new(&c->h2, &f->env, &c->info, client)
+				   : h1_new(&c->h1, &f->env, &c->info, client);
 
-	if (err)
+	if (!err && state == CONN_WEBSOCKET)
+		err = h1_join(c->h1);
+	if (err) {
+		h1_free(&c->h1);
 		return err;
-	c->state = state;
+	}
+	c->state = state == CONN_H2 ? CONN_H2 : CONN_H1;
 	c->request_dir = request_dir;
 	for (enum ev_dir d = 0; d < EV_DIR_MAX_; d++) {
 		struct half *half = &c->halves[d];
@@ -297,9 +303,16 @@ static int probe(struct flow *f, struct conn *c, enum ev_dir dir, struct span in
 	size_t held = half->probe.len;
 	enum conn_state state;
 	bool request;
-	ssize_t n = buf_add_some(&half->probe, in);
+	ssize_t n;
 	int is, err;
 
+	if (half->midway && !held && websocket_probe(in, &request)) {
+		err = begin(f, c, CONN_WEBSOCKET, dir, request);
+		if (!err)
+			give(f, c, dir, in);
+		return err;
+	}
+	n = buf_add_some(&half->probe, in);
 	if (n < 0)
 		return (int)n;
 	is = recognise(buf_span(&half->probe), half->midway, &state, &request);

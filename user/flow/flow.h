@@ -23,7 +23,9 @@ struct coverage {
 enum event_framing {
 	FRAMING_NONE, /* it is not: bytes, as they come */
 	FRAMING_SSE,
-	FRAMING_WEBSOCKET, /* both sides, after the upgrade */
+	/* Both sides, after the upgrade; from the request on and without a method, when that was
+	 * not seen. */
+	FRAMING_WEBSOCKET,
 	FRAMING_GRPC,
 	FRAMING_AWS_EVENTSTREAM,
 	FRAMING_MAX_,

@@ -285,6 +285,20 @@ int h1_new(struct h1 **ret, struct flow_env *env, const struct conn_info *conn, 
 	return 0;
 }
 
+int h1_join(struct h1 *h)
+{
+	struct exch *e;
+	int err = exch_new(&e, h->env, h->conn, h->client);
+
+	if (err)
+		return err;
+	TAILQ_INSERT_TAIL(&h->queue, e, link);
+	h->n_queue++;
+	h->websocket = e;
+	exch_join(e);
+	return 0;
+}
+
 static void end_all(struct h1 *h)
 {
 	struct exch *e;

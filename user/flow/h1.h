@@ -8,6 +8,8 @@ struct h1;
 
 /* client: the captured process sends the requests. -ENOMEM. */
 int h1_new(struct h1 **ret, struct flow_env *env, const struct conn_info *conn, bool client);
+/* It was a WebSocket before anything was seen of it. -ENOMEM. */
+int h1_join(struct h1 *h);
 /* Ends what is open. */
 void h1_free(struct h1 **h);
 /* 0; -EOPNOTSUPP: the connection left HTTP/1 (an upgrade or a tunnel), feed it no more. */

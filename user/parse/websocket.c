@@ -65,6 +65,10 @@ int websocket_new(struct websocket **ret, const struct websocket_opts *opts, web
 	w->fn = fn;
 	w->ctx = ctx;
 	w->text = BUF(opts->max_message);
+	if (opts->joined) {
+		w->where = IN_SEEK;
+		w->unknown = UNKNOWN_MAX;
+	}
 	*ret = w;
 	return 0;
 }
@@ -358,16 +362,13 @@ static size_t step_payload(struct websocket *w, struct span in)
 	return part.len;
 }
 
-/* Can s begin a whole text message that is a JSON object? 1, 0, -EAGAIN: too short to say. */
-static int plausible(const struct websocket *w, struct span s, size_t *ret_len)
+/* Can a message that is a JSON object begin with this frame? 1, 0, -EAGAIN: too short to say. */
+static int is_object(struct span s, size_t *ret_len)
 {
 	struct frame f;
 	uint8_t c[2];
-	int rc;
+	int rc = parse_frame(s, &f, ret_len);
 
-	if (s.p[0] != (0x80 | OP_TEXT) || (s.len > 1 && (s.p[1] >> 7) != w->opts.masked))
-		return 0;
-	rc = parse_frame(s, &f, ret_len);
 	if (rc < 0 || (rc && f.len < sizeof(c)))
 		return 0;
 	if (!rc || s.len < *ret_len + sizeof(c))
@@ -376,6 +377,37 @@ static int plausible(const struct websocket *w, struct span s, size_t *ret_len)
 	if (f.masked)
 		unmask(c, sizeof(c), f.mask, 0);
 	return c[0] == '{' && c[1] && strchr("\"} \r\n\t", c[1]);
+}
+
+/* Can s begin a whole text message that is a JSON object? */
+static int plausible(const struct websocket *w, struct span s, size_t *ret_len)
+{
+	if (s.p[0] != (0x80 | OP_TEXT) || (s.len > 1 && (s.p[1] >> 7) != w->opts.masked))
+		return 0;
+	return is_object(s, ret_len);
+}
+
+bool websocket_probe(struct span record, bool *ret_masked)
+{
+	bool compressed = false;
+	struct frame f;
+	size_t len;
+
+	if (record.len < 2)
+		return false;
+	*ret_masked = record.p[1] & 0x80;
+	/* With any FIN, no RSV. */
+	if (((record.p[0] & 0x7f) == OP_TEXT || (record.p[0] & 0x7f) == OP_BINARY) &&
+	    is_object(record, &len) == 1)
+		return true;
+	while (record.len) {
+		if (parse_frame(record, &f, &len) != 1 || f.reserved || f.masked != *ret_masked ||
+		    f.len > record.len - len)
+			return false;
+		compressed |= f.deflated && f.op == OP_TEXT && f.len;
+		record = span_sub(record, len + (size_t)f.len, record.len);
+	}
+	return compressed;
 }
 
 static void run(struct websocket *w, struct span in);
@@ -428,8 +460,15 @@ static void run(struct websocket *w, struct span in)
 
 int websocket_feed(struct websocket *w, struct span in)
 {
+	bool masked;
+
 	w->err = 0;
+	if (w->opts.joined && websocket_probe(in, &masked) && masked == w->opts.masked) {
+		w->where = IN_HEAD;
+		w->n_head = 0;
+	}
 	run(w, in);
+	w->opts.joined &= w->where == IN_SEEK;
 	return w->err;
 }
 

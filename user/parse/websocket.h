@@ -10,6 +10,9 @@ struct websocket_opts {
 	bool masked;   /* client to server */
 	bool deflate;  /* permessage-deflate was agreed on */
 	bool takeover; /* and its messages refer back into earlier ones */
+	/* Its beginning was not seen: until the first frame is found, one that stands at the
+	 * beginning of what is fed is taken, too (websocket_probe()). */
+	bool joined;
 	size_t max_message;
 	unsigned max_ratio; /* of decompression */
 	uint64_t *left;	    /* struct coding_limits; may be NULL */
@@ -50,6 +53,12 @@ void websocket_gap(struct websocket *w, uint64_t n);
 void websocket_end(struct websocket *w);
 bool websocket_closed(const struct websocket *w); /* a Close frame came */
 const struct websocket_stats *websocket_stats(const struct websocket *w);
+
+/* Does a whole record, from the middle of a connection, begin with a frame? A text or binary
+ * message that is a JSON object; or frames up to the record's end, a compressed text among them.
+ * Then *ret_masked says which side sent it.
+ */
+bool websocket_probe(struct span record, bool *ret_masked);
 
 /* What the Sec-WebSocket-Extensions field of an accepting response agrees on: 1 permessage-deflate,
  * and whether the client's and the server's messages refer back; 0 something else or nothing.
