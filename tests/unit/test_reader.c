@@ -142,6 +142,41 @@ static void test_shared_paths(void **state)
 }
 
 /* The request is judged when it ends, also when the answer came before. */
+/* A path that others have, too, and no body: the server says whose it is. */
+static void test_told_by_server(void **state)
+{
+	static const struct {
+		const char *head;
+		bool is;
+	} rows[] = {
+		{ "200 OK\r\nServer: llama.cpp\r\n", true },
+		{ "200 OK\r\nServer: LLAMA.CPP/1\r\n", true },
+		{ "200 OK\r\nServer: nginx\r\n", false },
+		{ "200 OK\r\n", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		auto_free(evlog) struct evlog log = { 0 };
+		auto_free(wire) struct wire *w = NULL;
+
+		assert_int_equal(wire_new(&w, WIRE_TURNS, &log, NULL), 0);
+		wire_open(w, 1);
+		assert_int_equal(wire_send(w, 1, EV_WRITE,
+					   SPAN_LIT("GET /slots HTTP/1.1\r\nHost: h\r\n\r\n"), 0),
+				 0);
+		assert_null(log.p);
+		assert_int_equal(wire_send(w, 1, EV_READ, SPAN_LIT("HTTP/1.1 "), 0), 0);
+		assert_int_equal(wire_send(w, 1, EV_READ, span_str(rows[i].head), 0), 0);
+		assert_int_equal(wire_send(w, 1, EV_READ, SPAN_LIT("\r\n[{\"prompt\":\"p\"}]"), 0),
+				 0);
+		wire_close(w, 1);
+		assert_int_equal(log.p != NULL, rows[i].is);
+		assert_int_equal(wire_reader_stats(w)->turns, rows[i].is);
+		assert_int_equal(wire_reader_stats(w)->unknown_exchanges, !rows[i].is);
+	}
+}
+
 static void test_early_answer(void **state)
 {
 	auto_free(evlog) struct evlog log = { 0 };
@@ -426,13 +461,14 @@ static void test_retire(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_dialects),      cmocka_unit_test(test_providers),
-		cmocka_unit_test(test_head),	      cmocka_unit_test(test_unknown),
-		cmocka_unit_test(test_shared_paths),  cmocka_unit_test(test_early_answer),
-		cmocka_unit_test(test_early_text),    cmocka_unit_test(test_early_template),
-		cmocka_unit_test(test_early_unknown), cmocka_unit_test(test_lines),
-		cmocka_unit_test(test_counts),	      cmocka_unit_test(test_progress),
-		cmocka_unit_test(test_no_progress),   cmocka_unit_test(test_retire),
+		cmocka_unit_test(test_dialects),       cmocka_unit_test(test_providers),
+		cmocka_unit_test(test_head),	       cmocka_unit_test(test_unknown),
+		cmocka_unit_test(test_shared_paths),   cmocka_unit_test(test_told_by_server),
+		cmocka_unit_test(test_early_answer),   cmocka_unit_test(test_early_text),
+		cmocka_unit_test(test_early_template), cmocka_unit_test(test_early_unknown),
+		cmocka_unit_test(test_lines),	       cmocka_unit_test(test_counts),
+		cmocka_unit_test(test_progress),       cmocka_unit_test(test_no_progress),
+		cmocka_unit_test(test_retire),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

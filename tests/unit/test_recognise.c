@@ -59,9 +59,10 @@ static void test_paths(void **state)
 		{ "POST", "/v1/conversations/c/restart", NULL },
 		{ "POST", "/v1/load_lora_adapter", "lora-adapter" },
 		{ "GET", "/v1/chat/completions", NULL },
-		{ "POST", "/", NULL },
-		{ "POST", "", NULL },
-		{ "POST", "//", NULL },
+		{ "POST", "/", "tgi" },
+		{ "POST", "", "tgi" },
+		{ "POST", "//?x=1", "tgi" },
+		{ "POST", "/x/y", NULL },
 	};
 
 	(void)state;

@@ -61,7 +61,10 @@ struct route {
 	const char *provider;
 	const char *query; /* its parameter that names the model; NULL: none */
 	const char *field; /* one of its head that it must have, in lower case; NULL: none */
-	bool stream;	   /* its answers are streams */
+	/* What the response's Server field begins with, in whatever case: nothing in the request
+	 * tells whose it is. NULL: the request does. */
+	const char *server;
+	bool stream; /* its answers are streams */
 	/* Others have such paths, too: the body must have the form's needs and one of its hints,
 	 * else it is told as for an unknown path. */
 	bool common;

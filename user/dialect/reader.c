@@ -113,7 +113,7 @@ static int on_request(void *ctx, struct exchange *x)
 	if (g->route) {
 		g->t.operation = g->route->operation;
 		g->t.stream = g->route->stream;
-		if (g->route->form && !g->route->common && !g->route->native &&
+		if (g->route->form && !g->route->common && !g->route->native && !g->route->server &&
 		    start(r, g, g->route->form))
 			return 1;
 	}
@@ -134,7 +134,44 @@ static const struct form *unnamed(const struct reading *g, const struct form *fo
 	return route->form;
 }
 
-/* Its body has told, or has to tell now. False: the exchange is of no interest, g is gone. */
+/* It is of no interest. */
+static void forget(struct reader *r, struct exchange *x)
+{
+	struct reading *g = x->user;
+
+	r->held -= g->held[SIDE_REQUEST].len + g->held[SIDE_RESPONSE].len;
+	reading_free(&g);
+	x->user = NULL;
+}
+
+/* Its form is told, NULL: there is none. False: it is forgotten. */
+static bool told(struct reader *r, struct exchange *x, const struct form *form)
+{
+	struct reading *g = x->user;
+
+	r->stats.unknown_exchanges += !form;
+	if (!form || start(r, g, form)) {
+		forget(r, x);
+		exchange_drop(x);
+		return false;
+	}
+	r->stats.by_shape += !g->route;
+	for (enum side side = 0; side < SIDE_MAX_; side++) {
+		r->held -= g->held[side].len;
+		if (g->held[side].len)
+			reading_body(g, side, buf_span(&g->held[side]));
+		buf_free(&g->held[side]);
+	}
+	return true;
+}
+
+/* What it is, its response's head or its messages tell: on_response(), join(). */
+static bool waits(const struct reading *g)
+{
+	return g->route ? g->route->server != NULL : recognise_joined(g->t.exchange);
+}
+
+/* Its body has told, or has to tell now. False: the exchange is of no interest, or waits. */
 static bool decide(struct reader *r, struct exchange *x)
 {
 	struct reading *g = x->user;
@@ -143,8 +180,8 @@ static bool decide(struct reader *r, struct exchange *x)
 
 	if (!g || g->form)
 		return g;
-	if (recognise_joined(x))
-		return false; /* join() does */
+	if (waits(g))
+		return false;
 	native = g->route && (g->route->native || !g->route->form);
 	first = g->route && !native ? g->route->form : NULL;
 	if (g->held[SIDE_REQUEST].len)
@@ -156,27 +193,7 @@ static bool decide(struct reader *r, struct exchange *x)
 		g->route = NULL;
 		g->t.operation = OP_UNKNOWN;
 	}
-	r->held -= g->held[SIDE_REQUEST].len + g->held[SIDE_RESPONSE].len;
-	if (!form || start(r, g, form)) {
-		r->stats.unknown_exchanges += !form;
-		x->user = NULL;
-		reading_free(&g);
-		exchange_drop(x);
-		return false;
-	}
-	r->stats.by_shape += !g->route;
-	for (enum side side = 0; side < SIDE_MAX_; side++) {
-		if (g->held[side].len)
-			reading_body(g, side, buf_span(&g->held[side]));
-		buf_free(&g->held[side]);
-	}
-	return true;
-}
-
-static void on_response(void *ctx, struct exchange *x)
-{
-	(void)ctx;
-	(void)x;
+	return told(r, x, form);
 }
 
 /* What these sides (a bit for each) hold by now is with the judge. */
@@ -269,6 +286,20 @@ static void on_request_end(void *ctx, struct exchange *x)
 	progress(r, g); /* the answer may have begun before */
 }
 
+static void on_response(void *ctx, struct exchange *x)
+{
+	struct reader *r = ctx;
+	struct reading *g = x->user;
+	struct span is = exchange_field(x, SIDE_RESPONSE, "server"), want;
+
+	if (!g || g->form || !g->route || !g->route->server)
+		return;
+	want = span_str(g->route->server);
+	if (told(r, x, span_eq_nocase(span_sub(is, 0, want.len), want) ? g->route->form : NULL) &&
+	    x->request_end_ns)
+		on_request_end(r, x);
+}
+
 /* The first message that tells what a WebSocket without upgrade speaks begins its turn; when none
  * of many does, it is of no interest. False: not yet. */
 static bool join(struct reader *r, struct exchange *x, const struct flow_event *ev)
@@ -279,9 +310,10 @@ static bool join(struct reader *r, struct exchange *x, const struct flow_event *
 	if (!g || g->form || !recognise_joined(x))
 		return g;
 	form = recognise_message(ev->data);
-	if (form && !start(r, g, form)) {
+	if (form) {
 		g->t.stream = true;
-		r->stats.by_shape++;
+		if (!told(r, x, form))
+			return false;
 		on_request_end(r, x);
 		return true;
 	}
@@ -313,10 +345,11 @@ static void on_end(void *ctx, struct exchange *x)
 	struct reading *g = x->user;
 	struct turn *t;
 
-	if (g && !g->form) { /* a socket that never told */
+	/* Nothing came that would have told. */
+	if (g && !g->form) {
 		r->stats.unknown_exchanges++;
-		reading_free(&g);
-		x->user = NULL;
+		forget(r, x);
+		return;
 	}
 	if (!g)
 		return;

@@ -104,10 +104,15 @@ static const struct shape_row own_rows[] = {
 	{ "meta_info.cached_tokens", reading_tokens, offsetof(struct turn, cached_tokens) },
 };
 
+/* One for each prompt of several. */
+static const struct shape_row several_rows[] = {
+	{ "[]", reading_item },
+	{ "predictions[]", reading_item },
+};
+
 static const struct shape response_list[] = {
-	SHAPE("", response_rows),    SHAPE("", own_rows),
-	SHAPE("[].", response_rows), SHAPE("predictions[].", response_rows),
-	SHAPE("[].", own_rows),
+	SHAPE("", response_rows),    SHAPE("", own_rows),    SHAPE("", several_rows),
+	SHAPE("[].", response_rows), SHAPE("[].", own_rows), SHAPE("predictions[].", response_rows),
 };
 
 static const struct shape_row envelope_rows[] = { { "token.special", on_special } };
@@ -140,6 +145,16 @@ static const struct form tgi = {
 	.envelope = &envelope,
 	.needs = needs,
 	.hints = hints,
+};
+
+static const struct form root = {
+	.name = "tgi",
+	.summary = "Text Generation Inference at its root, as Hugging Face's endpoints have it",
+	.operation = OP_COMPLETION,
+	.request = &request,
+	.response = &response,
+	.envelope = &envelope,
+	.needs = needs,
 };
 
 static const char *const generate_hints[] = {
@@ -199,7 +214,8 @@ static const struct shape_row piece_rows[] = {
 	ERROR_ROWS,
 };
 static const struct shape prompt_list[] = { SHAPE("", prompt_rows) },
-			  piece_list[] = { SHAPE("", piece_rows), SHAPE("[].", piece_rows) };
+			  piece_list[] = { SHAPE("", piece_rows), SHAPE("", several_rows),
+					   SHAPE("[].", piece_rows) };
 static struct shapes prompt = SHAPES(prompt_list), piece = SHAPES(piece_list);
 
 static const char *const llama_needs[] = { "prompt", NULL };
@@ -260,9 +276,29 @@ static const struct form server = {
 	.operation = OP_SERVER,
 };
 
+/* What others ask at the moment, and what they are answered. */
+static const struct shape_row slot_rows[] = {
+	{ "[]", reading_item },
+	{ "[].prompt", reading_text, FIELD_DOCUMENT },
+	{ "[].generated", reading_text, FIELD_DOCUMENT },
+	{ "model_path", reading_turn_id, TURN_STR(response_model) },
+	ERROR_ROWS,
+};
+static const struct shape slot_list[] = { SHAPE("", slot_rows) };
+static struct shapes slots = SHAPES(slot_list);
+
+static const struct form state = {
+	.name = "inference-server",
+	.summary =
+	    "what llama.cpp's server tells of itself: slots with others' prompts, properties",
+	.operation = OP_SERVER,
+	.response = &slots,
+};
+
 static const struct route routes[] = {
 	{ "/generate", &generate, .common = true },
 	{ "/generate_stream", &generate, .stream = true, .common = true },
+	{ "^/", &root, .common = true },
 	{ "/vertex", &tgi },
 	{ "/invocations", &tgi, .common = true, .native = true },
 	{ "/models/{model}", &hosted, .provider = "huggingface" },
@@ -274,6 +310,9 @@ static const struct route routes[] = {
 	{ "/infill", &infill, .common = true },
 	{ "/embedding", &embedding, .common = true },
 	{ "/slots/{object}", &server, OP_SERVER },
+	{ "/slots", &state, .method = "GET", .server = "llama.cpp" },
+	{ "/props", &state, .method = "GET", .server = "llama.cpp" },
+	{ "/props", &state, .server = "llama.cpp" },
 	{ "/lora-adapters", &server, OP_MODELS, .method = "GET" },
 	{ "/lora-adapters", &server, OP_MODEL_MANAGEMENT },
 	{ "/load_lora_adapter", &adapter },

@@ -147,6 +147,9 @@ def tgi_calls(c, url):
             "finish_reason": "eos_token", "generated_tokens": 3, "input_length": 2, "seed": None})], UVICORN, done=False)
     yield "tgi_overloaded", host, lambda: post(url, "/generate", {"inputs": "Once"}), plain(
         {"error": "Model is overloaded", "error_type": "overloaded"}, "429 Too Many Requests", UVICORN)
+    yield "tgi_root", host, lambda: post(url, "/", {"inputs": "Once"}), plain([{"generated_text": "Once upon"}], fields=UVICORN)
+    yield "tgi_root_overloaded", host, lambda: post(url, "/", {"inputs": "Once"}), plain(
+        {"error": "Model is overloaded", "error_type": "overloaded"}, "429 Too Many Requests", UVICORN)
     yield "tgi_invocations", "127.0.0.1:8080", lambda: post(url, "/invocations", {"inputs": "Once upon", "parameters": {"do_sample": True}}), plain(
         [{"generated_text": "Once upon a time"}], fields=UVICORN)
     yield "tgi_qa", "router.huggingface.co", lambda: post(url, "/hf-inference/models/deepset/roberta-base-squad2", {"inputs": {
@@ -155,7 +158,8 @@ def tgi_calls(c, url):
 
 def post(url, target, body, method="POST", kind="application/json"):
     conn = http.client.HTTPConnection(url.split("//")[1])
-    conn.request(method, target, json.dumps(body), {"Content-Type": kind, "User-Agent": "curl/8.5.0", "Accept": "*/*"})
+    said = {} if body is None else {"Content-Type": kind}
+    conn.request(method, target, body and json.dumps(body), {**said, "User-Agent": "curl/8.5.0", "Accept": "*/*"})
     conn.getresponse().read()
 
 
@@ -177,6 +181,15 @@ def llama_calls(url):
         {"error": {"code": 503, "message": "Loading model", "type": "unavailable_error"}}, "503 Service Unavailable", fields)
     yield "llama_slot", host, lambda: post(url, "/slots/0?action=save", {"filename": "a.bin"}), plain(
         {"id_slot": 0, "filename": "a.bin", "n_saved": 5}, fields=fields)
+    slot = {"id": 0, "n_ctx": 4096, "speculative": False, "is_processing": True, "params": {"n_predict": -1, "temperature": 0.8},
+            "prompt": "<s>My account number is 17", "next_token": {"has_next_token": True, "n_remain": -1}, "generated": " and you may"}
+    yield "llama_slots", host, lambda: post(url, "/slots", None, "GET"), plain(
+        [slot, {**slot, "id": 1, "is_processing": False, "prompt": "", "generated": ""}], fields=fields)
+    yield "llama_props", host, lambda: post(url, "/props", None, "GET"), plain(
+        {"default_generation_settings": {"n_ctx": 4096, "params": {"n_predict": -1}}, "total_slots": 2, "model_path": "/models/qwen2.5-7b.gguf",
+         "chat_template": "{% for m in messages %}<|im_start|>{{ m.role }}{% endfor %}", "build_info": "b6100-1"}, fields=fields)
+    yield "llama_several", host, lambda: post(url, "/completions", {"prompt": ["One", "Two"], "n_predict": 4}), plain(
+        [{**end, "content": " two"}, {**end, "index": 1, "content": " three", "prompt": "Two"}], fields=fields)
     yield "llama_lora", host, lambda: post(url, "/lora-adapters", [{"id": 0, "scale": 1.0}]), plain({"success": True}, fields=fields)
     yield "llama_tokenize", host, lambda: post(url, "/tokenize", {"content": "Cut me"}), plain({"tokens": [1, 2]}, fields=fields)
     yield "llama_detokenize", host, lambda: post(url, "/detokenize", {"tokens": [1, 2]}), plain({"content": "Cut me"}, fields=fields)
