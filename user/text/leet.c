@@ -63,6 +63,7 @@ static bool next(const struct reading *r, size_t at, size_t end, struct token *r
 {
 	struct span t = r->text;
 	size_t begin, n_letters, n_signs;
+	bool word;
 
 	while (at < end) {
 		while (at < end && !may_be_letter(t.p[at]))
@@ -74,11 +75,11 @@ static bool next(const struct reading *r, size_t at, size_t end, struct token *r
 		if (!n_signs || at - begin > WORD_LEN_MAX)
 			continue;
 		*ret = (struct token){ .begin = begin, .len = at - begin };
-		ret->known =
-		    spell(r->words, span_sub(t, begin, ret->len), ret) && ret->len >= KNOWN_MIN;
+		word = spell(r->words, span_sub(t, begin, ret->len), ret);
+		ret->known = word && ret->len >= KNOWN_MIN;
 		/* Mostly signs: a number, if not a word. A short one proves nothing. */
 		if (n_signs > 2 * n_letters) {
-			if (!spell(r->words, span_sub(t, begin, ret->len), ret))
+			if (!word)
 				continue;
 			ret->known &= n_letters > 0;
 			return true;

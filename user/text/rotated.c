@@ -31,14 +31,20 @@ static unsigned find_key(const struct reading *r, struct range in)
 	return letters[best] >= LETTERS_MIN ? best : 0;
 }
 
-static uint8_t turn_back(uint8_t c, unsigned key)
+static void turn_back(struct span s, unsigned key, uint8_t *out)
 {
-	unsigned n = (uint8_t)((c | 0x20) - 'a');
+	uint8_t of[256];
 
-	if (n >= 26)
-		return c;
-	n = key == WORDS_MIRRORED ? 25 - n : (n + 26 - key) % 26;
-	return (uint8_t)((c & 0x20 ? 'a' : 'A') + n);
+	for (unsigned c = 0; c < 256; c++) {
+		unsigned n = (uint8_t)((c | 0x20) - 'a');
+
+		of[c] = (uint8_t)c;
+		if (n < 26)
+			of[c] = (uint8_t)((c & 0x20 ? 'a' : 'A') +
+					  (key == WORDS_MIRRORED ? 25 - n : (n + 26 - key) % 26));
+	}
+	for (size_t i = 0; i < s.len; i++)
+		out[i] = of[s.p[i]];
 }
 
 int rotated_view(const struct reading *r, struct view *w)
@@ -59,8 +65,7 @@ int rotated_view(const struct reading *r, struct view *w)
 			while (!err && key && stretch_next(r, slice, judge, key, &s)) {
 				size_t n = MIN(s.end - s.begin, sizeof(out));
 
-				for (size_t i = 0; i < n; i++)
-					out[i] = turn_back(r->text.p[s.begin + i], key);
+				turn_back(span_sub(r->text, s.begin, n), key, out);
 				s.end = s.begin + n;
 				err = edit_replace(&e, s, span_of(out, n), false);
 				slice.begin = s.end;

@@ -34,8 +34,8 @@ bool stretch_next(const struct reading *r, struct range in, judge_fn *judge, uns
 		int verdict = x.len < EVIDENCE_MIN ? 0 : judge(r->words, &x, key);
 
 		/* "Backwards: ..." is what is said about it. */
-		if (memchr(r->text.p + at, ':', x.begin - at))
-			n_before = 0;
+		for (; at < x.begin; at++)
+			n_before = r->text.p[at] == ':' ? 0 : n_before;
 
 		if (!y.words) {
 			if (verdict > 0) {

@@ -1,5 +1,5 @@
 /* user/text/words.c - hashed sets of the words in the list, as they stand and up to a shift of the
- * alphabet.
+ * alphabet. A word is a vector of 16 letters, read and hashed as one.
  */
 #include "text/words.h"
 
@@ -8,22 +8,30 @@
 #include <stdlib.h>
 
 #include "base/own.h"
+#include "base/scan.h"
 
 #define SLOTS	    4096 /* three times the words, a power of two */
-#define PREFIX_BITS 65536
+#define BITS	    65536
 #define HASH_BEGIN  2166136261u
 #define LETTERS	    26
 #define MADE_OF_MIN 3
 #define SOUNDS_MIN  16 /* letters that tell how a language sounds */
 #define LONG_MIN    60 /* letters of a text that chance does not make, so that a third is enough */
 
+static_assert(WORD_LEN_MAX == sizeof(scan_v), "a word is one vector");
+
+/* Hashes; most that is looked up is not there, which a look at the bits tells. */
+struct set {
+	uint64_t bits[BITS / 64];
+	uint32_t hash[SLOTS];
+	uint8_t first[SLOTS]; /* letter, 0..25 */
+};
+
 struct words {
-	uint32_t known[SLOTS];
-	uint64_t beginnings[PREFIX_BITS / 64]; /* by hash: some word begins so, or seems to */
-	struct {
-		uint32_t hash;
-		uint8_t first; /* letter, 0..25 */
-	} shifted[SLOTS];
+	struct set known;
+	struct set shifted;
+	uint32_t spelled[SLOTS];	/* by hash of letter after letter */
+	uint64_t beginnings[BITS / 64]; /* by that hash: some word begins so, or seems to */
 };
 
 static uint32_t hash_step(uint32_t h, unsigned c)
@@ -42,67 +50,112 @@ static unsigned slot_of(uint32_t h)
 	return (h >> 8 ^ h >> 20) & (SLOTS - 1);
 }
 
-static bool known_hash(const struct words *w, uint32_t h)
+static bool in(const uint32_t set[SLOTS], uint32_t h)
 {
-	for (unsigned i = slot_of(h); w->known[i]; i = (i + 1) & (SLOTS - 1))
-		if (w->known[i] == h)
+	for (unsigned i = slot_of(h); set[i]; i = (i + 1) & (SLOTS - 1))
+		if (set[i] == h)
 			return true;
 	return false;
 }
 
+/* Returns its slot. */
+static unsigned put(uint32_t set[SLOTS], uint32_t h)
+{
+	unsigned i = slot_of(h);
+
+	while (set[i])
+		i = (i + 1) & (SLOTS - 1);
+	set[i] = h;
+	return i;
+}
+
+static bool bit(const uint64_t bits[BITS / 64], uint32_t h)
+{
+	return bits[h % BITS / 64] >> h % 64 & 1;
+}
+
+static void set_bit(uint64_t bits[BITS / 64], uint32_t h)
+{
+	bits[h % BITS / 64] |= UINT64_C(1) << h % 64;
+}
+
+static bool has(const struct set *s, uint32_t h)
+{
+	return bit(s->bits, h) && in(s->hash, h);
+}
+
+static void add(struct set *s, uint32_t h, char first)
+{
+	set_bit(s->bits, h);
+	s->first[put(s->hash, h)] = (uint8_t)(first - 'a');
+}
+
+/* The first len bytes of v, zeros behind them. */
+static scan_v head(scan_v v, size_t len)
+{
+	static const uint8_t ends[2 * WORD_LEN_MAX] = { 255, 255, 255, 255, 255, 255, 255, 255,
+							255, 255, 255, 255, 255, 255, 255, 255 };
+	scan_v mask;
+
+	memcpy(&mask, ends + WORD_LEN_MAX - len, sizeof(mask));
+	return v & mask;
+}
+
+static scan_v vector(const char s[WORD_LEN_MAX])
+{
+	scan_v v;
+
+	memcpy(&v, s, sizeof(v));
+	return v;
+}
+
+static uint32_t hash_of(scan_v v)
+{
+	uint64_t half[2];
+	unsigned __int128 product;
+
+	memcpy(half, &v, sizeof(half));
+	product = (unsigned __int128)(half[0] ^ UINT64_C(0x9e3779b97f4a7c15)) *
+		  (half[1] ^ UINT64_C(0xd6e8feb86659fd93));
+	/* Never 0, which is a free slot. */
+	return (uint32_t)((uint64_t)(product >> 64) ^ (uint64_t)product) | 1;
+}
+
 /* The same for all shifts of a word: the distances of its letters from the first one. */
-static uint32_t shape(const char *s, size_t len, bool mirrored)
+static uint32_t shape(scan_v v, size_t len, bool mirrored)
 {
-	uint32_t h = HASH_BEGIN;
+	scan_v first = v[0] - (scan_v){ 0 }, d = mirrored ? first - v : v - first;
 
-	for (size_t i = 1; i < len; i++) {
-		int d = mirrored ? s[0] - s[i] : s[i] - s[0];
-
-		h = hash_step(h, (unsigned)(d < 0 ? d + LETTERS : d));
-	}
-	return hash_end(hash_step(h, (unsigned)len));
+	d += (scan_v)(d >= 0x80) & LETTERS;
+	d = head(d, len);
+	d[0] = (uint8_t)len;
+	return hash_of(d);
 }
 
-static uint32_t hash_of(const char *s, size_t len)
-{
-	uint32_t h = HASH_BEGIN;
-
-	for (size_t i = 0; i < len; i++)
-		h = hash_step(h, (uint8_t)s[i]);
-	return hash_end(h);
-}
-
-static void note_beginnings(struct words *w, const char *s, size_t len)
+/* Returns the hash of the whole word. */
+static uint32_t note_beginnings(struct words *w, const char *s, size_t len)
 {
 	uint32_t h = HASH_BEGIN;
 
 	for (size_t i = 0; i < len; i++) {
 		h = hash_step(h, (uint8_t)s[i]);
-		w->beginnings[h % PREFIX_BITS / 64] |= UINT64_C(1) << h % 64;
+		set_bit(w->beginnings, h);
 	}
-}
-
-static bool begins_word(const struct words *w, uint32_t h)
-{
-	return w->beginnings[h % PREFIX_BITS / 64] >> h % 64 & 1;
+	return hash_end(h);
 }
 
 static void learn(struct words *w, const char *s, size_t len)
 {
-	uint32_t h = hash_of(s, len);
-	unsigned i;
+	char padded[WORD_LEN_MAX] = { 0 };
+	uint32_t h;
 
-	if (known_hash(w, h))
+	memcpy(padded, s, len);
+	h = hash_of(vector(padded));
+	if (has(&w->known, h))
 		return;
-	for (i = slot_of(h); w->known[i]; i = (i + 1) & (SLOTS - 1))
-		;
-	w->known[i] = h;
-	note_beginnings(w, s, len);
-	h = shape(s, len, false);
-	for (i = slot_of(h); w->shifted[i].hash; i = (i + 1) & (SLOTS - 1))
-		;
-	w->shifted[i].hash = h;
-	w->shifted[i].first = (uint8_t)(s[0] - 'a');
+	add(&w->known, h, s[0]);
+	add(&w->shifted, shape(vector(padded), len, false), s[0]);
+	put(w->spelled, note_beginnings(w, s, len));
 }
 
 int words_new(struct words **ret)
@@ -135,43 +188,67 @@ static bool letter(uint8_t c)
 	return (uint8_t)((c | 0x20) - 'a') < LETTERS;
 }
 
+static scan_v letters(scan_v v)
+{
+	return (scan_v)(((v | 0x20) - 'a') < LETTERS);
+}
+
+/* Up to 16 bytes from at on, zeros behind the end. */
+static scan_v load(struct span text, size_t at)
+{
+	scan_v v = { 0 };
+
+	if (text.len - at >= sizeof(v))
+		memcpy(&v, text.p + at, sizeof(v));
+	else
+		memcpy(&v, text.p + at, text.len - at);
+	return v;
+}
+
 bool word_next(struct span text, size_t at, size_t end, struct word *ret)
 {
-	const uint8_t *p = text.p + at, *last = text.p + text.len;
-	size_t n = 0;
+	scan_v v;
+	int n;
 
 	end = MIN(end, text.len);
-	while (at < end && !letter(*p)) {
-		at++;
-		p++;
+	/* Mostly one or two bytes lie between words. */
+	for (unsigned i = 0; at < end && !letter(text.p[at]); i++) {
+		n = i < 3 ? 1 : scan_hit(letters(load(text, at)));
+		at += n < 0 ? sizeof(v) : (size_t)n;
 	}
 	if (at >= end)
 		return false;
 	ret->begin = at;
-	while (n < WORD_LEN_MAX && p + n < last && letter(p[n])) {
-		ret->s[n] = (char)(p[n] | 0x20);
-		n++;
-	}
-	while (p + n < last && letter(p[n]))
-		n++;
-	ret->len = n;
+	v = load(text, at);
+	n = scan_hit(~letters(v));
+	if (n >= 0)
+		v = head(v, (size_t)n);
+	v |= (scan_v)(v != 0) & 0x20;
+	memcpy(ret->s, &v, sizeof(v));
+	for (ret->len = n < 0 ? sizeof(v) : (size_t)n;
+	     n < 0 && at + ret->len < text.len && letter(text.p[at + ret->len]); ret->len++)
+		;
 	return true;
 }
 
 bool words_known(const struct words *w, const struct word *x)
 {
-	return x->len <= WORD_LEN_MAX && known_hash(w, hash_of(x->s, x->len));
+	return x->len <= WORD_LEN_MAX && has(&w->known, hash_of(vector(x->s)));
 }
 
 bool words_known_reversed(const struct words *w, const struct word *x)
 {
-	uint32_t h = HASH_BEGIN;
+	uint64_t half[2];
+	unsigned __int128 turned;
+	scan_v v;
 
-	if (x->len > WORD_LEN_MAX)
+	if (x->len > WORD_LEN_MAX || !x->len)
 		return false;
-	for (size_t i = x->len; i; i--)
-		h = hash_step(h, (uint8_t)x->s[i - 1]);
-	return known_hash(w, hash_end(h));
+	memcpy(half, x->s, sizeof(half));
+	turned = (unsigned __int128)__builtin_bswap64(half[0]) << 64 | __builtin_bswap64(half[1]);
+	turned >>= 8 * (WORD_LEN_MAX - x->len);
+	memcpy(&v, &turned, sizeof(v));
+	return has(&w->known, hash_of(v));
 }
 
 uint32_t words_shifts(const struct words *w, const struct word *x)
@@ -181,13 +258,15 @@ uint32_t words_shifts(const struct words *w, const struct word *x)
 	if (x->len > WORD_LEN_MAX)
 		return 0;
 	for (unsigned mirrored = 0; mirrored < 2; mirrored++) {
-		uint32_t h = shape(x->s, x->len, mirrored);
+		uint32_t h = shape(vector(x->s), x->len, mirrored);
 		unsigned first = (unsigned)(mirrored ? 'z' - x->s[0] : x->s[0] - 'a');
 
-		for (unsigned i = slot_of(h); w->shifted[i].hash; i = (i + 1) & (SLOTS - 1)) {
-			unsigned n = (first + LETTERS - w->shifted[i].first) % LETTERS;
+		if (!bit(w->shifted.bits, h))
+			continue;
+		for (unsigned i = slot_of(h); w->shifted.hash[i]; i = (i + 1) & (SLOTS - 1)) {
+			unsigned n = (first + LETTERS - w->shifted.first[i]) % LETTERS;
 
-			if (w->shifted[i].hash != h)
+			if (w->shifted.hash[i] != h)
 				continue;
 			if (!mirrored)
 				ret |= 1u << n;
@@ -245,9 +324,9 @@ size_t words_cut(const struct words *w, struct span letters, uint8_t ret[WORDS_J
 		known[i] = false;
 		for (size_t len = 1; len <= WORD_LEN_MAX && i + len <= n; len++) {
 			h = hash_step(h, ascii_lower(letters.p[i + len - 1]));
-			if (!begins_word(w, h))
+			if (!bit(w->beginnings, h))
 				break;
-			if (cost[i + len] + 3 <= cost[i] && known_hash(w, hash_end(h))) {
+			if (cost[i + len] + 3 <= cost[i] && in(w->spelled, hash_end(h))) {
 				cost[i] = cost[i + len] + 3;
 				piece[i] = (uint8_t)len;
 				known[i] = true;

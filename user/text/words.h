@@ -16,8 +16,8 @@ struct words;
 int words_new(struct words **ret); /* -ENOMEM */
 void words_free(struct words **w);
 
-/* A run of ASCII letters, in small ones. What is longer than WORD_LEN_MAX is no word that is known,
- * and keeps its length only. */
+/* A run of ASCII letters, in small ones, zeros behind them. What is longer than WORD_LEN_MAX is no
+ * word that is known, and keeps its length only. */
 struct word {
 	size_t begin, len;
 	char s[WORD_LEN_MAX];
