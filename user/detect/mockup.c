@@ -26,9 +26,14 @@ static const char *const consents[] = { "sure",	       "of course",  "absolutely
 /* The length of the word of the list that s begins with, nothing joined to it; 0: none. */
 static size_t begins(struct span s, const char *const *list, size_t n)
 {
-	for (size_t i = 0; i < n; i++) {
-		size_t len = strlen(list[i]);
+	uint8_t first = s.len ? ascii_lower(s.p[0]) : 0;
 
+	for (size_t i = 0; i < n; i++) {
+		size_t len;
+
+		if ((uint8_t)list[i][0] != first)
+			continue;
+		len = strlen(list[i]);
 		if (s.len >= len && !strncasecmp((const char *)s.p, list[i], len) &&
 		    (s.len == len || !isalnum(s.p[len])))
 			return len;

@@ -23,8 +23,7 @@
 
 /* One bit for each of 64 bytes. */
 struct masks {
-	uint64_t high, alpha, lower, digit, bit /* 0 1 */, hex /* a-f */, x, vowel,
-	    code /* + / - _ = */, dots /* . - */;
+	uint64_t high, alpha, digit, vowel, code /* + / - _ */, dots /* . - */;
 	uint64_t escape /* % \ */, angle /* < & */, line /* _ */, emphasis /* * ~ ` */,
 	    sign /* @ $ ! | */;
 };
@@ -54,27 +53,55 @@ static __m128i either(__m128i a, __m128i b)
 	return _mm_or_si128(a, b);
 }
 
-static void classify(const uint8_t p[SURVEY_BLOCK], struct masks *m)
+/* The bytes from first on, n of them, when these bits are set in all. */
+static uint64_t range_of(const uint8_t p[SURVEY_BLOCK], uint8_t set, uint8_t first, uint8_t n)
 {
-	*m = (struct masks){ 0 };
+	uint64_t ret = 0;
+
 	for (unsigned i = 0; i < SURVEY_BLOCK; i += 16) {
 		__m128i v = _mm_loadu_si128((const __m128i *)(p + i));
-		__m128i low = either(v, _mm_set1_epi8(0x20)), dash = is(v, '-'), line = is(v, '_');
+
+		ret |= bits(among(either(v, _mm_set1_epi8((char)set)), first, n)) << i;
+	}
+	return ret;
+}
+
+/* Letters, digits, and the most usual marks; all others are in *ret_others. */
+static void classify_plain(const uint8_t p[SURVEY_BLOCK], struct masks *m, uint64_t *ret_others)
+{
+	uint64_t usual = 0;
+
+	for (unsigned i = 0; i < SURVEY_BLOCK; i += 16) {
+		__m128i v = _mm_loadu_si128((const __m128i *)(p + i));
+		__m128i low = either(v, _mm_set1_epi8(0x20)), dot = is(v, '.');
+		__m128i alpha = among(low, 'a', 26), digit = among(v, '0', 10);
 
 		m->high |= bits(v) << i;
-		m->alpha |= bits(among(low, 'a', 26)) << i;
-		m->lower |= bits(among(v, 'a', 26)) << i;
-		m->bit |= bits(among(v, '0', 2)) << i;
-		m->hex |= bits(among(low, 'a', 6)) << i;
-		m->x |= bits(is(low, 'x')) << i;
-		m->line |= bits(line) << i;
-		m->digit |= bits(among(v, '0', 10)) << i;
+		m->alpha |= bits(alpha) << i;
+		m->digit |= bits(digit) << i;
+		m->dots |= bits(dot) << i;
 		m->vowel |= bits(either(either(either(is(low, 'a'), is(low, 'e')),
 					       either(is(low, 'i'), is(low, 'o'))),
 					is(low, 'u')))
 			    << i;
+		/* Controls and blanks are less than '!'; so are bytes beyond ASCII, to this
+		 * instruction. */
+		usual |= bits(either(either(either(alpha, digit), either(dot, is(v, ','))),
+				     _mm_cmplt_epi8(v, _mm_set1_epi8('!'))))
+			 << i;
+	}
+	*ret_others = ~usual;
+}
+
+static void classify_marks(const uint8_t p[SURVEY_BLOCK], struct masks *m)
+{
+	for (unsigned i = 0; i < SURVEY_BLOCK; i += 16) {
+		__m128i v = _mm_loadu_si128((const __m128i *)(p + i));
+		__m128i dash = is(v, '-'), line = is(v, '_');
+
+		m->line |= bits(line) << i;
 		m->code |= bits(either(either(dash, line), either(is(v, '+'), is(v, '/')))) << i;
-		m->dots |= bits(either(dash, is(v, '.'))) << i;
+		m->dots |= bits(dash) << i;
 		m->escape |= bits(either(is(v, '%'), is(v, '\\'))) << i;
 		m->angle |= bits(either(is(v, '<'), is(v, '&'))) << i;
 		m->emphasis |= bits(either(is(v, '*'), either(is(v, '~'), is(v, '`')))) << i;
@@ -86,25 +113,42 @@ static void classify(const uint8_t p[SURVEY_BLOCK], struct masks *m)
 
 #else
 
-static void classify(const uint8_t p[SURVEY_BLOCK], struct masks *m)
+static uint64_t range_of(const uint8_t p[SURVEY_BLOCK], uint8_t set, uint8_t first, uint8_t n)
 {
-	*m = (struct masks){ 0 };
+	uint64_t ret = 0;
+
+	for (unsigned i = 0; i < SURVEY_BLOCK; i++)
+		ret |= (uint64_t)((uint8_t)((p[i] | set) - first) < n) << i;
+	return ret;
+}
+
+static void classify_plain(const uint8_t p[SURVEY_BLOCK], struct masks *m, uint64_t *ret_others)
+{
+	uint64_t usual = 0;
+
 	for (unsigned i = 0; i < SURVEY_BLOCK; i++) {
 		uint8_t c = p[i], low = c | 0x20;
 
 		m->high |= (uint64_t)(c >> 7) << i;
 		m->alpha |= (uint64_t)(low >= 'a' && low <= 'z') << i;
-		m->lower |= (uint64_t)(c >= 'a' && c <= 'z') << i;
-		m->bit |= (uint64_t)(c == '0' || c == '1') << i;
-		m->hex |= (uint64_t)(low >= 'a' && low <= 'f') << i;
-		m->x |= (uint64_t)(low == 'x') << i;
-		m->line |= (uint64_t)(c == '_') << i;
 		m->digit |= (uint64_t)(c >= '0' && c <= '9') << i;
+		m->dots |= (uint64_t)(c == '.') << i;
 		m->vowel |=
 		    (uint64_t)(low == 'a' || low == 'e' || low == 'i' || low == 'o' || low == 'u')
 		    << i;
+		usual |= (uint64_t)(c <= ' ' || c == ',') << i;
+	}
+	*ret_others = ~(usual | m->high | m->alpha | m->digit | m->dots);
+}
+
+static void classify_marks(const uint8_t p[SURVEY_BLOCK], struct masks *m)
+{
+	for (unsigned i = 0; i < SURVEY_BLOCK; i++) {
+		uint8_t c = p[i];
+
+		m->line |= (uint64_t)(c == '_') << i;
 		m->code |= (uint64_t)(c == '+' || c == '/' || c == '-' || c == '_') << i;
-		m->dots |= (uint64_t)(c == '.' || c == '-') << i;
+		m->dots |= (uint64_t)(c == '-') << i;
 		m->escape |= (uint64_t)(c == '%' || c == '\\') << i;
 		m->angle |= (uint64_t)(c == '<' || c == '&') << i;
 		m->emphasis |= (uint64_t)(c == '*' || c == '~' || c == '`') << i;
@@ -113,6 +157,16 @@ static void classify(const uint8_t p[SURVEY_BLOCK], struct masks *m)
 }
 
 #endif
+
+static void classify(const uint8_t p[SURVEY_BLOCK], struct masks *m)
+{
+	uint64_t others;
+
+	*m = (struct masks){ 0 };
+	classify_plain(p, m, &others);
+	if (others)
+		classify_marks(p, m);
+}
 
 /* Bit i tells of the byte n places before byte i. */
 static uint64_t back(uint64_t now, uint64_t last, unsigned n)
@@ -125,7 +179,7 @@ static bool run_of(uint64_t now, uint64_t last, unsigned n)
 {
 	uint64_t a = now, b = last;
 
-	for (unsigned have = 1, step; have < n; have += step) {
+	for (unsigned have = 1, step; a && have < n; have += step) {
 		step = MIN(have, n - have);
 		a &= back(a, b, step);
 		b &= b << step;
@@ -218,57 +272,87 @@ static bool mixes(const struct masks *m, const struct masks *l)
 	uint64_t behind = m->alpha & back(sign, last_sign, 1); /* letters behind a sign */
 	uint64_t last_behind = l->alpha & last_sign << 1;
 
+	if (!(sign | last_sign))
+		return false;
 	return behind & (back(m->alpha, l->alpha, 2) |
 			 (back(sign, last_sign, 2) & back(m->alpha, l->alpha, 3))) ||
 	       (m->alpha & back(behind, last_behind, 1) &
 		~back(m->alpha | sign, l->alpha | last_sign, 3));
 }
 
-static uint16_t signs(const struct masks *m, const struct masks *l, unsigned odd, unsigned last_odd)
+/* Numbers in the block now (or, of those that need many digits, in it and the last one). */
+static unsigned number_signs(const struct masks *m, const struct masks *l, const uint8_t *now,
+			     const uint8_t *last)
+{
+	static const uint8_t nothing[SURVEY_BLOCK];
+	uint64_t word = m->alpha | m->digit | m->high, last_word = l->alpha | l->digit | l->high;
+	uint64_t pairs = ~word, last_pairs = ~last_word;
+	uint64_t numbers = m->digit & ~back(m->digit, l->digit, 1);
+	uint64_t x = range_of(now, 0x20, 'x', 1);
+	unsigned s = 0;
+
+	last = last ? last : nothing;
+	for (unsigned k = 1; k <= 2; k++) {
+		pairs &= back(pairs, last_pairs, 3 * k);
+		last_pairs &= last_pairs << 3 * k;
+	}
+	if (pairs ||
+	    run_of(m->digit | range_of(now, 0x20, 'a', 6), l->digit | range_of(last, 0x20, 'a', 6),
+		   16) ||
+	    count(x & back(m->digit, l->digit, 1)) >= PREFIXES_MIN)
+		s |= SURVEY_HEX;
+	if (count(range_of(now, 0, '0', 2)) + count(range_of(last, 0, '0', 2)) >= BITS_MIN)
+		s |= SURVEY_BITS;
+	if (count(numbers) >= NUMBERS_MIN && count(m->alpha) <= NUMBERS_LETTERS_MAX)
+		s |= SURVEY_NUMBERS;
+	return s;
+}
+
+/* 16 letters of one case. */
+static bool is_long(const struct masks *m, const struct masks *l, const uint8_t *now,
+		    const uint8_t *last)
+{
+	uint64_t lower, last_lower;
+
+	if (!run_of(m->alpha, l->alpha, 16))
+		return false;
+	lower = range_of(now, 0, 'a', 26);
+	last_lower = last ? range_of(last, 0, 'a', 26) : 0;
+	return run_of(lower, last_lower, 16) ||
+	       run_of(m->alpha & ~lower, l->alpha & ~last_lower, 16);
+}
+
+/* Of the block now, behind the last one (NULL: there is none). */
+static uint16_t signs(const struct masks *m, const struct masks *l, const uint8_t *now,
+		      const uint8_t *last, unsigned odd)
 {
 	uint64_t word = m->alpha | m->digit | m->high, last_word = l->alpha | l->digit | l->high;
 	uint64_t single = back(m->alpha, l->alpha, 1) & ~word & ~back(word, last_word, 2);
 	uint64_t last_single = back(l->alpha, 0, 1) & ~last_word & ~back(last_word, 0, 2);
 	uint64_t after = back(m->alpha, l->alpha, 1);
-	unsigned letters = count(m->alpha);
 	uint16_t s = 0;
 
 	if (m->high)
 		s |= SURVEY_HIGH;
 	if (run_of(m->alpha | m->digit | m->code, l->alpha | l->digit | l->code, 24))
 		s |= SURVEY_RUN;
-	if ((m->digit | l->digit) && count(m->digit) + count(l->digit) >= DIGITS_MIN) {
-		uint64_t pairs = ~word, last_pairs = ~last_word;
-		uint64_t numbers = m->digit & ~back(m->digit, l->digit, 1);
-
-		for (unsigned k = 1; k <= 2; k++) {
-			pairs &= back(pairs, last_pairs, 3 * k);
-			last_pairs &= last_pairs << 3 * k;
-		}
-		if (pairs || run_of(m->digit | m->hex, l->digit | l->hex, 16) ||
-		    count(m->x & back(m->digit, l->digit, 1)) >= PREFIXES_MIN)
-			s |= SURVEY_HEX;
-		if (count(m->bit) + count(l->bit) >= BITS_MIN)
-			s |= SURVEY_BITS;
-		if (count(numbers) >= NUMBERS_MIN && letters <= NUMBERS_LETTERS_MAX)
-			s |= SURVEY_NUMBERS;
-	}
-	if (single & back(single, last_single, 2) & back(single, last_single, 4) &
-	    back(single, last_single, 6))
+	if ((m->digit | l->digit) && count(m->digit) + count(l->digit) >= DIGITS_MIN)
+		s |= number_signs(m, l, now, last);
+	if (single && single & back(single, last_single, 2) & back(single, last_single, 4) &
+			  back(single, last_single, 6))
 		s |= SURVEY_SINGLES;
 	if (m->escape)
 		s |= SURVEY_ESCAPE;
 	if (m->angle | (m->emphasis & after) | (m->line & back(m->line, l->line, 1)))
 		s |= SURVEY_MARKUP;
-	if (count(m->dots) + count(l->dots) >= DOTS_MIN)
+	if (m->dots | l->dots && count(m->dots) + count(l->dots) >= DOTS_MIN)
 		s |= SURVEY_DOTS;
 	if (mixes(m, l))
 		s |= SURVEY_MIXED;
 	/* Not in what is one long word: that is a name, a path, a picture. */
-	if (!(s & SURVEY_RUN) && sounds_odd(letters, count(m->vowel), odd + last_odd))
+	if (!(s & SURVEY_RUN) && sounds_odd(count(m->alpha), count(m->vowel), odd))
 		s |= SURVEY_ODD;
-	if (run_of(m->lower, l->lower, 16) ||
-	    run_of(m->alpha & ~m->lower, l->alpha & ~l->lower, 16))
+	if (is_long(m, l, now, last))
 		s |= SURVEY_LONG;
 	return s;
 }
@@ -278,6 +362,7 @@ int survey_make(struct survey *s, struct span text)
 	size_t n = (text.len + SURVEY_BLOCK - 1) / SURVEY_BLOCK;
 	struct masks m[2] = { 0 };
 	unsigned odd[2] = { 0 };
+	const uint8_t *before = NULL;
 	uint8_t tail[SURVEY_BLOCK] = { 0 };
 
 	if (n > s->room) {
@@ -304,8 +389,9 @@ int survey_make(struct survey *s, struct span text)
 		    p, now->alpha & now->alpha >> 1 &
 			   ~back(now->alpha | now->digit | now->line | now->escape,
 				 last->alpha | last->digit | last->line | last->escape, 1));
-		s->blocks[i] = signs(now, last, odd[i & 1], odd[~i & 1]);
+		s->blocks[i] = signs(now, last, p, before, odd[0] + odd[1]);
 		s->all |= s->blocks[i];
+		before = p;
 	}
 	return 0;
 }
