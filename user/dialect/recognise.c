@@ -12,6 +12,7 @@
 
 #define PATH_SEGMENT_MAX  256
 #define PATH_SEGMENTS_MAX 12 /* of a pattern */
+#define ROUTES_MAX	  1024
 #define JSON_DEPTH_MAX	  64
 #define KEYS_MAX	  256 /* that tell forms apart; a power of two */
 #define KEY_SLOTS	  (4 * KEYS_MAX)
@@ -163,32 +164,66 @@ static bool query_model(struct span target, struct span name, struct turn *t)
 	return false;
 }
 
-const struct route *recognise_path(const struct exchange *x, struct turn *t, bool *ret_named)
-{
-	const struct route *best = NULL;
-	struct path path;
-	int most = -1;
+/* Every route, and the last segment of its path, by which nearly all of them are ruled out. */
+static struct {
+	bool ready;
+	size_t n;
+	struct {
+		const struct route *route;
+		struct span last;
+		bool any; /* there is none, or it has a name in it */
+	} rows[ROUTES_MAX];
+} routes;
 
-	path_split(&path, exchange_path(x));
-	*ret_named = false;
+static void routes_make(void)
+{
 	for (size_t i = 0; dialects[i]; i++)
 		for (size_t k = 0; k < dialects[i]->n_routes; k++) {
 			const struct route *route = &dialects[i]->routes[k];
-			int n;
+			struct span path = span_str(route->path + (*route->path == '^')), last;
 
-			if (!method_is(route, x->method) ||
-			    (route->provider && strcmp(route->provider, t->provider)) ||
-			    (route->field && !exchange_field(x, SIDE_REQUEST, route->field).len))
-				continue;
-			n = match_path(route->path, &path, NULL, ret_named);
-			/* At home, an API goes before those that share its paths. */
-			if (n >= 0 && route->provider)
-				n += PATH_SEGMENT_MAX;
-			if (n > most) {
-				most = n;
-				best = route;
-			}
+			assert(routes.n < ROUTES_MAX);
+			last_segment(&path, &last);
+			routes.rows[routes.n].route = route;
+			routes.rows[routes.n].last = last;
+			routes.rows[routes.n].any = !last.len || memchr(last.p, '{', last.len);
+			routes.n++;
 		}
+	routes.ready = true;
+}
+
+const struct route *recognise_path(const struct exchange *x, struct turn *t, bool *ret_named)
+{
+	const struct route *best = NULL;
+	struct span last = { 0 };
+	struct path path;
+	int most = -1;
+
+	if (!routes.ready)
+		routes_make();
+	path_split(&path, exchange_path(x));
+	if (path.n)
+		last = path.segments[0];
+	*ret_named = false;
+	for (size_t i = 0; i < routes.n; i++) {
+		const struct route *route = routes.rows[i].route;
+		int n;
+
+		if ((!routes.rows[i].any && !span_eq_nocase(routes.rows[i].last, last)) ||
+		    !method_is(route, x->method) ||
+		    (route->provider && strcmp(route->provider, t->provider)) ||
+		    (route->field && !exchange_field(x, SIDE_REQUEST, route->field).len))
+			continue;
+		n = match_path(route->path, &path, NULL, ret_named);
+		/* At home, an API goes before those that share its paths; so does what a field
+		 * tells. */
+		if (n >= 0)
+			n += (route->provider ? PATH_SEGMENT_MAX : 0) + (route->field != NULL);
+		if (n > most) {
+			most = n;
+			best = route;
+		}
+	}
 	if (best)
 		match_path(best->path, &path, t, ret_named);
 	if (best && best->query)

@@ -97,7 +97,7 @@ const struct shape_ref *shapes_find(struct shapes *s, const struct json_event *e
 		const struct shape_ref *ref = &s->slots[i];
 
 		if (ref->hash == e->path_hash && ref->prefix_len + ref->path_len == len &&
-		    !memcmp(e->path, ref->shape->prefix, ref->prefix_len) &&
+		    (!ref->prefix_len || !memcmp(e->path, ref->shape->prefix, ref->prefix_len)) &&
 		    !memcmp(e->path + ref->prefix_len, ref->row->path, ref->path_len))
 			return ref;
 	}

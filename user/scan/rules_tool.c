@@ -272,14 +272,6 @@ static int count_match(unsigned id, unsigned long long from, unsigned long long 
 	return 0;
 }
 
-static uint64_t cpu_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	return (uint64_t)t.tv_sec * NS_PER_SEC + (uint64_t)t.tv_nsec;
-}
-
 /* How fast the pattern alone reads a flood, MB/s, the best of some runs. */
 static int speed(const hs_database_t *db, struct span flood, uint64_t *ret_mb, size_t *ret_matches)
 {

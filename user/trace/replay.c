@@ -22,7 +22,8 @@
 #define FINDINGS_MAX 4096 /* of open turns that are printed; the rest is counted */
 
 struct totals {
-	uint64_t events, bytes, gap_bytes, exchanges, turns, unknown, segments, findings, ns;
+	uint64_t events, bytes, gap_bytes, exchanges, turns, unknown, segments, findings, ns,
+	    cpu_ns;
 };
 
 struct found {
@@ -195,7 +196,7 @@ static int play(struct replay *r, struct span file, char *why, size_t why_size)
 {
 	auto_free(trace) struct trace *t = NULL;
 	struct trace_event e;
-	uint64_t begin = mono_ns();
+	uint64_t begin = mono_ns(), begin_cpu = cpu_ns();
 	int err = trace_new(&t, file, why, why_size), n = 0;
 
 	if (err)
@@ -212,6 +213,7 @@ static int play(struct replay *r, struct span file, char *why, size_t why_size)
 	r->totals.turns += reader_stats(r->reader)->turns;
 	r->totals.unknown += reader_stats(r->reader)->unknown_exchanges;
 	r->totals.ns += mono_ns() - begin;
+	r->totals.cpu_ns += cpu_ns() - begin_cpu;
 	return n;
 }
 
@@ -228,7 +230,9 @@ static void print_totals(const struct replay *r)
 		{ "segments", t->segments },   { "findings", t->findings },
 	};
 	double seconds = (double)t->ns / (double)NS_PER_SEC;
-	double rate = t->ns ? (double)t->bytes / 1e6 / seconds : 0;
+	double cpu_seconds = (double)t->cpu_ns / (double)NS_PER_SEC;
+	/* Of one core: the pipeline is one thread. */
+	double rate = t->cpu_ns ? (double)t->bytes / 1e6 / cpu_seconds : 0;
 
 	if (r->o->json) {
 		struct json_out o = JSON_OUT(r->out, JSON_OUT_COMPACT);
@@ -240,6 +244,8 @@ static void print_totals(const struct replay *r)
 		}
 		json_out_key(&o, "seconds");
 		json_out_f64(&o, seconds);
+		json_out_key(&o, "cpu_seconds");
+		json_out_f64(&o, cpu_seconds);
 		json_out_key(&o, "mb_per_second");
 		json_out_f64(&o, rate);
 		json_out_end(&o);
@@ -248,7 +254,8 @@ static void print_totals(const struct replay *r)
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 		fprintf(r->out, "%-16s %" PRIu64 "\n", rows[i].name, rows[i].value);
-	fprintf(r->out, "%-16s %.3f\n%-16s %.1f\n", "seconds", seconds, "mb_per_second", rate);
+	fprintf(r->out, "%-16s %.3f\n%-16s %.3f\n%-16s %.1f\n", "seconds", seconds, "cpu_seconds",
+		cpu_seconds, "mb_per_second", rate);
 }
 
 static int pipeline_new(struct replay *r)
