@@ -146,6 +146,16 @@ static const struct {
 	{ OWN "    hits: [\"a\\0b\"]\n", "f:8:12: hits: holds a NUL character" },
 	{ OWN "    literals: ['']\n", "f:8:16: literals: empty" },
 	{ OWN RULE, "rule a: there is one of this id already" },
+	{ OWN "    kind: jailbreak.nonsense\n",
+	  "f:8:11: kind: there is no kind 'jailbreak.nonsense'" },
+	{ OWN "    kind: custom.x\n", "f:8:11: kind: 'custom.x': leave it out" },
+	{ OWN "    kind: jailbreak.rules\n",
+	  "f:3:5: rule a: severity is for rules without a kind" },
+	{ GROUPED "    kind: jailbreak.rules\n",
+	  "f:3:5: rule a: kind is for rules without a group" },
+	{ OWN "off: x\n", "f:8:6: off: expected a list, found a value" },
+	{ OWN "off: [ignore-previous, nonsense]\n", "f:8:7: off: no built-in rule is called" },
+	{ OWN "off: [a]\n", "f:8:7: off: no built-in rule is called 'a'" },
 	{ GROUPED "    title: t\n", "f:3:5: rule a: title is for rules without a group" },
 	{ HEAD "  - id: a\n", "f:3:5: rule a: it has no patterns" },
 	{ HEAD "  - id: a\n", "f:3:5: rule a: severity is missing" },
@@ -317,6 +327,64 @@ static void damaged_images(void **state)
 	(void)opened;
 }
 
+/* How many patterns a pack leaves of a built-in rule; *ret: the rule. */
+static size_t patterns_left(const char *yaml, const char *id, struct rules *rs, uint8_t **image,
+			    const struct rule **ret)
+{
+	auto_free(rule_packs) struct rule_packs *p = NULL;
+	size_t len, n = 0;
+
+	assert_int_equal(rule_packs_new(&p), 0);
+	assert_int_equal(rule_packs_add_built_in(p, errors, sizeof(errors)), 0);
+	if (rule_packs_add(p, span_str(yaml), "f", errors, sizeof(errors)))
+		fail_msg("%s", errors);
+	assert_int_equal(rule_packs_image(p, image, &len), 0);
+	assert_int_equal(rules_open(rs, span_of(*image, len)), 0);
+	*ret = find(rs, id);
+	for (size_t i = 0; i < rs->n_patterns; i++) {
+		const struct rule_pattern *x = &rs->pattern[i];
+
+		n +=
+		    &rs->rule[x->rule] == *ret && x->sort != RULE_WORD && x->sort != RULE_WORD_LIKE;
+	}
+	return n;
+}
+
+/* A built-in rule that is off is listed, and nobody looks for it; the words that others of its
+ * pack are made of stay. */
+static void switched_off(void **state)
+{
+	auto_mem uint8_t *image = NULL, *again = NULL;
+	const struct rule *r;
+	struct rules rs;
+
+	(void)state;
+	assert_true(patterns_left("pack: p\noff: []\n", "de-ignore-orders", &rs, &image, &r) > 0);
+	assert_int_equal(r->mode, MODE_ALERT);
+	assert_int_equal(patterns_left("off: [ignore-previous, de-ignore-orders]\npack: p\n",
+				       "de-ignore-orders", &rs, &again, &r),
+			 0);
+	assert_int_equal(r->mode, MODE_OFF);
+	assert_int_equal(find(&rs, "ignore-previous")->mode, MODE_OFF);
+	assert_int_equal(find(&rs, "ignore-everything")->mode, MODE_ALERT);
+}
+
+/* A rule of a kind of the table is as bad as its kind says, and needs no title. */
+static void kinds_of_the_table(void **state)
+{
+	auto_mem uint8_t *image = NULL;
+	const struct rule *r;
+	struct rules rs;
+
+	(void)state;
+	if (load(span_str(HEAD "  - {id: a, kind: jailbreak.rules, why: w, patterns: [abc]}\n"),
+		 &image, &rs))
+		fail_msg("%s", errors);
+	r = find(&rs, "a");
+	assert_string_equal(rules_text(&rs, r->kind), "jailbreak.rules");
+	assert_string_equal(rules_text(&rs, r->title), "");
+}
+
 static int read_one(void *ctx)
 {
 	auto_mem uint8_t *image = NULL;
@@ -335,9 +403,10 @@ static void no_memory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(good),	     cmocka_unit_test(bad),
-		cmocka_unit_test(hostile),   cmocka_unit_test(too_many_rules),
-		cmocka_unit_test(bundles),   cmocka_unit_test(damaged_images),
+		cmocka_unit_test(good),		cmocka_unit_test(bad),
+		cmocka_unit_test(hostile),	cmocka_unit_test(too_many_rules),
+		cmocka_unit_test(bundles),	cmocka_unit_test(damaged_images),
+		cmocka_unit_test(switched_off), cmocka_unit_test(kinds_of_the_table),
 		cmocka_unit_test(no_memory),
 	};
 

@@ -367,7 +367,7 @@ ssize_t pack_finding(const struct pack_source *s, uint64_t number, const struct 
 
 	p.id = &id;
 	p.kind = (char *)finding_kind(f);
-	if (f->rule) {
+	if (f->kind == KIND_CUSTOM) {
 		rule.title = (char *)finding_title(f);
 		rule.severity = (Earshot__Severity)finding_severity(f, OUTCOME_UNKNOWN);
 		rule.atlas = (char *)finding_atlas(f);

@@ -68,9 +68,11 @@ static const struct hit *holds(const struct state *s)
 static void report(const struct detector_input *in, const struct rule *r, const struct hit *h,
 		   emit_fn *emit, void *ctx)
 {
-	struct finding f = {
-		.kind = KIND_CUSTOM, .score = 1, .mode = r->mode, .rule = r, .rules = in->rules
-	};
+	struct finding f = { .kind = kind_find(rules_text(in->rules, r->kind)),
+			     .score = 1,
+			     .mode = r->mode,
+			     .rule = r,
+			     .rules = in->rules };
 	struct span said =
 	    span_sub(in->views->view[h->view].text, h->where.begin, h->where.end - h->where.begin);
 

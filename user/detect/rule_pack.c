@@ -30,7 +30,7 @@ struct pack {
 	struct rule_packs *to;
 	char name[NAME_MAX_BYTES];
 	rule_text file, pack;
-	yaml_node_t *define, *words, *rules;
+	yaml_node_t *define, *words, *rules, *off;
 	struct word_list {
 		char name[NAME_MAX_BYTES];
 	} lists[PACK_FRAGMENTS_MAX];
@@ -45,7 +45,7 @@ struct draft {
 	char id[RULE_ID_MAX];
 	int group, severity, mode; /* < 0: not given */
 	float user, retrieved;
-	const char *why, *title;
+	const char *why, *title, *kind;
 	char atlas[WORDS_MAX], owasp[WORDS_MAX];
 	uint32_t roles;
 	yaml_node_t *patterns, *literals, *sequences, *conditions, *hits, *misses;
@@ -67,6 +67,7 @@ enum rule_key {
 	KEY_SURFACES,
 	KEY_CONDITIONS,
 	KEY_MAPPING,
+	KEY_KIND,
 	KEY_MAX_,
 };
 
@@ -365,6 +366,24 @@ static void set_weight(struct yamlread *r, yaml_node_t *n, const struct yamlread
 		*(float *)field = (float)v / 10000;
 }
 
+/* One of the table's. */
+static void set_kind(struct yamlread *r, yaml_node_t *n, const struct yamlread_key *key,
+		     void *field)
+{
+	const char *s = yamlread_scalar(r, n, key->name);
+	enum kind k = s ? kind_find(s) : KIND_MAX_;
+
+	if (!s)
+		return;
+	if (k == KIND_CUSTOM)
+		yamlread_complain(r, &n->start_mark,
+				  "kind: '%s': leave it out, it is " KIND_CUSTOM_PREFIX "ID", s);
+	else if (k == KIND_MAX_)
+		yamlread_complain(r, &n->start_mark, "kind: there is no kind '%s'", s);
+	else
+		*(const char **)field = s;
+}
+
 static void add_word(struct yamlread *r, yaml_node_t *n, const char *name, char *words)
 {
 	const char *s = yamlread_scalar(r, n, name);
@@ -464,6 +483,7 @@ static const struct yamlread_key rule_keys[KEY_MAX_ + 1] = {
 	[KEY_SURFACES] = { "surfaces", set_surfaces, DRAFT(roles), 0, 0, NULL },
 	[KEY_CONDITIONS] = { "conditions", set_node, DRAFT(conditions), 0, 0, NULL },
 	[KEY_MAPPING] = { "mapping", yamlread_sub, 0, 0, 0, mapping_keys },
+	[KEY_KIND] = { "kind", set_kind, DRAFT(kind), 0, 0, NULL },
 	{ NULL, NULL, 0, 0, 0, NULL },
 };
 
@@ -730,39 +750,47 @@ static void read_conditions(struct yamlread *r, yaml_node_t *n, struct names *na
 
 /* --- rules */
 
-/* Keys that only the one sort of rule has. */
-#define GROUP_KEYS (1ULL << KEY_WEIGHT)
-#define OWN_KEYS                                                                                   \
-	(1ULL << KEY_TITLE | 1ULL << KEY_SEVERITY | 1ULL << KEY_SURFACES |                         \
-	 1ULL << KEY_CONDITIONS | 1ULL << KEY_MAPPING)
+#define BIT(key)   (1ULL << KEY_##key)
+#define GRADE_KEYS (BIT(SEVERITY) | BIT(MAPPING))
+#define OWN_KEYS   (BIT(TITLE) | BIT(SURFACES) | BIT(CONDITIONS) | BIT(KIND) | GRADE_KEYS)
+
+/* The sorts of rules: the keys that one needs, those that it cannot have, and whose they are. */
+static const struct rule_sort_keys {
+	uint64_t need, wrong;
+	const char *whose;
+} sort_keys[] = {
+	{ BIT(TITLE) | BIT(SEVERITY), BIT(WEIGHT), "with a group" },
+	{ 0, BIT(WEIGHT) | GRADE_KEYS, "without a kind, or with a group" },
+	{ BIT(WEIGHT), OWN_KEYS, "without a group" },
+};
 
 static void check_keys(struct yamlread *r, yaml_node_t *n, const struct draft *d, uint64_t seen)
 {
-	bool grouped = seen & 1ULL << KEY_GROUP;
-	uint64_t need = 1ULL << KEY_ID | 1ULL << KEY_WHY |
-			(grouped ? GROUP_KEYS : 1ULL << KEY_TITLE | 1ULL << KEY_SEVERITY),
-		 wrong = seen & (grouped ? OWN_KEYS : GROUP_KEYS);
+	bool grouped = seen & BIT(GROUP);
+	const struct rule_sort_keys *sort = &sort_keys[grouped ? 2 : seen & BIT(KIND) ? 1 : 0];
+	uint64_t need = BIT(ID) | BIT(WHY) | sort->need, wrong = seen & sort->wrong;
 
 	for (enum rule_key i = 0; i < KEY_MAX_; i++) {
 		if (need & ~seen & 1ULL << i)
 			yamlread_complain(r, &n->start_mark, "rule %s: %s is missing", d->id,
 					  rule_keys[i].name);
 		if (wrong & 1ULL << i)
-			yamlread_complain(r, &n->start_mark, "rule %s: %s is for rules %s a group",
-					  d->id, rule_keys[i].name, grouped ? "without" : "with");
+			yamlread_complain(r, &n->start_mark, "rule %s: %s is for rules %s", d->id,
+					  rule_keys[i].name, sort->whose);
 	}
 	if (!d->patterns && !d->literals && !d->sequences)
 		yamlread_complain(r, &n->start_mark, "rule %s: it has no patterns", d->id);
-	if (grouped && seen & 1ULL << KEY_WEIGHT && d->user + d->retrieved <= 0)
+	if (grouped && seen & BIT(WEIGHT) && d->user + d->retrieved <= 0)
 		yamlread_complain(r, &n->start_mark, "rule %s: it weighs nothing", d->id);
 }
 
-static bool known(const struct rule_packs *p, const char *id)
+/* NULL: there is none. */
+static struct rule *find(const struct rule_packs *p, const char *id)
 {
 	for (size_t i = 0; i < n_rules(p); i++)
 		if (!strcmp(text_at(p, rules_of(p)[i].id), id))
-			return true;
-	return false;
+			return &rules_of(p)[i];
+	return NULL;
 }
 
 static void read_rule(struct yamlread *r, yaml_node_t *n)
@@ -771,7 +799,6 @@ static void read_rule(struct yamlread *r, yaml_node_t *n)
 	struct pack *k = r->ctx;
 	struct names names = { .n = 0 };
 	struct rule rule = { .file = k->file, .pack = k->pack, .built_in = k->to->built_in };
-	size_t mark = k->to->patterns.len;
 	char kind[sizeof(KIND_CUSTOM_PREFIX) + RULE_ID_MAX];
 	uint64_t seen;
 
@@ -783,7 +810,7 @@ static void read_rule(struct yamlread *r, yaml_node_t *n)
 		return;
 	seen = yamlread_table(r, n, "a rule", rule_keys, &d);
 	check_keys(r, n, &d, seen);
-	if (*d.id && known(k->to, d.id))
+	if (*d.id && find(k->to, d.id))
 		yamlread_complain(r, &n->start_mark, "rule %s: there is one of this id already",
 				  d.id);
 	rule.id = put_str(k, d.id);
@@ -796,10 +823,10 @@ static void read_rule(struct yamlread *r, yaml_node_t *n)
 	rule.group = (uint8_t)d.group;
 	rule.severity = (uint8_t)d.severity;
 	rule.mode = (uint8_t)d.mode;
-	rule.roles = seen & 1ULL << KEY_SURFACES ? d.roles : (1U << SEG_MAX_) - 1;
+	rule.roles = seen & BIT(SURFACES) ? d.roles : (1U << SEG_MAX_) - 1;
 	if (d.group == GROUP_MAX_) {
 		snprintf(kind, sizeof(kind), KIND_CUSTOM_PREFIX "%s", d.id);
-		rule.kind = put_str(k, kind);
+		rule.kind = put_str(k, d.kind ? d.kind : kind);
 	}
 	if (d.patterns)
 		read_patterns(r, d.patterns, false, &names);
@@ -810,8 +837,6 @@ static void read_rule(struct yamlread *r, yaml_node_t *n)
 	read_conditions(r, d.conditions, &names, &rule);
 	read_texts(r, d.hits, "hits", &rule.hits);
 	read_texts(r, d.misses, "misses", &rule.misses);
-	if (rule.mode == MODE_OFF)
-		k->to->patterns.len = mark; /* listed, but nobody looks for it */
 	if (!k->err)
 		k->err = buf_add(&k->to->rules, span_of(&rule, sizeof(rule)));
 }
@@ -822,8 +847,30 @@ static const struct yamlread_key pack_keys[] = {
 	{ "define", set_node, PACK_NODE(define) },
 	{ "words", set_node, PACK_NODE(words) },
 	{ "rules", set_node, PACK_NODE(rules) },
+	{ "off", set_node, PACK_NODE(off) },
 	{ NULL, NULL, 0, 0, 0, NULL },
 };
+
+/* Rules that we brought and the operator does not want. */
+static void read_off(struct yamlread *r, yaml_node_t *n)
+{
+	struct pack *k = r->ctx;
+
+	if (!yamlread_expect(r, n, "off", YAML_SEQUENCE_NODE))
+		return;
+	for (yaml_node_item_t *i = n->data.sequence.items.start; i < n->data.sequence.items.top;
+	     i++) {
+		yaml_node_t *item = yaml_document_get_node(r->doc, *i);
+		const char *id = yamlread_scalar(r, item, "off");
+		struct rule *rule = id ? find(k->to, id) : NULL;
+
+		if (rule && rule->built_in)
+			rule->mode = MODE_OFF;
+		else if (id)
+			yamlread_complain(r, &item->start_mark,
+					  "off: no built-in rule is called '%s'", id);
+	}
+}
 
 /* The keys of the document are read: fragments first, wherever they stand. */
 static void read_pack(struct yamlread *r, void *base)
@@ -835,6 +882,8 @@ static void read_pack(struct yamlread *r, void *base)
 	k->pack = put_str(k, k->name);
 	if (k->define)
 		read_fragments(r, k->define);
+	if (k->off)
+		read_off(r, k->off);
 	if (!k->rules || !yamlread_expect(r, k->rules, "rules", YAML_SEQUENCE_NODE))
 		return;
 	if (k->words)
@@ -939,6 +988,12 @@ void rule_packs_free(struct rule_packs **p)
 	*p = NULL;
 }
 
+/* Nobody looks for the patterns of a rule that is off; words of its pack are other rules', too. */
+static bool wanted(const struct rule *r, const struct rule_pattern *p)
+{
+	return r->mode != MODE_OFF || p->sort == RULE_WORD || p->sort == RULE_WORD_LIKE;
+}
+
 /* The patterns of one list. Returns how many they are. */
 static size_t lay_patterns(const struct rule_packs *p, bool own, uint8_t **at)
 {
@@ -947,7 +1002,9 @@ static size_t lay_patterns(const struct rule_packs *p, bool own, uint8_t **at)
 	for (size_t i = 0; i < p->patterns.len / sizeof(struct rule_pattern); i++) {
 		const struct rule_pattern *x = &((const struct rule_pattern *)p->patterns.p)[i];
 
-		if ((rules_of(p)[x->rule].group == GROUP_MAX_) != own)
+		const struct rule *r = &rules_of(p)[x->rule];
+
+		if ((r->group == GROUP_MAX_) != own || !wanted(r, x))
 			continue;
 		memcpy(*at, x, sizeof(*x));
 		*at += sizeof(*x);
@@ -959,8 +1016,9 @@ static size_t lay_patterns(const struct rule_packs *p, bool own, uint8_t **at)
 int rule_packs_image(const struct rule_packs *p, uint8_t **ret, size_t *ret_len)
 {
 	struct rules_head h = { .magic = RULES_MAGIC, .version = RULES_VERSION };
-	size_t len = sizeof(h) + p->rules.len + p->patterns.len + p->lists.len + p->text.len;
-	uint8_t *image = malloc(len), *at;
+	uint8_t *image =
+	    malloc(sizeof(h) + p->rules.len + p->patterns.len + p->lists.len + p->text.len);
+	uint8_t *at;
 
 	if (!image)
 		return -ENOMEM;
@@ -978,6 +1036,6 @@ int rule_packs_image(const struct rule_packs *p, uint8_t **ret, size_t *ret_len)
 	memcpy(at + p->lists.len, p->text.p, p->text.len);
 	memcpy(image, &h, sizeof(h));
 	*ret = image;
-	*ret_len = len;
+	*ret_len = (size_t)(at - image) + p->lists.len + p->text.len;
 	return 0;
 }

@@ -29,6 +29,8 @@ static bool rule_ok(const struct rules *r, const struct rule *x)
 	for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
 		if (!list_ok(r, lists[i]))
 			return false;
+	if (x->group == GROUP_MAX_ && kind_find(rules_text(r, x->kind)) == KIND_MAX_)
+		return false;
 	return strlen(rules_text(r, x->id)) < RULE_ID_MAX && x->group <= GROUP_MAX_ &&
 	       x->severity < SEVERITY_MAX_ && x->mode < MODE_MAX_ && x->user >= 0 && x->user <= 1 &&
 	       x->retrieved >= 0 && x->retrieved <= 1;

@@ -79,7 +79,7 @@ struct rule_pattern {
 
 struct rule {
 	rule_text id, pack, file, title;
-	rule_text kind;		/* own: "custom.ID" */
+	rule_text kind;		/* own: "custom.ID", or of the table */
 	rule_text why;		/* what the text does: "tells the model to ..." */
 	rule_text atlas, owasp; /* ids, as in struct kind_row */
 	float user, retrieved;	/* of a group: weight in what users write, and in content; 0:
@@ -92,7 +92,7 @@ struct rule {
 				    not match */
 	uint16_t at_least[RULE_NAMES_MAX]; /* places where each must match to count */
 	uint8_t group;			   /* enum rule_group */
-	uint8_t severity, mode; /* enum severity (of a group: its kind says it), enum mode */
+	uint8_t severity, mode; /* enum severity (unless its kind says it), enum mode */
 	bool built_in;
 };
 

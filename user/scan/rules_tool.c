@@ -46,9 +46,17 @@ static const char *kind_of(const struct rules *rs, const struct rule *r)
 	return r->group == GROUP_MAX_ ? rules_text(rs, r->kind) : "attack";
 }
 
-static const char *severity_of(const struct rule *r)
+/* Does its kind say how bad it is? */
+static bool graded_by_kind(const struct rules *rs, const struct rule *r)
 {
-	return r->group == GROUP_MAX_ ? severity_name(r->severity) : rule_group_names[r->group];
+	return r->group < GROUP_MAX_ || kind_find(rules_text(rs, r->kind)) != KIND_CUSTOM;
+}
+
+static const char *severity_of(const struct rules *rs, const struct rule *r)
+{
+	return r->group < GROUP_MAX_   ? rule_group_names[r->group]
+	       : graded_by_kind(rs, r) ? "by kind"
+				       : severity_name(r->severity);
 }
 
 /* The surfaces that it reads, separated by sep. */
@@ -88,7 +96,7 @@ static void cells_of(const struct rules *rs, const struct rule *r, char ret[COL_
 	char surfaces[CELL];
 	const char *const texts[COL_MAX_] = {
 		[COL_ID] = rules_text(rs, r->id), [COL_PACK] = rules_text(rs, r->pack),
-		[COL_KIND] = kind_of(rs, r),	  [COL_SEVERITY] = severity_of(r),
+		[COL_KIND] = kind_of(rs, r),	  [COL_SEVERITY] = severity_of(rs, r),
 		[COL_SURFACES] = surfaces,	  [COL_MODE] = mode_name(r->mode),
 	};
 
@@ -138,7 +146,7 @@ static void print_json(const struct rules *rs, FILE *out)
 			{ own ? "kind" : "group",
 			  own ? rules_text(rs, r->kind) : rule_group_names[r->group] },
 			{ "title", rules_text(rs, r->title) },
-			{ "severity", own ? severity_name(r->severity) : "" },
+			{ "severity", graded_by_kind(rs, r) ? "" : severity_name(r->severity) },
 			{ "why", rules_text(rs, r->why) },
 			{ "surfaces", surfaces },
 			{ "mode", mode_name(r->mode) },
