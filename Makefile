@@ -229,6 +229,26 @@ bench-capture: ## the first of these, beside bpftrace and bcc's sslsniff
 	@$(SUBMAKE) programs
 	@tests/bench/run $(B) capture
 
+# yyjson is no package of Debian 12: YYJSON=DIR names a folder with yyjson.c and yyjson.h.
+ifneq ($(YYJSON),)
+YYJSON_LIBS := -DWITH_YYJSON -I$(YYJSON) $(B)/tests/bench/yyjson.o
+$(B)/tests/bench/json: $(B)/tests/bench/yyjson.o
+$(B)/tests/bench/yyjson.o: $(YYJSON)/yyjson.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) -O2 -fPIE -c $< -o $@
+else
+YYJSON_LIBS = $(shell pkg-config --exists yyjson && echo -DWITH_YYJSON -lyyjson)
+endif
+$(B)/tests/bench/json: tests/bench/json.c tests/bench/json_peers.c tests/bench/json_peers.h $(LIB)
+	@mkdir -p $(@D)
+	$(call say,TEST,$@)
+	$(Q)$(CC) $(CPPFLAGS) -Itests/bench $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< tests/bench/json_peers.c $(LIB) -ljansson $(YYJSON_LIBS)
+
+bench-json: ## MB/s of the JSON reader on chat bodies, beside jansson (and yyjson: YYJSON=DIR)
+	@tools/deps.sh build bench
+	@$(SUBMAKE) $(B)/tests/bench/json
+	@$(B)/tests/bench/json
+
 bench-intel: ## an index of 10^7 indicators: memory, time, look-ups; how fast addresses are found
 	@$(SUBMAKE) $(B)/tests/bench/intel
 	@$(B)/tests/bench/intel
