@@ -39,7 +39,7 @@ def test_lines(w):
             begin, end = f["span"]
             check(0 <= begin < end <= len(text.encode()), f"span of {f}")
             check(f["type"] and f["why"] and f["severity"] and f["atlas"] and f["owasp"], f)
-    begin, end = next(f for f in done[4]["findings"] if f["kind"] == "injection.rules")["span"]
+    begin, end = next(f for f in done[4]["findings"] if f["kind"] == "injection.manipulation")["span"]
     check("ignore all previous" in texts[4][1].encode()[begin:end].decode(), "span behind two-byte characters")
 
 
@@ -56,7 +56,7 @@ def test_conversations(w):
     equal(done["leak"]["alerts"], ["credential.leak"], "leak")
     equal(done["leak"]["findings"][0]["turn"], 1, "turn of the leak")
     equal(done["echo"]["alerts"], ["credential.exposed"], "echo")
-    equal(done["tool"]["alerts"], ["injection.rules"], "tool")
+    equal(done["tool"]["alerts"], ["injection.manipulation"], "tool")
     equal({f["turn"] for f in done["tool"]["findings"]}, {2}, "turns of the injection")
 
 
@@ -76,7 +76,7 @@ def test_text(w):
     filler = "All quiet on this line of the log.\n" * 40000
     done = scan(w, filler + INJECTION + "\n" + filler, "--role", "document")
     equal(len(done), 3, "blocks")
-    hits = [(d["offset"] + f["span"][0], f) for d in done for f in d["findings"] if f["kind"] == "injection.rules"]
+    hits = [(d["offset"] + f["span"][0], f) for d in done for f in d["findings"] if f["kind"] == "injection.manipulation"]
     check(hits and all(len(filler) <= at < len(filler) + len(INJECTION) for at, _ in hits), f"places {[at for at, _ in hits]}")
     path = w.dir / "text"
     path.write_text(JAILBREAK)

@@ -6,7 +6,7 @@
 
 #include "dialect/turn.h"
 
-#define KIND_DATA_VERSION 8
+#define KIND_DATA_VERSION 9
 
 enum severity {
 	SEVERITY_INFORMATIONAL,
