@@ -15,8 +15,8 @@
 #define WINDOW		1500 /* bytes within which hits belong together */
 #define WINDOW_HITS_MAX 64
 #define CUE_BYTES	96   /* before a hit, read for signs that it is only quoted */
-#define QUOTE_BYTES	12   /* before a hit, where the quotation that holds it begins */
-#define CLOSE_BYTES	48   /* behind a hit, where it ends */
+#define QUOTE_BYTES	160  /* before a hit, where the quotation that holds it begins */
+#define CLOSE_BYTES	160  /* behind a hit, where it ends */
 #define MENTION		0.3f /* what remains of a weight when the phrase is quoted or asked about */
 #define TOPIC		0.6f /* ... when the text is about attacks */
 
@@ -65,39 +65,55 @@ static bool decoded(const struct views *vs, unsigned view)
 	return false;
 }
 
-/* Does a quotation begin at at? A string of JSON in a tool result is not one: there, everything is
- * in quotes. */
-static bool opens_quote(struct span text, size_t at, enum trust trust)
+/* Does a quotation begin at at? A string of JSON in a tool result is not one, for there everything
+ * is in quotes, unless the text is about attacks; nor is a text that begins with it. */
+static bool opens_quote(struct span text, size_t at, bool strings)
 {
-	uint8_t before = at ? text.p[at - 1] : ' ';
-
-	if (!strchr("\"'`", text.p[at]) || !before || !strchr(" \n(:[=,{", before))
-		return false;
-	while (at && text.p[at - 1] == ' ')
+	while (at && text.p[at - 1] == '\\')
 		at--;
-	return trust != TRUST_RETRIEVED || !at || !strchr(":,[{", text.p[at - 1]);
+	if (!at || !memchr(" \t\n(:[=,{", text.p[at - 1], 9))
+		return false;
+	while (at && (text.p[at - 1] == ' ' || text.p[at - 1] == '\t'))
+		at--;
+	return at && (strings || !memchr(":,[{", text.p[at - 1], 4));
 }
 
-/* Is the phrase between quotation marks, or named as an example? */
-static bool mentioned(struct span text, struct range hit, enum trust trust)
+/* Is the phrase between quotation marks of one line, or, where attacks are talked about, in a line
+ * that is quoted? */
+static bool quoted(struct span text, struct range hit, bool strings, bool about)
+{
+	size_t from = hit.begin - MIN(hit.begin, QUOTE_BYTES);
+	struct span after = span_sub(text, hit.end, CLOSE_BYTES);
+
+	for (size_t at = hit.begin; at-- > from;) {
+		if (text.p[at] == '\n')
+			return about && text.p[at + 1] == '>';
+		if (!memchr("\"'`", text.p[at], 3))
+			continue;
+		if (opens_quote(text, at, strings))
+			return memchr(after.p, text.p[at], after.len);
+		if (text.p[at] != '\'') /* it may be an apostrophe */
+			return false;
+	}
+	return false;
+}
+
+/* Is the phrase quoted, or named as an example? */
+static bool mentioned(struct span text, struct range hit, enum trust trust, bool about)
 {
 	static const char *const cues[] = { "what does",  "what is meant", "meaning of",
 					    "such as",	  "e.g.",	   "for example",
 					    "like \"",	  "like '",	   "phrase",
 					    "the words",  "called \"",	   "known as",
 					    "say things", "attempts to",   "tries to",
-					    "try to get", "tells it to",   "asking it to" };
-	size_t from = hit.begin - MIN(hit.begin, CUE_BYTES),
-	       near = hit.begin - MIN(hit.begin, QUOTE_BYTES);
-	struct span after = span_sub(text, hit.end, CLOSE_BYTES);
+					    "try to get", "tells it to",   "asking it to",
+					    "example of" };
+	size_t from = hit.begin - MIN(hit.begin, CUE_BYTES);
 
 	for (size_t i = 0; i < ARRAY_SIZE(cues); i++)
 		if (ascii_contains(span_sub(text, from, hit.begin - from), cues[i]))
 			return true;
-	for (size_t at = near; at < hit.begin; at++)
-		if (opens_quote(text, at, trust) && memchr(after.p, text.p[at], after.len))
-			return true;
-	return false;
+	return quoted(text, hit, trust != TRUST_RETRIEVED || about, about);
 }
 
 struct scored {
@@ -258,7 +274,8 @@ static int scan_rules(const struct detector_input *in, struct opinion *o, emit_f
 
 		if (r->group == GROUP_TOPIC || !w)
 			continue;
-		if (mentioned(in->views->view[in->hits[i].view].text, in->hits[i].where, in->trust))
+		if (mentioned(in->views->view[in->hits[i].view].text, in->hits[i].where,
+			      in->trust, topic < 1))
 			w *= MENTION;
 		if (!alone(r))
 			s[n++] = (struct scored){ r, &in->hits[i], w };
