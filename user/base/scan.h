@@ -25,6 +25,24 @@ static inline int scan_hit(scan_v marked)
 	return half[1] ? 8 + (__builtin_ctzll(half[1]) >> 3) : -1;
 }
 
+/* A bit for each of the lanes that are marked, all ones. */
+static inline uint32_t scan_mask(scan_v marked)
+{
+#ifdef __SSE2__
+	typedef char chars __attribute__((vector_size(16)));
+
+	return (uint32_t)__builtin_ia32_pmovmskb128((chars)marked);
+#else
+	uint64_t half[2];
+
+	memcpy(half, &marked, sizeof(half));
+	for (unsigned i = 0; i < 2; i++)
+		half[i] =
+		    (half[i] & UINT64_C(0x8040201008040201)) * UINT64_C(0x0101010101010101) >> 56;
+	return (uint32_t)(half[0] | half[1] << 8);
+#endif
+}
+
 /* Length of the leading run without CR and LF. */
 static inline size_t scan_line(struct span s)
 {

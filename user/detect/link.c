@@ -65,18 +65,26 @@ static bool candidate(uint8_t a, uint8_t b)
 	return candidates(va, vb)[0] != 0;
 }
 
-static size_t next_candidate(struct span t, size_t i)
+/* The next one at or behind s->at; the end of the text when there is none. */
+static size_t next_candidate(struct link_scan *s)
 {
-	for (; i + sizeof(scan_v) < t.len; i += sizeof(scan_v)) {
+	struct span t = s->text;
+	size_t i = MAX(s->at, s->known);
+
+	if (s->at < s->known)
+		s->left &= ~UINT32_C(0) << (sizeof(scan_v) - (s->known - s->at));
+	else
+		s->left = 0;
+	for (; !s->left && i + sizeof(scan_v) < t.len; i += sizeof(scan_v)) {
 		scan_v a, b;
-		int hit;
 
 		memcpy(&a, t.p + i, sizeof(a));
 		memcpy(&b, t.p + i + 1, sizeof(b));
-		hit = scan_hit(candidates(a, b));
-		if (hit >= 0)
-			return i + (size_t)hit;
+		s->left = scan_mask(candidates(a, b));
+		s->known = i + sizeof(scan_v);
 	}
+	if (s->left)
+		return s->known - sizeof(scan_v) + (size_t)__builtin_ctz(s->left);
 	while (i + 1 < t.len && !candidate(t.p[i], t.p[i + 1]))
 		i++;
 	return i + 1 < t.len ? i : t.len;
@@ -197,15 +205,15 @@ static size_t scheme_back(const struct link_scan *s, size_t at)
 
 static bool with_scheme(struct link_scan *s, size_t colon, struct link *ret)
 {
-	size_t begin = scheme_back(s, colon);
 	uint8_t after = colon + 1 < s->text.len ? s->text.p[colon + 1] : 0;
+	size_t begin;
 
 	/* Most colons stand in sentences. */
 	if (s->text.p[colon] == ':' && after != '/' && after != '\\' && after != '[' &&
 	    !(word_char(after) &&
 	      (before_is(s->text, colon, "http") || before_is(s->text, colon, "https"))))
 		return false;
-	for (; begin < colon; begin++) {
+	for (begin = scheme_back(s, colon); begin < colon; begin++) {
 		struct span t = span_sub(s->text, begin, s->text.len);
 
 		if (url_read(&ret->url, t) && *ret->url.scheme) {
@@ -248,6 +256,28 @@ static bool ipv6(struct link_scan *s, size_t at, struct link *ret)
 	return true;
 }
 
+/* Does the run of letters, digits, dots and hyphens that ends at z, and holds a dot at at, end in
+ * no top-level domain, so that it is no host whatever stands before it? */
+static bool no_host(struct span t, size_t at, size_t z)
+{
+	uint8_t after = z < t.len ? t.p[z] : 0, then = z + 1 < t.len ? t.p[z + 1] : 0;
+	size_t label;
+
+	if (z - at > URL_AUTHORITY_MAX)
+		return false;
+	/* It may go on, written for people. */
+	if (after && strchr(after == ' ' ? "dD[({" : "%_[({\\", after == ' ' ? then : after))
+		return false;
+	while (z > at && (t.p[z - 1] == '.' || t.p[z - 1] == '-'))
+		z--;
+	for (label = z; label > at && t.p[label - 1] != '.'; label--)
+		if (t.p[label - 1] >= 0x80)
+			return false;
+	/* Numbers may be an address. */
+	return label <= at || ((t.p[label] < '0' || t.p[label] > '9') &&
+			       !url_top_level(span_sub(t, label, z - label)));
+}
+
 /* A host whose first dot, plain, defanged or spelled out, is at. */
 static bool bare(struct link_scan *s, size_t at, struct link *ret)
 {
@@ -270,6 +300,8 @@ static bool bare(struct link_scan *s, size_t at, struct link *ret)
 		s->at = MAX(s->at, z);
 		return false;
 	}
+	if (s->text.p[at] == '.' && no_host(s->text, at, z))
+		return false;
 	while (i > s->floor && at - i < HOST_BACK &&
 	       (word_char(s->text.p[i - 1]) || strchr("-_%", s->text.p[i - 1])) && s->text.p[i - 1])
 		i--;
@@ -322,6 +354,8 @@ static bool at_candidate(struct link_scan *s, size_t i, struct link *ret)
 		return without_scheme(s, i, ret);
 	if (a == '.')
 		return bare(s, i, ret);
+	if (a == ' ' && i + 2 < s->text.len && (s->text.p[i + 2] | 0x20) != 'o')
+		return false;
 	if (a == ' ' &&
 	    strncasecmp((const char *)s->text.p + i, " dot ", MIN(s->text.len - i, (size_t)5)) != 0)
 		return false;
@@ -331,7 +365,7 @@ static bool at_candidate(struct link_scan *s, size_t i, struct link *ret)
 
 bool link_next(struct link_scan *s, struct link *ret)
 {
-	while ((s->at = next_candidate(s->text, s->at)) < s->text.len) {
+	while ((s->at = next_candidate(s)) < s->text.len) {
 		size_t i = s->at++;
 
 		if (i < s->floor || !at_candidate(s, i, ret))

@@ -24,11 +24,13 @@ struct link {
 struct link_scan {
 	struct span text;
 	size_t at;
+	size_t known;  /* up to here the places are known where one may be: */
+	uint32_t left; /* bits of the last 16 bytes */
 	size_t
 	    run_end; /* where the run of characters that a URL can have ends, once it was sought */
 	size_t dotted_end; /* the same of letters, digits, dots and hyphens */
-	size_t paired; /* bytes read for closing brackets: a flood of them gets no more */
-	size_t floor;  /* what stands before it belongs to an address found */
+	size_t paired;	   /* bytes read for closing brackets: a flood of them gets no more */
+	size_t floor;	   /* what stands before it belongs to an address found */
 };
 
 void link_begin(struct link_scan *s, struct span text);

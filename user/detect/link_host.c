@@ -16,6 +16,7 @@
 #define LOOK_MIN     5	 /* of one that look-alike letters are sought in */
 #define MENTION_NEAR 400 /* bytes around */
 #define HYPHENS_MANY 3
+#define LISTS_MAX    16 /* of words that are asked for again and again */
 #define BRANDS_MAX   128
 #define OWNERS	     512 /* slots for their domains, twice as many as there are */
 #define PAIRS_MISSED 3	 /* of a brand's, where a host still may look like it */
@@ -37,7 +38,7 @@ static const char carriers[] =
     "cloudflare.net fastly.net azureedge.net archive.org archive.today zscaler.net "
     "safelinks.protection.outlook.com appspot.com";
 
-bool word_of(struct span s, const char *words)
+static bool is_word_of(struct span s, const char *words)
 {
 	uint8_t first = s.len ? ascii_lower(s.p[0]) : 0;
 
@@ -49,6 +50,37 @@ bool word_of(struct span s, const char *words)
 			;
 	}
 	return false;
+}
+
+/* Of a list that was asked before: what lengths its words have, by their first letter. Most that is
+ * looked up is in none, and a process has one thread. */
+struct lengths {
+	const char *words;
+	uint32_t of[32];
+};
+
+static const struct lengths *lengths_of(const char *words)
+{
+	static struct lengths known[LISTS_MAX];
+	static unsigned next;
+	struct lengths *l;
+
+	for (unsigned i = 0; i < LISTS_MAX; i++)
+		if (known[i].words == words)
+			return &known[i];
+	l = &known[next++ % LISTS_MAX];
+	*l = (struct lengths){ .words = words };
+	for (size_t n; *words; words += n + (words[n] == ' ')) {
+		n = strcspn(words, " ");
+		l->of[*words & 31] |= 1u << MIN(n, (size_t)31);
+	}
+	return l;
+}
+
+bool word_of(struct span s, const char *words)
+{
+	return s.len && lengths_of(words)->of[s.p[0] & 31] >> MIN(s.len, (size_t)31) & 1 &&
+	       is_word_of(s, words);
 }
 
 void suspect(struct suspicion *s, float weight, const char *type, const char *fmt, ...)
@@ -253,7 +285,7 @@ static void prepare(void)
 static const struct brand *owner(struct span domain)
 {
 	for (uint32_t h = hash_of(domain); owners[h]; h = (h + 1) % OWNERS)
-		if (word_of(domain, brands[owners[h] - 1].domains))
+		if (is_word_of(domain, brands[owners[h] - 1].domains))
 			return &brands[owners[h] - 1];
 	return NULL;
 }

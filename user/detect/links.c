@@ -28,6 +28,7 @@ struct work {
 	bool found;
 	uint64_t *urls, *hosts; /* SEEN of each, empty at the first address: most texts have none */
 	uint64_t seen[2 * SEEN];
+	bool clean[SEEN]; /* nothing spoke against the host of that slot */
 };
 
 /* Is it the first time? A collision makes it so again. */
@@ -93,13 +94,31 @@ static void told(struct work *w, unsigned view, const struct link *l, const stru
 	report(w, view, l, &f, l->url.host);
 }
 
-static void judge_host(struct work *w, unsigned view, const struct link *l, struct range label)
+/* Does what is shown in an address's place perhaps claim to be one? */
+static bool may_claim(struct span label)
+{
+	return memchr(label.p, '.', label.len) || ascii_len(label) < label.len ||
+	       ascii_contains(label, "dot");
+}
+
+static void judge_host(struct work *w, unsigned view, const struct link *l, struct range where)
 {
 	struct span text = w->in->views->view[view].text;
+	struct span label = span_sub(text, where.begin, where.end - where.begin);
+	uint64_t hash = XXH3_64bits(l->url.host, l->url.host_len);
 	struct suspicion s = { .score = 0 };
+	bool plain =
+	    l->url.kind == HOST_NAME && !(l->url.traits & (URL_USERINFO | URL_ESCAPED_HOST));
+	bool claims = label.len && may_claim(label);
 	float strongest = .99F;
 
-	suspect_host(&s, l, span_sub(text, label.begin, label.end - label.begin));
+	/* The same host again, in whose place something else is shown. */
+	if (!fresh(w->hosts, hash) && !(l->url.traits & URL_USERINFO) &&
+	    (!label.len || (w->clean[hash % SEEN] && plain && !claims)))
+		return;
+	w->n_hosts++;
+	suspect_host(&s, l, label);
+	w->clean[hash % SEEN] = plain && !claims && s.score == 0;
 	/* A name without more, a warning: spoken of. */
 	if (s.score >= SUSPECT_ALERT && (l->form != LINK_URL || l->url.traits & URL_DEFANGED ||
 					 suspect_mention(text, l->where)))
@@ -159,6 +178,7 @@ static void judge(struct work *w, unsigned view, const struct link *l)
 
 	if (!w->urls) {
 		memset(w->seen, 0, sizeof(w->seen));
+		memset(w->clean, 0, sizeof(w->clean));
 		w->urls = w->seen;
 		w->hosts = w->seen + SEEN;
 	}
@@ -174,11 +194,8 @@ static void judge(struct work *w, unsigned view, const struct link *l)
 		markup = link_markup(text, l, &label);
 		w->n_payloads++;
 	}
-	if (l->form != LINK_MAIL && !file_name(l) && w->n_hosts < HOSTS_MAX &&
-	    (fresh(w->hosts, host) || label.end || l->url.traits & URL_USERINFO)) {
+	if (l->form != LINK_MAIL && !file_name(l) && w->n_hosts < HOSTS_MAX)
 		judge_host(w, view, l, label);
-		w->n_hosts++;
-	}
 	if (l->form == LINK_URL && (l->rest.len > 1 || l->url.host_len > LONG_HOST) &&
 	    w->n_payloads < PAYLOADS_MAX)
 		judge_payload(w, view, l, markup);

@@ -382,6 +382,18 @@ static bool top_level(const char *tld)
 	return known[h].is;
 }
 
+bool url_top_level(struct span name)
+{
+	char tld[LABEL_MAX + 1];
+
+	if (!name.len || name.len > LABEL_MAX)
+		return false;
+	for (size_t i = 0; i < name.len; i++)
+		tld[i] = (char)ascii_lower(name.p[i]);
+	tld[name.len] = 0;
+	return top_level(tld);
+}
+
 /* Written without scheme: is it meant as an address? */
 static bool plausible(const struct url *u)
 {

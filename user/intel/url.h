@@ -44,6 +44,10 @@ struct url {
  */
 size_t url_read(struct url *u, struct span s);
 
+/* Is it the name of a public top-level domain, or of one that is kept for examples and networks of
+ * one's own? In any case, ASCII. */
+bool url_top_level(struct span name);
+
 /* Host, port, path and query in one form ("host:8080/a/b?c"), for lookups: rest is what follows
  * the authority. Length; *ret_path, *ret_query: where these begin (the length when there is none).
  */
