@@ -13,10 +13,10 @@
 #define SCHEME_MAX 11
 #define USER_LOOK  128 /* bytes before an '@' */
 #define LABEL_MAX  63
-#define TLDS_KNOWN 512 /* answers remembered */
+#define TLDS_KNOWN 2048 /* answers remembered */
 
 /* What a byte may be in an address. */
-enum { C_HOST = 1, C_USER = 2, C_SCHEME = 4 };
+enum { C_HOST = 1, C_USER = 2, C_SCHEME = 4, C_DEFANG = 8 };
 
 static const uint8_t class_of[256] = {
 	['a' ... 'z'] = C_HOST | C_USER | C_SCHEME,
@@ -38,6 +38,11 @@ static const uint8_t class_of[256] = {
 	[';'] = C_USER,
 	['='] = C_USER,
 	[':'] = C_USER,
+	['['] = C_DEFANG,
+	['('] = C_DEFANG,
+	['{'] = C_DEFANG,
+	['\\'] = C_DEFANG,
+	[' '] = C_DEFANG,
 };
 
 /* Ways to write a character of an address so that nobody follows it by accident. */
@@ -62,10 +67,12 @@ static bool starts_nocase(struct span s, const char *low)
 /* Length of what stands for a character, and which; 0: none does. */
 static size_t defanged(struct span s, char *ret)
 {
-	if (!s.len || !strchr("[({\\ ", s.p[0]) || !s.p[0])
+	if (s.len < 2 || !(class_of[s.p[0]] & C_DEFANG))
 		return 0;
 	for (size_t i = 0; i < ARRAY_SIZE(defangs); i++)
-		if (s.p[0] == (uint8_t)defangs[i].text[0] && starts_nocase(s, defangs[i].text)) {
+		if (s.p[0] == (uint8_t)defangs[i].text[0] &&
+		    ascii_lower(s.p[1]) == (uint8_t)defangs[i].text[1] &&
+		    starts_nocase(s, defangs[i].text)) {
 			*ret = defangs[i].means;
 			return strlen(defangs[i].text);
 		}
@@ -132,13 +139,13 @@ static size_t read_scheme(struct url *u, struct span s, uint16_t *ret_port)
 	}
 	*ret_port = 0;
 	for (size_t i = 0; i < ARRAY_SIZE(schemes) && !special; i++) {
-		if (strcmp(low, schemes[i].written) != 0)
+		if (low[0] != schemes[i].written[0] || strcmp(low, schemes[i].written) != 0)
 			continue;
 		special = true;
 		if (schemes[i].written != schemes[i].meant &&
 		    strcmp(schemes[i].written, schemes[i].meant) != 0)
 			traits |= URL_DEFANGED;
-		snprintf(low, sizeof(low), "%s", schemes[i].meant);
+		memcpy(low, schemes[i].meant, strlen(schemes[i].meant) + 1);
 		*ret_port = schemes[i].port;
 	}
 	/* A browser takes "https:host", too; of others two slashes are asked. */
@@ -374,7 +381,7 @@ static bool top_level(const char *tld)
 		return look_up_top_level(tld);
 	for (size_t i = 0; i < n; i++)
 		h = h * 31 + (uint8_t)tld[i];
-	h %= TLDS_KNOWN;
+	h = h * 2654435761u >> 16 & (TLDS_KNOWN - 1);
 	if (strcmp(known[h].tld, tld) != 0) {
 		memcpy(known[h].tld, tld, n + 1);
 		known[h].is = look_up_top_level(tld);

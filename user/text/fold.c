@@ -260,54 +260,6 @@ static unsigned script(uint32_t cp)
 	return cp >= 0x400 && cp < 0x530 ? 8 : cp >= 0x370 && cp < 0x400 ? 7 : cp >> 7;
 }
 
-/* A word with a look-alike in it, from byte at on: are they meant as Latin? Writes the word; *ret
- * is where it ends. */
-static int put_word(const struct fold *f, struct span text, size_t at, struct view *w, size_t *ret)
-{
-	unsigned latin = w->bytes.len && ascii_letter(w->bytes.p[w->bytes.len - 1]);
-	unsigned n_strict = 0, n_loose = 0, n_other = 0, first = 0;
-	bool mixed = false;
-	size_t end = at, len;
-	uint32_t cp, e;
-	bool twins;
-	int err;
-
-	while (end < text.len && end - at < WORD_MAX) {
-		len = utf8_decode(span_sub(text, end, 4), &cp);
-		if (!len)
-			break;
-		e = lookup(f, cp);
-		if (cp < 0x80 ? !ascii_letter(cp) : !(e & (LETTER | DROP)))
-			break;
-		if (e & (STRICT | LOOSE)) {
-			mixed |= first && first != script(cp);
-			first = script(cp);
-		}
-		if (e & STRICT)
-			n_strict++;
-		else if (e & LOOSE)
-			n_loose++;
-		else if (ascii_letter(e & CODE))
-			latin++;
-		else if (!(e & DROP))
-			n_other++;
-		end += len;
-	}
-	twins = latin || (n_strict >= 3 && !n_loose && !n_other) ||
-		(mixed && n_strict + n_loose >= 3 && n_other * 4 <= n_strict + n_loose);
-	while (at < end) {
-		len = utf8_decode(span_sub(text, at, 4), &cp);
-		e = lookup(f, cp);
-		err = put(w, at, span_sub(text, at, len), cp, e,
-			  twins && (e & (STRICT | LOOSE)) ? twin_of(f, cp) : 0);
-		if (err)
-			return err;
-		at += len;
-	}
-	*ret = end;
-	return 0;
-}
-
 /* The usual cases of utf8_decode(). */
 static inline size_t decode(struct span t, size_t at, uint32_t *ret)
 {
@@ -326,33 +278,110 @@ static inline size_t decode(struct span t, size_t at, uint32_t *ret)
 	return utf8_decode(span_sub(t, at, 4), ret);
 }
 
+/* Folding under way: [plain, at) goes over as it is, when something else follows. */
+struct folding {
+	const struct fold *fold;
+	struct span text;
+	struct view *w;
+	size_t at, plain;
+};
+
+static int put_plain(struct folding *x)
+{
+	return view_put(x->w, x->plain, span_sub(x->text, x->plain, x->at - x->plain), false);
+}
+
+/* The character at x->at, len bytes, in another form. */
+static int put_other(struct folding *x, size_t len, uint32_t cp, uint32_t e, uint8_t twin)
+{
+	int err = put_plain(x);
+
+	if (!err)
+		err = put(x->w, x->at, span_sub(x->text, x->at, len), cp, e, twin);
+	x->at += len;
+	x->plain = x->at;
+	return err;
+}
+
+static bool behind_latin(const struct folding *x)
+{
+	const struct buf *done = &x->w->bytes;
+
+	if (x->at > x->plain)
+		return ascii_letter(x->text.p[x->at - 1]);
+	return done->len && ascii_letter(done->p[done->len - 1]);
+}
+
+/* A word with a look-alike in it, from x->at on: are they meant as Latin? */
+static int put_word(struct folding *x)
+{
+	struct span text = x->text;
+	unsigned latin = behind_latin(x), n_strict = 0, n_loose = 0, n_other = 0, first = 0;
+	bool mixed = false, same = true, twins;
+	size_t at = x->at, end = at, len;
+	uint32_t cp, e;
+	int err = 0;
+
+	while (end < text.len && end - at < WORD_MAX) {
+		len = decode(text, end, &cp);
+		if (!len)
+			break;
+		e = lookup(x->fold, cp);
+		if (cp < 0x80 ? !ascii_letter(cp) : !(e & (LETTER | DROP)))
+			break;
+		if (e & (STRICT | LOOSE)) {
+			mixed |= first && first != script(cp);
+			first = script(cp);
+		}
+		if (e & STRICT)
+			n_strict++;
+		else if (e & LOOSE)
+			n_loose++;
+		else if (ascii_letter(e & CODE))
+			latin++;
+		else if (!(e & DROP))
+			n_other++;
+		same &= (e & SAME) != 0;
+		end += len;
+	}
+	twins = latin || (n_strict >= 3 && !n_loose && !n_other) ||
+		(mixed && n_strict + n_loose >= 3 && n_other * 4 <= n_strict + n_loose);
+	if (!twins && same)
+		x->at = end;
+	while (!err && x->at < end) {
+		bool twin;
+
+		len = decode(text, x->at, &cp);
+		e = lookup(x->fold, cp);
+		twin = twins && e & (STRICT | LOOSE);
+		if (e & SAME && !twin)
+			x->at += len;
+		else
+			err = put_other(x, len, cp, e, twin ? twin_of(x->fold, cp) : 0);
+	}
+	return err;
+}
+
 int fold_view(const struct fold *f, struct span text, struct view *w)
 {
-	size_t at = 0, plain = 0, len; /* [plain, at) goes over as it is */
+	struct folding x = { .fold = f, .text = text, .w = w };
 	uint32_t cp, e;
-	int err;
+	size_t len;
+	int err = 0;
 
-	for (;;) {
-		if (at < text.len && text.p[at] < 0x80)
-			at += ascii_len(span_sub(text, at, text.len));
-		if (at == text.len)
-			break;
-		len = decode(text, at, &cp);
+	while (!err) {
+		if (x.at < text.len && text.p[x.at] < 0x80)
+			x.at += ascii_len(span_sub(text, x.at, text.len));
+		if (x.at == text.len)
+			return put_plain(&x);
+		len = decode(text, x.at, &cp);
 		e = len ? lookup(f, cp) : SAME;
-		if (e & SAME && !(e & (STRICT | LOOSE))) {
-			at += len ? len : 1;
-			continue;
-		}
-		err = view_put(w, plain, span_sub(text, plain, at - plain), false);
-		if (!err && e & (STRICT | LOOSE)) {
-			err = put_word(f, text, at, w, &at);
-		} else if (!err) {
-			err = put(w, at, span_sub(text, at, len), cp, e, 0);
-			at += len;
-		}
-		if (err)
-			return err;
-		plain = at;
+		if (e & (STRICT | LOOSE))
+			err = put_word(&x);
+		else if (e & SAME)
+			x.at += len ? len : 1;
+		else
+			err = put_other(&x, len, cp, e, 0);
 	}
-	return view_put(w, plain, span_sub(text, plain, text.len), false);
+	return err;
 }

@@ -5,6 +5,7 @@
 
 #include "base/escape.h"
 #include "base/own.h"
+#include "base/scan.h"
 #include "text/maker.h"
 
 #define SELECTOR_RUN_MIN                                                                           \
@@ -170,35 +171,43 @@ static void read_bits(struct hidden *h, int *symbols, size_t n)
 		}
 }
 
-/* Up to the next character that is invisible, or a black flag: by their first two bytes. */
+/* May an invisible character, or a black flag, begin with these two bytes? */
+static bool may_hide(uint8_t a, uint8_t b)
+{
+	switch (a) {
+	case 0xe1:
+		return b == 0xa0;
+	case 0xe2:
+		return b == 0x80 || b == 0x81;
+	case 0xef:
+		return b == 0xb8 || b == 0xbb;
+	case 0xf0:
+		return b == 0x9f;
+	default:
+		return a == 0xf3;
+	}
+}
+
+/* Up to the next place where one may. */
 static size_t to_hidden(struct span t, size_t at)
 {
-	for (; at + 1 < t.len; at++)
-		switch (t.p[at]) {
-		case 0xe1:
-			if (t.p[at + 1] == 0xa0)
-				return at;
-			break;
-		case 0xe2:
-			if (t.p[at + 1] == 0x80 || t.p[at + 1] == 0x81)
-				return at;
-			break;
-		case 0xef:
-			if (t.p[at + 1] == 0xb8 || t.p[at + 1] == 0xbb)
-				return at;
-			break;
-		case 0xf0:
-			if (t.p[at + 1] == 0x9f)
-				return at;
-			break;
-		case 0xf3:
-			return at;
-		default:
-			if (t.p[at] < 0x80)
-				at += ascii_len(span_sub(t, at, t.len)) - 1;
-			break;
+	for (; t.len - at > sizeof(scan_v); at += sizeof(scan_v)) {
+		scan_v v;
+		uint32_t m;
+
+		memcpy(&v, t.p + at, sizeof(v));
+		m = scan_mask(
+		    (scan_v)((v == 0xe1) | (v == 0xe2) | (v == 0xef) | (v == 0xf0) | (v == 0xf3)));
+		for (; m; m &= m - 1) {
+			size_t i = at + (size_t)__builtin_ctz(m);
+
+			if (may_hide(t.p[i], t.p[i + 1]))
+				return i;
 		}
-	return t.len;
+	}
+	while (at + 1 < t.len && !may_hide(t.p[at], t.p[at + 1]))
+		at++;
+	return at + 1 < t.len ? at : t.len;
 }
 
 int hidden_next(struct span text, size_t *at, struct hidden *ret)
@@ -209,7 +218,8 @@ int hidden_next(struct span text, size_t *at, struct hidden *ret)
 
 	while (*at < text.len) {
 		*at = to_hidden(text, *at);
-		len = flag(span_sub(text, *at, text.len));
+		len =
+		    *at < text.len && text.p[*at] == 0xf0 ? flag(span_sub(text, *at, text.len)) : 0;
 		if (len) {
 			*at += len;
 			continue;

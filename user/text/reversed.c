@@ -3,6 +3,7 @@
  */
 #include "base/escape.h"
 #include "base/own.h"
+#include "base/scan.h"
 #include "text/stretch.h"
 
 #define LINE_BYTES  4096
@@ -144,9 +145,16 @@ static size_t known(const struct reading *r, struct span s)
 /* Nearly all that make it are letters of phonetic and African alphabets: U+0180..U+02BF. */
 static bool may_be_flipped(struct span s)
 {
-	size_t n = 0;
+	size_t n = 0, i = 0;
 
-	for (size_t i = 0; i < s.len; i++)
+	for (; s.len - i >= sizeof(scan_v); i += sizeof(scan_v)) {
+		scan_v v;
+
+		memcpy(&v, s.p + i, sizeof(v));
+		for (uint32_t m = scan_mask((scan_v)(v - 0xc6 <= 0xca - 0xc6)); m; m &= m - 1)
+			n++;
+	}
+	for (; i < s.len; i++)
 		n += (uint8_t)(s.p[i] - 0xc6) <= 0xca - 0xc6;
 	return n >= FLIPPED_MIN;
 }
