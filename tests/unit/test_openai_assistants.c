@@ -1,5 +1,5 @@
-/* tests/unit/test_openai_assistants.c - assistants, threads, runs and stored conversations, as the
- * package sends them, become turns. */
+/* tests/unit/test_openai_assistants.c - assistants, threads and runs, as the package sends them,
+ * become turns. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,7 +15,6 @@ static void test_recordings(void **state)
 {
 	(void)state;
 	recordings_test("assistants_");
-	recordings_test("conversations_");
 }
 
 int main(void)

@@ -18,6 +18,7 @@ static void test_recordings(void **state)
 {
 	(void)state;
 	recordings_test("responses_");
+	recordings_test("conversations_");
 }
 
 /* The log of the call holds each of the lines, in this order, and not the last one, if given. */

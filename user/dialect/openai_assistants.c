@@ -1,5 +1,5 @@
 /* user/dialect/openai_assistants.c - what OpenAI's servers keep of a conversation: assistants,
- * their threads, messages and runs, whole and as streams; and the items of stored conversations.
+ * their threads, messages and runs, whole and as streams.
  */
 #include "dialect/reading.h"
 
@@ -9,8 +9,6 @@ static const struct shape_row part_rows[] = {
 	{ "refusal", reading_text, FIELD_REFUSAL },
 	{ "image_url.url", reading_media, SKIP_IMAGE },
 	{ "image_file.file_id", reading_media_ref, SKIP_IMAGE },
-	{ "image_url", reading_media, SKIP_IMAGE },
-	{ "file_id", reading_media_ref, SKIP_FILE },
 };
 
 /* A piece of one, in a stream. */
@@ -21,17 +19,10 @@ static const struct shape_row piece_rows[] = {
 };
 
 static const struct shape_row message_rows[] = {
-	{ "type", reading_mark, PORT_STR(item.type) },
 	{ "role", reading_mark, PORT_STR(item.role) },
-	{ "name", reading_mark, PORT_STR(item.name) },
-	{ "call_id", reading_mark, PORT_STR(item.call_id) },
 	{ "content", reading_text, FIELD_CONTENT },
 	{ "content[]", reading_block },
 	{ "attachments[].file_id", reading_media_ref, SKIP_FILE },
-	{ "arguments", reading_text, FIELD_CALL },
-	{ "output", reading_text, FIELD_RESULT },
-	{ "summary[].text", reading_text, FIELD_REASONING },
-	{ "encrypted_content", reading_skip, SKIP_ENCRYPTED },
 };
 
 static const struct shape_row function_rows[] = {
@@ -51,7 +42,6 @@ static const struct shape_row request_rows[] = {
 	{ "messages[]", reading_item },
 	{ "additional_messages[]", reading_item },
 	{ "thread.messages[]", reading_item },
-	{ "items[]", reading_item },
 	{ "tool_outputs[]", reading_item },
 	{ "tool_outputs[].tool_call_id", reading_mark, PORT_STR(item.call_id) },
 	{ "tool_outputs[].output", reading_text, FIELD_RESULT },
@@ -69,8 +59,6 @@ static const struct shape request_list[] = {
 	SHAPE("additional_messages[].content[].", part_rows),
 	SHAPE("thread.messages[].", message_rows),
 	SHAPE("thread.messages[].content[].", part_rows),
-	SHAPE("items[].", message_rows),
-	SHAPE("items[].content[].", part_rows),
 };
 
 /* A message that is the whole body. */
@@ -156,14 +144,6 @@ static const struct form thread_message = {
 	FORM,
 };
 
-static const struct form conversation = {
-	.name = "openai-conversation",
-	.summary = "OpenAI conversations: stored items",
-	.operation = OP_CONVERSATION,
-	.request = &request,
-	FORM,
-};
-
 static const struct route routes[] = {
 	{ "/v1/assistants", &assistant },
 	{ "/v1/assistants/{object}", &assistant },
@@ -179,13 +159,10 @@ static const struct route routes[] = {
 	{ "/openai/assistants", &assistant },
 	{ "/openai/threads", &assistant },
 	{ "/openai/threads/runs", &assistant },
-	{ "/v1/conversations", &conversation },
-	{ "/v1/conversations/{conversation}/items", &conversation },
-	{ "/v1/conversations/{conversation}/items", &conversation, .method = "GET" },
 };
 
 const struct dialect dialect_openai_assistants = {
 	.name = "openai-assistants",
-	.summary = "assistants, threads, runs and stored conversations of OpenAI and Azure OpenAI",
+	.summary = "assistants, threads and runs of OpenAI and Azure OpenAI",
 	ROUTES(routes),
 };

@@ -3,7 +3,7 @@
  * which is a turn of its own; and the calls that prepare such a session. Events have other names
  * since the API left its beta: both are read.
  */
-#include "dialect/reading.h"
+#include "dialect/openai_items.h"
 
 /* What precedes everything else in an event. */
 static const struct shape_row envelope_rows[] = {
@@ -77,23 +77,6 @@ static void on_transcript(struct reading *r, const struct json_event *e, unsigne
 		reading_another(r, e, FIELD_INPUT);
 }
 
-/* A message, a call or its result. */
-static const struct shape_row item_rows[] = {
-	{ "type", reading_mark, PORT_STR(item.type) },
-	{ "role", reading_mark, PORT_STR(item.role) },
-	{ "name", reading_mark, PORT_STR(item.name) },
-	{ "call_id", reading_mark, PORT_STR(item.call_id) },
-	{ "content[]", reading_block },
-	{ "content[].text", reading_text, FIELD_CONTENT },
-	{ "content[].transcript", reading_text, FIELD_TRANSCRIPT },
-	{ "content[].audio", reading_skip, SKIP_AUDIO },
-	{ "content[].image_url", reading_media, SKIP_IMAGE },
-	{ "arguments", reading_text, FIELD_CALL },
-	{ "output", reading_text, FIELD_RESULT },
-	{ "tools[].name", reading_text_name, FIELD_REMOTE_TOOL },
-	{ "tools[].description", reading_text, FIELD_REMOTE_TOOL },
-};
-
 /* A session, or a response that is asked for. */
 static const struct shape_row session_rows[] = {
 	{ "model", reading_model },
@@ -111,11 +94,11 @@ static const struct shape_row client_rows[] = {
 
 static const struct shape request_list[] = {
 	SHAPE("", client_rows),
-	SHAPE("item.", item_rows),
+	SHAPE("item.", openai_item_rows),
 	SHAPE("session.", session_rows),
 	SHAPE("session.tools[].", tool_rows),
 	SHAPE("response.", session_rows),
-	SHAPE("response.input[].", item_rows),
+	SHAPE("response.input[].", openai_item_rows),
 	SHAPE("response.tools[].", tool_rows),
 	/* A session of the beta, asked for ahead. */
 	SHAPE("", session_rows),
@@ -146,8 +129,8 @@ static const struct shape_row server_rows[] = {
 
 static const struct shape response_list[] = {
 	SHAPE("", server_rows),
-	SHAPE("item.", item_rows),
-	SHAPE("response.output[].", item_rows),
+	SHAPE("item.", openai_item_rows),
+	SHAPE("response.output[].", openai_item_rows),
 };
 
 static struct shapes request = SHAPES(request_list), response = SHAPES(response_list),

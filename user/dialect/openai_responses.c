@@ -2,7 +2,7 @@
  * A stream tells most texts three times: in deltas, when an item is done, when the response is
  * completed. The first is kept, and of the others what deltas did not give or what a gap took away.
  */
-#include "dialect/reading.h"
+#include "dialect/openai_items.h"
 
 /* What precedes everything else in an event. */
 static const struct shape_row envelope_rows[] = {
@@ -78,43 +78,6 @@ static void on_event_code(struct reading *r, const struct json_event *e, unsigne
 	turn_id_piece(r->t.error_code, sizeof(r->t.error_code), e);
 }
 
-/* A message, call, result or thought: in the input, in the output, and in a stream's events. */
-static const struct shape_row item_rows[] = {
-	{ "type", reading_mark, PORT_STR(item.type) },
-	{ "role", reading_mark, PORT_STR(item.role) },
-	{ "name", reading_mark, PORT_STR(item.name) },
-	{ "call_id", reading_mark, PORT_STR(item.call_id) },
-	{ "content", reading_text, FIELD_CONTENT },
-	{ "content[]", reading_block },
-	{ "content[].text", reading_text, FIELD_CONTENT },
-	{ "content[].refusal", reading_text, FIELD_REFUSAL },
-	{ "content[].image_url", reading_media, SKIP_IMAGE },
-	{ "content[].file_data", reading_media, SKIP_FILE },
-	{ "content[].file_url", reading_media_ref, SKIP_FILE },
-	{ "content[].file_id", reading_media_ref, SKIP_FILE },
-	{ "content[].filename", reading_mark, PORT_STR(block.name) },
-	{ "content[].input_audio.data", reading_media, SKIP_AUDIO },
-	{ "arguments", reading_text, FIELD_CALL },
-	{ "input", reading_text, FIELD_CALL },
-	{ "code", reading_text, FIELD_CALL },
-	{ "action.query", reading_text, FIELD_CALL },
-	{ "action.command[]", reading_text, FIELD_CALL },
-	{ "queries[]", reading_text, FIELD_CALL },
-	{ "output", reading_text, FIELD_RESULT },
-	{ "output[].text", reading_text, FIELD_RESULT },
-	{ "output[].image_url", reading_media, SKIP_IMAGE },
-	{ "output[].file_data", reading_media, SKIP_FILE },
-	{ "output.image_url", reading_media, SKIP_IMAGE },
-	{ "outputs[].logs", reading_text, FIELD_RESULT },
-	{ "result", reading_media, SKIP_IMAGE },
-	{ "results[].text", reading_text, FIELD_DOCUMENT },
-	{ "results[].filename", reading_text_name, FIELD_DOCUMENT },
-	{ "summary[].text", reading_text, FIELD_REASONING },
-	{ "encrypted_content", reading_skip, SKIP_ENCRYPTED },
-	{ "tools[].name", reading_text_name, FIELD_REMOTE_TOOL },
-	{ "tools[].description", reading_text, FIELD_REMOTE_TOOL },
-};
-
 static const struct shape_row request_rows[] = {
 	{ "model", reading_model },
 	{ "stream", reading_stream },
@@ -136,7 +99,7 @@ static const struct shape_row server_rows[] = {
 static const struct shape request_list[] = {
 	SHAPE("", request_rows),
 	SHAPE("tools[].", server_rows),
-	SHAPE("input[].", item_rows),
+	SHAPE("input[].", openai_item_rows),
 	SHAPE("tools[].", tool_rows),
 };
 
@@ -162,11 +125,11 @@ static const struct shape_row event_rows[] = {
 
 static const struct shape response_list[] = {
 	SHAPE("", response_rows),
-	SHAPE("output[].", item_rows),
+	SHAPE("output[].", openai_item_rows),
 	SHAPE("", event_rows),
-	SHAPE("item.", item_rows),
+	SHAPE("item.", openai_item_rows),
 	SHAPE("response.", response_rows),
-	SHAPE("response.output[].", item_rows),
+	SHAPE("response.output[].", openai_item_rows),
 };
 
 static struct shapes request = SHAPES(request_list), response = SHAPES(response_list),
@@ -217,6 +180,36 @@ static const struct form stored = {
 	.response = &response,
 };
 
+/* What the servers keep of a conversation: items that are added, and read. */
+static const struct shape_row added_rows[] = {
+	{ "items[]", reading_item },
+	CALLER_ROWS,
+};
+static const struct shape_row kept_rows[] = {
+	{ "", reading_item }, /* one that is the whole body */
+	{ "id", reading_turn_id, TURN_STR(response_id) },
+	{ "data[]", reading_item },
+	ERROR_ROWS,
+};
+static const struct shape added_list[] = {
+	SHAPE("", added_rows),
+	SHAPE("items[].", openai_item_rows),
+};
+static const struct shape kept_list[] = {
+	SHAPE("", kept_rows),
+	SHAPE("", openai_item_rows),
+	SHAPE("data[].", openai_item_rows),
+};
+static struct shapes added = SHAPES(added_list), kept = SHAPES(kept_list);
+
+static const struct form conversation = {
+	.name = "openai-conversation",
+	.summary = "OpenAI conversations: stored items",
+	.operation = OP_CONVERSATION,
+	.request = &added,
+	.response = &kept,
+};
+
 static const struct route routes[] = {
 	{ "/v1/responses", &form },
 	{ "/openai/responses", &form },
@@ -224,10 +217,16 @@ static const struct route routes[] = {
 	{ "/v1/responses/{object}", &stored, .method = "DELETE" },
 	{ "/v1/responses/{object}/cancel", &stored },
 	{ "/openai/responses/{object}", &stored, .method = "GET" },
+	{ "/v1/responses/{object}/input_items", &conversation, .method = "GET" },
+	{ "/v1/conversations", &conversation },
+	{ "/v1/conversations/{conversation}/items", &conversation },
+	{ "/v1/conversations/{conversation}/items", &conversation, .method = "GET" },
+	{ "/v1/conversations/{conversation}/items/{object}", &conversation, .method = "GET" },
 };
 
 const struct dialect dialect_openai_responses = {
 	.name = "openai-responses",
-	.summary = "the Responses API of OpenAI, Azure OpenAI and compatible servers",
+	.summary = "the Responses API of OpenAI, Azure OpenAI and compatible servers, and its "
+		   "conversations",
 	ROUTES(routes),
 };

@@ -1,0 +1,42 @@
+/* user/dialect/openai_items.c - how an item of OpenAI's newer APIs reads: a message, a call, its
+ * result or a thought.
+ */
+#include "dialect/openai_items.h"
+
+const struct shape_row openai_item_rows[OPENAI_ITEM_ROWS] = {
+	{ "type", reading_mark, PORT_STR(item.type) },
+	{ "role", reading_mark, PORT_STR(item.role) },
+	{ "name", reading_mark, PORT_STR(item.name) },
+	{ "call_id", reading_mark, PORT_STR(item.call_id) },
+	{ "content", reading_text, FIELD_CONTENT },
+	{ "content[]", reading_block },
+	{ "content[].text", reading_text, FIELD_CONTENT },
+	{ "content[].refusal", reading_text, FIELD_REFUSAL },
+	{ "content[].transcript", reading_text, FIELD_TRANSCRIPT },
+	{ "content[].audio", reading_skip, SKIP_AUDIO },
+	{ "content[].image_url", reading_media, SKIP_IMAGE },
+	{ "content[].file_data", reading_media, SKIP_FILE },
+	{ "content[].file_url", reading_media_ref, SKIP_FILE },
+	{ "content[].file_id", reading_media_ref, SKIP_FILE },
+	{ "content[].filename", reading_mark, PORT_STR(block.name) },
+	{ "content[].input_audio.data", reading_media, SKIP_AUDIO },
+	{ "arguments", reading_text, FIELD_CALL },
+	{ "input", reading_text, FIELD_CALL },
+	{ "code", reading_text, FIELD_CALL },
+	{ "action.query", reading_text, FIELD_CALL },
+	{ "action.command[]", reading_text, FIELD_CALL },
+	{ "queries[]", reading_text, FIELD_CALL },
+	{ "output", reading_text, FIELD_RESULT },
+	{ "output[].text", reading_text, FIELD_RESULT },
+	{ "output[].image_url", reading_media, SKIP_IMAGE },
+	{ "output[].file_data", reading_media, SKIP_FILE },
+	{ "output.image_url", reading_media, SKIP_IMAGE },
+	{ "outputs[].logs", reading_text, FIELD_RESULT },
+	{ "result", reading_media, SKIP_IMAGE },
+	{ "results[].text", reading_text, FIELD_DOCUMENT },
+	{ "results[].filename", reading_text_name, FIELD_DOCUMENT },
+	{ "summary[].text", reading_text, FIELD_REASONING },
+	{ "encrypted_content", reading_skip, SKIP_ENCRYPTED },
+	{ "tools[].name", reading_text_name, FIELD_REMOTE_TOOL },
+	{ "tools[].description", reading_text, FIELD_REMOTE_TOOL },
+};
