@@ -301,6 +301,16 @@ class Sensor:
 
         wait_for(lambda: f"the sensor does not come to rest: {last}", at_rest, seconds, 0.05)
 
+    @contextlib.contextmanager
+    def observing(self, turns, seconds=30):
+        """Within it, turns are spoken; after it, at least that many more have been judged, and what was found is stored."""
+        self.settle()
+        before = self.counters()("keep.observations")
+        yield
+        seen = lambda: self.counters()("keep.observations") - before
+        wait_for(lambda: f"{seen()} of {turns} turns were observed", lambda: seen() >= turns, seconds, 0.1)
+        self.settle()
+
     def tail(self):
         return Tail(self)
 

@@ -3,8 +3,10 @@ from then on, and one that breaks says what it said before."""
 
 import json
 import os
+import signal
+import sys
 
-from harness import Sensor, check, equal, main, wait_for
+from harness import Process, Sensor, check, equal, main, wait_for
 from world import Client, Pki, start_nginx
 
 ANSWER = """
@@ -31,9 +33,9 @@ class Site:
 
     def say(self, text):
         body = {"model": "m", "messages": [{"role": "user", "content": text}]}
-        status, _ = self.client.post(self.server, "/v1/chat/completions", "sk-test", json.dumps(body).encode())
-        equal(status, 200, "status of the call")
-        self.sensor.settle()
+        with self.sensor.observing(2):  # at both ends
+            status, _ = self.client.post(self.server, "/v1/chat/completions", "sk-test", json.dumps(body).encode())
+            equal(status, 200, "status of the call")
 
     def evidence(self):
         return [e["why"] for a in self.sensor.alerts() if a["kind"] == "url.malicious" for e in a["evidence"]]
@@ -44,7 +46,7 @@ class Site:
 
 def test_feed(w):
     """what a feed lists alerts; another version of it counts without a restart; a broken one changes nothing and is told"""
-    site = Site(w)
+    site = w.site = Site(w)
     site.sensor.start()
     site.indexed(1)
     equal(site.sensor.counters()("intel.indicators"), 2, "indicators")
@@ -62,6 +64,35 @@ def test_feed(w):
     equal(site.sensor.counters()("intel.broken"), 1, "broken feeds")
     equal(site.sensor.counters()("intel.indicators"), 1, "what it said before")
     wait_for(lambda: f"no sensor.intel: {site.sensor.alerts()}", lambda: [a for a in site.sensor.alerts() if a["kind"] == "sensor.intel"], 10, 0.2)
+
+
+CROWD = """
+import os, signal, ssl
+for _ in range(300):
+    if not os.fork():
+        signal.pause()
+print("here", flush=True)
+signal.pause()
+"""
+
+
+def test_crowd(w):
+    """a new inspector on a host full of processes with TLS knows the list, too: what its socket cannot take at once waits"""
+    site = w.site
+    site.sensor.stop()
+    site.write("third.example\n")
+    crowd = w.own(Process("crowd", [sys.executable, "-c", CROWD], w.dir / "crowd.log", start_new_session=True))
+    try:
+        wait_for("no crowd", lambda: "here" in crowd.output(), 30, 0.1)
+        site.sensor.start()
+        site.indexed(1)
+        old = site.sensor.role("inspector")["pid"]
+        os.kill(old, signal.SIGKILL)
+        wait_for("no new inspector", lambda: site.sensor.role("inspector")["pid"] != old and site.sensor.status()["healthy"], 30, 0.1)
+        site.say("Is https://third.example/x safe?")
+        check(any("third.example is listed by ours" in y for y in site.evidence()), f"the user's address: {site.evidence()}")
+    finally:
+        os.killpg(crowd.pid, signal.SIGKILL)
 
 
 main()

@@ -59,14 +59,11 @@ class Site:
         return wait_for(lambda: f"no {kind}: {self.kinds()}", lambda: self.kinds().get(kind), 10, 0.1)
 
     def findings(self, text):
-        """How many there are in it, once both ends of the call, which are on this host, have been judged."""
-        self.sensor.settle()
-        before = self.sensor.counters()
-        self.say(text)
-        judged = lambda: self.sensor.counters()("keep.observations") - before("keep.observations")
-        wait_for(lambda: f"{judged()} of 2 turns were observed", lambda: judged() >= 2, 30, 0.1)
-        self.sensor.settle()
-        return self.sensor.counters()("detect.findings") - before("detect.findings")
+        """How many there are in it, as both ends of the call, which are on this host, are judged."""
+        before = self.sensor.counters()("detect.findings")
+        with self.sensor.observing(2):
+            self.say(text)
+        return self.sensor.counters()("detect.findings") - before
 
     def compiled(self, times):
         self.sensor.settle()  # counters are published now and then

@@ -99,7 +99,7 @@ static int on_indexed(struct peer *p, const struct req_msg *m)
 		x->o.broken(x->o.ctx, a.why);
 	}
 	x->broken = a.broken;
-	indexing_tell(x);
+	x->o.fresh(x->o.ctx, x->index_fd);
 	return 0;
 }
 
@@ -248,10 +248,4 @@ void indexing_free(struct indexing **x)
 	own_close(&(*x)->index_fd);
 	free(*x);
 	*x = NULL;
-}
-
-void indexing_tell(struct indexing *x)
-{
-	if (x->index_fd >= 0)
-		x->o.fresh(x->o.ctx, x->index_fd, x->index_size);
 }

@@ -20,7 +20,7 @@ struct indexing_opts {
 	const struct config *config;
 	struct page *page; /* the monitor's own: counters */
 	/* A new index, as REQ_INTEL has it. Borrowed until the next one. */
-	void (*fresh)(void *ctx, int fd, uint64_t size);
+	void (*fresh)(void *ctx, int fd);
 	/* A feed broke that was whole: a sentence. */
 	void (*broken)(void *ctx, const char *why);
 	void *ctx;
@@ -29,5 +29,3 @@ struct indexing_opts {
 /* Nothing to do without feeds in the configuration. -errno. */
 int indexing_new(struct indexing **ret, struct loop *l, const struct indexing_opts *o);
 void indexing_free(struct indexing **x);
-/* Tells the index once more, if there is one: a new inspector runs. */
-void indexing_tell(struct indexing *x);

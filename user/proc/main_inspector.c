@@ -16,9 +16,9 @@
 #include "base/own.h"
 #include "capture/intake.h"
 #include "detect/detect.h"
-#include "intel/index.h"
 #include "dialect/canary.h"
 #include "dialect/dialect.h"
+#include "intel/index.h"
 #include "proc/req.h"
 #include "proc/sandbox.h"
 #include "proc/sendq.h"
@@ -55,6 +55,8 @@ struct inspector {
 	struct fresh {
 		int fd; /* an image to be used instead; -1: none */
 		uint64_t len;
+		uint32_t err;  /* of the last one */
+		bool answered; /* the monitor has been told */
 	} fresh;
 	bool stop;
 };
@@ -601,14 +603,19 @@ static int use_image(struct inspector *in, int fd, size_t len)
 	return 0;
 }
 
+static void answer(struct inspector *in)
+{
+	in->fresh.answered =
+	    !req_send(in->monitor.fd, REQ_PATTERNS, &in->fresh.err, sizeof(in->fresh.err), NULL, 0);
+}
+
 /* Between turns: from here on another image counts, or the one before stays. */
 static void take_patterns(struct inspector *in)
 {
-	uint32_t err = (uint32_t)-use_image(in, in->fresh.fd, in->fresh.len);
-
+	in->fresh.err = (uint32_t)-use_image(in, in->fresh.fd, in->fresh.len);
 	own_close(&in->fresh.fd);
 	malloc_trim(0);
-	req_send(in->monitor.fd, REQ_PATTERNS, &err, sizeof(err), NULL, 0);
+	answer(in);
 }
 
 static int work(struct inspector *in)
@@ -630,6 +637,8 @@ static int work(struct inspector *in)
 		if (in->fresh.fd >= 0)
 			take_patterns(in);
 		if (due) {
+			if (!in->fresh.answered)
+				answer(in);
 			flow_tick(in->flow, in->now_ns);
 			flow_tick(canary_flow(in->canary), in->now_ns);
 			publish(in);
@@ -712,7 +721,7 @@ static int set_up(struct inspector *in)
 
 int main(void)
 {
-	static struct inspector in = { .fresh.fd = -1 };
+	static struct inspector in = { .fresh = { .fd = -1, .answered = true } };
 	bool landlock;
 	int err, code;
 

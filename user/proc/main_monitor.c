@@ -336,7 +336,7 @@ static void on_made(void *ctx, uint32_t events)
 		complain_of_rules(m, job->errors);
 	} else if (take_made(m, job, -1)) {
 		keep_made(m);
-		if (team_patterns(m->team, m->rules.fd))
+		if (!team_patterns(m->team, m->rules.fd))
 			on_patterns(m, 0);
 	} else {
 		m->rules.loaded++;
@@ -488,15 +488,13 @@ static void on_fresh(void *ctx)
 
 	if (m->prober)
 		prober_tell_all(m->prober);
-	if (m->indexing)
-		indexing_tell(m->indexing);
 }
 
-static void on_intel(void *ctx, int fd, uint64_t size)
+static void on_intel(void *ctx, int fd)
 {
 	struct monitor *m = ctx;
 
-	team_intel(m->team, fd, size);
+	team_intel(m->team, fd);
 }
 
 static void on_broken_feed(void *ctx, const char *why)

@@ -23,6 +23,7 @@
 
 #define EVENTS_MAX 16
 #define STOP_NS	   (5 * NS_PER_SEC)
+#define RETRY_MS   10
 
 /* The order of starting: who is sent to must be there first. */
 static const enum role members[] = { ROLE_KEEPER, ROLE_SHIPPER, ROLE_INSPECTOR, ROLE_RECORDER,
@@ -43,6 +44,12 @@ struct member {
 	uint32_t recent;     /* within TEAM_CALM_NS */
 };
 
+/* What the inspector works with: a sealed file, kept until its socket takes it. */
+struct supply {
+	int fd; /* borrowed; -1: there is none */
+	bool owed;
+};
+
 struct team {
 	struct loop *loop;
 	struct team_opts o;
@@ -53,6 +60,8 @@ struct team {
 	int pages_fd;
 	uint64_t epoch;
 	uint64_t skip_conn;
+	struct supply patterns, intel;
+	bool patterns_asked; /* who has them owes the answer */
 	bool stopping;
 	struct roles_msg told; /* the keeper that started then */
 	uint64_t told_ns;
@@ -63,6 +72,25 @@ struct team {
 
 static void publish(void *ctx, uint64_t now_ns);
 
+static void give(struct team *t, struct supply *s, enum req type)
+{
+	struct member *mb = &t->member[ROLE_INSPECTOR];
+	struct stat st;
+	uint64_t len;
+
+	if (!s->owed || !mb->up || t->stopping || fstat(s->fd, &st) < 0)
+		return;
+	len = (uint64_t)st.st_size;
+	s->owed = req_send(mb->child.sock, type, &len, sizeof(len), &s->fd, 1) != 0;
+}
+
+/* Now, or when a socket that is full has room again. */
+static void give_supplies(struct team *t)
+{
+	give(t, &t->patterns, REQ_PATTERNS);
+	give(t, &t->intel, REQ_INTEL);
+}
+
 static int on_ready(struct peer *p, const struct req_msg *m)
 {
 	struct member *mb = p->ctx;
@@ -71,8 +99,10 @@ static int on_ready(struct peer *p, const struct req_msg *m)
 	mb->up = true;
 	log_debug("%s is ready, pid %d", roles[p->role].name, mb->child.pid);
 	publish(mb->team, 0); /* who asks the keeper for the status now shall see it */
-	if (p->role == mb->team->reader)
+	if (p->role == mb->team->reader) {
+		give_supplies(mb->team);
 		mb->team->o.fresh(mb->team->o.ctx);
+	}
 	return 0;
 }
 
@@ -101,6 +131,7 @@ static int on_patterns(struct peer *p, const struct req_msg *m)
 	uint32_t err;
 
 	memcpy(&err, m->body, sizeof(err));
+	mb->team->patterns_asked = false;
 	mb->team->o.patterns(mb->team->o.ctx, -(int)err);
 	return 0;
 }
@@ -258,7 +289,7 @@ static int send_start(struct team *t, struct member *mb)
 	case ROLE_INSPECTOR:
 		memcpy(msg.start.key, t->o.key, sizeof(msg.start.key));
 		msg.start.skip_conn = t->skip_conn;
-		attach(&a, START_PATTERNS, t->o.patterns_fd);
+		attach(&a, START_PATTERNS, t->patterns.fd);
 		attach(&a, START_SLOTS, c.slots);
 		attach(&a, START_WAKE, c.wake);
 		connect_peer(t, &a, START_KEEPER, role, ROLE_KEEPER, &first);
@@ -319,6 +350,13 @@ static int start_member(struct team *t, enum role role)
 		loop_del(t->loop, mb->child.pidfd);
 		loop_del(t->loop, mb->child.sock);
 		child_end(&mb->child);
+	} else if (role == ROLE_INSPECTOR) {
+		t->patterns.owed = false; /* it started with them */
+		t->intel.owed = t->intel.fd >= 0;
+		if (t->patterns_asked) {
+			t->patterns_asked = false;
+			t->o.patterns(t->o.ctx, 0);
+		}
 	}
 	return err;
 }
@@ -425,6 +463,7 @@ static void publish(void *ctx, uint64_t now_ns)
 	for (int r = 0; r < ROLE_MAX_; r++)
 		if (t->member[r].page)
 			memcpy(&t->pages[r], t->member[r].page, sizeof(t->pages[r]));
+	give_supplies(t);
 	if (!t->member[ROLE_KEEPER].up)
 		return;
 	for (int r = 0; r < ROLE_MAX_; r++) {
@@ -495,6 +534,8 @@ int team_new(struct team **ret, struct loop *l, const struct team_opts *o)
 	t->o = *o;
 	t->epoch = mono_ns();
 	t->pages_fd = -1;
+	t->patterns.fd = o->patterns_fd;
+	t->intel.fd = -1;
 	for (int r = 0; r < ROLE_MAX_; r++)
 		t->member[r] = (struct member){ .team = t,
 						.page_fd = -1,
@@ -585,12 +626,10 @@ enum role team_role(const struct team *t, pid_t pid)
 	return r;
 }
 
-void team_intel(struct team *t, int fd, uint64_t size)
+void team_intel(struct team *t, int fd)
 {
-	struct member *mb = &t->member[ROLE_INSPECTOR];
-
-	if (mb->up)
-		req_send(mb->child.sock, REQ_INTEL, &size, sizeof(size), &fd, 1);
+	t->intel = (struct supply){ .fd = fd, .owed = t->member[ROLE_INSPECTOR].child.pid > 0 };
+	give_supplies(t);
 }
 
 void team_canary(struct team *t)
@@ -607,19 +646,14 @@ void team_pulse(struct team *t, const struct pulse *p)
 	publish(t, 0);
 }
 
-int team_patterns(struct team *t, int fd)
+bool team_patterns(struct team *t, int fd)
 {
-	struct member *mb = &t->member[ROLE_INSPECTOR];
-	struct stat st;
-	uint64_t len;
+	bool runs = t->member[ROLE_INSPECTOR].child.pid > 0;
 
-	t->o.patterns_fd = fd;
-	if (!mb->up)
-		return -ENOENT;
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	len = (uint64_t)st.st_size;
-	return req_send(mb->child.sock, REQ_PATTERNS, &len, sizeof(len), &fd, 1);
+	t->patterns = (struct supply){ .fd = fd, .owed = runs };
+	t->patterns_asked = runs;
+	give_supplies(t);
+	return runs;
 }
 
 void team_rules(struct team *t, const char *why)
@@ -651,15 +685,19 @@ void team_stop(struct team *t)
 		struct member *mb = &t->member[order[i]];
 		uint64_t deadline = mono_ns() + STOP_NS, now;
 		struct pollfd p = { .fd = mb->child.pidfd, .events = POLLIN };
+		bool told = false;
 
 		if (!mb->child.pid)
 			continue;
 		loop_del(t->loop, mb->child.pidfd);
 		loop_del(t->loop, mb->child.sock);
-		req_send(mb->child.sock, REQ_STOP, NULL, 0, NULL, 0);
-		while ((now = mono_ns()) < deadline &&
-		       poll(&p, 1, (int)((deadline - now) / NS_PER_MS) + 1) <= 0)
-			;
+		do {
+			if (!told)
+				told = !req_send(mb->child.sock, REQ_STOP, NULL, 0, NULL, 0);
+			now = mono_ns();
+		} while (now < deadline &&
+			 poll(&p, 1, told ? (int)((deadline - now) / NS_PER_MS) + 1 : RETRY_MS) <=
+			     0);
 		if (!(p.revents & POLLIN))
 			log_warn("%s did not stop in time", roles[order[i]].name);
 		child_end(&mb->child);

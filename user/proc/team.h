@@ -56,9 +56,9 @@ __attribute__((format(printf, 5, 6))) void
 team_event(struct team *t, const char *kind, uint64_t events, uint64_t bytes, const char *why, ...);
 /* Which of them is it? ROLE_MAX_: none. */
 enum role team_role(const struct team *t, pid_t pid);
-/* Gives the inspector an index of threat intelligence. Lost when it is down: a fresh one asks
- * again. */
-void team_intel(struct team *t, int fd, uint64_t size);
+/* An index of threat intelligence: for the inspector that runs and those to come. Borrowed until
+ * the next one. */
+void team_intel(struct team *t, int fd);
 /* Has the canary make a test call. */
 void team_canary(struct team *t);
 /* What the keeper is told of the test calls: now, and while the team lives. Borrowed. */
@@ -68,9 +68,9 @@ void team_explained(struct team *t, const struct explained *e);
 struct page *team_page(struct team *t, enum role role); /* the monitor's own is ROLE_MONITOR */
 /* Ends them in the order of the data: inspector, keeper, shipper; each gets up to 5 s. */
 void team_stop(struct team *t);
-/* Other rules and patterns: for the inspector that runs, who will answer, and those to come.
- * -errno: none that runs was told. */
-int team_patterns(struct team *t, int fd);
+/* Other rules and patterns: for the inspector that runs and those to come. Borrowed until the next
+ * ones. true: o.patterns tells what became of them; false: none runs, the next starts with them. */
+bool team_patterns(struct team *t, int fd);
 /* Why the rules in their folder are not those in use; "": they are. Copied. */
 void team_rules(struct team *t, const char *why);
 /* Before exec and after death: keep own processes out of capture. spawn_fn for spawn_role(). */
