@@ -317,11 +317,33 @@ static size_t narrow(struct detect *d, unsigned id, struct span text, size_t end
 	return lo;
 }
 
+static int by_end(const void *a, const void *b)
+{
+	const struct hit *x = a, *y = b;
+
+	if (x->view != y->view)
+		return x->view < y->view ? -1 : 1;
+	if (x->where.end != y->where.end)
+		return x->where.end < y->where.end ? -1 : 1;
+	return x->pattern < y->pattern ? -1 : x->pattern > y->pattern;
+}
+
+/* In an order that does not depend on how databases were made. */
+static void order(struct hits *h)
+{
+	for (size_t i = 1; i < h->n; i++)
+		if (by_end(&h->v[i - 1], &h->v[i]) > 0) {
+			qsort(h->v, h->n, sizeof(*h->v), by_end);
+			return;
+		}
+}
+
 static void narrow_all(struct detect *d, const struct views *vs)
 {
 	unsigned done = 0;
 
-	for (size_t k = 0; k < N_DETECTORS; k++)
+	for (size_t k = 0; k < N_DETECTORS; k++) {
+		order(&d->hits[k]);
 		for (size_t i = 0; i < d->hits[k].n; i++) {
 			struct hit *h = &d->hits[k].v[i];
 
@@ -331,6 +353,7 @@ static void narrow_all(struct detect *d, const struct views *vs)
 							      vs->view[h->view].text, h->where.end)
 						     : h->where.end - MIN(h->where.end, UNNARROWED);
 		}
+	}
 }
 
 /* Every pattern over every view. */

@@ -218,9 +218,12 @@ static int by_place(const void *a, const void *b)
 
 	if (x->hit->view != y->hit->view)
 		return x->hit->view < y->hit->view ? -1 : 1;
-	return x->hit->where.begin < y->hit->where.begin
-		   ? -1
-		   : x->hit->where.begin > y->hit->where.begin;
+	if (x->hit->where.begin != y->hit->where.begin)
+		return x->hit->where.begin < y->hit->where.begin ? -1 : 1;
+	/* Of those that weigh the same the longest speaks, then the one that was written first. */
+	if (x->hit->where.end != y->hit->where.end)
+		return x->hit->where.end > y->hit->where.end ? -1 : 1;
+	return x->hit->pattern < y->hit->pattern ? -1 : x->hit->pattern > y->hit->pattern;
 }
 
 /* Reports a hit by itself. */
