@@ -140,6 +140,12 @@ $(TRAIN): $(B)/tools/train/train.o $(LIB)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 $(B)/tools/train/train.o: | $(GEN)
 
+SUFFIX := $(B)/earshot-suffix
+$(SUFFIX): $(B)/tools/train/suffix.o $(LIB)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+$(B)/tools/train/suffix.o: | $(GEN)
+
 train: deps ## train the classifier of prompt attacks anew: DATA=folder with train.jsonl.gz (minutes)
 	@tools/train/run $(DATA)
 .PHONY: train

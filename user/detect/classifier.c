@@ -85,17 +85,14 @@ void classifier_free(struct classifier **c)
 typedef int64_t tally;
 #define TALLY_ONE (INT64_C(1) << 32)
 
-float classifier_share(uint32_t n)
-{
-	return 1 / sqrtf(sqrtf((float)n + 1));
-}
-
+/* A long window has more features, most of them noise: the sum grows with the root of their number.
+ */
 static float score_of(const struct model_surface *m, tally s)
 {
 	int32_t weight = (int32_t)(uint32_t)s;
-	uint32_t n = (uint32_t)((s - weight) / TALLY_ONE);
+	int32_t n = (int32_t)((s - weight) / TALLY_ONE);
 
-	return m->bias + m->scale * (float)weight * classifier_share(n);
+	return m->bias + m->scale * (float)weight / sqrtf((float)n + 1);
 }
 
 /* The number of the next stride; leave: this many before it must not count as seen. */

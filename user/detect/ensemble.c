@@ -133,7 +133,8 @@ void ensemble_weigh(const struct detector_input *in, struct opinion *o, float by
 	o->rules = by_rules;
 	o->doubt = classifier_doubt(in->classifier, s, &o->seen, by_rules);
 	o->rarity = classifier_rarity(in->classifier, s, &o->seen, o->doubt);
-	*in->attack = attack_of(o->rarity);
+	/* Other detectors have their say, too. */
+	*in->attack = MAX(*in->attack, attack_of(o->rarity));
 }
 
 bool ensemble_doubts(const struct opinion *o, float score)
