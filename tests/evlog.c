@@ -71,24 +71,32 @@ void evlog_line(struct evlog *l, const char *fmt, ...)
 	add(l, "\n", 1);
 }
 
+static bool is_plain(uint8_t c)
+{
+	return c >= ' ' && c < 0x7f && c != '\\';
+}
+
 void evlog_text(struct evlog *l, struct span s)
 {
 	static const char *const named[256] = {
 		['\n'] = "\\n", ['\r'] = "\\r", ['\t'] = "\\t", ['\\'] = "\\\\"
 	};
-	char hex[5];
+	static const char digits[] = "0123456789abcdef";
 
-	for (size_t i = 0; i < s.len; i++) {
+	for (size_t i = 0, n; i < s.len; i += n) {
 		uint8_t c = s.p[i];
 
-		if (named[c]) {
-			add(l, named[c], 2);
-		} else if (c >= ' ' && c < 0x7f) {
-			add(l, (const char *)&c, 1);
-		} else {
-			snprintf(hex, sizeof(hex), "\\x%02x", c);
-			add(l, hex, 4);
+		for (n = 0; i + n < s.len && is_plain(s.p[i + n]); n++)
+			;
+		if (n) {
+			add(l, (const char *)s.p + i, n);
+			continue;
 		}
+		n = 1;
+		if (named[c])
+			add(l, named[c], 2);
+		else
+			add(l, (char[]){ '\\', 'x', digits[c >> 4], digits[c & 0xf] }, 4);
 	}
 }
 
@@ -107,6 +115,8 @@ void evlog_clear(struct evlog *l)
 {
 	l->len = 0;
 	l->in_text = false;
+	if (l->p)
+		*l->p = 0;
 }
 
 void evlog_free(struct evlog *l)

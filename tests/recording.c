@@ -1,6 +1,7 @@
 /* tests/recording.c - plays recorded exchanges and compares the turns with their goldens. */
 #include "recording.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <glob.h>
 #include <setjmp.h>
@@ -193,4 +194,38 @@ void recordings_test(const char *prefix)
 	each(prefix, in_pieces);
 	each(prefix, with_losses);
 	each(prefix, without_memory);
+}
+
+static void joined(const struct recording *r)
+{
+	auto_free(evlog) struct evlog log = { 0 };
+	auto_free(wire) struct wire *w = NULL;
+	auto_mem uint8_t *want = NULL;
+	struct span left, line;
+	size_t len = 0, n = 0;
+
+	assert_int_equal(wire_new(&w, WIRE_TURNS, &log, NULL), 0);
+	wire_open_midway(w, 1);
+	for (enum side side = 0; side < SIDE_MAX_; side++)
+		assert_int_equal(send_part(w, r, side, head_of(r, side), r->len[side], 0, NULL), 0);
+	wire_close(w, 1);
+	want = load(r->path, ".turn", &len);
+	assert_non_null(want);
+	left = span_of(want, len);
+	/* What was said begins with the number of its message. */
+	while (left.len) {
+		line = span_token(&left, '\n');
+		if (!line.len || !isdigit(line.p[0]))
+			continue;
+		n++;
+		if (!memmem(log.p, log.len, line.p, line.len))
+			fail_msg("%s, joined: %.*s is not in:\n%s", r->path, (int)line.len, line.p,
+				 log.p);
+	}
+	assert_true(n > 0);
+}
+
+void recordings_test_joined(const char *prefix)
+{
+	each(prefix, joined);
 }

@@ -27,3 +27,6 @@ int recording_play(const struct recording *r, size_t piece, const struct loss *l
  * instead.
  */
 void recordings_test(const char *prefix);
+/* Of every recording of a WebSocket whose name begins with prefix, when its upgrade passes unseen:
+ * the same is said in it as the golden tells. Fails when there is none. */
+void recordings_test_joined(const char *prefix);

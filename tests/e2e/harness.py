@@ -102,7 +102,7 @@ def equal(got, want, what="value"):
     check(got == want, f"{what}: got {got!r}, want {want!r}")
 
 
-def wait_for(what, fn, seconds=10.0, every=0.02):
+def wait_for(what, fn, seconds=30.0, every=0.02):
     """Calls fn until it returns something true, and returns that."""
     deadline = time.monotonic() + seconds
     while True:
@@ -172,13 +172,13 @@ class Process:
         if self.running():
             self.popen.send_signal(number)
 
-    def wait(self, seconds=15):
+    def wait(self, seconds=40):
         try:
             return self.popen.wait(seconds)
         except subprocess.TimeoutExpired:
             raise AssertionError(f"{self.name} (pid {self.pid}) did not end within {seconds} s") from None
 
-    def stop(self, number=signal.SIGTERM, seconds=10):
+    def stop(self, number=signal.SIGTERM, seconds=20):
         """Ends it, by force if it must be. The exit code; None: it had to be killed."""
         self.send(number)
         try:
@@ -250,7 +250,7 @@ class Sensor:
 
     def cli(self, *args, check_code=True):
         argv = [self.world.program("earshot"), "--run-dir", self.run_dir, *args]
-        done = subprocess.run([str(a) for a in argv], capture_output=True, timeout=20)
+        done = subprocess.run([str(a) for a in argv], capture_output=True, timeout=60)
         if check_code:
             check(done.returncode == 0, f"earshot {' '.join(map(str, args))}: {done.returncode}: {done.stderr.decode()}")
         return done
@@ -333,7 +333,7 @@ class Tail:
                 self.lines.append((time.time(), json.loads(line)))
                 self.changed.notify_all()
 
-    def wait(self, accept, seconds=10):
+    def wait(self, accept, seconds=30):
         """The first (time, body) that accept takes."""
         deadline, seen = time.monotonic() + seconds, 0
         with self.changed:

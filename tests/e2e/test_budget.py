@@ -65,7 +65,7 @@ def test_tenants(w):
     traffic = Traffic(sensor)
     before = sensor.counters()
     flooder = flood(w, 12, 65536)
-    wait_for("the flood loses nothing", lambda: sensor.counters()("lost.budget_bytes") > 0, 10, 0.05)
+    wait_for("the flood loses nothing", lambda: sensor.counters()("lost.budget_bytes") > 0, 30, 0.05)
     client, rounds = Client(w, "python", pki), 0
     jobs = []
     while flooder.running():
@@ -90,7 +90,7 @@ def test_calls(w):
     traffic = Traffic(sensor)
     before = sensor.counters()
     flooder = flood(w, 4, 0)
-    wait_for("nothing is shed", lambda: sensor.counters()("lost.budget_events") > 0, 10, 0.05)
+    wait_for("nothing is shed", lambda: sensor.counters()("lost.budget_events") > 0, 30, 0.05)
     client = Client(w, "python", pki)
     traffic.run(client, server, [traffic.job(c) for c in hostile("calls")])
     passed = said(flooder)

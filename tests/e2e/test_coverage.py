@@ -570,7 +570,7 @@ def test_postgres(w):
     port = free_port()
     database = w.own(Process("postgres", [sys.executable, HERE / "clients/postgres.py", port, pki.cert, pki.key],
                              w.dir / "postgres.log"))
-    wait_for("no database", lambda: listens(port, database), 10)
+    wait_for("no database", lambda: listens(port, database), 30)
     before = captured(sensor), sensor.counters()("dialect.turns")
     code = (f"import psycopg2; c = psycopg2.connect(host='127.0.0.1', port={port}, user='u', dbname='d', sslmode='require'); "
             "q = c.cursor(); c.autocommit = True; q.execute('select 1'); print(q.fetchall())")

@@ -196,7 +196,7 @@ def test_attack_in_broken(w):
     body = json.dumps({"model": MODEL, "user": job["user"], "messages": [
         {"role": "user", "content": JAILBREAK}, {"role": "user", "content": "and more"}]}).encode()
     raw.exchange(request(body[:-20], f"Content-Length: {len(body) + 5000}"), b"", abrupt=True)
-    wait_for("no alert for the cut request", lambda: job["user"] in traffic.by_user(), 10, 0.1)
+    wait_for("no alert for the cut request", lambda: job["user"] in traffic.by_user(), 30, 0.1)
     alert = traffic.by_user()[job["user"]][0]
     complete = alert["context"]["completeness"]
     check(complete.get("end_unseen") or int(complete["bytes_captured"]) < int(complete["bytes_passed"]),

@@ -63,7 +63,7 @@ def test_feed(w):
     site.indexed(3)
     equal(site.sensor.counters()("intel.broken"), 1, "broken feeds")
     equal(site.sensor.counters()("intel.indicators"), 1, "what it said before")
-    wait_for(lambda: f"no sensor.intel: {site.sensor.alerts()}", lambda: [a for a in site.sensor.alerts() if a["kind"] == "sensor.intel"], 10, 0.2)
+    wait_for(lambda: f"no sensor.intel: {site.sensor.alerts()}", lambda: [a for a in site.sensor.alerts() if a["kind"] == "sensor.intel"], 30, 0.2)
 
 
 CROWD = """

@@ -61,7 +61,7 @@ def leaves_nothing(w, number, name):
     equal({kind for kind, _ in objects}, {"prog", "map", "link"}, "kinds of BPF objects of a running sensor")
     equal(sensor.stop(number), 0, "exit code")
     equal([p for p in processes if alive(p)], [], "processes still there")
-    wait_for(lambda: f"BPF objects stay: {bpf_left(objects)}", lambda: not bpf_left(objects), 5, 0.1)
+    wait_for(lambda: f"BPF objects stay: {bpf_left(objects)}", lambda: not bpf_left(objects), 30, 0.1)
     equal(sensor_uprobes(), events, "uprobe events")
     left = os.listdir(sensor.run_dir) if sensor.run_dir.exists() else []
     equal(left, [], "files in run_dir")
@@ -220,7 +220,7 @@ def test_overlay(w):
         done = subprocess.run(["curl", "-sS", "--cacert", pki.ca, "-H", "Authorization: Bearer x", server.url + "/v1/models"],
                               env=env, capture_output=True, timeout=20)
         check(done.returncode == 0 and b'"list"' in done.stdout, f"curl: {done.stderr.decode()}")
-        wait_for("the call is not counted", lambda: sensor.counters()("capture.bytes") > before("capture.bytes"), 10)
+        wait_for("the call is not counted", lambda: sensor.counters()("capture.bytes") > before("capture.bytes"), 30)
         sensor.settle()
         after = sensor.counters()
         return tuple(after(n) - before(n) for n in ("capture.calls", "capture.bytes", "capture.records"))

@@ -56,7 +56,7 @@ class Site:
         return {a["kind"]: a for a in self.sensor.alerts() if a["kind"].startswith(("custom.", "sensor.rules"))}
 
     def alert(self, kind):
-        return wait_for(lambda: f"no {kind}: {self.kinds()}", lambda: self.kinds().get(kind), 10, 0.1)
+        return wait_for(lambda: f"no {kind}: {self.kinds()}", lambda: self.kinds().get(kind), 30, 0.1)
 
     def findings(self, text):
         """How many there are in it, as both ends of the call, which are on this host, are judged."""
@@ -114,7 +114,7 @@ def test_mistake(w):
     s.file.write_text(good + "    patern: x\n")
     s.hup("rules.refused")
     place = f"{s.file}:{len(good.splitlines()) + 1}:5: unknown key 'patern'"
-    problems = wait_for("no problem in the status", lambda: s.sensor.status().get("problems"), 5, 0.1)
+    problems = wait_for("no problem in the status", lambda: s.sensor.status().get("problems"), 30, 0.1)
     check(any(place in p for p in problems), f"{place} is not in {problems}")
     check(place in s.alert("sensor.rules")["evidence"][0]["why"], "the alert names the place")
     check(s.findings("the kestrel, in another text") > 0, "the rules before still work")

@@ -95,7 +95,7 @@ class Traffic:
         """What a restart must not change: which alerts there are of our calls, and how often each was seen."""
         return {a["id"]: (a["kind"], count(a)) for a in self.sensor.alerts() if end_user(a) in self.users}
 
-    def expect(self, jobs, sides=2, client=None, server=None, seconds=15):
+    def expect(self, jobs, sides=2, client=None, server=None, seconds=40):
         wanted = {j["user"]: self.users[j["user"]].kinds for j in jobs}
         kinds = lambda alerts: sorted(a["kind"] for a in alerts)
 

@@ -160,7 +160,7 @@ class Collector:
                 self.cert[1], "--client-ca", self.pki.ca, "--store", self.dir / "alerts.db", "--output", "json"]
         with open(self.log, "ab") as out:
             self.process = self.world.own(Process("earshot-collector", argv, self.dir / "collector.log", stdout=out))
-        wait_for("the collector does not listen", lambda: listens(self.port, self.process), 10)
+        wait_for("the collector does not listen", lambda: listens(self.port, self.process), 30)
         return self
 
     def stop(self):

@@ -17,10 +17,17 @@ static void test_recordings(void **state)
 	recordings_test("gemini_");
 }
 
+static void test_joined(void **state)
+{
+	(void)state;
+	recordings_test_joined("gemini_live");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_recordings),
+		cmocka_unit_test(test_joined),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

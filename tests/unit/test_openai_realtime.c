@@ -93,6 +93,12 @@ static void test_interleaved(void **state)
 
 /* --- a socket that was open before anybody listened */
 
+static void test_joined_recordings(void **state)
+{
+	(void)state;
+	recordings_test_joined("realtime_");
+}
+
 static struct wire *joined(struct evlog *log)
 {
 	struct wire *w;
@@ -148,9 +154,8 @@ static void test_joined_other(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_recordings),
-		cmocka_unit_test(test_interleaved),
-		cmocka_unit_test(test_joined),
+		cmocka_unit_test(test_recordings),	  cmocka_unit_test(test_interleaved),
+		cmocka_unit_test(test_joined_recordings), cmocka_unit_test(test_joined),
 		cmocka_unit_test(test_joined_other),
 	};
 

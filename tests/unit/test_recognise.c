@@ -31,6 +31,7 @@ static void test_paths(void **state)
 		{ "POST", "/OPENAI/Deployments/My-Depl/Chat/Completions/", "openai-chat",
 		  "My-Depl" },
 		{ "POST", "/openai/v1/responses", "openai-responses" },
+		{ "POST", "/v1/responses/input_tokens", "openai-responses" },
 		{ "DELETE", "/v1/responses/resp_1", "openai-responses", "", "resp_1" },
 		{ "POST", "/model/anthropic.claude-v2%3A1/converse", "bedrock-converse",
 		  "anthropic.claude-v2:1" },

@@ -14,7 +14,7 @@ def load(path):
             if line.startswith("= "):
                 name = line[2:]
                 lists[name] = []
-            elif name and line and not line.startswith("# "):
+            elif name and not line.startswith("# "):
                 lists[name].append(line)
     return lists
 

@@ -43,19 +43,24 @@ ROWS = {
     "debhandbook": 800, "manpages": 800,
 }
 T0_ROWS = 45
+FOREIGN_ROWS = 60
 # Folds: unlike languages together; then a quarter of the lines of each language; then one per family of attacks.
 LANGUAGE_FOLDS = 4
 KEPT_FOLD = 4
 FIRST_FOLD = 5
 # Never trained on: licences that ask for more than naming the author, and rows kept to measure with.
 NOT_TRAINED = ("debhandbook", "manpages", "bd_dolly", "leaked_system_prompts", "goodwiins_notinject_expanded", "tt_defense",
-               "bfcl_system")
+               "bfcl_system", "docs_atlas-data")
+# Case studies of attacks, with the attacks: no measure of harmless texts.
+QUOTES = ("docs_atlas-data",)
 
 
 def family_of(r):
     source = r["source"]
     if source == "bd_wildchat":  # many people, and the only one with all languages: left out in thirds
         return "%s-%d" % (source, zlib.crc32(r["text"].encode()) % 3)
+    if source.startswith("harmless-"):
+        return "seeds-" + source[-2:]
     for name, prefixes in FAMILIES:
         if source.startswith(prefixes):
             return name
@@ -134,14 +139,18 @@ def seeds(pool, rng):
     """Own sentences: alone, in harmless questions, in documents and tool results."""
     questions, texts = pool["user"], pool["content"]
     folder = HERE + "/seeds/"
-    direct, indirect = grammar.load(folder + "direct.txt"), grammar.load(folder + "indirect.txt")
-    benign = grammar.load(folder + "benign.txt")
+    common = grammar.load(folder + "common.txt")
+    direct, indirect, benign = ({**common, **grammar.load(folder + name)} for name in ("direct.txt", "indirect.txt", "benign.txt"))
+    mails = grammar.draw(benign, "bizmail", 1000, rng)
     for text in grammar.draw(direct, "attack.user", 3000, rng):
         if rng.random() < .25:
             text = carriers.splice(text, rng.choice(questions), rng)
         yield row(text, 1, "user", "seeds-direct")
-    for text in grammar.draw(indirect, "attack.content", 4000, rng):
-        if rng.random() < .9:
+    for text in grammar.draw(indirect, "attack.content", 8000, rng):
+        where = rng.random()
+        if where < .2:
+            text = carriers.splice(text, rng.choice(mails), rng)
+        elif where < .9:
             text = carriers.carry(text, texts, rng)
         yield row(text, 1, "content", "seeds-indirect")
     for text in grammar.draw(direct, "attack.user", 700, rng):
@@ -152,7 +161,7 @@ def seeds(pool, rng):
         if rng.random() < .2:
             text = carriers.splice(text, rng.choice(questions), rng)
         yield row(text, 0, "user", "seeds-benign")
-    for text in grammar.draw(benign, "benign.content", 2500, rng):
+    for text in grammar.draw(benign, "benign.content", 5000, rng):
         if rng.random() < .7:
             text = carriers.carry(text, texts, rng)
         yield row(text, 0, "content", "seeds-benign")
@@ -164,6 +173,22 @@ def seeds(pool, rng):
         rest = {k: [line for line in v if line not in kept[k]] for k, v in whole.items()}
         yield from language(path[:-4], rest, 60, texts, rng, "seeds-")
         yield from language(path[:-4], kept, 20, texts, rng, "kept-")
+
+
+def foreign(pool, rng):
+    """What programs say to their users in many languages, several sentences together, as a manual or a page has them."""
+    folder = HERE + "/harmless/"
+    for path in sorted(f for f in os.listdir(folder) if f.endswith(".txt")):
+        lang = path[:-4]
+        with open(folder + path, encoding="utf-8") as f:
+            lines = f.read().splitlines()
+        for i in range(FOREIGN_ROWS):
+            n = min(len(lines), rng.randint(2, 12))
+            text = rng.choice((" ", "\n", "\n\n", "\n- ")).join(rng.sample(lines, n))
+            surface = "user" if i % 3 == 0 else "content"
+            if i % 6 == 1:
+                text = carriers.carry(text, pool["content"], rng)
+            yield row(text, 0, surface, "harmless-" + lang, lang=lang)
 
 
 def language(lang, lists, n, texts, rng, prefix):
@@ -222,13 +247,14 @@ def weigh(source, label, n):
     if re.fullmatch("(seeds|kept)-..", source):
         return 2.5
     if not label:
-        return 1 if source == "seeds-benign" else 0.5
+        return 1 if source == "seeds-benign" or source.startswith("harmless-") else 0.5
     return (min(n, 400) / n) ** 0.6
 
 
 def calibrates(r):
     """Real texts as they come: not what was made to confuse."""
-    return not (r["label"] or r.get("twin") or r["source"].startswith(("seeds-", "kept-", "goodwiins_notinject")))
+    return not (r["label"] or r.get("twin") or r["source"] in QUOTES or
+                r["source"].startswith(("seeds-", "kept-", "harmless-", "goodwiins_notinject")))
 
 
 def main():
@@ -239,7 +265,7 @@ def main():
     rows = list(choose(read(sys.argv[1] + "/train.jsonl.gz"), rng, dropped))
     pool = {s: [r["text"] for r in rows if r["trained"] and not r["label"] and r["surface"] == s] for s in ("user", "content")}
     twin_rows = list(twins(rows, rng))
-    rows += list(seeds(pool, rng)) + twin_rows
+    rows += list(seeds(pool, rng)) + list(foreign(pool, rng)) + twin_rows
 
     for r in rows:
         r["family"] = family_of(r)

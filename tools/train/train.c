@@ -34,7 +34,7 @@ static const struct {
 	float rate, start; /* AdaGrad: step, and what each sum of squares begins with */
 	float decay;	   /* L2 */
 	uint64_t seed;
-} how = { 5, 0.1f, 0.02f, 0.004f, 20 };
+} how = { 10, 0.1f, 0.02f, 0.004f, 20 };
 
 static const unsigned weights_of[SURFACE_MAX_] = { [SURFACE_CONTENT] = 1 };
 
@@ -210,7 +210,7 @@ static float score_window(const struct weights *m, const struct window *w)
 
 	for (uint32_t i = 0; i < w->n; i++)
 		sum += m->w[features[w->at + i]];
-	return m->bias + sum / sqrtf((float)w->n + 1);
+	return m->bias + sum * classifier_share(w->n);
 }
 
 static size_t strongest(const struct weights *m, const struct row *r, float *ret)
@@ -231,7 +231,7 @@ static size_t strongest(const struct weights *m, const struct row *r, float *ret
 
 static void learn(struct weights *m, const struct window *w, unsigned label, float weight)
 {
-	float x = 1 / sqrtf((float)w->n + 1);
+	float x = classifier_share(w->n);
 	float g = (1 / (1 + expf(-score_window(m, w))) - (float)label) * weight;
 
 	m->bias_squares += g * g;
@@ -457,8 +457,8 @@ static void calibrate_all(const char *path)
 static void final(const char *scores, const char *path)
 {
 	static const struct model_surface given[SURFACE_MAX_] = {
-		[SURFACE_USER] = { .rules = 1.5f, .spread = 1.25f },
-		[SURFACE_CONTENT] = { .rules = 2, .spread = 1.25f },
+		[SURFACE_USER] = { .rules = 2.5f, .spread = 1.25f },
+		[SURFACE_CONTENT] = { .rules = 3, .spread = 1.25f },
 		[SURFACE_OPERATOR] = { .rules = 0, .spread = 1.25f },
 	};
 	auto_mem struct weights *m = malloc(sizeof(*m));

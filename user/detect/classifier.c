@@ -85,14 +85,17 @@ void classifier_free(struct classifier **c)
 typedef int64_t tally;
 #define TALLY_ONE (INT64_C(1) << 32)
 
-/* A long window has more features, most of them noise: the sum grows with the root of their number.
- */
+float classifier_share(uint32_t n)
+{
+	return 1 / sqrtf(sqrtf((float)n + 1));
+}
+
 static float score_of(const struct model_surface *m, tally s)
 {
 	int32_t weight = (int32_t)(uint32_t)s;
-	int32_t n = (int32_t)((s - weight) / TALLY_ONE);
+	uint32_t n = (uint32_t)((s - weight) / TALLY_ONE);
 
-	return m->bias + m->scale * (float)weight / sqrtf((float)n + 1);
+	return m->bias + m->scale * (float)weight * classifier_share(n);
 }
 
 /* The number of the next stride; leave: this many before it must not count as seen. */

@@ -50,8 +50,11 @@ struct model_header {
 	} surfaces[SURFACE_MAX_];
 };
 #define MODEL_MAGIC   "EARSHOTM"
-#define MODEL_VERSION 1
+#define MODEL_VERSION 2
 #define MODEL_BYTES   (sizeof(struct model_header) + (size_t)CLASSIFIER_WEIGHTS * FEATURES_MAX)
+
+/* What a feature counts among n in a window: a long one has more of them, most of them noise. */
+float classifier_share(uint32_t n);
 
 /* The model in this program. */
 struct span classifier_model(void);

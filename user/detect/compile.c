@@ -13,6 +13,7 @@
 #include "detect/prepare.h"
 #include "detect/rule_check.h"
 #include "detect/rule_pack.h"
+#include "detect/sequence.h"
 
 #define PATTERNS_MAX 32768
 
@@ -22,6 +23,7 @@ struct source {
 	char *text;
 	unsigned flags;
 	const struct rule_pattern *rule; /* NULL: the detector's own */
+	bool found;			 /* by sequences: it is in no database */
 };
 
 struct making {
@@ -47,6 +49,18 @@ static void complain(struct making *m, const struct source *s, const char *what)
 	} else {
 		snprintf(m->why, m->why_size, "%s: %s in %s\n", s->detector, what, s->text);
 	}
+}
+
+static int is_found(const struct fold *fold, const struct pattern *p, bool *ret)
+{
+	struct buf folded;
+	int err = pattern_fold(fold, p->text, &folded);
+
+	if (err)
+		return err;
+	*ret = sequences_finds(buf_span(&folded));
+	buf_free(&folded);
+	return 0;
 }
 
 /* Patterns of every detector, each with its number in the order of the tables. */
@@ -87,6 +101,8 @@ static int collect(struct making *m)
 							    .rule = n_rule ? &rules[i] : NULL };
 			err = pattern_prepare(fold, &p, &m->sources[m->n].text, &len,
 					      &m->sources[m->n].flags);
+			if (!err && p.sort == RULE_WORD && n_rule)
+				err = is_found(fold, &p, &m->sources[m->n].found);
 			m->owners[m->n] = (struct image_owner){ .detector = (uint16_t)d,
 								.index = (uint16_t)i,
 								.sort = p.sort,
@@ -126,36 +142,81 @@ enum part_of {
 };
 static_assert(PART_MAX_ <= IMAGE_DBS_MAX, "a database without a place");
 
-static enum part_of part_of(const struct image_owner *o)
+static enum part_of part_of(const struct making *m, size_t i)
 {
-	if (o->sort == RULE_SEQUENCE)
+	const struct image_owner *o = &m->owners[i];
+
+	if (o->sort == RULE_SEQUENCE || m->sources[i].found)
 		return PART_MAX_;
 	if (o->sort == RULE_WORD || o->sort == RULE_WORD_LIKE)
 		return PART_WORDS;
 	return o->literal ? PART_LITERALS : PART_EXPRESSIONS;
 }
 
+/* A pattern on its way into a database, sortable. */
+struct same {
+	const char *text;
+	unsigned flags, id;
+};
+
+static int by_text(const void *a, const void *b)
+{
+	const struct same *x = a, *y = b;
+	int cmp = strcmp(x->text, y->text);
+
+	if (cmp || x->flags != y->flags)
+		return cmp ? cmp : x->flags < y->flags ? -1 : 1;
+	return x->id < y->id ? -1 : x->id > y->id;
+}
+
+/* Packs share expressions: each is compiled once, and the others follow it. Returns how many are
+ * left of n. */
+static unsigned join_same(struct making *m, struct same *s, unsigned n)
+{
+	unsigned left = 0;
+
+	qsort(s, n, sizeof(*s), by_text);
+	for (unsigned i = 0; i < n; i++) {
+		struct image_owner *o = &m->owners[s[i].id];
+
+		o->as = s[i].id;
+		if (left && !strcmp(s[i].text, s[i - 1].text) && s[i].flags == s[i - 1].flags) {
+			o->as = m->owners[s[i - 1].id].as;
+			m->owners[s[i - 1].id].next = s[i].id;
+		} else {
+			s[left++] = s[i];
+		}
+	}
+	return left;
+}
+
 /* Those of one part into a database of their own. */
 static int compile(struct making *m, enum part_of which)
 {
-	auto_mem const char **text = calloc(m->n, sizeof(*text));
-	auto_mem unsigned *flags = calloc(m->n, sizeof(*flags)), *ids = calloc(m->n, sizeof(*ids));
+	auto_mem struct same *same = calloc(m->n + 1, sizeof(*same));
+	auto_mem const char **text = calloc(m->n + 1, sizeof(*text));
+	auto_mem unsigned *flags = calloc(m->n + 1, sizeof(*flags)),
+			  *ids = calloc(m->n + 1, sizeof(*ids));
 	hs_compile_error_t *error = NULL;
 	unsigned n = 0;
 	hs_error_t hs;
 
-	if (!text || !flags || !ids)
+	if (!same || !text || !flags || !ids)
 		return -ENOMEM;
 	for (size_t i = 0; i < m->n; i++) {
-		if (part_of(&m->owners[i]) != which)
+		if (part_of(m, i) != which)
 			continue;
 		m->owners[i].db = (uint8_t)m->n_dbs;
-		text[n] = m->sources[i].text;
-		flags[n] = m->sources[i].flags;
-		ids[n++] = (unsigned)i;
+		same[n++] = (struct same){ m->sources[i].text, m->sources[i].flags, (unsigned)i };
 	}
+	n = join_same(m, same, n);
 	if (!n)
 		return 0;
+	for (unsigned i = 0; i < n; i++) {
+		text[i] = same[i].text;
+		flags[i] = same[i].flags;
+		ids[i] = same[i].id;
+	}
 	hs = hs_compile_multi(text, flags, ids, n, HS_MODE_BLOCK, NULL, &m->db[m->n_dbs], &error);
 	if (hs == HS_SUCCESS) {
 		m->n_dbs++;

@@ -251,22 +251,32 @@ static int on_sequence(void *ctx, size_t pattern, struct range where)
 	return keep(s, s->d->of_rules[pattern], where);
 }
 
-static int on_match(unsigned id, unsigned long long from, unsigned long long to, unsigned flags,
-		    void *ctx)
+/* A pattern matched up to there. */
+static int matched(struct scan *s, unsigned id, size_t to)
 {
-	struct scan *s = ctx;
 	const struct image_owner *o = &s->d->owners[id];
 	struct range where = { o->literal ? to - o->len : to, to };
 	const struct rule_pattern *list;
 	size_t n;
 
-	(void)from;
-	(void)flags;
 	if (o->sort != RULE_WORD && o->sort != RULE_WORD_LIKE)
 		return keep(s, id, where);
 	list = rules_patterns(&s->d->rules, detectors[o->detector]->rules, &n);
 	return sequences_word(s->d->sequences, (size_t)(list - s->d->rules.pattern) + o->index,
 			      where, on_sequence, s);
+}
+
+static int on_match(unsigned id, unsigned long long from, unsigned long long to, unsigned flags,
+		    void *ctx)
+{
+	struct scan *s = ctx;
+	int err = matched(s, id, to);
+
+	(void)from;
+	(void)flags;
+	while (!err && (id = s->d->owners[id].next))
+		err = matched(s, id, to);
+	return err;
 }
 
 struct probe {
@@ -289,7 +299,7 @@ static int on_probe(unsigned id, unsigned long long from, unsigned long long to,
 /* Does the pattern match up to end, when the text begins at from? */
 static bool matches_from(struct detect *d, unsigned id, struct span text, size_t from, size_t end)
 {
-	struct probe p = { .id = id, .to = end - from };
+	struct probe p = { .id = d->owners[id].as, .to = end - from };
 
 	/* A character behind the end: patterns look at it. */
 	hs_scan(db_of(d, d->owners[id].db), (const char *)text.p + from,
@@ -317,11 +327,33 @@ static size_t narrow(struct detect *d, unsigned id, struct span text, size_t end
 	return lo;
 }
 
+static int by_end(const void *a, const void *b)
+{
+	const struct hit *x = a, *y = b;
+
+	if (x->view != y->view)
+		return x->view < y->view ? -1 : 1;
+	if (x->where.end != y->where.end)
+		return x->where.end < y->where.end ? -1 : 1;
+	return x->pattern < y->pattern ? -1 : x->pattern > y->pattern;
+}
+
+/* In an order that does not depend on how databases were made. */
+static void order(struct hits *h)
+{
+	for (size_t i = 1; i < h->n; i++)
+		if (by_end(&h->v[i - 1], &h->v[i]) > 0) {
+			qsort(h->v, h->n, sizeof(*h->v), by_end);
+			return;
+		}
+}
+
 static void narrow_all(struct detect *d, const struct views *vs)
 {
 	unsigned done = 0;
 
-	for (size_t k = 0; k < N_DETECTORS; k++)
+	for (size_t k = 0; k < N_DETECTORS; k++) {
+		order(&d->hits[k]);
 		for (size_t i = 0; i < d->hits[k].n; i++) {
 			struct hit *h = &d->hits[k].v[i];
 
@@ -331,6 +363,7 @@ static void narrow_all(struct detect *d, const struct views *vs)
 							      vs->view[h->view].text, h->where.end)
 						     : h->where.end - MIN(h->where.end, UNNARROWED);
 		}
+	}
 }
 
 /* Every pattern over every view. */
@@ -351,6 +384,8 @@ static int find_hits(struct detect *d, const struct views *vs)
 			if (hs_scan(db_of(d, i), (const char *)t.p, (unsigned)t.len, 0, d->scratch,
 				    on_match, &s) != HS_SUCCESS)
 				return s.err ? s.err : -ENOMEM;
+		if (sequences_end(d->sequences, on_sequence, &s))
+			return s.err;
 	}
 	return 0;
 }

@@ -1,23 +1,20 @@
-/* user/detect/features.c - text to symbols, symbols to hashes. Owns nothing. */
+/* user/detect/features.c - text to symbols, symbols to tokens, tokens to hashes. Owns nothing. */
 #include "detect/features.h"
 
 #include <stdbool.h>
-
-#define SHIFT (32 - FEATURE_BITS)
 
 /* Symbols: small letters and signs stand for themselves; every other character is hashed into the
  * upper half. */
 #define SYMBOL_OTHER 0x80
 #define SYMBOL_BLANK ' '
+#define STEM	     5 /* symbols, of a longer word */
 
 /* Odd constants, different for each kind of feature, so that kinds do not meet in one bucket by
  * rule. */
-#define MIX_3	 0x9e3779b97f4a7c15u
-#define MIX_4	 0xc2b2ae3d27d4eb4fu
-#define MIX_5	 0x165667b19e3779f9u
-#define MIX_LAST 0x27d4eb2f165667c5u
 #define MIX_WORD 0x85ebca6bu
+#define MIX_STEM 0x9e3779b1u
 #define MIX_PAIR 0xd6e8feb86659fd93u
+#define MIX_RUN	 0x9e3779b97f4a7c15u
 
 /* ASCII as the classifier reads it. */
 static const uint8_t symbol_of[128] = {
@@ -35,71 +32,75 @@ static const uint8_t symbol_of[128] = {
 #undef BLANK
 };
 
-static uint32_t bucket(uint64_t x)
+static inline uint32_t bucket(uint64_t x)
 {
 	return (uint32_t)(x >> (64 - FEATURE_BITS));
 }
 
-static bool in_word(unsigned symbol)
+static inline enum token kind_of(unsigned symbol)
 {
-	return symbol >= SYMBOL_OTHER || (symbol >= 'a' && symbol <= 'z') || symbol == '0';
+	if (symbol == SYMBOL_BLANK)
+		return TOKEN_NONE;
+	if (symbol >= SYMBOL_OTHER || (symbol >= 'a' && symbol <= 'z') || symbol == '0')
+		return TOKEN_WORD;
+	return TOKEN_SIGNS;
 }
 
-/* Scripts without blanks between words: Han, kana and their neighbours. */
+/* Scripts without blanks between words: Han, kana and their neighbours, those of Thailand, Laos,
+ * Burma and Cambodia. */
 static bool stands_alone(uint32_t cp)
 {
 	return (cp >= 0x2e80 && cp < 0xa4d0) || (cp >= 0xf900 && cp < 0xfb00) ||
-	       (cp >= 0x20000 && cp < 0x30000);
+	       (cp >= 0x20000 && cp < 0x30000) || (cp >= 0xe00 && cp < 0xf00) ||
+	       (cp >= 0x1000 && cp < 0x10a0) || (cp >= 0x1780 && cp < 0x1800);
 }
 
-/* The word in hand is complete. */
-static inline size_t end_word(struct features *f, uint32_t *ret)
+/* The token in hand is complete. */
+static inline size_t end_token(struct features *f, bool alone, uint32_t *ret)
 {
-	if (!f->word_len)
+	uint32_t word = f->word * MIX_WORD;
+	size_t n = 0;
+
+	if (!f->len)
 		return 0;
-	f->word *= MIX_WORD;
-	ret[0] = f->word >> SHIFT;
-	ret[1] = bucket((f->last_word ^ ((uint64_t)f->word << 32)) * MIX_PAIR);
-	f->last_word = f->word;
+	ret[n++] = word >> (32 - FEATURE_BITS);
+	ret[n++] = bucket((f->last ^ (uint64_t)word << 32) * MIX_PAIR);
+	if (alone)
+		ret[n++] = bucket(((f->last ^ f->before * 3) ^ (uint64_t)word << 32) * MIX_RUN);
+	else if (f->len > STEM)
+		ret[n++] = (f->stem * MIX_STEM) >> (32 - FEATURE_BITS);
+	f->before = f->last;
+	f->last = word;
 	f->word = 0;
-	f->word_len = 0;
-	return 2;
-}
-
-static void add_to_word(struct features *f, unsigned symbol)
-{
-	f->word = (f->word ^ symbol) * 0x01000193u + 0x9e37u;
-	f->word_len = 1;
+	f->len = 0;
+	return n;
 }
 
 /* Inlined into the loop below, where what is known of the text stays in registers. */
 static inline __attribute__((always_inline)) size_t add_symbol(struct features *f, unsigned symbol,
 							       bool alone, uint32_t *ret)
 {
-	uint64_t r = f->recent;
-	unsigned last = r & 0xffff;
+	enum token kind = kind_of(symbol);
 	size_t n = 0;
 
-	if (symbol == last && (symbol == SYMBOL_BLANK || symbol == ((r >> 16) & 0xffff)))
+	if (symbol == f->symbol && (symbol == SYMBOL_BLANK || f->twice))
 		return 0;
-	f->fifth = (uint16_t)(r >> 48);
-	r = r << 16 | symbol;
-	f->recent = r;
-	ret[n++] = bucket((r & 0xffffffffffff) * MIX_3);
-	ret[n++] = bucket(r * MIX_4);
-	ret[n++] = bucket((r ^ f->fifth * MIX_LAST) * MIX_5);
-	if (alone || !in_word(symbol))
-		n += end_word(f, ret + n);
-	if (in_word(symbol))
-		add_to_word(f, symbol);
-	if (alone)
-		n += end_word(f, ret + n);
-	return n;
+	f->twice = symbol == f->symbol;
+	f->symbol = (uint16_t)symbol;
+	if (alone || kind != f->kind)
+		n = end_token(f, false, ret);
+	f->kind = kind;
+	if (kind == TOKEN_NONE)
+		return n;
+	f->word = (f->word ^ symbol) * 0x01000193u + 0x9e37u;
+	if (++f->len == STEM)
+		f->stem = f->word;
+	return alone ? n + end_token(f, true, ret + n) : n;
 }
 
 void features_begin(struct features *f)
 {
-	*f = (struct features){ .recent = SYMBOL_BLANK };
+	*f = (struct features){ .symbol = SYMBOL_BLANK };
 }
 
 size_t features_add(struct features *f, struct span text, uint32_t *ret)

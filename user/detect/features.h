@@ -1,24 +1,31 @@
-/* user/detect/features.h - what the classifier sees of a text: hashes of words, of pairs of words
- * and of runs of 3 to 5 characters. The trainer and the sensor both see through this. Reads UTF-8
- * in pieces of any size: any split gives the same hashes, but for the end of the last word.
- * Letters count without case, digits as one digit, white space as one blank; what repeats counts
- * twice at most. In scripts that write no blanks between words each character is a word.
+/* user/detect/features.h - what the classifier sees of a text: hashes of tokens, of pairs of them
+ * and of how long ones begin. The trainer and the sensor both see through this. Reads UTF-8 in
+ * pieces of any size: any split gives the same hashes, but for the end of the last token. A token
+ * is a run of letters and digits, or one of signs. Letters count without case, digits as one digit,
+ * white space as one blank; what repeats counts twice at most. In scripts that write no blanks
+ * between words each character is a token, and runs of three count in place of beginnings.
  */
 #pragma once
 
+#include <stdbool.h>
+
 #include "base/span.h"
 
-#define FEATURE_BITS	  18
+#define FEATURE_BITS	  17
 #define FEATURES_MAX	  (1 << FEATURE_BITS)
-#define FEATURES_VERSION  1 /* changes with any hash; a model holds the one it was trained with */
-#define FEATURES_PER_BYTE 7 /* at most; and as many again at the end */
+#define FEATURES_VERSION  2 /* changes with any hash; a model holds the one it was trained with */
+#define FEATURES_PER_BYTE 6 /* at most; and as many again at the end */
+
+enum token { TOKEN_NONE, TOKEN_WORD, TOKEN_SIGNS };
 
 struct features {
-	uint64_t recent; /* the last four symbols, 16 bits each */
-	uint16_t fifth;	 /* and the one before */
-	uint16_t word_len;
-	uint32_t word, last_word; /* hashes; 0: none */
+	uint32_t word, stem;   /* hashes of the token in hand and of its beginning */
+	uint32_t last, before; /* of the two tokens before it; 0: none */
+	uint32_t len;	       /* symbols in hand */
 	uint32_t code_point;
+	uint16_t symbol; /* the last one */
+	enum token kind : 8;
+	bool twice;
 	uint8_t missing; /* bytes of a character in hand */
 };
 

@@ -60,9 +60,14 @@ int image_open(struct span image, const struct image_head **ret)
 		    size > h->db[i].len)
 			return -EINVAL;
 	}
-	for (size_t i = 0; i < h->n_patterns; i++)
-		if (((const struct image_owner *)(image.p + h->owners.at))[i].db >= h->n_dbs)
+	for (size_t i = 0; i < h->n_patterns; i++) {
+		const struct image_owner *o =
+		    &((const struct image_owner *)(image.p + h->owners.at))[i];
+
+		if (o->db >= h->n_dbs || o->as > i || (o->next && o->next <= i) ||
+		    o->next >= h->n_patterns)
 			return -EINVAL;
+	}
 	*ret = h;
 	return 0;
 }

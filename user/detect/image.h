@@ -7,7 +7,7 @@
 #include "detect/detect.h"
 
 #define IMAGE_ALIGN	64 /* of the image, and of its parts in it: what Vectorscan wants */
-#define IMAGE_MAGIC	"EARSHOT\1"
+#define IMAGE_MAGIC	"EARSHOT\2"
 #define IMAGE_DBS_MAX	4
 #define IMAGE_BYTES_MAX (96 << 20) /* once in memory, however many processes use it */
 
@@ -31,9 +31,12 @@ struct image_head {
 struct image_owner {
 	uint16_t detector, index;
 	uint8_t db;
-	uint8_t sort; /* enum rule_sort; a sequence is in none */
+	uint8_t sort; /* enum rule_sort; a sequence is in none, nor is a word that it finds */
 	bool literal;
 	uint16_t len; /* of a literal, folded */
+	/* Patterns of the same text are one in their database: the number that it tells, and the
+	 * next of them, 0: none. */
+	uint32_t as, next;
 };
 
 /* What a database depends on beside its patterns: Vectorscan and the processor. */

@@ -1,8 +1,11 @@
 /* user/detect/prepare.h - a pattern as Vectorscan gets it. */
 #pragma once
 
+#include "base/buf.h"
 #include "detect/detect.h"
 
+/* Folded like the texts it is to be found in. *ret is the caller's. -ENOMEM, -E2BIG. */
+int pattern_fold(const struct fold *fold, const char *text, struct buf *ret);
 /* Folded like the texts it is to be found in, a literal with its special characters escaped. *ret,
  * to be freed; *ret_len: bytes of a literal. -ENOMEM, -E2BIG. */
 int pattern_prepare(const struct fold *fold, const struct pattern *p, char **ret, size_t *ret_len,

@@ -16,6 +16,7 @@
 #define WINDOW_HITS_MAX 64
 #define CUE_BYTES	96   /* before a hit, read for signs that it is only quoted */
 #define QUOTE_BYTES	160  /* before a hit, where the quotation that holds it begins */
+#define OPEN_BYTES	12   /* ... in what users write of other things */
 #define CLOSE_BYTES	160  /* behind a hit, where it ends */
 #define MENTION		0.3f /* what remains of a weight when the phrase is quoted or asked about */
 #define TOPIC		0.6f /* ... when the text is about attacks */
@@ -80,9 +81,11 @@ static bool opens_quote(struct span text, size_t at, bool strings)
 
 /* Is the phrase between quotation marks of one line, or, where attacks are talked about, in a line
  * that is quoted? */
-static bool quoted(struct span text, struct range hit, bool strings, bool about)
+static bool quoted(struct span text, struct range hit, enum trust trust, bool about)
 {
-	size_t from = hit.begin - MIN(hit.begin, QUOTE_BYTES);
+	bool content = trust == TRUST_RETRIEVED;
+	size_t from =
+	    hit.begin - MIN(hit.begin, (size_t)(content || about ? QUOTE_BYTES : OPEN_BYTES));
 	struct span after = span_sub(text, hit.end, CLOSE_BYTES);
 
 	for (size_t at = hit.begin; at-- > from;) {
@@ -90,7 +93,7 @@ static bool quoted(struct span text, struct range hit, bool strings, bool about)
 			return about && text.p[at + 1] == '>';
 		if (!memchr("\"'`", text.p[at], 3))
 			continue;
-		if (opens_quote(text, at, strings))
+		if (opens_quote(text, at, about || !content))
 			return memchr(after.p, text.p[at], after.len);
 		if (text.p[at] != '\'') /* it may be an apostrophe */
 			return false;
@@ -101,19 +104,19 @@ static bool quoted(struct span text, struct range hit, bool strings, bool about)
 /* Is the phrase quoted, or named as an example? */
 static bool mentioned(struct span text, struct range hit, enum trust trust, bool about)
 {
-	static const char *const cues[] = { "what does",  "what is meant", "meaning of",
-					    "such as",	  "e.g.",	   "for example",
-					    "like \"",	  "like '",	   "phrase",
-					    "the words",  "called \"",	   "known as",
-					    "say things", "attempts to",   "tries to",
-					    "try to get", "tells it to",   "asking it to",
-					    "example of" };
+	static const char *const cues[] = {
+		"what does",	 "what is meant", "meaning of",	  "such as",	 "e.g.",
+		"for example",	 "like \"",	  "like '",	  "phrase",	 "the words",
+		"called \"",	 "known as",	  "say things",	  "attempts to", "tries to",
+		"try to get",	 "tells it to",	  "asking it to", "example of",	 "the sentence",
+		"the prompt \"", "the message \""
+	};
 	size_t from = hit.begin - MIN(hit.begin, CUE_BYTES);
 
 	for (size_t i = 0; i < ARRAY_SIZE(cues); i++)
 		if (ascii_contains(span_sub(text, from, hit.begin - from), cues[i]))
 			return true;
-	return quoted(text, hit, trust != TRUST_RETRIEVED || about, about);
+	return quoted(text, hit, trust, about);
 }
 
 struct scored {
@@ -218,9 +221,12 @@ static int by_place(const void *a, const void *b)
 
 	if (x->hit->view != y->hit->view)
 		return x->hit->view < y->hit->view ? -1 : 1;
-	return x->hit->where.begin < y->hit->where.begin
-		   ? -1
-		   : x->hit->where.begin > y->hit->where.begin;
+	if (x->hit->where.begin != y->hit->where.begin)
+		return x->hit->where.begin < y->hit->where.begin ? -1 : 1;
+	/* Of those that weigh the same the longest speaks, then the one that was written first. */
+	if (x->hit->where.end != y->hit->where.end)
+		return x->hit->where.end > y->hit->where.end ? -1 : 1;
+	return x->hit->pattern < y->hit->pattern ? -1 : x->hit->pattern > y->hit->pattern;
 }
 
 /* Reports a hit by itself. */
@@ -274,8 +280,8 @@ static int scan_rules(const struct detector_input *in, struct opinion *o, emit_f
 
 		if (r->group == GROUP_TOPIC || !w)
 			continue;
-		if (mentioned(in->views->view[in->hits[i].view].text, in->hits[i].where,
-			      in->trust, topic < 1))
+		if (mentioned(in->views->view[in->hits[i].view].text, in->hits[i].where, in->trust,
+			      topic < 1))
 			w *= MENTION;
 		if (!alone(r))
 			s[n++] = (struct scored){ r, &in->hits[i], w };

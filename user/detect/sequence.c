@@ -9,6 +9,8 @@
 #include <string.h>
 
 #include "base/own.h"
+#include "detect/lexicon.h"
+#include "detect/prepare.h"
 
 /* A list of words stands at a step of a sequence; with what must be known of the sequence until
  * the step is taken. */
@@ -26,6 +28,7 @@ struct place {
 
 struct sequences {
 	const struct rules *rules;
+	struct lexicon *lexicon;
 	struct span text;
 	uint32_t *pattern;			   /* of each sequence */
 	struct place (*at)[SEQUENCE_STEPS_MAX][2]; /* the latest first */
@@ -40,15 +43,54 @@ struct sequences {
 	} gap;		       /* asked for last: many sequences ask for the same */
 };
 
+bool sequences_finds(struct span word)
+{
+	return lexicon_takes(word);
+}
+
+/* Of all literal words that it takes. */
+static int make_lexicon(struct sequences *s)
+{
+	const struct rules *rules = s->rules;
+	auto_mem struct lexicon_word *words = calloc(rules->n_patterns + 1, sizeof(*words));
+	auto_mem struct buf *texts = calloc(rules->n_patterns + 1, sizeof(*texts));
+	struct fold *fold = NULL;
+	size_t n = 0;
+	int err = words && texts ? fold_new(&fold) : -ENOMEM;
+
+	for (size_t i = 0; i < rules->n_patterns && !err; i++) {
+		const struct rule_pattern *p = &rules->pattern[i];
+
+		if (p->sort != RULE_WORD)
+			continue;
+		err = pattern_fold(fold, rules_text(rules, p->text), &texts[n]);
+		words[n] = (struct lexicon_word){ buf_span(&texts[n]), (uint32_t)i, p->ends };
+		if (!err && lexicon_takes(words[n].text))
+			n++;
+		else
+			buf_free(&texts[n]);
+	}
+	if (!err)
+		err = lexicon_new(&s->lexicon, words, n);
+	while (n)
+		buf_free(&texts[--n]);
+	fold_free(&fold);
+	return err;
+}
+
 int sequences_new(struct sequences **ret, const struct rules *rules)
 {
 	auto_free(sequences) struct sequences *s = calloc(1, sizeof(*s));
 	size_t n_uses = 0, n = 0;
+	int err;
 
 	if (!s)
 		return -ENOMEM;
 	s->rules = rules;
 	s->fresh = true;
+	err = make_lexicon(s);
+	if (err)
+		return err;
 	for (size_t i = 0; i < rules->n_patterns; i++) {
 		const struct rule_pattern *p = &rules->pattern[i];
 
@@ -93,6 +135,7 @@ void sequences_free(struct sequences **s)
 {
 	if (!*s)
 		return;
+	lexicon_free(&(*s)->lexicon);
 	free((*s)->pattern);
 	free((*s)->at);
 	free((*s)->first);
@@ -104,6 +147,7 @@ void sequences_free(struct sequences **s)
 void sequences_begin(struct sequences *s, struct span text)
 {
 	s->text = text;
+	lexicon_begin(s->lexicon, text);
 	s->gap.to = 0;
 	if (!s->fresh)
 		memset(s->at, 0, s->n * sizeof(*s->at));
@@ -155,14 +199,12 @@ static bool whole(const struct rule_pattern *p, struct span text, struct range r
 	return !p->ends || r.end == text.len || !alnum(text.p[r.end]);
 }
 
-int sequences_word(struct sequences *s, size_t pattern, struct range where, sequence_fn *fn,
-		   void *ctx)
+static int follow(struct sequences *s, size_t pattern, struct range where, sequence_fn *fn,
+		  void *ctx)
 {
 	const struct rule_pattern *word = &s->rules->pattern[pattern];
 	int err;
 
-	if (!whole(word, s->text, where))
-		return 0;
 	for (uint32_t i = s->first[word->words]; i < s->first[word->words + 1]; i++) {
 		const struct use *u = &s->uses[i];
 		struct place(*at)[2] = s->at[u->sequence];
@@ -189,4 +231,41 @@ int sequences_word(struct sequences *s, size_t pattern, struct range where, sequ
 			return err;
 	}
 	return 0;
+}
+
+struct following {
+	struct sequences *s;
+	sequence_fn *fn;
+	void *ctx;
+};
+
+static int on_word(void *ctx, uint32_t id, struct range where)
+{
+	const struct following *f = ctx;
+
+	return follow(f->s, id, where, f->fn, f->ctx);
+}
+
+/* The words of the lexicon up to end. */
+static int catch_up(struct sequences *s, size_t end, sequence_fn *fn, void *ctx)
+{
+	struct following f = { s, fn, ctx };
+
+	return lexicon_until(s->lexicon, end, on_word, &f);
+}
+
+int sequences_word(struct sequences *s, size_t pattern, struct range where, sequence_fn *fn,
+		   void *ctx)
+{
+	int err;
+
+	if (!whole(&s->rules->pattern[pattern], s->text, where))
+		return 0;
+	err = catch_up(s, where.end, fn, ctx);
+	return err ? err : follow(s, pattern, where, fn, ctx);
+}
+
+int sequences_end(struct sequences *s, sequence_fn *fn, void *ctx)
+{
+	return catch_up(s, s->text.len, fn, ctx);
 }

@@ -7,21 +7,28 @@
 #include "detect/rules.h"
 #include "text/view.h"
 
-#define SEQUENCE_GAP 40	 /* letters between two words; one of a script with dense writing is 1 1/2 \
+#define SEQUENCE_GAP                                                                               \
+	40		 /* letters between two words; one of a script with dense writing is 1 1/2 \
 			  */
 #define SEQUENCE_NEAR 18 /* ... where the rule wants it closer */
 #define SEQUENCE_LIKE 60 /* ... and what an expression may hold, whose beginning is not known */
 
 struct sequences;
 
-/* Of all rules; borrows them. -ENOMEM. */
+/* Of all rules; borrows them. Literal words it finds itself, but those that sequences_finds() not.
+ * -ENOMEM. */
 int sequences_new(struct sequences **ret, const struct rules *rules);
 void sequences_free(struct sequences **s);
+/* Is a literal word, folded, found here? */
+bool sequences_finds(struct span word);
 /* Another text begins. */
 void sequences_begin(struct sequences *s, struct span text);
 
 /* pattern: index of the sequence in rules->pattern. Not 0: stop, and return it. */
 typedef int sequence_fn(void *ctx, size_t pattern, struct range where);
-/* A word was found, in the order of their ends; pattern is its index in rules->pattern. */
+/* One of the other words was found, in the order of their ends; pattern is its index in
+ * rules->pattern. */
 int sequences_word(struct sequences *s, size_t pattern, struct range where, sequence_fn *fn,
 		   void *ctx);
+/* There are no more of them. */
+int sequences_end(struct sequences *s, sequence_fn *fn, void *ctx);

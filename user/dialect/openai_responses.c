@@ -213,6 +213,8 @@ static const struct form conversation = {
 static const struct route routes[] = {
 	{ "/v1/responses", &form },
 	{ "/openai/responses", &form },
+	{ "/v1/responses/compact", &form },
+	{ "/v1/responses/input_tokens", &form, OP_TOKEN_COUNT },
 	{ "/v1/responses/{object}", &stored, .method = "GET" },
 	{ "/v1/responses/{object}", &stored, .method = "DELETE" },
 	{ "/v1/responses/{object}/cancel", &stored },

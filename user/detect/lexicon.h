@@ -1,0 +1,30 @@
+/* user/detect/lexicon.h - finds many thousand words at once, in any case. Words of Latin letters
+ * begin where words begin, so that most of a text is passed over by the first letters of its words;
+ * others begin at any character.
+ */
+#pragma once
+
+#include "base/span.h"
+#include "text/view.h"
+
+struct lexicon;
+
+struct lexicon_word {
+	struct span text; /* folded; copied */
+	uint32_t id;
+	bool ends; /* no Latin letter or digit may follow */
+};
+
+/* Can it be found this way? Behind its punctuation it must have two bytes. */
+bool lexicon_takes(struct span word);
+/* -ENOMEM; -EINVAL: one is not taken. */
+int lexicon_new(struct lexicon **ret, const struct lexicon_word *words, size_t n);
+void lexicon_free(struct lexicon **l);
+
+/* Not 0: stop, and return it. */
+typedef int lexicon_fn(void *ctx, uint32_t id, struct range where);
+/* Another text, borrowed until the next one. */
+void lexicon_begin(struct lexicon *l, struct span text);
+/* Calls fn for the words that end at or before end and were not told yet: by their end, of one end
+ * the shorter ones first, equal ones as they were given. */
+int lexicon_until(struct lexicon *l, size_t end, lexicon_fn *fn, void *ctx);
