@@ -310,10 +310,10 @@ static void by_name(struct pile *p, size_t i, size_t which)
 		confirm(p, &c, h->view, score, RANK_VALUE);
 }
 
-static bool run_char(uint8_t c)
-{
-	return isalnum(c) || c == '_' || c == '-' || c == '.';
-}
+static const bool run_char[256] = {
+	['a' ... 'z'] = true, ['A' ... 'Z'] = true, ['0' ... '9'] = true,
+	['_'] = true,	      ['-'] = true,	    ['.'] = true,
+};
 
 /* Tokens without a mark are long: where a byte is none of theirs, no run reaches over it, so that
  * most of a text is never looked at. */
@@ -325,7 +325,7 @@ static void by_run(struct pile *p, unsigned view)
 	while (at + RUN_MIN <= text.len && runs < RUNS_MAX) {
 		size_t last = at + RUN_MIN;
 
-		while (last > at && run_char(text.p[last - 1]))
+		while (last > at && run_char[text.p[last - 1]])
 			last--;
 		if (last > at) {
 			at = last;
@@ -338,7 +338,7 @@ static void by_run(struct pile *p, unsigned view)
 			if (matches_at(&c, at))
 				grade(p, &c, view, RANK_ANCHOR);
 		}
-		for (at += RUN_MIN; at < text.len && run_char(text.p[at]); at++)
+		for (at += RUN_MIN; at < text.len && run_char[text.p[at]]; at++)
 			;
 	}
 }

@@ -10,6 +10,22 @@ static int quintet(uint8_t c)
 	return c >= 'A' && c <= 'Z' ? c - 'A' : c >= '2' && c <= '7' ? c - '2' + 26 : -1;
 }
 
+/* Where the next run of RUN_MIN characters begins, at or behind at and before end; end: there is
+ * none. Looks at every RUN_MINth byte only where it can. */
+static size_t next_run(struct span t, size_t at, size_t end)
+{
+	while (at < end && at + RUN_MIN <= t.len) {
+		size_t i = at + RUN_MIN;
+
+		while (i > at && quintet(t.p[i - 1]) >= 0)
+			i--;
+		if (i == at)
+			return at;
+		at = i;
+	}
+	return end;
+}
+
 /* Decodes from at on; where that ends. */
 static size_t decode(struct span t, size_t at, uint8_t out[PIECE], size_t *ret_len)
 {
@@ -36,9 +52,12 @@ int base32_view(const struct reading *r, struct view *w)
 	int err = 0;
 
 	while (!err && survey_next(r->survey, SURVEY_RUN, SURVEY_BLOCK, at, &where)) {
-		for (at = where.begin; !err && at < where.end; at = MAX(end, at + 1)) {
+		for (at = where.begin; !err; at = end) {
+			at = next_run(r->text, at, where.end);
+			if (at >= where.end)
+				break;
 			end = decode(r->text, at, out, &len);
-			if (end - at >= RUN_MIN && is_prose(span_of(out, len)))
+			if (is_prose(span_of(out, len)))
 				err = view_piece(w, r->text, (struct range){ at, end },
 						 span_of(out, len));
 		}

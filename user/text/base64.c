@@ -22,13 +22,13 @@ static size_t line_end(struct span s)
 	return 0;
 }
 
-/* The next run of at least RUN_MIN characters at or behind at. Looks at every RUN_MINth byte only
- * where it can. */
-static bool next_run(struct span t, size_t at, struct range *ret)
+/* The next run of at least RUN_MIN characters that begins at or behind at and before end. Looks at
+ * every RUN_MINth byte only where it can. */
+static bool next_run(struct span t, size_t at, size_t end, struct range *ret)
 {
 	size_t i;
 
-	while (at + RUN_MIN <= t.len) {
+	while (at < end && at + RUN_MIN <= t.len) {
 		for (i = at + RUN_MIN; i > at && base64_sextets[t.p[i - 1]]; i--)
 			;
 		if (i > at) {
@@ -110,18 +110,21 @@ int base64_view(const struct reading *in, struct view *w)
 {
 	struct span text = in->text;
 	uint8_t piece[3 * 1024];
-	struct range r;
-	size_t at = 0, len;
+	struct range where, r;
+	size_t at = 0, from, len;
 	int err = 0;
 
-	while (!err && next_run(text, at, &r)) {
-		if (find_start(text, r, &at)) {
-			while (!err && (len = decode(text, &at, r.end, piece, sizeof(piece))) != 0)
+	while (!err && survey_next(in->survey, SURVEY_RUN, SURVEY_BLOCK, at, &where)) {
+		for (at = where.begin; !err && next_run(text, at, where.end, &r); at = r.end) {
+			if (!find_start(text, r, &from))
+				continue;
+			while (!err &&
+			       (len = decode(text, &from, r.end, piece, sizeof(piece))) != 0)
 				err = view_put(w, r.begin, span_of(piece, len), true);
 			if (!err)
 				err = view_put(w, r.end, SPAN_LIT("\n"), true);
 		}
-		at = r.end;
+		at = MAX(at, where.end);
 	}
 	return err;
 }

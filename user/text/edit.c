@@ -81,10 +81,3 @@ bool is_prose(struct span s)
 		     (uint8_t)((s.p[i] | 0x20) - 'a') < 26;
 	return n * 2 >= s.len && is_text(s);
 }
-
-int hex_value(uint8_t c)
-{
-	return c >= '0' && c <= '9'			? c - '0'
-	       : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (c | 0x20) - 'a' + 10
-							: -1;
-}

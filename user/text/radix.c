@@ -32,12 +32,18 @@ static int each_run(const struct reading *r, struct view *w, unsigned sign, deco
 	while (!err && survey_next(r->survey, sign, SURVEY_BLOCK, at, &where)) {
 		for (at = where.begin; !err && at < where.end; at = MAX(end, at + 1)) {
 			end = at + 1;
-			if (!alnum(t.p[at]) || (at && at != resume && alnum(t.p[at - 1])))
+			if (!alnum(t.p[at]))
 				continue;
 			len = 0;
-			end = decode(r, at, t.len, out, &len);
-			if (!len)
+			if (!at || at == resume || !alnum(t.p[at - 1]))
+				end = decode(r, at, t.len, out, &len);
+			if (!len) {
+				/* To the end of the word. */
+				end = MAX(end, at + 1);
+				while (end < where.end && alnum(t.p[end]) && alnum(t.p[end - 1]))
+					end++;
 				continue;
+			}
 			err = len < PIECE
 				  ? view_piece(w, t, (struct range){ at, end }, span_of(out, len))
 				  : view_put(w, at, span_of(out, len), true);
