@@ -5,6 +5,7 @@
 #include <pthread.h>
 
 #include "base/own.h"
+#include "base/scan.h"
 #include "detect/sensitive.h"
 #include "detect/sensitive_char.h"
 
@@ -172,26 +173,55 @@ static void spot(struct context *c, size_t i, uint8_t third)
 	}
 }
 
+/* Remembers the words that begin at i. */
+static void read_word(struct context *c, size_t i)
+{
+	uint8_t third = byte_at(c->text, i + 2);
+	unsigned pair;
+
+	if (!starts_word(c->text, i) || i + 1 >= c->text.len)
+		return;
+	pair = pair_of(c->text.p[i], c->text.p[i + 1]);
+	if (has(pairs, pair))
+		spot(c, i, 0);
+	if (third && has(fours, four_of(pair, third, byte_at(c->text, i + 3))))
+		spot(c, i, third);
+}
+
+static scan_v letters(scan_v v)
+{
+	return (scan_v)(((v | 0x20) - 'a') < 26);
+}
+
+/* Bits of the 16 bytes at p, behind two others, at which words may begin. */
+static uint32_t may_start(const uint8_t *p)
+{
+	scan_v v, before, first;
+
+	memcpy(&v, p, sizeof(v));
+	memcpy(&before, p - 1, sizeof(before));
+	memcpy(&first, p - 2, sizeof(first));
+	return scan_mask((letters(v) & ~letters(before)) |
+			 (scan_v)((v - 'A' < 26) & (before - 'a' < 26)) |
+			 (scan_v)((v >= 0xc0) | (first == '\\')));
+}
+
 static void read_to(struct context *c, size_t end)
 {
 	end = MIN(end, c->text.len);
-	for (; c->read < end; c->read++) {
-		size_t i = c->read;
-		uint8_t third = byte_at(c->text, i + 2);
-		unsigned pair;
+	while (c->read < end) {
+		size_t i = c->read, n = MIN(end - i, sizeof(scan_v));
+		uint32_t m;
 
-		if (!starts_word(c->text, i) || i + 1 >= c->text.len)
-			continue;
-		pair = pair_of(c->text.p[i], c->text.p[i + 1]);
-		if (has(pairs, pair))
-			spot(c, i, 0);
-		if (third && has(fours, four_of(pair, third, byte_at(c->text, i + 3))))
-			spot(c, i, third);
-		/* None begins at a small letter behind a letter, unless that is of an escape. */
-		if (!is_kind(c->text.p[i], CHAR_ALPHA) || (i && c->text.p[i - 1] == '\\'))
-			continue;
-		while (c->read + 1 < end && is_kind(c->text.p[c->read + 1], CHAR_LOWER))
+		if (i < 2 || c->text.len - i < sizeof(scan_v)) {
+			read_word(c, i);
 			c->read++;
+			continue;
+		}
+		m = may_start(c->text.p + i) & (uint32_t)((1u << n) - 1);
+		for (; m; m &= m - 1)
+			read_word(c, i + (size_t)__builtin_ctz(m));
+		c->read += n;
 	}
 }
 
