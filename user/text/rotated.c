@@ -19,8 +19,9 @@ static unsigned find_key(const struct reading *r, struct range in)
 	unsigned letters[KEYS] = { 0 }, best = 0;
 	struct word x;
 
-	for (size_t at = in.begin; word_next(r->text, at, in.end, &x); at = x.begin + x.len) {
-		if (x.len < WORD_MIN || x.len > WORD_LEN_MAX || words_known(r->words, &x))
+	for (size_t at = in.begin; word_next_long(r->text, at, in.end, WORD_MIN, &x);
+	     at = x.begin + x.len) {
+		if (x.len > WORD_LEN_MAX || words_known(r->words, &x))
 			continue;
 		for (uint32_t m = words_shifts(r->words, &x); m; m &= m - 1)
 			letters[__builtin_ctz(m)] += (unsigned)x.len;

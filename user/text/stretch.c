@@ -22,6 +22,18 @@ static bool enough(const struct tally *y)
 	       y->letters * 2 >= y->other;
 }
 
+/* Are there changed words at all? */
+static bool worth_it(const struct reading *r, struct range in, judge_fn *judge, unsigned key)
+{
+	struct word x;
+	unsigned n = 0;
+
+	for (size_t at = in.begin; n < 2 && word_next_long(r->text, at, in.end, EVIDENCE_MIN, &x);
+	     at = x.begin + x.len)
+		n += judge(r->words, &x, key) > 0;
+	return n == 2;
+}
+
 bool stretch_next(const struct reading *r, struct range in, judge_fn *judge, unsigned key,
 		  struct range *ret)
 {
@@ -30,6 +42,8 @@ bool stretch_next(const struct reading *r, struct range in, judge_fn *judge, uns
 	unsigned n_before = 0, behind = 0;
 	struct word x;
 
+	if (!worth_it(r, in, judge, key))
+		return false;
 	for (size_t at = in.begin; word_next(r->text, at, in.end, &x); at = x.begin + x.len) {
 		int verdict = x.len < EVIDENCE_MIN ? 0 : judge(r->words, &x, key);
 

@@ -205,22 +205,13 @@ static scan_v load(struct span text, size_t at)
 	return v;
 }
 
-bool word_next(struct span text, size_t at, size_t end, struct word *ret)
+/* The word that begins at at. */
+static void word_read(struct span text, size_t at, struct word *ret)
 {
-	scan_v v;
-	int n;
+	scan_v v = load(text, at);
+	int n = scan_hit(~letters(v));
 
-	end = MIN(end, text.len);
-	/* Mostly one or two bytes lie between words. */
-	for (unsigned i = 0; at < end && !letter(text.p[at]); i++) {
-		n = i < 3 ? 1 : scan_hit(letters(load(text, at)));
-		at += n < 0 ? sizeof(v) : (size_t)n;
-	}
-	if (at >= end)
-		return false;
 	ret->begin = at;
-	v = load(text, at);
-	n = scan_hit(~letters(v));
 	if (n >= 0)
 		v = head(v, (size_t)n);
 	v |= (scan_v)(v != 0) & 0x20;
@@ -228,7 +219,42 @@ bool word_next(struct span text, size_t at, size_t end, struct word *ret)
 	for (ret->len = n < 0 ? sizeof(v) : (size_t)n;
 	     n < 0 && at + ret->len < text.len && letter(text.p[at + ret->len]); ret->len++)
 		;
+}
+
+bool word_next(struct span text, size_t at, size_t end, struct word *ret)
+{
+	end = MIN(end, text.len);
+	/* Mostly one or two bytes lie between words. */
+	for (unsigned i = 0; at < end && !letter(text.p[at]); i++) {
+		int n = i < 3 ? 1 : scan_hit(letters(load(text, at)));
+
+		at += n < 0 ? sizeof(scan_v) : (size_t)n;
+	}
+	if (at >= end)
+		return false;
+	word_read(text, at, ret);
 	return true;
+}
+
+bool word_next_long(struct span text, size_t at, size_t end, size_t min, struct word *ret)
+{
+	end = MIN(end, text.len);
+	while (at < end) {
+		uint32_t m = scan_mask(letters(load(text, at)));
+
+		for (size_t i = 1; i < min; i++)
+			m &= m >> 1;
+		if (!m) {
+			at += sizeof(scan_v) + 1 - min;
+			continue;
+		}
+		at += (size_t)__builtin_ctz(m);
+		if (at >= end)
+			break;
+		word_read(text, at, ret);
+		return true;
+	}
+	return false;
 }
 
 bool words_known(const struct words *w, const struct word *x)

@@ -26,6 +26,10 @@ struct word {
 /* The next word that begins at or behind at, and before end. */
 bool word_next(struct span text, size_t at, size_t end, struct word *ret);
 
+/* The same for words of at least min letters (2 to 8), others passed over; at is not inside of one.
+ */
+bool word_next_long(struct span text, size_t at, size_t end, size_t min, struct word *ret);
+
 bool words_known(const struct words *w, const struct word *x);
 bool words_known_reversed(const struct words *w, const struct word *x);
 /* By how many places may the alphabet have been shifted to make x of a known word? Bit n: by n;
