@@ -113,6 +113,8 @@ struct match {
 	bool whole;  /* whatever it counts for, no part of it is anything else */
 };
 
+/* Before the first, once. */
+void match_prepare(void);
 bool match_email(struct match *m);
 bool match_phone(struct match *m);
 bool match_ipv4(struct match *m);

@@ -26,8 +26,41 @@ static bool found(struct match *m, enum sensitive_id id, size_t begin, size_t en
 	return true;
 }
 
-/* Is the word in list, a list with '|' around each word? In any case. */
-static bool listed(const char *list, struct span word)
+/* Words with '|' around each; by their first letter, what lengths they have. */
+struct list {
+	const char *words;
+	uint32_t lengths[32];
+};
+
+static struct list top_levels = { "|com|org|net|edu|gov|mil|int|info|biz|name|app|dev|cloud|"
+				  "online|site|store|shop|tech|xyz|club|"
+				  "email|mail|world|life|live|work|agency|company|group|team|"
+				  "today|space|website|digital|global|"
+				  "solutions|services|systems|network|media|studio|design|"
+				  "health|care|clinic|bank|finance|money|law|"
+				  "legal|consulting|partners|foundation|social|blog|news|page|"
+				  "link|pro|museum|aero|coop|jobs|travel|"
+				  "asia|berlin|london|paris|tokyo|" },
+		   locals = { "|noreply|no-reply|donotreply|do-not-reply|git|nobody|postmaster|"
+			      "mailer-daemon|user|username|you|your|example|name|email|test|foo|"
+			      "someone|" },
+		   handles = { "|oksbi|okaxis|okhdfcbank|okicici|ybl|paytm|upi|apl|ibl|axl|" },
+		   streets = { "|calle|via|rua|avenida|av|piazza|plaza|paseo|corso|viale|ulica|ul|"
+			       "улица|ул|проспект|travessa|carrera|avenue|boulevard|strada|" },
+		   prefixes = { "|rue|avenue|boulevard|chemin|allee|impasse|quai|route|" },
+		   units = { "|mg|mcg|ug|ml|iu|" };
+
+void match_prepare(void)
+{
+	struct list *const all[] = { &top_levels, &locals, &handles, &streets, &prefixes, &units };
+
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
+		for (const char *p = all[i]->words + 1; *p; p += strcspn(p, "|") + 1)
+			all[i]->lengths[*p & 31] |= 1u << MIN(strcspn(p, "|"), (size_t)31);
+}
+
+/* In any case. */
+static bool is_listed(const char *list, struct span word)
 {
 	for (const char *p = list; *p && p[1];) {
 		size_t n = 0;
@@ -43,32 +76,25 @@ static bool listed(const char *list, struct span word)
 	return false;
 }
 
+static bool listed(const struct list *list, struct span word)
+{
+	return word.len && list->lengths[word.p[0] & 31] >> MIN(word.len, (size_t)31) & 1 &&
+	       is_listed(list->words, word);
+}
+
 /* --- the net */
 
 static bool top_level(struct span name)
 {
-	static const char domains[] = "|com|org|net|edu|gov|mil|int|info|biz|name|app|dev|cloud|"
-				      "online|site|store|shop|tech|xyz|club|"
-				      "email|mail|world|life|live|work|agency|company|group|team|"
-				      "today|space|website|digital|global|"
-				      "solutions|services|systems|network|media|studio|design|"
-				      "health|care|clinic|bank|finance|money|law|"
-				      "legal|consulting|partners|foundation|social|blog|news|page|"
-				      "link|pro|museum|aero|coop|jobs|travel|"
-				      "asia|berlin|london|paris|tokyo|";
 
 	if (name.len == 2)
 		return is_kind(name.p[0], CHAR_ALPHA) && is_kind(name.p[1], CHAR_ALPHA);
-	return listed(domains, name);
+	return listed(&top_levels, name);
 }
 
 /* Those nobody reads, and those of examples. */
 static bool nobody(struct span local, struct span domain)
 {
-	static const char locals[] =
-	    "|noreply|no-reply|donotreply|do-not-reply|git|nobody|postmaster|"
-	    "mailer-daemon|user|username|you|your|example|name|email|test|foo|"
-	    "someone|";
 	static const char *const domains[] = { "example.com",	     "example.org",
 					       "example.net",	     "example.edu",
 					       "noreply.github.com", "domain.com",
@@ -82,17 +108,16 @@ static bool nobody(struct span local, struct span domain)
 		    span_eq_nocase(span_sub(domain, domain.len - tail.len, tail.len), tail))
 			return true;
 	}
-	return listed(locals, local);
+	return listed(&locals, local);
 }
 
 static bool match_upi(struct match *m, size_t begin)
 {
-	static const char handles[] = "|oksbi|okaxis|okhdfcbank|okicici|ybl|paytm|upi|apl|ibl|axl|";
 	size_t end = m->at + 1;
 
 	while (is_kind(byte_at(m->text, end), CHAR_ALPHA))
 		end++;
-	return listed(handles, span_sub(m->text, m->at + 1, end - m->at - 1)) &&
+	return listed(&handles, span_sub(m->text, m->at + 1, end - m->at - 1)) &&
 	       !is_kind(byte_at(m->text, end), CHAR_ALNUM) && byte_at(m->text, end) != '.' &&
 	       found(m, SENSITIVE_IN_UPI, begin, end, .8f);
 }
@@ -492,9 +517,6 @@ static bool street_before(struct match *m, size_t i)
 					    "straat",  "laan",	 "gracht", "vagen", "gatan",
 					    "veien",   "gade",	 "katu",   "utca",  "damm",
 					    "weg",     "kanaal" };
-	static const char before[] =
-	    "|calle|via|rua|avenida|av|piazza|plaza|paseo|corso|viale|ulica|ul|"
-	    "улица|ул|проспект|travessa|carrera|avenue|boulevard|strada|";
 	struct span t = m->text, word;
 
 	i -= i && t.p[i - 1] == ' ';
@@ -505,7 +527,7 @@ static bool street_before(struct match *m, size_t i)
 			return false;
 		if ((n == 0 && is_kind(word.p[0], CHAR_UPPER) &&
 		     ends_in(word, ends, ARRAY_SIZE(ends))) ||
-		    (n && listed(before, word)))
+		    (n && listed(&streets, word)))
 			return found(m, SENSITIVE_POSTAL_ADDRESS, (size_t)(word.p - t.p), m->end,
 				     .7f);
 		i = (size_t)(word.p - t.p);
@@ -533,7 +555,6 @@ static const char *const street_words[26] = {
 /* 12 Main Street, 12 rue de la Paix: the number stands before. */
 bool match_address(struct match *m)
 {
-	static const char prefixes[] = "|rue|avenue|boulevard|chemin|allee|impasse|quai|route|";
 	struct span t = m->text;
 	size_t i = m->end;
 
@@ -559,7 +580,8 @@ bool match_address(struct match *m)
 			i++;
 		if (i == first || is_kind(t.p[first], CHAR_DIGIT))
 			return false;
-		if (!n && listed(prefixes, span_sub(t, first, i - first)) && byte_at(t, i) == ' ') {
+		if (!n && listed(&prefixes, span_sub(t, first, i - first)) &&
+		    byte_at(t, i) == ' ') {
 			/* up to the end of the name */
 			while (i < t.len && i - first < STREET_MAX && !strchr(",\n;.\"|(<", t.p[i]))
 				i++;
@@ -569,7 +591,7 @@ bool match_address(struct match *m)
 			return false;
 		letter = (unsigned)ascii_lower(t.p[first]) - 'a';
 		if (n && street_words[letter] &&
-		    listed(street_words[letter], span_sub(t, first, i - first)))
+		    is_listed(street_words[letter], span_sub(t, first, i - first)))
 			return found(m, SENSITIVE_POSTAL_ADDRESS, m->at, i, .7f);
 		i += byte_at(t, i) == '.';
 	}
@@ -579,7 +601,6 @@ bool match_address(struct match *m)
 /* Metformin 500 mg */
 bool match_dose(struct match *m)
 {
-	static const char units[] = "|mg|mcg|ug|ml|iu|";
 	struct span t = m->text, word;
 	size_t i = m->at, unit, begin;
 
@@ -594,7 +615,7 @@ bool match_dose(struct match *m)
 		return false;
 	for (unit = i; is_kind(byte_at(t, i), CHAR_ALPHA) && i - unit < 4; i++)
 		;
-	if (!listed(units, span_sub(t, unit, i - unit)))
+	if (!listed(&units, span_sub(t, unit, i - unit)))
 		return false;
 	for (begin = m->at; begin && t.p[begin - 1] == ' '; begin--)
 		;

@@ -193,6 +193,7 @@ static void make_index(void)
 			add_heads(&forms[n_forms++]);
 		}
 	}
+	match_prepare();
 	qsort(entries, n, sizeof(entries[0]), by_key);
 	for (size_t i = 0; i < n; i++) {
 		uint32_t s = slot_of(entries[i].key);

@@ -10,7 +10,7 @@ static int judge(const struct words *w, const struct word *x, unsigned key)
 {
 	if (words_known(w, x))
 		return -1;
-	return words_shifts(w, x) >> key & 1;
+	return words_shifted(w, x, key);
 }
 
 /* The key that explains most of a slice; 0: none does. */

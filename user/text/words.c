@@ -303,6 +303,21 @@ uint32_t words_shifts(const struct words *w, const struct word *x)
 	return ret;
 }
 
+bool words_shifted(const struct words *w, const struct word *x, unsigned by)
+{
+	scan_v v = vector(x->s) - 'a';
+
+	if (x->len > WORD_LEN_MAX)
+		return false;
+	if (by == WORDS_MIRRORED) {
+		v = LETTERS - 1 - v;
+	} else {
+		v -= (uint8_t)by;
+		v += (scan_v)(v >= 0x80) & LETTERS;
+	}
+	return has(&w->known, hash_of(head(v + 'a', x->len)));
+}
+
 bool words_made_of(const struct words *w, struct span text)
 {
 	size_t letters = 0, known = 0, n = 0;

@@ -36,6 +36,8 @@ bool words_known_reversed(const struct words *w, const struct word *x);
  * bit 26: it was mirrored. */
 #define WORDS_MIRRORED 26
 uint32_t words_shifts(const struct words *w, const struct word *x);
+/* May it have been shifted by that many, or mirrored? */
+bool words_shifted(const struct words *w, const struct word *x, unsigned by);
 
 /* Is text made of known words? Half of its letters are in them (a third, if it is long),
  * and there are at least three. */
