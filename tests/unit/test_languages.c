@@ -1,5 +1,5 @@
 /* tests/unit/test_languages.c - prompt attacks in many languages, by rules alone: sentences that
- * the rules were not written from, and sentences of everyday life with the same words.
+ * most rules were not written from, and sentences of everyday life with the same words.
  * tests/data/prompt_attack/languages.tsv: language, "attack" or "benign", text.
  */
 #include <setjmp.h>
@@ -17,7 +17,7 @@
 #define LANGUAGES_MAX 64
 #define RECALL_MIN    0.5
 #define LANGUAGES_MIN 20
-#define FALSE_MAX     0.06 /* of the benign ones, all languages together */
+#define FALSE_MAX     0.02 /* of the benign ones, all languages together */
 
 static struct language {
 	char name[16];
