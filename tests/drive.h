@@ -18,6 +18,8 @@ struct driver {
 	void (*end)(void *d); /* end of input; logs the verdict */
 	void (*free)(void *d);
 	const char *const *args; /* NULL-terminated: every mode, for fuzzers */
+	/* Logs that may come of the same input, cut differently; NULL: only equal ones. */
+	bool (*alike)(const char *a, const char *b);
 };
 
 extern const struct driver driver_json, driver_http1, driver_sse, driver_coding;

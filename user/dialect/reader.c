@@ -10,9 +10,10 @@
 #include "dialect/reading.h"
 #include "dialect/recognise.h"
 
-#define HELD_MAX	  (32 << 20) /* bytes of bodies being looked at; beyond, they are told by less */
-#define JOIN_MESSAGES_MAX 64	     /* of a WebSocket without upgrade that are looked at */
-#define RETIRE_BYTES	  (4 << 20) /* of judged text, from which on a long exchange lets go of it */
+#define HELD_MAX     (32 << 20) /* bytes of bodies being looked at; beyond, they are told by less */
+#define JOIN_WHOLE   64		/* messages of a WebSocket without upgrade that are looked at */
+#define JOIN_DAMAGED 512	/* the same that lack what they repeat of earlier ones */
+#define RETIRE_BYTES (4 << 20)	/* of judged text, from which on a long exchange lets go of it */
 
 struct reader {
 	const struct reader_ops *ops;
@@ -317,7 +318,7 @@ static bool join(struct reader *r, struct exchange *x, const struct flow_event *
 		on_request_end(r, x);
 		return true;
 	}
-	if (++g->untold == JOIN_MESSAGES_MAX)
+	if (++g->untold[ev->damaged] == (ev->damaged ? JOIN_DAMAGED : JOIN_WHOLE))
 		exchange_drop(x);
 	return false;
 }

@@ -536,8 +536,7 @@ int coding_forget(struct coding *z)
 
 	z->err = 0;
 	z->n_in = z->n_out = 0;
-	if (!unknown[0])
-		memset(unknown, '?', sizeof(unknown));
+	memset(unknown, CODING_UNKNOWN, sizeof(unknown));
 	if (!z->ready)
 		z->err = stream_begin(z);
 	else if (inflateReset(&z->z) != Z_OK)

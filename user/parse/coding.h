@@ -60,5 +60,6 @@ int coding_end(struct coding *z);
  */
 int coding_message(struct coding *z, bool takeover);
 /* What was decoded before is not known any more, and no error holds: where the stream refers back
- * beyond this point, '?' stands. -ENOMEM. */
+ * beyond this point, or to what did so, CODING_UNKNOWN stands. -ENOMEM. */
+#define CODING_UNKNOWN 0xff /* in no text: no UTF-8 has it */
 int coding_forget(struct coding *z);

@@ -12,8 +12,7 @@
 
 #define HEAD_MAX    14 /* bytes of a frame's header */
 #define SEEK_MAX    (HEAD_MAX + 2)
-#define CONTROL_MAX 125	       /* bytes of a control frame's payload */
-#define UNKNOWN_MAX (32 << 10) /* output after which no message refers back to what was lost */
+#define CONTROL_MAX 125 /* bytes of a control frame's payload */
 
 enum opcode { OP_CONTINUATION, OP_TEXT, OP_BINARY, OP_CLOSE = 8, OP_PING, OP_PONG };
 
@@ -49,7 +48,7 @@ struct websocket {
 	bool open, binary, deflated, damaged, cut;
 	bool skip; /* the rest of it cannot be read */
 	struct coding *coding;
-	uint64_t unknown; /* output until lost history is out of reach; 0: none is lost */
+	bool forgot; /* its messages may refer back to what was lost, or to what did so */
 	bool closed;
 	int err; /* of this feed */
 };
@@ -67,7 +66,7 @@ int websocket_new(struct websocket **ret, const struct websocket_opts *opts, web
 	w->text = BUF(opts->max_message);
 	if (opts->joined) {
 		w->where = IN_SEEK;
-		w->unknown = UNKNOWN_MAX;
+		w->forgot = true;
 	}
 	*ret = w;
 	return 0;
@@ -96,12 +95,26 @@ bool websocket_closed(const struct websocket *w)
 
 /* --- messages */
 
+/* What was decoded and is not known is marked, once and for all: a stream that repeats itself
+ * refers back to it for ever. */
+static void mark_unknown(struct websocket *w, size_t from)
+{
+	for (size_t i = from; i < w->text.len; i++) {
+		if (w->text.p[i] != CODING_UNKNOWN)
+			continue;
+		w->text.p[i] = '?';
+		w->damaged = true;
+	}
+}
+
 static void keep(void *ctx, struct span part)
 {
 	struct websocket *w = ctx;
+	size_t from = w->text.len;
 	ssize_t n = buf_add_some(&w->text, part);
 
-	w->unknown -= MIN(w->unknown, part.len);
+	if (w->forgot && w->deflated)
+		mark_unknown(w, from);
 	if (n < 0)
 		w->err = (int)n;
 	else if ((size_t)n < part.len)
@@ -120,7 +133,7 @@ static void lose_context(struct websocket *w)
 		coding_free(&w->coding);
 		return;
 	}
-	w->unknown = UNKNOWN_MAX;
+	w->forgot = true;
 	if (coding_forget(w->coding))
 		coding_free(&w->coding); /* made anew for the next one */
 }
@@ -143,7 +156,7 @@ static int coding_ready(struct websocket *w)
 	if (w->coding)
 		return 0;
 	err = coding_new(&w->coding, CODING_RAW, &limits, keep, w);
-	if (!err && w->unknown) {
+	if (!err && w->forgot) {
 		err = coding_forget(w->coding);
 		if (err)
 			coding_free(&w->coding);
@@ -160,12 +173,11 @@ static void message_begin(struct websocket *w)
 	w->deflated = w->frame.deflated;
 	if (!w->deflated)
 		return;
-	w->damaged |= w->unknown > 0;
 	err = coding_ready(w);
 	if (err) {
 		w->err = err;
 		w->damaged = true;
-		w->unknown = w->opts.takeover ? UNKNOWN_MAX : 0;
+		w->forgot = w->opts.takeover;
 	}
 }
 
@@ -479,7 +491,7 @@ void websocket_gap(struct websocket *w, uint64_t n)
 	if (w->where != IN_PAYLOAD || !n || n > left) {
 		seek(w);
 		if (w->opts.deflate && w->opts.takeover)
-			w->unknown = UNKNOWN_MAX;
+			w->forgot = true;
 		lose_context(w);
 		w->damaged = false; /* nothing is open */
 		return;

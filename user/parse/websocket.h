@@ -46,7 +46,7 @@ void websocket_free(struct websocket **w);
 int websocket_feed(struct websocket *w, struct span in);
 /* n bytes were lost here (0: nobody knows how many). Inside a frame's payload reading goes on
  * behind them, else as for broken bytes. What a compressed message lost is '?' in those that refer
- * to it.
+ * to it, which are damaged.
  */
 void websocket_gap(struct websocket *w, uint64_t n);
 /* No more bytes will come: an unfinished message is given out damaged. */
