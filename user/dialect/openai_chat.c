@@ -178,6 +178,7 @@ static const struct shape_row response_rows[] = {
 	FILTER_ROWS("choices[].content_filter_result"),
 	FILTER_ROWS("prompt_filter_results[].content_filter_results"),
 	FILTER_ROWS("prompt_annotations[].content_filter_results"),
+	BARE_ERROR_ROWS,
 	ERROR_ROWS,
 };
 

@@ -59,6 +59,7 @@ static const struct shape_row response_rows[] = {
 	FILTER_ROWS("prompt_filter_results[].content_filter_results"),
 	FILTER_ROWS("data[].content_filter_results"),
 	FILTER_ROWS("data[].prompt_filter_results"),
+	BARE_ERROR_ROWS,
 	ERROR_ROWS,
 };
 

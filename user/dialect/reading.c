@@ -1071,6 +1071,12 @@ void reading_error(struct reading *r, const struct json_event *e, unsigned arg)
 		turn_id(code, sizeof(r->t.error_code), span_str(r->now->word));
 }
 
+void reading_bare_error(struct reading *r, const struct json_event *e, unsigned arg)
+{
+	if (r->t.exchange->status >= 400)
+		reading_error(r, e, arg);
+}
+
 void reading_filtered(struct reading *r, enum filter f, bool blocked)
 {
 	r->t.filter_detected |= 1u << f;

@@ -193,6 +193,7 @@ row_fn reading_model, reading_stream;
 row_fn reading_done;	   /* true: the answer is complete */
 row_fn reading_finish;	   /* why the answer ended */
 row_fn reading_error;	   /* 0: the error object; 1: its code; 2: its type; 3: of who refused */
+row_fn reading_bare_error; /* the same, of an error that is the whole body */
 row_fn reading_filter;	   /* "<category>.filtered" (1) and "<category>.detected" (0) */
 row_fn reading_block_flag; /* true: it was blocked */
 row_fn reading_turn;	   /* a string: the id of the turn that an event is of */
@@ -267,6 +268,10 @@ void reading_filtered(struct reading *r, enum filter f, bool blocked);
 	{ "error.innererror.code", reading_error, 3 },                       \
 	FILTER_ROWS("error.innererror.content_filter_result"),               \
 	FILTER_ROWS("error.innererror.content_filter_results")
+/* An error that is the whole body: {"object":"error","message":...,"type":...,"code":...}. */
+#define BARE_ERROR_ROWS                   \
+	{ "code", reading_bare_error, 1 }, \
+	{ "type", reading_bare_error, 2 }
 /* clang-format on */
 /* A tool's definition, below "tools[].function." and the like. */
 extern const struct shape_row tool_rows[6];

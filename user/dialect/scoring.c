@@ -42,6 +42,7 @@ static const struct shape_row response_rows[] = {
 	{ "tokens[]", reading_skip, SKIP_TOKENS },
 	OPENAI_USAGE_ROWS("usage"),
 	{ "meta.billed_units.input_tokens", reading_tokens, offsetof(struct turn, input_tokens) },
+	BARE_ERROR_ROWS,
 	ERROR_ROWS,
 };
 /* What the tokens were. */

@@ -258,7 +258,7 @@ static const struct shape_row adapter_rows[] = {
 	{ "model_path", reading_turn_id, TURN_STR(object) },
 };
 static const struct shape adapter_list[] = { SHAPE("", adapter_rows) };
-static const struct shape_row done_rows[] = { ERROR_ROWS };
+static const struct shape_row done_rows[] = { BARE_ERROR_ROWS, ERROR_ROWS };
 static const struct shape done_list[] = { SHAPE("", done_rows) };
 static struct shapes adapter_request = SHAPES(adapter_list), adapter_response = SHAPES(done_list);
 
