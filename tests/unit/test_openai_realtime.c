@@ -133,6 +133,36 @@ static void test_joined(void **state)
 	assert_int_equal(wire_reader_stats(w)->by_shape, 1);
 }
 
+/* A gateway's path, that nobody knows. */
+static void test_unknown_path(void **state)
+{
+	static const char gateway[] =
+	    "GET /bots/7/talk HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\n"
+	    "Upgrade: WebSocket\r\n\r\n";
+	auto_free(evlog) struct evlog log = { 0 };
+	auto_free(wire) struct wire *w = NULL;
+
+	(void)state;
+	assert_int_equal(wire_new(&w, WIRE_TURNS, &log, NULL), 0);
+	wire_open(w, 1);
+	wire_progress(w);
+	assert_int_equal(wire_send(w, 1, EV_WRITE, SPAN_LIT(gateway), 0), 0);
+	assert_int_equal(wire_send(w, 1, EV_READ, SPAN_LIT(upped), 0), 0);
+	assert_null(log.p);
+	say(w, EV_READ, DELTA("a", "one, "));
+	say(w, EV_READ, DELTA("a", "two"));
+	say(w, EV_READ, DONE("a", "one, two"));
+	assert_non_null(strstr(log.p, "request openai-realtime realtime stream\n"));
+	assert_non_null(strstr(log.p, "progress 0 assistant 0: one, two\nturn answered from 0\n"));
+	wire_close(w, 1);
+	/* What only asks to become one is none. */
+	assert_int_equal(wire_send(w, 2, EV_WRITE, SPAN_LIT(gateway), 0), 0);
+	assert_int_equal(wire_send(w, 2, EV_READ, SPAN_LIT("HTTP/1.1 200 OK\r\n\r\n{}"), 0), 0);
+	wire_close(w, 2);
+	assert_int_equal(wire_reader_stats(w)->turns, 1);
+	assert_int_equal(wire_reader_stats(w)->unknown_exchanges, 1);
+}
+
 /* Nobody's API: after some messages nobody looks any more. */
 static void test_joined_other(void **state)
 {
@@ -156,7 +186,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_recordings),	  cmocka_unit_test(test_interleaved),
 		cmocka_unit_test(test_joined_recordings), cmocka_unit_test(test_joined),
-		cmocka_unit_test(test_joined_other),
+		cmocka_unit_test(test_unknown_path),	  cmocka_unit_test(test_joined_other),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -177,6 +177,26 @@ static void test_told_by_server(void **state)
 	}
 }
 
+/* A request that asks for another protocol is told by its body all the same. */
+static void test_upgrade_asked(void **state)
+{
+	static const char request[] =
+	    "POST /x HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+	    "Content-Length: 60\r\n\r\n"
+	    "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}  ";
+	auto_free(evlog) struct evlog log = { 0 };
+	auto_free(wire) struct wire *w = NULL;
+
+	(void)state;
+	assert_int_equal(wire_new(&w, WIRE_TURNS, &log, NULL), 0);
+	wire_open(w, 1);
+	assert_int_equal(wire_send(w, 1, EV_WRITE, SPAN_LIT(request), 0), 0);
+	assert_int_equal(wire_send(w, 1, EV_READ, SPAN_LIT("HTTP/1.1 200 OK\r\n\r\n{}"), 0), 0);
+	wire_close(w, 1);
+	assert_non_null(strstr(log.p, "request openai-chat chat\n"));
+	assert_non_null(strstr(log.p, "user user: hi\n"));
+}
+
 static void test_early_answer(void **state)
 {
 	auto_free(evlog) struct evlog log = { 0 };
@@ -461,14 +481,14 @@ static void test_retire(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_dialects),       cmocka_unit_test(test_providers),
-		cmocka_unit_test(test_head),	       cmocka_unit_test(test_unknown),
-		cmocka_unit_test(test_shared_paths),   cmocka_unit_test(test_told_by_server),
-		cmocka_unit_test(test_early_answer),   cmocka_unit_test(test_early_text),
-		cmocka_unit_test(test_early_template), cmocka_unit_test(test_early_unknown),
-		cmocka_unit_test(test_lines),	       cmocka_unit_test(test_counts),
-		cmocka_unit_test(test_progress),       cmocka_unit_test(test_no_progress),
-		cmocka_unit_test(test_retire),
+		cmocka_unit_test(test_dialects),      cmocka_unit_test(test_providers),
+		cmocka_unit_test(test_head),	      cmocka_unit_test(test_unknown),
+		cmocka_unit_test(test_shared_paths),  cmocka_unit_test(test_told_by_server),
+		cmocka_unit_test(test_upgrade_asked), cmocka_unit_test(test_early_answer),
+		cmocka_unit_test(test_early_text),    cmocka_unit_test(test_early_template),
+		cmocka_unit_test(test_early_unknown), cmocka_unit_test(test_lines),
+		cmocka_unit_test(test_counts),	      cmocka_unit_test(test_progress),
+		cmocka_unit_test(test_no_progress),   cmocka_unit_test(test_retire),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -43,8 +43,8 @@ struct form {
 	/* Keys that a request of this form has: all of needs, which is NULL for a form that only
 	 * its path can tell, and at least one of hints unless that is NULL. */
 	const char *const *needs, *const *hints;
-	/* Keys of a WebSocket's messages, two of which give it away when its upgrade passed unseen.
-	 * NULL: it is no form of sockets. */
+	/* Keys of a WebSocket's messages, two of which give it away when no path does, or none was
+	 * seen. NULL: it is no form of sockets. */
 	const char *const *socket;
 	bool sure; /* no other form has these hints: it goes before those that share its needs */
 };

@@ -11,7 +11,7 @@
 #include "dialect/recognise.h"
 
 #define HELD_MAX     (32 << 20) /* bytes of bodies being looked at; beyond, they are told by less */
-#define JOIN_WHOLE   64		/* messages of a WebSocket without upgrade that are looked at */
+#define JOIN_WHOLE   64		/* messages of a WebSocket without route that are looked at */
 #define JOIN_DAMAGED 512	/* the same that lack what they repeat of earlier ones */
 #define RETIRE_BYTES (4 << 20)	/* of judged text, from which on a long exchange lets go of it */
 
@@ -107,7 +107,7 @@ static int on_request(void *ctx, struct exchange *x)
 	g->t.left = &r->left;
 	turn_begin(&g->t, x);
 	g->route = recognise_path(x, &g->t, &g->named);
-	if (!g->route && !recognise_worth(x) && !recognise_joined(x)) {
+	if (!g->route && !recognise_worth(x) && !recognise_socket(x)) {
 		r->stats.unknown_exchanges++;
 		return 1;
 	}
@@ -169,7 +169,7 @@ static bool told(struct reader *r, struct exchange *x, const struct form *form)
 /* What it is, its response's head or its messages tell: on_response(), join(). */
 static bool waits(const struct reading *g)
 {
-	return g->route ? g->route->server != NULL : recognise_joined(g->t.exchange);
+	return g->route ? g->route->server != NULL : recognise_socket(g->t.exchange);
 }
 
 /* Its body has told, or has to tell now. False: the exchange is of no interest, or waits. */
@@ -301,14 +301,14 @@ static void on_response(void *ctx, struct exchange *x)
 		on_request_end(r, x);
 }
 
-/* The first message that tells what a WebSocket without upgrade speaks begins its turn; when none
+/* The first message that tells what a WebSocket without route speaks begins its turn; when none
  * of many does, it is of no interest. False: not yet. */
 static bool join(struct reader *r, struct exchange *x, const struct flow_event *ev)
 {
 	struct reading *g = x->user;
 	const struct form *form;
 
-	if (!g || g->form || !recognise_joined(x))
+	if (!g || g->form || !recognise_socket(x) || g->route)
 		return g;
 	form = recognise_message(ev->data);
 	if (form) {
@@ -335,7 +335,7 @@ static void on_event(void *ctx, struct exchange *x, const struct flow_event *ev)
 		turn_id(g->t.error_code, sizeof(g->t.error_code), ev->type);
 	}
 	if ((!g->route || !g->route->event || !g->route->event(g, ev)) &&
-	    (!ev->binary || recognise_joined(x)))
+	    (!ev->binary || (!g->route && recognise_socket(x))))
 		reading_event(g, ev->side, ev->type, ev->data, ev->damaged);
 	progress(r, g);
 }

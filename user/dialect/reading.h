@@ -128,7 +128,7 @@ struct reading {
 	struct port *ports[SIDE_MAX_]; /* NULL: not begun; the request's also when it is over */
 	struct port *now;	       /* whose value is in hand */
 	struct buf held[SIDE_MAX_];
-	unsigned untold[2]; /* messages of a WebSocket without upgrade: whole, damaged ones */
+	unsigned untold[2]; /* messages of a WebSocket without route: whole, damaged ones */
 	struct buf inside;  /* what an event has inside of a string: reading_inside() */
 	char status[32], reason[32]; /* how the response says it ended */
 	bool named;		     /* the model's name came with the path, and that decides */

@@ -324,9 +324,13 @@ static unsigned likeness(const struct seen *seen, const struct form *form)
 	return needs + hints + (form->sure ? KEYS_MAX : 0);
 }
 
-bool recognise_joined(const struct exchange *x)
+bool recognise_socket(const struct exchange *x)
 {
-	return x->framing[SIDE_REQUEST] == FRAMING_WEBSOCKET && !x->method.len;
+	struct span to = exchange_field(x, SIDE_REQUEST, "upgrade");
+
+	/* A POST stays one, whatever else it asks for (RFC 6455 section 4.1). */
+	return x->framing[SIDE_REQUEST] == FRAMING_WEBSOCKET ||
+	       (span_eq(x->method, SPAN_LIT("GET")) && span_eq_nocase(to, SPAN_LIT("websocket")));
 }
 
 bool recognise_worth(const struct exchange *x)

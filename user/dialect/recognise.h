@@ -9,8 +9,8 @@
 /* The best route for the exchange's method, path and host, or NULL. What its path names goes into
  * t; *ret_named: a model was among it. */
 const struct route *recognise_path(const struct exchange *x, struct turn *t, bool *ret_named);
-/* A WebSocket whose upgrade passed unseen: its messages tell. */
-bool recognise_joined(const struct exchange *x);
+/* Is it a WebSocket, or asks to be one, or its upgrade passed unseen? Its messages tell. */
+bool recognise_socket(const struct exchange *x);
 /* The form of the socket with such a message, or NULL. */
 const struct form *recognise_message(struct span message);
 /* May the body of an exchange without a route be that of a model's API? */
