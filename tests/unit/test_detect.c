@@ -132,7 +132,8 @@ static void samples_behave(void **state)
 				fail_msg("missed as %s: %s", kinds[s->kind].name, text);
 			for (size_t k = 0; s->kind == KIND_MAX_ && k < n_found; k++)
 				if (found[k].mode == MODE_ALERT ||
-				    found[k].kind == KIND_JAILBREAK_SUFFIX)
+				    found[k].kind == KIND_JAILBREAK_SUFFIX ||
+				    found[k].kind == KIND_JAILBREAK_FLOODING)
 					fail_msg("false %s (%s): %s", kinds[found[k].kind].name,
 						 found[k].why, text);
 		}

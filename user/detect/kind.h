@@ -6,7 +6,7 @@
 
 #include "dialect/turn.h"
 
-#define KIND_DATA_VERSION 10
+#define KIND_DATA_VERSION 11
 
 enum severity {
 	SEVERITY_INFORMATIONAL,

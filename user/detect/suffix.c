@@ -13,13 +13,14 @@
 #include "base/own.h"
 #include "detect/detect.h"
 
-#define SEAMS_MIN   2  /* in a window: what prose does not have */
-#define WORDS_MIN   4  /* of four letters */
-#define LETTERS_MIN 38 /* of a window */
-#define UNBROKEN    40 /* bytes without a blank: a key, an address, minified code */
-#define AROUND	    60 /* bytes on either side that tell the language */
-#define SMALL_MAX   6  /* letters of a small word */
-#define SMALL_SOME  4  /* ... so many of them make sentences */
+#define SEAMS_MIN   2	 /* in a window: what prose does not have */
+#define WORDS_MIN   4	 /* of four letters */
+#define LETTERS_MIN 38	 /* of a window */
+#define UNBROKEN    40	 /* bytes without a blank: a key, an address, minified code */
+#define AROUND	    60	 /* bytes on either side that tell the language */
+#define SMALL_MAX   6	 /* letters of a small word */
+#define SMALL_SOME  4	 /* ... so many of them make sentences */
+#define SHORT	    2048 /* bytes of a text */
 #define SEEN	    4096
 #define VECTOR	    16
 #define SCORE_DOUBT 0.02f /* at the threshold, which one harmless prompt in thousands reaches */
@@ -252,14 +253,18 @@ static int scan(const struct detector_input *in, emit_fn *emit, void *ctx)
 	struct finding f = { .kind = KIND_JAILBREAK_SUFFIX, .mode = MODE_HUNT };
 	struct range where = { 0, 0 };
 	float x[SUFFIX_MAX_], z, most = 0;
-	size_t next = 0, at;
+	size_t next = 0, at, last = 0;
 
 	while (suffix_next(text, &next, &at)) {
 		z = suffix_measure(text, at, x) ? weighed(x) : 0;
 		if (z <= 0)
 			continue;
-		where = (struct range){ most ? where.begin : at, at + SUFFIX_WINDOW };
-		most = MAX(most, z);
+		/* Of many windows, one alone is chance; a suffix fills several. */
+		if (text.len <= SHORT || (last && last + SUFFIX_STEP >= at)) {
+			where = (struct range){ most ? where.begin : at, at + SUFFIX_WINDOW };
+			most = MAX(most, z);
+		}
+		last = at;
 	}
 	if (!most)
 		return 0;
