@@ -6,6 +6,7 @@
 
 #include "base/own.h"
 #include "detect/credential_turn.h"
+#include "detect/encoded.h"
 #include "detect/redact.h"
 
 #define HELD_MAX  64  /* values of a request that are looked for in what the model sends */
@@ -80,20 +81,18 @@ static size_t mask_all(const struct holding *h, struct span text, size_t at, str
 
 	for (size_t i = 0; i < h->n; i++) {
 		struct span left = span_sub(text, from, 2 * SHOWN + h->v[i].value.len);
-		const uint8_t *p = find(left, h->v[i].value);
+		const char *how;
+		struct range r;
 
-		if (p)
-			ret[n++] = (struct mask){ { (size_t)(p - text.p),
-						    (size_t)(p - text.p) + h->v[i].value.len },
-						  h->v[i].type,
-						  0,
-						  0 };
+		if (encoded_find(left, h->v[i].value, &r, &how))
+			ret[n++] =
+			    (struct mask){ { from + r.begin, from + r.end }, h->v[i].type, 0, 0 };
 	}
 	return n;
 }
 
 static void tell(const struct turn_input *in, const struct holding *h, const struct held *v,
-		 size_t segment, size_t at, emit_fn *emit, void *ctx)
+		 size_t segment, struct range where, const char *how, emit_fn *emit, void *ctx)
 {
 	const struct segment *s = &in->turn->segments[segment];
 	struct span text = buf_span(&s->text);
@@ -103,16 +102,17 @@ static void tell(const struct turn_input *in, const struct holding *h, const str
 		.score = CREDENTIAL_LIKELY,
 		.mode = !call || sends(s) ? MODE_ALERT : MODE_HUNT,
 		.segment = (uint32_t)segment,
-		.begin = (uint32_t)at,
-		.end = (uint32_t)(at + v->value.len),
+		.begin = (uint32_t)where.begin,
+		.end = (uint32_t)where.end,
 	};
 	struct mask masks[HELD_MAX];
-	size_t n = mask_all(h, text, at, masks);
+	size_t n = mask_all(h, text, where.begin, masks);
 
 	snprintf(f.type, sizeof(f.type), "%s", v->type);
+	snprintf(f.view, sizeof(f.view), "%s", how);
 	snprintf(f.why, sizeof(f.why),
-		 "%s that a tool or document handed to the model stands in %s.",
-		 credential_find(v->type)->name,
+		 "%s that a tool or document handed to the model stands%s in %s.",
+		 credential_find(v->type)->name, *how ? ", encoded," : "",
 		 call ? "the arguments of a tool call" : "an address that the model wrote");
 	mac_begin(in->mac, "taint");
 	mac_add(in->mac, span_of(&v->fingerprint, sizeof(v->fingerprint)));
@@ -141,12 +141,13 @@ int credential_turn(const struct turn_input *in, emit_fn *emit, void *ctx)
 			asked = true;
 		}
 		for (size_t k = 0; k < h.n; k++) {
-			const uint8_t *p = find(text, h.v[k].value);
-			size_t at = p ? (size_t)(p - text.p) : 0;
+			const char *how;
+			struct range where;
 
-			if (!p || (s->role != SEG_TOOL_CALL && !in_url(text, at)))
+			if (!encoded_find(text, h.v[k].value, &where, &how) ||
+			    (s->role != SEG_TOOL_CALL && !in_url(text, where.begin)))
 				continue;
-			tell(in, &h, &h.v[k], i, at, emit, ctx);
+			tell(in, &h, &h.v[k], i, where, how, emit, ctx);
 			found = 1;
 		}
 	}
