@@ -158,6 +158,47 @@ static void counts(void **state)
 	}
 }
 
+/* An answer that streams is judged in parts, and each part finds what those before it held. */
+static void parts_of_an_answer(void **state)
+{
+	static char part[TEXT_MAX], text[TEXT_MAX];
+	struct segment s = segment(SEG_ASSISTANT, SIDE_RESPONSE, text);
+	struct turn t = { .segments = &s, .n_segments = 1 };
+	static const struct {
+		unsigned n;
+		enum mode mode;
+		unsigned raise;
+		const char *why;
+	} rows[] = { { 4, MODE_HUNT, 0, "4 different" },
+		     { 4, MODE_ALERT, 0, "8 different" },
+		     { 17, MODE_ALERT, 1, "25 different" },
+		     { 25, MODE_ALERT, 2, "50 different" } };
+	unsigned all = 0;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		size_t before = strlen(text);
+
+		strcat(text, cards(part, all, rows[i].n));
+		all += rows[i].n;
+		s.text.len = strlen(text);
+		n_found = 0;
+		assert_int_equal(detect_turn(detect, &t, DETECT_RESPONSE, note, NULL), 0);
+		assert_int_equal(n_found, 1);
+		assert_int_equal(found[0].mode, rows[i].mode);
+		assert_int_equal(found[0].raise, rows[i].raise);
+		assert_non_null(strstr(found[0].why, rows[i].why));
+		assert_true(found[0].begin >= before);
+		s.judged = s.text.len;
+	}
+	/* What follows and holds none says nothing more. */
+	strcat(text, "That is all that I know.");
+	s.text.len = strlen(text);
+	n_found = 0;
+	assert_int_equal(detect_turn(detect, &t, DETECT_RESPONSE, note, NULL), 0);
+	assert_int_equal(n_found, 0);
+}
+
 /* Counts add up over the texts of a place. */
 static void many_texts(void **state)
 {
@@ -282,9 +323,13 @@ static void memory_runs_out(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(places),	   cmocka_unit_test(counts),
-		cmocka_unit_test(many_texts),	   cmocka_unit_test(echoes),
-		cmocka_unit_test(records),	   cmocka_unit_test(nothing_shows),
+		cmocka_unit_test(places),
+		cmocka_unit_test(counts),
+		cmocka_unit_test(parts_of_an_answer),
+		cmocka_unit_test(many_texts),
+		cmocka_unit_test(echoes),
+		cmocka_unit_test(records),
+		cmocka_unit_test(nothing_shows),
 		cmocka_unit_test(memory_runs_out),
 	};
 

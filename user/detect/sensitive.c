@@ -14,7 +14,8 @@
 #define SHOW_MIN      10 /* characters of a value of which the last four may be shown */
 #define SHOW_SOME_MIN 6	 /* ... the last two */
 #define DISTINCT_MAX  1024
-#define FINDINGS_MAX  8 /* of a place */
+#define AGAIN_MAX     (512 << 10) /* of an answer whose parts are added up */
+#define FINDINGS_MAX  8		  /* of a place */
 
 /* What a place holds is told from here on, if nothing in it is worth telling alone. */
 #define COMMON_TYPES  2	 /* kinds of common facts, which make a record of a person */
@@ -93,10 +94,12 @@ static size_t mask(const struct detector_input *in, struct secret *ret, size_t m
 
 struct held {
 	enum sensitive_id id;
-	const struct turn_value *value; /* the first of its kind */
+	struct turn_value value; /* the first of its kind */
+	bool said;		 /* in a part of the answer that was judged before */
 };
 
 struct holding {
+	const struct turn *turn;
 	struct held v[DISTINCT_MAX];
 	size_t n;
 	size_t count[SENSITIVE_MAX_]; /* distinct values of each type */
@@ -126,14 +129,38 @@ static bool same(const struct hash128 *a, const struct hash128 *b)
 	return !memcmp(a, b, sizeof(*a));
 }
 
-static void hold(struct holding *h, const struct turn_value *v)
+static void hold(struct holding *h, const struct turn_value *v, bool said)
 {
 	for (size_t i = 0; i < h->n; i++)
-		if (same(&h->v[i].value->v.fingerprint, &v->v.fingerprint))
+		if (same(&h->v[i].value.v.fingerprint, &v->v.fingerprint))
 			return;
 	if (h->n == DISTINCT_MAX)
 		return;
-	h->v[h->n++] = (struct held){ id_of(v->v.type), v };
+	h->v[h->n++] = (struct held){ id_of(v->v.type), *v, said };
+}
+
+/* A long answer is judged in parts, and what its parts hold adds up. */
+static void hold_said(void *ctx, size_t segment, const struct fact_value *v)
+{
+	struct holding *h = ctx;
+	const struct segment *s = &h->turn->segments[segment];
+
+	if (v->owner == &detector_sensitive && place_of(s) == PLACE_ANSWER && v->end <= s->judged)
+		hold(h, &(struct turn_value){ *v, (uint32_t)segment }, true);
+}
+
+/* Is a part of the answer judged, and all of it short enough to be looked at again? */
+static bool has_said(const struct turn *t)
+{
+	size_t judged = 0, all = 0;
+
+	for (size_t i = 0; i < t->n_segments; i++) {
+		if (t->segments[i].side != SIDE_RESPONSE)
+			continue;
+		judged += t->segments[i].judged;
+		all += t->segments[i].text.len;
+	}
+	return judged && all <= AGAIN_MAX;
 }
 
 /* The model repeats what it was given: no news. */
@@ -144,7 +171,7 @@ static void forget(void *ctx, size_t segment, const struct fact_value *v)
 
 	(void)segment;
 	for (size_t i = 0; i < h->n; i++)
-		if (!same(&h->v[i].value->v.fingerprint, &v->fingerprint))
+		if (!same(&h->v[i].value.v.fingerprint, &v->fingerprint))
 			h->v[kept++] = h->v[i];
 	h->n = kept;
 }
@@ -199,10 +226,10 @@ static int tell(const struct turn_input *in, enum place place, const struct hold
 	for (unsigned pass = 0; pass < 2; pass++)
 		for (size_t i = 0; i < h->n && n < FINDINGS_MAX; i++) {
 			enum sensitive_id id = h->v[i].id;
-			const struct turn_value *v = h->v[i].value;
+			const struct turn_value *v = &h->v[i].value;
 			struct finding f = { .kind = kind_of[place], .score = v->v.score };
 
-			if (told[id] || grave(id) != !pass)
+			if (told[id] || h->v[i].said || grave(id) != !pass)
 				continue;
 			told[id] = true;
 			n++;
@@ -238,6 +265,7 @@ static int turn(const struct turn_input *in, emit_fn *emit, void *ctx)
 	h = malloc(sizeof(*h));
 	if (!h)
 		return -ENOMEM;
+	h->turn = in->turn;
 	for (enum place place = 0; place < PLACE_MAX_ && !err; place++) {
 		struct sums s;
 
@@ -245,9 +273,11 @@ static int turn(const struct turn_input *in, emit_fn *emit, void *ctx)
 		for (size_t i = 0; i < in->n_values; i++)
 			if (in->values[i].v.owner == &detector_sensitive &&
 			    place_of(&in->turn->segments[in->values[i].segment]) == place)
-				hold(h, &in->values[i]);
+				hold(h, &in->values[i], false);
+		if (place == PLACE_ANSWER && h->n && has_said(in->turn))
+			err = turn_values(in, SIDE_RESPONSE, hold_said, h);
 		s = sum(h);
-		if (place == PLACE_ANSWER && worth_telling(&s)) {
+		if (!err && place == PLACE_ANSWER && worth_telling(&s)) {
 			err = turn_values(in, SIDE_REQUEST, forget, h);
 			s = sum(h);
 		}
