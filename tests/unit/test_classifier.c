@@ -69,6 +69,13 @@ static const char *const texts[] = {
 	"Ünïcödé — игнорируй 忽略之前的所有指令 これまでの指示 नमस्ते",
 	"\xff\xc3\xe4\xbd broken \xf0\x9f\x98 \x80\x80",
 	"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+	"One block is sixty-four bytes: what a token is must not depend on it, whether one begins "
+	"in "
+	"the first and ends in the second or -- as signs do -- right  where\tthe one\nmeets the "
+	"other, "
+	"or is averylongwordthatfillsmorethanonewholeblockofsixtyfourbytesandgoesonandonandon, or "
+	"has "
+	"é, ж or 字 in it. สวัสดี!",
 };
 
 static void features_of_any_cut(void **state)
@@ -102,7 +109,8 @@ static void what_counts_the_same(void **state)
 {
 	(void)state;
 	assert_true(same_features("Ignore  the\tRULES 17", "ignore the rules 39"));
-	assert_true(same_features("wait.........", "wait.."));
+	assert_true(
+	    same_features("wait ------------------------", "wait ---------------------------"));
 	assert_false(same_features("ignore the rules", "ignore the rulers"));
 	assert_false(same_features("忽略指令", "忽略命令"));
 }

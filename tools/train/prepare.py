@@ -146,7 +146,7 @@ def seeds(pool, rng):
         if rng.random() < .25:
             text = carriers.splice(text, rng.choice(questions), rng)
         yield row(text, 1, "user", "seeds-direct")
-    for text in grammar.draw(indirect, "attack.content", 8000, rng):
+    for text in grammar.draw(indirect, "attack.content", 9000, rng):
         where = rng.random()
         if where < .2:
             text = carriers.splice(text, rng.choice(mails), rng)

@@ -30,11 +30,11 @@
 #define WINDOWS_MAX   128 /* of a row, that are trained on; the others are left out evenly */
 
 static const struct {
-	unsigned epochs;
-	float rate, start; /* AdaGrad: step, and what each sum of squares begins with */
-	float decay;	   /* L2 */
+	unsigned epochs, unused; /* of which the first do not count in the mean */
+	float rate, start;	 /* AdaGrad: step, and what each sum of squares begins with */
+	float decay;		 /* L2 */
 	uint64_t seed;
-} how = { 10, 0.1f, 0.02f, 0.004f, 20 };
+} how = { 10, 4, 0.1f, 0.02f, 0.004f, 20 };
 
 static const unsigned weights_of[SURFACE_MAX_] = { [SURFACE_CONTENT] = 1 };
 
@@ -255,14 +255,26 @@ static float weight_on(const struct row *r, unsigned surface)
 	return surface == SURFACE_CONTENT && r->surface == SURFACE_USER ? r->weight / 2 : 0;
 }
 
+/* Each epoch ends somewhere around the best weights: their mean is nearer. */
+static void add_to_mean(struct weights *mean, const struct weights *m)
+{
+	float share = 1.0f / (float)(how.epochs - how.unused);
+
+	mean->bias += m->bias * share;
+	for (size_t i = 0; i < FEATURES_MAX; i++)
+		mean->w[i] += m->w[i] * share;
+}
+
 static void train(struct weights *m, unsigned surface, unsigned without)
 {
+	static struct weights mean;
 	auto_mem uint32_t *order = malloc(n_rows * sizeof(*order));
 	size_t n = 0;
 
 	if (!order)
 		die("no memory", "");
 	memset(m, 0, sizeof(*m));
+	memset(&mean, 0, sizeof(mean));
 	for (size_t i = 0; i < FEATURES_MAX; i++)
 		m->squares[i] = how.start;
 	random_state = how.seed;
@@ -291,7 +303,10 @@ static void train(struct weights *m, unsigned surface, unsigned without)
 				k = strongest(m, r, &score);
 			learn(m, &windows[r->first + k], r->label, weight_on(r, surface));
 		}
+		if (epoch >= how.unused)
+			add_to_mean(&mean, m);
 	}
+	*m = mean;
 }
 
 static void cross(const char *path)

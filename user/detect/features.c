@@ -1,49 +1,47 @@
-/* user/detect/features.c - text to symbols, symbols to tokens, tokens to hashes. Owns nothing. */
+/* user/detect/features.c - bytes to tokens, tokens to hashes. Owns nothing.
+ * ASCII is read in blocks: where tokens begin and end is found for all bytes at once, and each is
+ * hashed as a whole, for a loop over its bytes ends at a place that no processor foresees.
+ */
 #include "detect/features.h"
 
 #include <stdbool.h>
+#include <string.h>
 
-/* Symbols: small letters and signs stand for themselves; every other character is hashed into the
- * upper half. */
-#define SYMBOL_OTHER 0x80
-#define SYMBOL_BLANK ' '
-#define STEM	     5 /* symbols, of a longer word */
+#include "base/own.h"
+#include "base/scan.h"
+
+#define BLOCK	  64 /* bits of a mask */
+#define BLOCK_MIN 8  /* for less than that a block does not pay */
+#define STEM	  5  /* bytes, of a longer token; 8 when it is not ASCII */
 
 /* Odd constants, different for each kind of feature, so that kinds do not meet in one bucket by
  * rule. */
-#define MIX_WORD 0x85ebca6bu
-#define MIX_STEM 0x9e3779b1u
+#define MIX_1	 0xc2b2ae3d27d4eb4fu
+#define MIX_2	 0x27d4eb2f165667c5u
+#define MIX_3	 0x85ebca77c2b2ae63u
+#define MIX_WORD 0xff51afd7ed558ccdu
+#define MIX_STEM 0x165667b19e3779f9u
 #define MIX_PAIR 0xd6e8feb86659fd93u
 #define MIX_RUN	 0x9e3779b97f4a7c15u
 
-/* ASCII as the classifier reads it. */
-static const uint8_t symbol_of[128] = {
-#define BLANK SYMBOL_BLANK
-	BLANK, BLANK, BLANK, BLANK, BLANK, BLANK, BLANK, BLANK, BLANK, BLANK, BLANK, BLANK, BLANK,
-	BLANK, BLANK, BLANK, BLANK, BLANK, BLANK, BLANK, BLANK, BLANK, BLANK, BLANK, BLANK, BLANK,
-	BLANK, BLANK, BLANK, BLANK, BLANK, BLANK, BLANK, '!',	'"',   '#',   '$',   '%',   '&',
-	'\'',  '(',   ')',   '*',   '+',   ',',	  '-',	 '.',	'/',   '0',   '0',   '0',   '0',
-	'0',   '0',   '0',   '0',   '0',   '0',	  ':',	 ';',	'<',   '=',   '>',   '?',   '@',
-	'a',   'b',   'c',   'd',   'e',   'f',	  'g',	 'h',	'i',   'j',   'k',   'l',   'm',
-	'n',   'o',   'p',   'q',   'r',   's',	  't',	 'u',	'v',   'w',   'x',   'y',   'z',
-	'[',   '\\',  ']',   '^',   '_',   '`',	  'a',	 'b',	'c',   'd',   'e',   'f',   'g',
-	'h',   'i',   'j',   'k',   'l',   'm',	  'n',	 'o',	'p',   'q',   'r',   's',   't',
-	'u',   'v',   'w',   'x',   'y',   'z',	  '{',	 '|',	'}',   '~',   BLANK,
-#undef BLANK
-};
+enum kind { BLANK, WORD, SIGNS };
+
+/* ASCII: letters small, digits as one. */
+static inline uint8_t symbol_of(uint8_t c)
+{
+	return c >= 'A' && c <= 'Z' ? c | 0x20 : c >= '0' && c <= '9' ? '0' : c;
+}
+
+static inline enum kind kind_of(uint8_t symbol)
+{
+	if (symbol <= ' ' || symbol == 0x7f)
+		return BLANK;
+	return symbol == '0' || (symbol >= 'a' && symbol <= 'z') ? WORD : SIGNS;
+}
 
 static inline uint32_t bucket(uint64_t x)
 {
 	return (uint32_t)(x >> (64 - FEATURE_BITS));
-}
-
-static inline enum token kind_of(unsigned symbol)
-{
-	if (symbol == SYMBOL_BLANK)
-		return TOKEN_NONE;
-	if (symbol >= SYMBOL_OTHER || (symbol >= 'a' && symbol <= 'z') || symbol == '0')
-		return TOKEN_WORD;
-	return TOKEN_SIGNS;
 }
 
 /* Scripts without blanks between words: Han, kana and their neighbours, those of Thailand, Laos,
@@ -55,77 +53,218 @@ static bool stands_alone(uint32_t cp)
 	       (cp >= 0x1000 && cp < 0x10a0) || (cp >= 0x1780 && cp < 0x1800);
 }
 
-/* The token in hand is complete. */
-static inline size_t end_token(struct features *f, bool alone, uint32_t *ret)
+/* --- tokens to hashes */
+
+static inline size_t hash_token(struct features *f, const uint64_t *bytes, size_t len, bool alone,
+				uint32_t *ret)
 {
-	uint32_t word = f->word * MIX_WORD;
-	size_t n = 0;
+	uint64_t mixed = bytes[0] * MIX_1 ^ bytes[1] * MIX_2 ^ bytes[2] * MIX_3;
+	uint64_t stem = bytes[0] & ((bytes[0] & 0x80) ? UINT64_MAX : (UINT64_C(1) << 8 * STEM) - 1);
+	uint32_t word;
+
+	mixed = (mixed ^ mixed >> 29) * MIX_WORD;
+	word = (uint32_t)(mixed >> 32);
+	ret[0] = bucket(mixed);
+	ret[1] = bucket((f->last ^ (uint64_t)word << 32) * MIX_PAIR);
+	ret[2] = alone ? bucket(((f->last ^ f->before * 3) ^ (uint64_t)word << 32) * MIX_RUN)
+		       : bucket(stem * MIX_STEM);
+	f->before = f->last;
+	f->last = word;
+	return 2 + (alone || len > STEM);
+}
+
+/* The token in hand is complete. */
+static size_t end_token(struct features *f, bool alone, uint32_t *ret)
+{
+	size_t n;
 
 	if (!f->len)
 		return 0;
-	ret[n++] = word >> (32 - FEATURE_BITS);
-	ret[n++] = bucket((f->last ^ (uint64_t)word << 32) * MIX_PAIR);
-	if (alone)
-		ret[n++] = bucket(((f->last ^ f->before * 3) ^ (uint64_t)word << 32) * MIX_RUN);
-	else if (f->len > STEM)
-		ret[n++] = (f->stem * MIX_STEM) >> (32 - FEATURE_BITS);
-	f->before = f->last;
-	f->last = word;
-	f->word = 0;
+	n = hash_token(f, f->hand, f->len, alone, ret);
+	memset(f->hand, 0, sizeof(f->hand));
 	f->len = 0;
 	return n;
 }
 
-/* Inlined into the loop below, where what is known of the text stays in registers. */
-static inline __attribute__((always_inline)) size_t add_symbol(struct features *f, unsigned symbol,
-							       bool alone, uint32_t *ret)
+static void take(struct features *f, uint8_t byte)
 {
-	enum token kind = kind_of(symbol);
+	if (f->len < sizeof(f->hand))
+		f->hand[f->len / 8] |= (uint64_t)byte << f->len % 8 * 8;
+	f->len++;
+}
+
+/* --- bytes to tokens, one by one */
+
+static size_t add_ascii(struct features *f, uint8_t c, uint32_t *ret)
+{
+	uint8_t symbol = symbol_of(c);
+	enum kind kind = kind_of(symbol);
+	size_t n = kind != f->kind ? end_token(f, false, ret) : 0;
+
+	f->missing = 0;
+	f->kind = kind;
+	if (kind != BLANK)
+		take(f, symbol);
+	return n;
+}
+
+/* A character beyond ASCII is complete; one that stands alone is a token. */
+static size_t add_character(struct features *f, uint32_t *ret)
+{
+	bool alone = stands_alone(f->code_point);
+	size_t n = alone || f->kind != WORD ? end_token(f, false, ret) : 0;
+
+	for (uint32_t bytes = f->raw; bytes; bytes >>= 8)
+		take(f, (uint8_t)bytes);
+	f->kind = alone ? BLANK : WORD;
+	return alone ? n + end_token(f, true, ret + n) : n;
+}
+
+static size_t add_byte(struct features *f, uint8_t c, uint32_t *ret)
+{
+	if (c < 0x80)
+		return add_ascii(f, c, ret);
+	if (c >= 0xc0) {
+		f->missing = f->more = c >= 0xf0 ? 3 : c >= 0xe0 ? 2 : 1;
+		f->code_point = c & (0x3f >> f->missing);
+		f->raw = c;
+	} else if (f->missing) {
+		f->code_point = f->code_point << 6 | (c & 0x3f);
+		f->raw |= (uint32_t)c << 8 * (f->more - f->missing + 1);
+		if (!--f->missing)
+			return add_character(f, ret);
+	}
+	return 0;
+}
+
+/* --- bytes to tokens, a block at a time */
+
+struct block {
+	uint64_t word, signs;			 /* which bytes are */
+	uint8_t symbols[BLOCK + FEATURES_TOKEN]; /* and room to load behind the last one */
+};
+
+static void sort(struct block *b, const uint8_t *p)
+{
+	b->word = b->signs = 0;
+	for (unsigned i = 0; i < BLOCK; i += sizeof(scan_v)) {
+		scan_v v, digit, letter, seen;
+
+		memcpy(&v, p + i, sizeof(v));
+		digit = (scan_v)(v - '0' <= '9' - '0');
+		v |= (scan_v)(v - 'A' <= 'Z' - 'A') & 0x20;
+		v = (v & ~digit) | (digit & '0');
+		letter = (scan_v)(v - 'a' <= 'z' - 'a');
+		seen = (scan_v)(v - '!' <= '~' - '!');
+		b->word |= (uint64_t)scan_mask(letter | digit) << i;
+		b->signs |= (uint64_t)scan_mask(seen & ~(letter | digit)) << i;
+		memcpy(b->symbols + i, &v, sizeof(v));
+	}
+}
+
+/* The bytes of a token that count. */
+static inline void load(const uint8_t *p, size_t len, uint64_t ret[3])
+{
+	static const uint64_t first[9] = {
+		0,	    0xff,	  0xffff,	  0xffffff,
+		0xffffffff, 0xffffffffff, 0xffffffffffff, 0xffffffffffffff,
+		UINT64_MAX,
+	};
+
+	memcpy(ret, p, 3 * sizeof(*ret));
+	ret[0] &= first[MIN(len, 8)];
+	ret[1] &= first[len > 8 ? MIN(len - 8, 8) : 0];
+	ret[2] &= first[len > 16 ? MIN(len - 16, 8) : 0];
+}
+
+/* p: a whole block to read, of which n bytes are ASCII and wanted. */
+static size_t add_block(struct features *f, const uint8_t *p, unsigned len, uint32_t *ret)
+{
+	uint64_t valid = len < BLOCK ? (UINT64_C(1) << len) - 1 : UINT64_MAX;
+	uint64_t before_word, before_signs, starts, ends;
+	struct block b;
 	size_t n = 0;
 
-	if (symbol == f->symbol && (symbol == SYMBOL_BLANK || f->twice))
-		return 0;
-	f->twice = symbol == f->symbol;
-	f->symbol = (uint16_t)symbol;
-	if (alone || kind != f->kind)
-		n = end_token(f, false, ret);
-	f->kind = kind;
-	if (kind == TOKEN_NONE)
-		return n;
-	f->word = (f->word ^ symbol) * 0x01000193u + 0x9e37u;
-	if (++f->len == STEM)
-		f->stem = f->word;
-	return alone ? n + end_token(f, true, ret + n) : n;
+	sort(&b, p);
+	b.word &= valid;
+	b.signs &= valid;
+	before_word = b.word << 1 | (f->kind == WORD);
+	before_signs = b.signs << 1 | (f->kind == SIGNS);
+	starts = (b.word & ~before_word) | (b.signs & ~before_signs);
+	ends = ((before_word & ~b.word) | (before_signs & ~b.signs)) & valid;
+	if (f->len) {
+		unsigned end = ends ? (unsigned)__builtin_ctzll(ends) : len;
+
+		for (unsigned i = 0; i < end; i++)
+			take(f, b.symbols[i]);
+		if (ends) {
+			n = end_token(f, false, ret);
+			ends &= ends - 1;
+		}
+	}
+	for (; ends; ends &= ends - 1, starts &= starts - 1) {
+		unsigned start = (unsigned)__builtin_ctzll(starts);
+		size_t size = (unsigned)__builtin_ctzll(ends) - start;
+		uint64_t bytes[3];
+
+		load(b.symbols + start, size, bytes);
+		n += hash_token(f, bytes, size, false, ret + n);
+	}
+	if (starts) {
+		unsigned start = (unsigned)__builtin_ctzll(starts);
+
+		f->len = len - start;
+		load(b.symbols + start, f->len, f->hand);
+	}
+	f->kind = b.word >> (len - 1) & 1 ? WORD : b.signs >> (len - 1) & 1 ? SIGNS : BLANK;
+	f->missing = 0;
+	return n;
+}
+
+/* How many bytes of a whole block are ASCII before the first that is not. */
+static unsigned ascii_run(const uint8_t *p)
+{
+	for (unsigned i = 0; i < BLOCK; i += sizeof(uint64_t)) {
+		uint64_t word;
+
+		memcpy(&word, p + i, sizeof(word));
+		word &= 0x8080808080808080u;
+		if (word)
+			return i + (unsigned)__builtin_ctzll(word) / 8;
+	}
+	return BLOCK;
 }
 
 void features_begin(struct features *f)
 {
-	*f = (struct features){ .symbol = SYMBOL_BLANK };
+	*f = (struct features){ 0 };
 }
 
 size_t features_add(struct features *f, struct span text, uint32_t *ret)
 {
 	struct features own = *f; /* which ret cannot point into */
-	size_t n = 0;
+	size_t n = 0, at = 0;
 
-	for (size_t i = 0; i < text.len; i++) {
-		uint8_t c = text.p[i];
+	while (at < text.len) {
+		size_t left = text.len - at;
+		uint8_t last[BLOCK];
+		const uint8_t *p = text.p + at;
+		unsigned run;
 
-		if (c < 0x80) {
-			own.missing = 0;
-			n += add_symbol(&own, symbol_of[c], false, ret + n);
-		} else if (c >= 0xc0) {
-			own.missing = c >= 0xf0 ? 3 : c >= 0xe0 ? 2 : 1;
-			own.code_point = c & (0x3f >> own.missing);
-		} else if (own.missing) {
-			own.code_point = own.code_point << 6 | (c & 0x3f);
-			if (!--own.missing) {
-				uint32_t cp = own.code_point;
-
-				n += add_symbol(&own, SYMBOL_OTHER | (cp * 0x9e3779b1u) >> 17,
-						stands_alone(cp), ret + n);
-			}
+		if (left < BLOCK) {
+			memset(last, UINT8_MAX, sizeof(last));
+			p = memcpy(last, p, left);
 		}
+		run = ascii_run(p);
+		if (run >= BLOCK_MIN) {
+			n += add_block(&own, p, run, ret + n);
+			at += run;
+			continue;
+		}
+		/* To the end of what is not ASCII, which other such follows. */
+		do
+			n += add_byte(&own, text.p[at++], ret + n);
+		while (at < text.len && (own.missing || text.p[at] >= 0x80));
 	}
 	*f = own;
 	return n;
