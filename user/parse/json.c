@@ -982,6 +982,14 @@ int json_feed(struct json *j, struct span in)
 		case SKIP_STRING:
 			i += skip_string(j, rest);
 			break;
+		case NEXT:
+			/* What mostly follows a value: another key. */
+			if (rest.len > 1 && rest.p[0] == ',' && rest.p[1] == '"' && in_object(j)) {
+				string_begin(j, true);
+				i += 2;
+				break;
+			}
+			/* fall through */
 		default:
 			i += step(j, in.p[i]);
 			break;
