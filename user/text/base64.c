@@ -8,8 +8,9 @@
 #include "base/own.h"
 #include "text/maker.h"
 
-#define RUN_MIN 24 /* characters; shorter runs are words */
-#define PROBE	48 /* characters decoded to see whether a run holds text; a multiple of 4 */
+#define RUN_MIN	   24	/* characters; shorter runs are words */
+#define TURNED_MAX 8192 /* characters of a run that was turned */
+#define PROBE	   48	/* characters decoded to see whether a run holds text; a multiple of 4 */
 
 /* Length of a line end that may break a run: "\n", "\r\n", or these as JSON escapes them. */
 static size_t line_end(struct span s)
@@ -106,6 +107,47 @@ static bool find_start(struct span t, struct range r, size_t *ret)
 	return middle > r.begin + PROBE && text_at(t, middle, middle + PROBE);
 }
 
+/* --- runs that were turned round, or whose letters were, after they were encoded */
+
+static uint8_t half_way_round(uint8_t c)
+{
+	uint8_t n = (uint8_t)((c | 0x20) - 'a');
+
+	return n < 26 ? (uint8_t)(c - n + (n + 13) % 26) : c;
+}
+
+/* The run's characters, without line ends: from the last to the first, or in ROT13. */
+static size_t turn(struct span t, struct range r, bool backwards, uint8_t out[TURNED_MAX])
+{
+	size_t n = 0;
+
+	for (size_t i = r.begin; i < r.end && n < TURNED_MAX; i++) {
+		uint8_t c = t.p[backwards ? r.end - 1 - (i - r.begin) : i];
+
+		if (base64_sextets[c])
+			out[n++] = backwards ? c : half_way_round(c);
+	}
+	return n;
+}
+
+/* What the run says, when it does so in one of these ways. */
+static int put_turned(struct view *w, struct span t, struct range r)
+{
+	uint8_t turned[TURNED_MAX], piece[TURNED_MAX];
+	int err = 0;
+
+	for (unsigned backwards = 0; !err && backwards < 2; backwards++) {
+		struct span s = span_of(turned, turn(t, r, backwards, turned));
+		size_t at = 0, len;
+
+		if (!text_at(s, 0, MIN(s.len, (size_t)PROBE)))
+			continue;
+		len = decode(s, &at, s.len, piece, sizeof(piece));
+		err = view_piece(w, t, r, span_of(piece, len));
+	}
+	return err;
+}
+
 int base64_view(const struct reading *in, struct view *w)
 {
 	struct span text = in->text;
@@ -116,8 +158,10 @@ int base64_view(const struct reading *in, struct view *w)
 
 	while (!err && survey_next(in->survey, SURVEY_RUN, SURVEY_BLOCK, at, &where)) {
 		for (at = where.begin; !err && next_run(text, at, where.end, &r); at = r.end) {
-			if (!find_start(text, r, &from))
+			if (!find_start(text, r, &from)) {
+				err = put_turned(w, text, r);
 				continue;
+			}
 			while (!err &&
 			       (len = decode(text, &from, r.end, piece, sizeof(piece))) != 0)
 				err = view_put(w, r.begin, span_of(piece, len), true);

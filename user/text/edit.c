@@ -65,8 +65,8 @@ bool is_text(struct span s)
 		n = utf8_decode(span_sub(s, i, 4), &cp);
 		if (!n)
 			return i && s.len - i < 4 && s.p[i] >= 0xc2;
-		if ((cp < 0x20 && cp != '\n' && cp != '\r' && cp != '\t') ||
-		    (cp >= 0x7f && cp < 0xa0))
+		/* White space is all that text has of control characters. */
+		if ((cp < 0x20 && (cp < '\t' || cp > '\r')) || (cp >= 0x7f && cp < 0xa0))
 			return false;
 	}
 	return s.len > 0;

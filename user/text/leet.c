@@ -64,7 +64,9 @@ static bool spell(const struct words *words, struct span raw, struct token *x)
 	for (unsigned guess = 0; guess < 1u << n; guess++) {
 		for (size_t k = 0; k < n; k++)
 			x->word.s[unsure[k]] = letters_of[raw.p[unsure[k]]][guess >> k & 1];
-		if (words_known(words, &x->word))
+		/* Backwards it is read by the view of that name, behind this one. */
+		if (words_known(words, &x->word) ||
+		    (raw.len >= ALONE_MIN && words_known_reversed(words, &x->word)))
 			return true;
 	}
 	for (size_t k = 0; k < n; k++)

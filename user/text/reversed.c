@@ -49,26 +49,21 @@ static void turn_words(struct span s, uint8_t *out)
 int reversed_view(const struct reading *r, struct view *w)
 {
 	uint8_t out[2 * STRETCH_MAX + 1]; /* both ways */
-	struct range where, slice, s;
-	size_t at = 0;
+	struct slices slices = { r };
+	struct range slice, s;
 	int err = 0;
 
-	while (!err && survey_next(r->survey, SURVEY_ODD, SURVEY_BLOCK, at, &where)) {
-		at = where.end;
-		while (!err && where.begin < where.end) {
-			slice = stretch_slice(r->text, &where);
-			while (!err && stretch_next(r, slice, judge, 0, &s)) {
-				struct span t =
-				    span_sub(r->text, s.begin, MIN(s.end - s.begin, STRETCH_MAX));
+	while (!err && slices_next(&slices, &slice))
+		while (!err && stretch_next(r, slice, judge, 0, &s)) {
+			struct span t =
+			    span_sub(r->text, s.begin, MIN(s.end - s.begin, STRETCH_MAX));
 
-				turn(t, out);
-				out[t.len] = '\n';
-				turn_words(t, out + t.len + 1);
-				err = view_piece(w, r->text, s, span_of(out, 2 * t.len + 1));
-				slice.begin = s.end;
-			}
+			turn(t, out);
+			out[t.len] = '\n';
+			turn_words(t, out + t.len + 1);
+			err = view_piece(w, r->text, s, span_of(out, 2 * t.len + 1));
+			slice.begin = s.end;
 		}
-	}
 	return err;
 }
 

@@ -52,25 +52,20 @@ int rotated_view(const struct reading *r, struct view *w)
 {
 	struct edit e = { .w = w, .text = r->text };
 	uint8_t out[STRETCH_MAX];
-	struct range where, slice, s;
-	size_t at = 0;
+	struct slices slices = { r };
+	struct range slice, s;
 	int err = 0;
 
-	while (!err && survey_next(r->survey, SURVEY_ODD, SURVEY_BLOCK, at, &where)) {
-		at = where.end;
-		while (!err && where.begin < where.end) {
-			unsigned key;
+	while (!err && slices_next(&slices, &slice)) {
+		unsigned key = find_key(r, slice);
 
-			slice = stretch_slice(r->text, &where);
-			key = find_key(r, slice);
-			while (!err && key && stretch_next(r, slice, judge, key, &s)) {
-				size_t n = MIN(s.end - s.begin, sizeof(out));
+		while (!err && key && stretch_next(r, slice, judge, key, &s)) {
+			size_t n = MIN(s.end - s.begin, sizeof(out));
 
-				turn_back(span_sub(r->text, s.begin, n), key, out);
-				s.end = s.begin + n;
-				err = edit_replace(&e, s, span_of(out, n), false);
-				slice.begin = s.end;
-			}
+			turn_back(span_sub(r->text, s.begin, n), key, out);
+			s.end = s.begin + n;
+			err = edit_replace(&e, s, span_of(out, n), false);
+			slice.begin = s.end;
 		}
 	}
 	return err ? err : edit_end(&e);

@@ -99,7 +99,8 @@ bool stretch_next(const struct reading *r, struct range in, judge_fn *judge, uns
 	return true;
 }
 
-struct range stretch_slice(struct span text, struct range *in)
+/* Cuts a piece of about STRETCH_SLICE bytes off the front of *in, at a line's or word's end. */
+static struct range cut(struct span text, struct range *in)
 {
 	struct range ret = *in;
 	size_t end = in->begin + STRETCH_SLICE;
@@ -116,4 +117,15 @@ struct range stretch_slice(struct span text, struct range *in)
 	}
 	in->begin = ret.end;
 	return ret;
+}
+
+bool slices_next(struct slices *s, struct range *ret)
+{
+	if (s->where.begin >= s->where.end) {
+		if (!survey_next(s->r->survey, SURVEY_ODD, SURVEY_BLOCK, s->at, &s->where))
+			return false;
+		s->at = s->where.end;
+	}
+	*ret = cut(s->r->text, &s->where);
+	return true;
 }

@@ -14,5 +14,10 @@ bool stretch_next(const struct reading *r, struct range in, judge_fn *judge, uns
 #define STRETCH_SLICE 1024
 #define STRETCH_MAX   (2 * STRETCH_SLICE) /* bytes of one stretch that are decoded */
 
-/* Cuts a piece of about STRETCH_SLICE bytes off the front of *in, at a line's or word's end. */
-struct range stretch_slice(struct span text, struct range *in);
+/* The places where words are odd, in slices that end with a line or a word. Begins as { r }. */
+struct slices {
+	const struct reading *r;
+	size_t at;
+	struct range where; /* what is left of the place in hand */
+};
+bool slices_next(struct slices *s, struct range *ret);

@@ -1,6 +1,5 @@
 /* user/text/words.h - common words, to tell what is meant as text from what merely could be. Some
- * seventeen hundred: of English, of what attacks say, and a few of other languages in Latin
- * letters.
+ * two thousand: of English, of what attacks say, and the same in other languages in Latin letters.
  */
 #pragma once
 
