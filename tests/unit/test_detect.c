@@ -101,6 +101,29 @@ static const struct finding *find(enum kind kind, const char *type)
 	return NULL;
 }
 
+/* A credential that stands in a text as it is and encoded is told once, as it is. */
+static void told_once(void **state)
+{
+	char key[TOKEN_ROOM], encoded[2 * TOKEN_ROOM] = "", text[4 * TOKEN_ROOM];
+	size_t told = 0;
+
+	(void)state;
+	token_make(credential_find("openai-project-key"), key);
+	token_base64(encoded, (uint8_t *)key, strlen(key));
+	snprintf(text, sizeof(text), "use %s, in base64 %s", key, encoded);
+	judge(SEG_USER, text);
+	for (size_t i = 0; i < n_found; i++)
+		if (!strcmp(found[i].type, "openai-project-key")) {
+			told++;
+			assert_string_equal(found[i].view, "");
+		}
+	assert_int_equal(told, 1);
+	snprintf(text, sizeof(text), "in base64 %s", encoded);
+	judge(SEG_USER, text);
+	assert_non_null(find(KIND_CREDENTIAL_EXPOSED, "openai-project-key"));
+	assert_string_equal(find(KIND_CREDENTIAL_EXPOSED, "openai-project-key")->view, "base64");
+}
+
 static void rows_are_whole(void **state)
 {
 	(void)state;
@@ -484,6 +507,7 @@ int main(void)
 		cmocka_unit_test(growing_text),
 		cmocka_unit_test(prefixes),
 		cmocka_unit_test(anchors),
+		cmocka_unit_test(told_once),
 		cmocka_unit_test(floods_end),
 		cmocka_unit_test(any_end),
 		cmocka_unit_test(memory_runs_out),

@@ -404,6 +404,30 @@ static bool invented(const struct secret *s, struct span value)
 	       (value.len < INVENTED_MAX || !credential_random(value));
 }
 
+static struct span value_of(const struct detector_input *in, const struct secret *s)
+{
+	return span_sub(in->views->view[s->view].text, s->where.begin,
+			s->where.end - s->where.begin);
+}
+
+/* Was the same value read in a more direct way, too? That one is told. */
+static bool told_elsewhere(const struct detector_input *in, const struct secret *s)
+{
+	const struct view *v = &in->views->view[s->view];
+	struct span value = value_of(in, s);
+
+	for (size_t i = 0; s->view && i < in->n_secrets; i++) {
+		const struct secret *o = &in->secrets[i];
+		const struct view *w = &in->views->view[o->view];
+
+		if (o->owner == s->owner && !o->repeated && o->unsure <= s->unsure &&
+		    (w->depth < v->depth || (w->depth == v->depth && o->view < s->view)) &&
+		    !strcmp(o->type, s->type) && span_eq(value_of(in, o), value))
+			return true;
+	}
+	return false;
+}
+
 static int scan(const struct detector_input *in, emit_fn *emit, void *ctx)
 {
 	/* What a model said before was looked at when it said it. */
@@ -415,12 +439,11 @@ static int scan(const struct detector_input *in, emit_fn *emit, void *ctx)
 	for (size_t k = 0; k < 2 * in->n_secrets; k++) {
 		size_t i = k % in->n_secrets;
 		const struct secret *s = &in->secrets[i];
-		struct span value = span_sub(in->views->view[s->view].text, s->where.begin,
-					     s->where.end - s->where.begin);
+		struct span value = value_of(in, s);
 		struct finding f = { .kind = kind_of(in), .score = s->score };
 
 		if (s->owner != &detector_credential || s->repeated ||
-		    s->unsure != (k >= in->n_secrets))
+		    s->unsure != (k >= in->n_secrets) || told_elsewhere(in, s))
 			continue;
 		f.mode =
 		    s->unsure || history || (f.kind == KIND_CREDENTIAL_LEAK && invented(s, value))
