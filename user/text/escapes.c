@@ -165,12 +165,40 @@ static size_t decode_run(struct span t, size_t at, uint8_t *out, size_t *ret_len
 	return at;
 }
 
+/* In what a form sent, a plus sign stands for a blank: those of the range. */
+static int put_blanks(struct edit *e, size_t begin, size_t end)
+{
+	int err = 0;
+
+	for (size_t i = begin; !err && i < end; i++)
+		if (e->text.p[i] == '+')
+			err = edit_replace(e, (struct range){ i, i + 1 }, SPAN_LIT(" "), false);
+	return err;
+}
+
+/* Where the run without blanks begins that at is in, not before from. */
+static size_t run_begin(struct span t, size_t at, size_t from)
+{
+	while (at > from && t.p[at - 1] > ' ')
+		at--;
+	return at;
+}
+
+/* Where it ends, or goes on with another code. */
+static size_t run_end(struct span t, size_t at)
+{
+	while (at < t.len && t.p[at] > ' ' && t.p[at] != '%' && t.p[at] != '\\')
+		at++;
+	return at;
+}
+
 int escapes_view(const struct reading *r, struct view *w)
 {
 	struct edit e = { .w = w, .text = r->text };
 	struct range where;
 	uint8_t out[PIECE];
-	size_t at = 0, end, len;
+	size_t at = 0, done = 0, end, len;
+	bool form;
 	int err = 0;
 
 	while (!err && survey_next(r->survey, SURVEY_ESCAPE, 0, at, &where))
@@ -181,8 +209,16 @@ int escapes_view(const struct reading *r, struct view *w)
 			/* Not text: colours of a terminal, bytes of a program. */
 			if (!len || !is_text(span_of(out, len)))
 				continue;
-			err = edit_replace(&e, (struct range){ at, end }, span_of(out, len), true);
-			at = end - 1;
+			form = r->text.p[at] == '%';
+			if (form)
+				err = put_blanks(&e, run_begin(r->text, at, done), at);
+			if (!err)
+				err = edit_replace(&e, (struct range){ at, end }, span_of(out, len),
+						   true);
+			done = form ? run_end(r->text, end) : end;
+			if (!err)
+				err = put_blanks(&e, end, done);
+			at = done - 1;
 		}
 	return err ? err : edit_end(&e);
 }

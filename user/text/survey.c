@@ -308,6 +308,14 @@ static unsigned number_signs(const struct masks *m, const struct masks *l, const
 	return s;
 }
 
+/* A word that has a capital at its end, behind a small letter: "ereirongI". Not across blocks. */
+static bool ends_tall(const struct masks *m, const uint8_t *now)
+{
+	uint64_t tall = range_of(now, 0, 'A', 26), small = m->alpha & ~tall;
+
+	return tall << 1 & small << 2 & ~(m->alpha | m->digit);
+}
+
 /* 16 letters of one case. */
 static bool is_long(const struct masks *m, const struct masks *l, const uint8_t *now,
 		    const uint8_t *last)
@@ -350,7 +358,8 @@ static uint16_t signs(const struct masks *m, const struct masks *l, const uint8_
 	if (mixes(m, l))
 		s |= SURVEY_MIXED;
 	/* Not in what is one long word: that is a name, a path, a picture. */
-	if (!(s & SURVEY_RUN) && sounds_odd(count(m->alpha), count(m->vowel), odd))
+	if (!(s & SURVEY_RUN) &&
+	    (ends_tall(m, now) || sounds_odd(count(m->alpha), count(m->vowel), odd)))
 		s |= SURVEY_ODD;
 	if (is_long(m, l, now, last))
 		s |= SURVEY_LONG;
