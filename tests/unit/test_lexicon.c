@@ -91,12 +91,12 @@ static size_t count_all(struct span text)
 	return n;
 }
 
-static int put(void *ctx, uint32_t id, struct range where)
+static int put(void *ctx, const struct lexicon_hit *h)
 {
 	struct list *l = ctx;
 
 	assert_true(l->n < FOUND_MAX);
-	l->v[l->n++] = (struct found){ id, where };
+	l->v[l->n++] = (struct found){ h->id, h->where };
 	return 0;
 }
 
@@ -129,7 +129,7 @@ static void check(struct span text, size_t step)
 	static struct list got;
 
 	got.n = 0;
-	lexicon_begin(lexicon, text);
+	assert_int_equal(lexicon_begin(lexicon, text), 0);
 	for (size_t to = step; to < text.len; to += step) {
 		assert_int_equal(lexicon_until(lexicon, to, put, &got), 0);
 		assert_true(!got.n || got.v[got.n - 1].where.end <= to);
@@ -205,10 +205,9 @@ static void what_is_not_taken(void **state)
 	assert_null(l);
 }
 
-static int stop(void *ctx, uint32_t id, struct range where)
+static int stop(void *ctx, const struct lexicon_hit *h)
 {
-	(void)id;
-	(void)where;
+	(void)h;
 	return ++*(int *)ctx == 3 ? -EINTR : 0;
 }
 
@@ -217,9 +216,25 @@ static void it_stops(void **state)
 	int n = 0;
 
 	(void)state;
-	lexicon_begin(lexicon, span_str("all ignore ai"));
+	assert_int_equal(lexicon_begin(lexicon, span_str("all ignore ai")), 0);
 	assert_int_equal(lexicon_until(lexicon, 13, stop, &n), -EINTR);
 	assert_int_equal(n, 3);
+}
+
+static int count(void *ctx, const struct lexicon_hit *h)
+{
+	*(size_t *)ctx = h->words;
+	return 0;
+}
+
+static void words_are_counted(void **state)
+{
+	size_t n = 0;
+
+	(void)state;
+	assert_int_equal(lexicon_begin(lexicon, span_str("it's 2 of  -- 规规, ignoring; abcd")), 0);
+	assert_int_equal(lexicon_until(lexicon, 36, count, &n), 0);
+	assert_int_equal(n, 7);
 }
 
 static int making(void *ctx)
@@ -243,7 +258,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(as_a_search_of_each), cmocka_unit_test(a_flood_of_words),
 		cmocka_unit_test(what_is_not_taken),   cmocka_unit_test(it_stops),
-		cmocka_unit_test(short_of_memory),
+		cmocka_unit_test(words_are_counted),   cmocka_unit_test(short_of_memory),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -9,13 +9,19 @@
 #include <xxhash.h>
 
 #include "base/own.h"
+#include "detect/anchor.h"
 #include "detect/image.h"
 #include "detect/prepare.h"
 #include "detect/rule_check.h"
 #include "detect/rule_pack.h"
 #include "detect/sequence.h"
 
-#define PATTERNS_MAX 32768
+#define PATTERNS_MAX	  32768
+#define ANCHORS_COST_MAX  0.65F /* what stands more often than that is no anchor */
+#define SECOND_FROM	  0.15F /* of anchors that are rarer one set does */
+#define SECOND_COST_MAX	  3.2F
+#define REACH_MAX	  4096 /* bytes; longer matches are taken for unlimited */
+#define ANCHORS_BYTES_MAX (8 << 20)
 
 /* One pattern on its way into a database. */
 struct source {
@@ -24,6 +30,7 @@ struct source {
 	unsigned flags;
 	const struct rule_pattern *rule; /* NULL: the detector's own */
 	bool found;			 /* by sequences: it is in no database */
+	bool unit;			 /* it has a database of its own */
 };
 
 struct making {
@@ -32,7 +39,10 @@ struct making {
 	struct image_owner *owners;
 	size_t n;
 	hs_database_t *db[IMAGE_DBS_MAX];
-	size_t n_dbs;
+	size_t n_dbs, n_always;
+	struct image_unit units[IMAGE_UNITS_MAX];
+	size_t n_units;
+	struct buf anchors, anchor_texts; /* of struct image_anchor, of bytes */
 	char *why;
 	size_t why_size;
 };
@@ -138,9 +148,10 @@ enum part_of {
 	PART_LITERALS,
 	PART_EXPRESSIONS,
 	PART_WORDS,
-	PART_MAX_, /* none */
+	PART_UNITS, /* expressions that are tried where their anchors are, for texts full of them */
+	PART_MAX_,  /* none */
 };
-static_assert(PART_MAX_ <= IMAGE_DBS_MAX, "a database without a place");
+static_assert(PART_MAX_ + IMAGE_UNITS_MAX <= IMAGE_DBS_MAX, "a database without a place");
 
 static enum part_of part_of(const struct making *m, size_t i)
 {
@@ -150,6 +161,8 @@ static enum part_of part_of(const struct making *m, size_t i)
 		return PART_MAX_;
 	if (o->sort == RULE_WORD || o->sort == RULE_WORD_LIKE)
 		return PART_WORDS;
+	if (m->sources[i].unit)
+		return PART_UNITS;
 	return o->literal ? PART_LITERALS : PART_EXPRESSIONS;
 }
 
@@ -169,6 +182,11 @@ static int by_text(const void *a, const void *b)
 	return x->id < y->id ? -1 : x->id > y->id;
 }
 
+static bool is_same(const struct same *a, const struct same *b)
+{
+	return !strcmp(a->text, b->text) && a->flags == b->flags;
+}
+
 /* Packs share expressions: each is compiled once, and the others follow it. Returns how many are
  * left of n. */
 static unsigned join_same(struct making *m, struct same *s, unsigned n)
@@ -180,7 +198,7 @@ static unsigned join_same(struct making *m, struct same *s, unsigned n)
 		struct image_owner *o = &m->owners[s[i].id];
 
 		o->as = s[i].id;
-		if (left && !strcmp(s[i].text, s[i - 1].text) && s[i].flags == s[i - 1].flags) {
+		if (left && is_same(&s[i], &s[i - 1])) {
 			o->as = m->owners[s[i - 1].id].as;
 			m->owners[s[i - 1].id].next = s[i].id;
 		} else {
@@ -190,34 +208,13 @@ static unsigned join_same(struct making *m, struct same *s, unsigned n)
 	return left;
 }
 
-/* Those of one part into a database of their own. */
-static int compile(struct making *m, enum part_of which)
+static int compile_multi(struct making *m, const char *const *text, const unsigned *flags,
+			 const unsigned *ids, unsigned n)
 {
-	auto_mem struct same *same = calloc(m->n + 1, sizeof(*same));
-	auto_mem const char **text = calloc(m->n + 1, sizeof(*text));
-	auto_mem unsigned *flags = calloc(m->n + 1, sizeof(*flags)),
-			  *ids = calloc(m->n + 1, sizeof(*ids));
 	hs_compile_error_t *error = NULL;
-	unsigned n = 0;
-	hs_error_t hs;
+	hs_error_t hs =
+	    hs_compile_multi(text, flags, ids, n, HS_MODE_BLOCK, NULL, &m->db[m->n_dbs], &error);
 
-	if (!same || !text || !flags || !ids)
-		return -ENOMEM;
-	for (size_t i = 0; i < m->n; i++) {
-		if (part_of(m, i) != which)
-			continue;
-		m->owners[i].db = (uint8_t)m->n_dbs;
-		same[n++] = (struct same){ m->sources[i].text, m->sources[i].flags, (unsigned)i };
-	}
-	n = join_same(m, same, n);
-	if (!n)
-		return 0;
-	for (unsigned i = 0; i < n; i++) {
-		text[i] = same[i].text;
-		flags[i] = same[i].flags;
-		ids[i] = same[i].id;
-	}
-	hs = hs_compile_multi(text, flags, ids, n, HS_MODE_BLOCK, NULL, &m->db[m->n_dbs], &error);
 	if (hs == HS_SUCCESS) {
 		m->n_dbs++;
 		return 0;
@@ -228,6 +225,139 @@ static int compile(struct making *m, enum part_of which)
 		snprintf(m->why, m->why_size, "%s\n", error ? error->message : "no memory");
 	hs_free_compile_error(error);
 	return hs == HS_NOMEM ? -ENOMEM : -EINVAL;
+}
+
+/* Those of one part into a database of their own. */
+static int compile(struct making *m, enum part_of which)
+{
+	auto_mem struct same *same = calloc(m->n + 1, sizeof(*same));
+	auto_mem const char **text = calloc(m->n + 1, sizeof(*text));
+	auto_mem unsigned *flags = calloc(m->n + 1, sizeof(*flags)),
+			  *ids = calloc(m->n + 1, sizeof(*ids));
+	unsigned n = 0;
+
+	if (!same || !text || !flags || !ids)
+		return -ENOMEM;
+	for (size_t i = 0; i < m->n; i++) {
+		if (part_of(m, i) != which)
+			continue;
+		m->owners[i].db = (uint16_t)m->n_dbs;
+		same[n++] = (struct same){ m->sources[i].text, m->sources[i].flags, (unsigned)i };
+	}
+	n = join_same(m, same, n);
+	if (!n)
+		return 0;
+	for (unsigned i = 0; i < n; i++) {
+		text[i] = same[i].text;
+		flags[i] = same[i].flags;
+		ids[i] = same[i].id;
+	}
+	return compile_multi(m, text, flags, ids, n);
+}
+
+/* --- units */
+
+/* Both sets of anchors of the unit that is being made. */
+static int put_anchors(struct making *m, const struct anchors sets[2])
+{
+	int err = 0;
+
+	for (unsigned set = 0; set < 2; set++)
+		for (size_t i = 0; i < sets[set].n && !err; i++) {
+			const struct anchor_word *w = &sets[set].v[i];
+			struct image_anchor a = { .text = (uint32_t)m->anchor_texts.len,
+						  .len = w->len,
+						  .unit = (uint16_t)m->n_units,
+						  .set = set };
+
+			err = buf_add(&m->anchors, span_of(&a, sizeof(a)));
+			if (!err)
+				err = buf_add(&m->anchor_texts, span_of(w->s, w->len));
+		}
+	return err;
+}
+
+/* The longest match in bytes; 0: no limit. */
+static uint32_t reach_of(const struct source *s)
+{
+	hs_compile_error_t *error = NULL;
+	hs_expr_info_t *info = NULL;
+	uint32_t reach = 0;
+
+	if (hs_expression_info(s->text, s->flags, &info, &error) == HS_SUCCESS)
+		reach = info->max_width > REACH_MAX ? 0 : info->max_width;
+	hs_free_compile_error(error);
+	free(info);
+	return reach;
+}
+
+/* Makes an expression a unit, if it has anchors that are rare enough. */
+static int choose_unit(struct making *m, struct source *s)
+{
+	struct anchors sets[2];
+	int err = anchors_of(s->text, sets);
+
+	if (err)
+		return err == 1 ? 0 : err;
+	if (sets[0].cost <= ANCHORS_COST_MAX) {
+		/* Looking for a second set costs, too. */
+		if (sets[0].cost < SECOND_FROM || sets[1].cost > SECOND_COST_MAX)
+			sets[1].n = 0;
+		err = put_anchors(m, sets);
+		m->units[m->n_units++] =
+		    (struct image_unit){ .reach = reach_of(s), .sets = sets[1].n ? 2 : 1 };
+		s->unit = true;
+	}
+	anchors_free(sets);
+	return err;
+}
+
+/* Which expressions become units: the first of those that are the same decides for all. */
+static int choose_units(struct making *m)
+{
+	auto_mem struct same *same = calloc(m->n + 1, sizeof(*same));
+	unsigned n = 0;
+	int err = 0;
+
+	if (!same)
+		return -ENOMEM;
+	for (size_t i = 0; i < m->n; i++)
+		if (part_of(m, i) == PART_EXPRESSIONS)
+			same[n++] =
+			    (struct same){ m->sources[i].text, m->sources[i].flags, (unsigned)i };
+	qsort(same, n, sizeof(*same), by_text);
+	for (unsigned i = 0; i < n && !err; i++)
+		if (i && is_same(&same[i], &same[i - 1]))
+			m->sources[same[i].id].unit = m->sources[same[i - 1].id].unit;
+		else if (m->n_units < IMAGE_UNITS_MAX)
+			err = choose_unit(m, &m->sources[same[i].id]);
+	return err;
+}
+
+/* Each unit's own database, in the order in which they were chosen. */
+static int compile_units(struct making *m)
+{
+	auto_mem struct same *same = calloc(m->n + 1, sizeof(*same));
+	unsigned n = 0, unit = 0;
+	int err = 0;
+
+	if (!same)
+		return -ENOMEM;
+	for (size_t i = 0; i < m->n; i++)
+		if (m->sources[i].unit)
+			same[n++] =
+			    (struct same){ m->sources[i].text, m->sources[i].flags, (unsigned)i };
+	qsort(same, n, sizeof(*same), by_text);
+	for (unsigned i = 0; i < n && !err; i++) {
+		const char *text = same[i].text;
+
+		if (!i || !is_same(&same[i], &same[i - 1])) {
+			m->units[unit++].db = (uint32_t)m->n_dbs;
+			err = compile_multi(m, &text, &same[i].flags, &same[i].id, 1);
+		}
+		m->owners[same[i].id].db = (uint16_t)(m->n_dbs - 1);
+	}
+	return err;
 }
 
 static uint64_t aligned(uint64_t at)
@@ -287,6 +417,10 @@ static int lay_out(const struct making *m, const struct compile_opts *o,
 	h.rules = part(&end, rules.len);
 	h.owners = part(&end, m->n * sizeof(*m->owners));
 	h.n_dbs = (uint32_t)m->n_dbs;
+	h.n_always = (uint32_t)m->n_always;
+	h.units = part(&end, m->n_units * sizeof(m->units[0]));
+	h.anchors = part(&end, m->anchors.len);
+	h.anchor_texts = part(&end, m->anchor_texts.len);
 	for (size_t i = 0; i < m->n_dbs; i++) {
 		size_t size;
 
@@ -306,6 +440,11 @@ static int lay_out(const struct making *m, const struct compile_opts *o,
 	memset(image, 0, h.len);
 	memcpy(image + h.rules.at, rules.p, rules.len);
 	memcpy(image + h.owners.at, m->owners, h.owners.len);
+	memcpy(image + h.units.at, m->units, h.units.len);
+	if (m->anchors.len)
+		memcpy(image + h.anchors.at, m->anchors.p, m->anchors.len);
+	if (m->anchor_texts.len)
+		memcpy(image + h.anchor_texts.at, m->anchor_texts.p, m->anchor_texts.len);
 	for (size_t i = 0; i < m->n_dbs && !err; i++)
 		err = place(m->db[i], image + h.db[i].at);
 	if (err) {
@@ -329,7 +468,10 @@ static int lay_out(const struct making *m, const struct compile_opts *o,
 int detect_compile_rules(const struct compile_opts *o, uint8_t **ret, size_t *ret_len, char *why,
 			 size_t why_size)
 {
-	struct making m = { .why = why, .why_size = why_size };
+	struct making m = { .why = why,
+			    .why_size = why_size,
+			    .anchors = BUF(ANCHORS_BYTES_MAX),
+			    .anchor_texts = BUF(ANCHORS_BYTES_MAX) };
 	XXH128_hash_t inputs;
 	int err = rules_open(&m.rules, o->rules);
 
@@ -342,14 +484,23 @@ int detect_compile_rules(const struct compile_opts *o, uint8_t **ret, size_t *re
 	}
 	if (!err)
 		err = check_rules(&m);
-	for (enum part_of i = 0; i < PART_MAX_ && !err; i++)
+	if (!err)
+		err = choose_units(&m);
+	for (enum part_of i = 0; i < PART_MAX_ && !err; i++) {
+		if (i == PART_UNITS)
+			m.n_always = m.n_dbs;
 		err = compile(&m, i);
+	}
+	if (!err)
+		err = compile_units(&m);
 	if (!err)
 		err = lay_out(&m, o, &inputs, ret, ret_len);
 	for (size_t i = 0; i < m.n_dbs; i++)
 		hs_free_database(m.db[i]);
 	for (size_t i = 0; i < m.n; i++)
 		free(m.sources[i].text);
+	buf_free(&m.anchors);
+	buf_free(&m.anchor_texts);
 	free(m.sources);
 	free(m.owners);
 	return err;

@@ -16,6 +16,7 @@
 #include "base/own.h"
 #include "detect/classifier.h"
 #include "detect/facts.h"
+#include "detect/gate.h"
 #include "detect/image.h"
 #include "detect/own_rule.h"
 #include "detect/redact.h"
@@ -48,6 +49,7 @@ struct detect {
 	const struct image_owner *owners;
 	struct rules rules;
 	struct sequences *sequences;
+	struct gate *gate;
 	uint8_t *own; /* the image, when nobody else owns it */
 	hs_scratch_t *scratch;
 	unsigned first[N_DETECTORS + 1]; /* where each one's patterns begin */
@@ -113,6 +115,20 @@ static int open_image(struct detect *d, struct span image)
 	return at == d->image->n_patterns ? 0 : -EINVAL;
 }
 
+static int on_anchor(void *ctx, const struct lexicon_hit *h);
+
+/* Words of sequences and anchors of expressions, in one pass over a text. */
+static int find_words(struct detect *d)
+{
+	auto_mem struct lexicon_word *anchors = NULL;
+	size_t n = 0;
+	int err = gate_new(&d->gate, d->image);
+
+	if (!err)
+		err = gate_words(d->gate, &anchors, &n);
+	return err ? err : sequences_new(&d->sequences, &d->rules, anchors, n, on_anchor);
+}
+
 int detect_new(struct detect **ret, const struct detect_opts *o, struct span image)
 {
 	auto_free(detect) struct detect *d = calloc(1, sizeof(*d));
@@ -132,7 +148,7 @@ int detect_new(struct detect **ret, const struct detect_opts *o, struct span ima
 	if (!err)
 		err = viewer_new(&d->viewer);
 	if (!err)
-		err = sequences_new(&d->sequences, &d->rules);
+		err = find_words(d);
 	if (!err)
 		err = facts_new(&d->facts, o->cache_bytes);
 	if (!err)
@@ -161,6 +177,7 @@ void detect_free(struct detect **d)
 	free((*d)->values);
 	facts_free(&(*d)->facts);
 	sequences_free(&(*d)->sequences);
+	gate_free(&(*d)->gate);
 	free((*d)->of_rules);
 	classifier_free(&(*d)->classifier);
 	hs_free_scratch((*d)->scratch);
@@ -216,8 +233,17 @@ void detect_locate(const struct detector_input *in, struct finding *f, unsigned 
 struct scan {
 	struct detect *d;
 	unsigned view;
+	size_t from; /* where what is searched begins in the view's text */
 	int err;
 };
+
+static int on_anchor(void *ctx, const struct lexicon_hit *h)
+{
+	struct scan *s = ctx;
+
+	s->err = gate_seen(s->d->gate, h);
+	return s->err;
+}
 
 static int keep(struct scan *s, unsigned id, struct range where)
 {
@@ -270,12 +296,12 @@ static int on_match(unsigned id, unsigned long long from, unsigned long long to,
 		    void *ctx)
 {
 	struct scan *s = ctx;
-	int err = matched(s, id, to);
+	int err = matched(s, id, s->from + to);
 
 	(void)from;
 	(void)flags;
 	while (!err && (id = s->d->owners[id].next))
-		err = matched(s, id, to);
+		err = matched(s, id, s->from + to);
 	return err;
 }
 
@@ -366,28 +392,62 @@ static void narrow_all(struct detect *d, const struct views *vs)
 	}
 }
 
+static int search(struct scan *s, size_t db, struct span text, size_t from, size_t end)
+{
+	s->from = from;
+	if (from < end &&
+	    hs_scan(db_of(s->d, db), (const char *)text.p + from, (unsigned)(end - from), 0,
+		    s->d->scratch, on_match, s) != HS_SUCCESS)
+		return s->err ? s->err : -ENOMEM;
+	return 0;
+}
+
+/* Expressions around their anchors, which were found before. */
+static int search_windows(struct scan *s, struct span text)
+{
+	const struct gate_window *w;
+	size_t n;
+	int err = 0;
+
+	if (!gate_windows(s->d->gate, &w, &n))
+		return search(s, s->d->image->n_always, text, 0, text.len);
+	for (size_t i = 0; i < n && !err; i++)
+		err = search(s, gate_db(s->d->gate, w[i].unit), text, w[i].begin, w[i].end);
+	return err;
+}
+
+/* Of the patterns that have hits in that view, which is the last one. */
+static void forget_counts(struct detect *d, unsigned view)
+{
+	for (size_t k = 0; k < N_DETECTORS; k++)
+		for (size_t i = d->hits[k].n; i && d->hits[k].v[i - 1].view == view; i--)
+			d->counts[d->first[k] + d->hits[k].v[i - 1].pattern] = 0;
+}
+
 /* Every pattern over every view. */
 static int find_hits(struct detect *d, const struct views *vs)
 {
 	struct scan s = { .d = d };
+	int err = 0;
 
 	for (size_t i = 0; i < N_DETECTORS; i++)
 		d->hits[i].n = 0;
-	for (s.view = 0; s.view < vs->n; s.view++) {
+	for (s.view = 0; s.view < vs->n && !err; s.view++) {
 		struct span t = vs->view[s.view].text;
 
 		if (vs->view[s.view].superseded || !t.len)
 			continue;
-		memset(d->counts, 0, d->image->n_patterns * sizeof(*d->counts));
-		sequences_begin(d->sequences, t);
-		for (size_t i = 0; i < d->image->n_dbs; i++)
-			if (hs_scan(db_of(d, i), (const char *)t.p, (unsigned)t.len, 0, d->scratch,
-				    on_match, &s) != HS_SUCCESS)
-				return s.err ? s.err : -ENOMEM;
-		if (sequences_end(d->sequences, on_sequence, &s))
-			return s.err;
+		err = sequences_begin(d->sequences, t);
+		gate_begin(d->gate, t, sequences_lexicon(d->sequences));
+		for (size_t i = 0; i < d->image->n_always && !err; i++)
+			err = search(&s, i, t, 0, t.len);
+		if (!err && sequences_end(d->sequences, on_sequence, &s))
+			err = s.err;
+		if (!err)
+			err = search_windows(&s, t);
+		forget_counts(d, s.view);
 	}
-	return 0;
+	return err;
 }
 
 struct emitting {

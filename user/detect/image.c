@@ -37,6 +37,29 @@ static bool part_ok(const struct image_head *h, struct image_part p)
 	       p.len <= h->len - p.at;
 }
 
+/* Do units and their anchors lead nowhere else? */
+static bool units_ok(const struct image_head *h)
+{
+	const uint8_t *base = (const uint8_t *)h;
+	const struct image_unit *units = (const struct image_unit *)(base + h->units.at);
+	const struct image_anchor *anchors = (const struct image_anchor *)(base + h->anchors.at);
+	size_t n_units = h->units.len / sizeof(*units),
+	       n_anchors = h->anchors.len / sizeof(*anchors);
+
+	if (n_units > IMAGE_UNITS_MAX || h->units.len % sizeof(*units) ||
+	    h->anchors.len % sizeof(*anchors) || h->n_always + !!n_units > h->n_dbs)
+		return false;
+	for (size_t i = 0; i < n_units; i++)
+		if (units[i].db >= h->n_dbs || units[i].sets < 1 || units[i].sets > 2)
+			return false;
+	for (size_t i = 0; i < n_anchors; i++)
+		if (anchors[i].unit >= n_units || anchors[i].set >= units[anchors[i].unit].sets ||
+		    anchors[i].text > h->anchor_texts.len ||
+		    anchors[i].len > h->anchor_texts.len - anchors[i].text)
+			return false;
+	return true;
+}
+
 int image_open(struct span image, const struct image_head **ret)
 {
 	const struct image_head *h = (const struct image_head *)image.p;
@@ -50,7 +73,8 @@ int image_open(struct span image, const struct image_head **ret)
 	image_platform(here);
 	if (memcmp(&x, h->digest, sizeof(x)) || memcmp(here, h->platform, sizeof(here)) ||
 	    h->n_dbs > IMAGE_DBS_MAX || !part_ok(h, h->rules) || !part_ok(h, h->owners) ||
-	    h->owners.len != h->n_patterns * sizeof(struct image_owner))
+	    !part_ok(h, h->units) || !part_ok(h, h->anchors) || !part_ok(h, h->anchor_texts) ||
+	    !units_ok(h) || h->owners.len != h->n_patterns * sizeof(struct image_owner))
 		return -EINVAL;
 	for (size_t i = 0; i < h->n_dbs; i++) {
 		const hs_database_t *db = (const hs_database_t *)(image.p + h->db[i].at);

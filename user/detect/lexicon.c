@@ -38,7 +38,7 @@ struct entry {
 };
 
 struct found {
-	size_t end;
+	size_t end, words;
 	const struct entry *entry;
 };
 
@@ -51,7 +51,10 @@ struct lexicon {
 	size_t n;
 
 	struct span text;
-	size_t at;			   /* blocks before it were looked at */
+	size_t at;	  /* blocks before it were looked at */
+	size_t words;	  /* began so far */
+	uint32_t *counts; /* of words before each block */
+	size_t n_counts, counts_room;
 	bool in_word;			   /* the byte before is of a word */
 	struct found pending[PENDING_MAX]; /* by end, then in the order of the words */
 	size_t n_pending;
@@ -221,18 +224,47 @@ void lexicon_free(struct lexicon **l)
 	free((*l)->entries);
 	free((*l)->texts);
 	free((*l)->ids);
+	free((*l)->counts);
 	free(*l);
 	*l = NULL;
 }
 
 /* --- the text */
 
-void lexicon_begin(struct lexicon *l, struct span text)
+int lexicon_begin(struct lexicon *l, struct span text)
 {
+	size_t blocks = text.len / BLOCK + 1;
+
+	if (blocks > l->counts_room) {
+		uint32_t *counts = realloc(l->counts, blocks * sizeof(*counts));
+
+		if (!counts)
+			return -ENOMEM;
+		l->counts = counts;
+		l->counts_room = blocks;
+	}
+	l->n_counts = 0;
 	l->text = text;
 	l->at = 0;
+	l->words = 0;
 	l->in_word = false;
 	l->n_pending = 0;
+	return 0;
+}
+
+size_t lexicon_place(const struct lexicon *l, size_t word)
+{
+	size_t lo = 0, hi = l->n_counts;
+
+	if (word >= l->words)
+		return l->at;
+	/* The last block before which are no more words than that. */
+	while (hi - lo > 1) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		*(l->counts[mid] <= word ? &lo : &hi) = mid;
+	}
+	return lo * BLOCK;
 }
 
 /* Bits of the bytes that are of Latin words, and of those that begin another character. */
@@ -296,10 +328,13 @@ static int tell(struct lexicon *l, size_t n, lexicon_fn *fn, void *ctx)
 
 	for (size_t i = 0; i < n && !err; i++) {
 		const struct entry *e = l->pending[i].entry;
-		struct range where = { l->pending[i].end - e->len, l->pending[i].end };
+		struct lexicon_hit h = { .where = { l->pending[i].end - e->len, l->pending[i].end },
+					 .words = l->pending[i].words };
 
-		for (uint32_t k = 0; k < e->n_ids && !err; k++)
-			err = fn(ctx, l->ids[e->ids + k], where);
+		for (uint32_t k = 0; k < e->n_ids && !err; k++) {
+			h.id = l->ids[e->ids + k];
+			err = fn(ctx, &h);
+		}
 	}
 	l->n_pending -= n;
 	if (l->n_pending)
@@ -356,7 +391,7 @@ static int compare(struct lexicon *l, unsigned key, unsigned hash, uint64_t head
 		/* Told out of order rather than not at all. */
 		if (l->n_pending == PENDING_MAX)
 			err = tell(l, 1, fn, ctx);
-		put(l, (struct found){ at - e->lead + e->len, e });
+		put(l, (struct found){ at - e->lead + e->len, l->words, e });
 	}
 	return err;
 }
@@ -378,10 +413,11 @@ static int look(struct lexicon *l, lexicon_fn *fn, void *ctx)
 		memcpy(last, p, l->text.len - l->at);
 		p = last;
 	}
+	l->counts[l->n_counts++] = (uint32_t)l->words;
 	classify(p, &words, &leads);
 	begins = (words & ~(words << 1 | l->in_word)) | leads;
 	l->in_word = words >> 63;
-	for (; begins && !err; begins &= begins - 1) {
+	for (; begins && !err; begins &= begins - 1, l->words++) {
 		size_t at = l->at + (unsigned)__builtin_ctzll(begins);
 		uint64_t head = head_at(l->text, at);
 		unsigned hash[N_KEYS], any = 0;

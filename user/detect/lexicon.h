@@ -21,10 +21,18 @@ bool lexicon_takes(struct span word);
 int lexicon_new(struct lexicon **ret, const struct lexicon_word *words, size_t n);
 void lexicon_free(struct lexicon **l);
 
+struct lexicon_hit {
+	uint32_t id;
+	struct range where;
+	size_t words; /* begin before it, those of other scripts counted by their characters */
+};
+
 /* Not 0: stop, and return it. */
-typedef int lexicon_fn(void *ctx, uint32_t id, struct range where);
-/* Another text, borrowed until the next one. */
-void lexicon_begin(struct lexicon *l, struct span text);
+typedef int lexicon_fn(void *ctx, const struct lexicon_hit *h);
+/* Another text, borrowed until the next one. -ENOMEM. */
+int lexicon_begin(struct lexicon *l, struct span text);
 /* Calls fn for the words that end at or before end and were not told yet: by their end, of one end
  * the shorter ones first, equal ones as they were given. */
 int lexicon_until(struct lexicon *l, size_t end, lexicon_fn *fn, void *ctx);
+/* A place before the word of that number, but close; the text's end, if it has not been reached. */
+size_t lexicon_place(const struct lexicon *l, size_t word);

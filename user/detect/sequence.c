@@ -28,7 +28,8 @@ struct place {
 
 struct sequences {
 	const struct rules *rules;
-	struct lexicon *lexicon;
+	struct lexicon *lexicon; /* ids from n_patterns on: others */
+	lexicon_fn *on_other;
 	struct span text;
 	uint32_t *pattern;			   /* of each sequence */
 	struct place (*at)[SEQUENCE_STEPS_MAX][2]; /* the latest first */
@@ -36,7 +37,8 @@ struct sequences {
 	uint32_t *first; /* of each list's uses; closed by one more */
 	struct use *uses;
 	size_t n_lists;
-	bool fresh; /* no place is kept */
+	uint32_t *round; /* of each sequence's places: those of another one are of another text */
+	uint32_t now;
 	struct {
 		size_t from, to;
 		size_t halves; /* letters between, twice */
@@ -48,11 +50,12 @@ bool sequences_finds(struct span word)
 	return lexicon_takes(word);
 }
 
-/* Of all literal words that it takes. */
-static int make_lexicon(struct sequences *s)
+/* Of all literal words that it takes, and others. */
+static int make_lexicon(struct sequences *s, const struct lexicon_word *other, size_t n_other)
 {
 	const struct rules *rules = s->rules;
-	auto_mem struct lexicon_word *words = calloc(rules->n_patterns + 1, sizeof(*words));
+	auto_mem struct lexicon_word *words =
+	    calloc(rules->n_patterns + n_other + 1, sizeof(*words));
 	auto_mem struct buf *texts = calloc(rules->n_patterns + 1, sizeof(*texts));
 	struct fold *fold = NULL;
 	size_t n = 0;
@@ -70,15 +73,20 @@ static int make_lexicon(struct sequences *s)
 		else
 			buf_free(&texts[n]);
 	}
+	for (size_t i = 0; i < n_other && words; i++) {
+		words[n + i] = other[i];
+		words[n + i].id += (uint32_t)rules->n_patterns;
+	}
 	if (!err)
-		err = lexicon_new(&s->lexicon, words, n);
+		err = lexicon_new(&s->lexicon, words, n + n_other);
 	while (n)
 		buf_free(&texts[--n]);
 	fold_free(&fold);
 	return err;
 }
 
-int sequences_new(struct sequences **ret, const struct rules *rules)
+int sequences_new(struct sequences **ret, const struct rules *rules,
+		  const struct lexicon_word *other, size_t n_other, lexicon_fn *on_other)
 {
 	auto_free(sequences) struct sequences *s = calloc(1, sizeof(*s));
 	size_t n_uses = 0, n = 0;
@@ -87,8 +95,8 @@ int sequences_new(struct sequences **ret, const struct rules *rules)
 	if (!s)
 		return -ENOMEM;
 	s->rules = rules;
-	s->fresh = true;
-	err = make_lexicon(s);
+	s->on_other = on_other;
+	err = make_lexicon(s, other, n_other);
 	if (err)
 		return err;
 	for (size_t i = 0; i < rules->n_patterns; i++) {
@@ -102,9 +110,10 @@ int sequences_new(struct sequences **ret, const struct rules *rules)
 	}
 	s->pattern = calloc(s->n + 1, sizeof(*s->pattern));
 	s->at = calloc(s->n + 1, sizeof(*s->at));
+	s->round = calloc(s->n + 1, sizeof(*s->round));
 	s->first = calloc(s->n_lists + 2, sizeof(*s->first));
 	s->uses = calloc(n_uses + 1, sizeof(*s->uses));
-	if (!s->pattern || !s->at || !s->first || !s->uses)
+	if (!s->pattern || !s->at || !s->round || !s->first || !s->uses)
 		return -ENOMEM;
 	/* Counted, summed up, filled in: later steps first, so that a word is not two of them. */
 	for (size_t i = 0; i < rules->n_patterns; i++)
@@ -138,20 +147,28 @@ void sequences_free(struct sequences **s)
 	lexicon_free(&(*s)->lexicon);
 	free((*s)->pattern);
 	free((*s)->at);
+	free((*s)->round);
 	free((*s)->first);
 	free((*s)->uses);
 	free(*s);
 	*s = NULL;
 }
 
-void sequences_begin(struct sequences *s, struct span text)
+const struct lexicon *sequences_lexicon(const struct sequences *s)
+{
+	return s->lexicon;
+}
+
+int sequences_begin(struct sequences *s, struct span text)
 {
 	s->text = text;
-	lexicon_begin(s->lexicon, text);
 	s->gap.to = 0;
-	if (!s->fresh)
-		memset(s->at, 0, s->n * sizeof(*s->at));
-	s->fresh = true;
+	/* All of them are forgotten when the numbers begin again. */
+	if (!++s->now) {
+		memset(s->round, 0, s->n * sizeof(*s->round));
+		s->now = 1;
+	}
+	return lexicon_begin(s->lexicon, text);
 }
 
 /* How many letters these bytes are, twice, for some count one and a half; SIZE_MAX: a sentence ends
@@ -210,6 +227,12 @@ static int follow(struct sequences *s, size_t pattern, struct range where, seque
 		struct place(*at)[2] = s->at[u->sequence];
 		struct place here = { (uint32_t)where.begin, (uint32_t)where.end };
 
+		if (s->round[u->sequence] != s->now) {
+			if (u->step)
+				continue;
+			s->round[u->sequence] = s->now;
+			memset(at, 0, sizeof(*s->at));
+		}
 		if (u->step) {
 			const struct place *last = at[u->step - 1];
 
@@ -221,7 +244,6 @@ static int follow(struct sequences *s, size_t pattern, struct range where, seque
 				continue;
 			here.begin = last->begin;
 		}
-		s->fresh = false;
 		at[u->step][1] = at[u->step][0];
 		at[u->step][0] = here;
 		if (!u->last)
@@ -239,11 +261,15 @@ struct following {
 	void *ctx;
 };
 
-static int on_word(void *ctx, uint32_t id, struct range where)
+static int on_word(void *ctx, const struct lexicon_hit *h)
 {
 	const struct following *f = ctx;
+	struct lexicon_hit other = *h;
 
-	return follow(f->s, id, where, f->fn, f->ctx);
+	if (h->id < f->s->rules->n_patterns)
+		return follow(f->s, h->id, h->where, f->fn, f->ctx);
+	other.id -= (uint32_t)f->s->rules->n_patterns;
+	return f->s->on_other(f->ctx, &other);
 }
 
 /* The words of the lexicon up to end. */

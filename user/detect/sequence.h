@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "detect/lexicon.h"
 #include "detect/rules.h"
 #include "text/view.h"
 
@@ -15,14 +16,18 @@
 
 struct sequences;
 
-/* Of all rules; borrows them. Literal words it finds itself, but those that sequences_finds() not.
- * -ENOMEM. */
-int sequences_new(struct sequences **ret, const struct rules *rules);
+/* Of all rules; borrows them. Literal words it finds itself, but those that sequences_finds() not;
+ * and, in the same pass over the text, others, which it tells to on_other with their ids. -ENOMEM,
+ * -EINVAL: one of them is not found this way. */
+int sequences_new(struct sequences **ret, const struct rules *rules,
+		  const struct lexicon_word *other, size_t n_other, lexicon_fn *on_other);
 void sequences_free(struct sequences **s);
 /* Is a literal word, folded, found here? */
 bool sequences_finds(struct span word);
-/* Another text begins. */
-void sequences_begin(struct sequences *s, struct span text);
+/* Another text begins. -ENOMEM. */
+int sequences_begin(struct sequences *s, struct span text);
+/* The words, as far as they were looked for. */
+const struct lexicon *sequences_lexicon(const struct sequences *s);
 
 /* pattern: index of the sequence in rules->pattern. Not 0: stop, and return it. */
 typedef int sequence_fn(void *ctx, size_t pattern, struct range where);

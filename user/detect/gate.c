@@ -1,0 +1,206 @@
+/* user/detect/gate.c - where in a text an expression is worth trying.
+ * Owns for each unit the latest place of either set of its anchors, and the windows so far.
+ */
+#include "detect/gate.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/own.h"
+
+/* What a window costs beside its bytes, and how many times over windows may read a text, before it
+ * is cheaper to read it once with all expressions. */
+#define WINDOW_COST 256
+#define TIMES_MAX   8
+#define WORD_BYTES  8  /* for the cost of a window that is known in words */
+#define PLACE_WORDS 32 /* by which a place may lie before the word that was asked for */
+#define NONE	    UINT32_MAX
+
+struct place {
+	size_t begin, end, words;
+	bool known;
+};
+
+struct unit_state {
+	uint64_t round; /* of another one: nothing is known */
+	uint32_t last;	/* window; NONE */
+	struct place at[2];
+};
+
+struct gate {
+	const struct image_unit *units;
+	const struct image_anchor *anchors;
+	const uint8_t *texts;
+	size_t n_units, n_anchors;
+	struct unit_state *states;
+	uint64_t round;
+	struct span text;
+	const struct lexicon *lexicon;
+	struct gate_window *windows;
+	size_t n, room;
+	size_t cost; /* of the windows */
+};
+
+int gate_new(struct gate **ret, const struct image_head *image)
+{
+	auto_free(gate) struct gate *g = calloc(1, sizeof(*g));
+	const uint8_t *base = (const uint8_t *)image;
+
+	if (!g)
+		return -ENOMEM;
+	g->units = (const struct image_unit *)(base + image->units.at);
+	g->n_units = image->units.len / sizeof(*g->units);
+	g->anchors = (const struct image_anchor *)(base + image->anchors.at);
+	g->n_anchors = image->anchors.len / sizeof(*g->anchors);
+	g->texts = base + image->anchor_texts.at;
+	g->states = calloc(g->n_units + 1, sizeof(*g->states));
+	if (!g->states)
+		return -ENOMEM;
+	*ret = steal(g);
+	return 0;
+}
+
+void gate_free(struct gate **g)
+{
+	if (!*g)
+		return;
+	free((*g)->states);
+	free((*g)->windows);
+	free(*g);
+	*g = NULL;
+}
+
+int gate_words(const struct gate *g, struct lexicon_word **ret, size_t *ret_n)
+{
+	struct lexicon_word *w = calloc(g->n_anchors + 1, sizeof(*w));
+
+	if (!w)
+		return -ENOMEM;
+	for (size_t i = 0; i < g->n_anchors; i++)
+		w[i] = (struct lexicon_word){ .text = span_of(g->texts + g->anchors[i].text,
+							      g->anchors[i].len),
+					      .id = (uint32_t)i };
+	*ret = w;
+	*ret_n = g->n_anchors;
+	return 0;
+}
+
+size_t gate_db(const struct gate *g, uint32_t unit)
+{
+	return g->units[unit].db;
+}
+
+void gate_begin(struct gate *g, struct span text, const struct lexicon *lexicon)
+{
+	g->text = text;
+	g->lexicon = lexicon;
+	g->n = 0;
+	g->cost = 0;
+	g->round++;
+}
+
+static bool of_word(uint8_t c)
+{
+	return (unsigned)(c | 0x20) - 'a' < 26 || (unsigned)c - '0' < 10 || c == '_';
+}
+
+/* A window of the unit, joined with its last one where they meet. */
+static int open_window(struct gate *g, uint32_t unit, size_t begin, size_t end, size_t unit_bytes)
+{
+	struct unit_state *s = &g->states[unit];
+	struct gate_window *last = s->last == NONE ? NULL : &g->windows[s->last];
+
+	if (last && begin <= last->end) {
+		g->cost += end > last->end ? (end - last->end) * unit_bytes : 0;
+		last->end = MAX(last->end, end);
+		return 0;
+	}
+	if (g->n == g->room) {
+		size_t room = g->room ? 2 * g->room : 256;
+		struct gate_window *w = reallocarray(g->windows, room, sizeof(*w));
+
+		if (!w)
+			return -ENOMEM;
+		g->windows = w;
+		g->room = room;
+	}
+	s->last = (uint32_t)g->n;
+	g->windows[g->n++] = (struct gate_window){ unit, begin, end };
+	g->cost += (end - begin) * unit_bytes + WINDOW_COST;
+	return 0;
+}
+
+static bool too_much(const struct gate *g)
+{
+	return g->cost > TIMES_MAX * (g->text.len + WINDOW_COST);
+}
+
+int gate_seen(struct gate *g, const struct lexicon_hit *h)
+{
+	const struct image_anchor *a = &g->anchors[h->id];
+	const struct image_unit *u = &g->units[a->unit];
+	struct unit_state *s = &g->states[a->unit];
+	const struct place *other;
+	size_t first, last;
+
+	if (too_much(g))
+		return 0;
+	if (s->round != g->round)
+		*s = (struct unit_state){ .round = g->round, .last = NONE };
+	s->at[a->set] = (struct place){ h->where.begin, h->where.end, h->words, true };
+	other = &s->at[u->sets > 1 ? !a->set : a->set];
+	if (!other->known)
+		return 0;
+	if (!u->reach) {
+		first = MIN(other->words, h->words);
+		last = MAX(other->words, h->words);
+		if (last - first > GATE_WORDS)
+			return 0;
+		return open_window(g, a->unit, first - MIN(first, GATE_WORDS), last + GATE_WORDS,
+				   WORD_BYTES);
+	}
+	first = MIN(other->begin, h->where.begin);
+	last = MAX(other->end, h->where.end);
+	if (last - first > u->reach)
+		return 0;
+	/* One byte more: expressions look at what is around a match. */
+	return open_window(g, a->unit, last - MIN(last, (size_t)u->reach + 1),
+			   MIN(first + u->reach + 1, g->text.len), 1);
+}
+
+/* Expressions see the same there as in the whole text: no boundary of a word where none is. */
+static void settle(const struct gate *g, struct gate_window *w)
+{
+	if (!g->units[w->unit].reach) {
+		w->begin = lexicon_place(g->lexicon, w->begin);
+		w->end = lexicon_place(g->lexicon, w->end + PLACE_WORDS);
+	}
+	while (w->begin && of_word(g->text.p[w->begin - 1]))
+		w->begin--;
+	while (w->end < g->text.len && of_word(g->text.p[w->end]))
+		w->end++;
+}
+
+bool gate_windows(struct gate *g, const struct gate_window **ret, size_t *ret_n)
+{
+	*ret = g->windows;
+	*ret_n = g->n;
+	if (too_much(g))
+		return false;
+	for (size_t i = 0; i < g->n; i++)
+		g->states[g->windows[i].unit].last = NONE;
+	for (size_t i = 0; i < g->n; i++) {
+		struct gate_window *w = &g->windows[i], *last;
+		struct unit_state *s = &g->states[w->unit];
+
+		settle(g, w);
+		last = s->last == NONE ? NULL : &g->windows[s->last];
+		if (last && w->begin < last->end) {
+			last->end = MAX(last->end, w->end);
+			w->begin = w->end = 0;
+		} else {
+			s->last = (uint32_t)i;
+		}
+	}
+	return true;
+}
