@@ -63,14 +63,13 @@ static void complain(struct making *m, const struct source *s, const char *what)
 
 static int is_found(const struct fold *fold, const struct pattern *p, bool *ret)
 {
-	struct buf folded;
+	struct view folded = PATTERN_VIEW;
 	int err = pattern_fold(fold, p->text, &folded);
 
-	if (err)
-		return err;
-	*ret = sequences_finds(buf_span(&folded));
-	buf_free(&folded);
-	return 0;
+	if (!err)
+		*ret = sequences_finds(buf_span(&folded.bytes));
+	pattern_view_free(&folded);
+	return err;
 }
 
 /* Patterns of every detector, each with its number in the order of the tables. */

@@ -7,39 +7,42 @@
 
 #include "base/own.h"
 
-int pattern_fold(const struct fold *fold, const char *text, struct buf *ret)
+int pattern_fold(const struct fold *fold, const char *text, struct view *ret)
 {
-	struct view folded = { .bytes = BUF(64 << 10) };
-	int err = fold_view(fold, span_str(text), &folded);
+	ret->bytes.len = 0;
+	ret->n_runs = 0;
+	return fold_view(fold, span_str(text), ret);
+}
 
-	free(folded.runs);
-	if (err)
-		buf_free(&folded.bytes);
-	else
-		*ret = folded.bytes;
-	return err;
+void pattern_view_free(struct view *w)
+{
+	buf_free(&w->bytes);
+	free(w->runs);
+	*w = (struct view){ 0 };
 }
 
 int pattern_prepare(const struct fold *fold, const struct pattern *p, char **ret, size_t *ret_len,
 		    unsigned *ret_flags)
 {
 	auto_mem char *s = NULL;
-	struct buf folded;
+	struct view folded = PATTERN_VIEW;
 	size_t n = 0;
 	int err = pattern_fold(fold, p->text, &folded);
 
-	if (err)
+	if (err) {
+		pattern_view_free(&folded);
 		return err;
-	s = malloc(4 * folded.len + 1);
-	for (size_t i = 0; s && i < folded.len; i++) {
-		uint8_t c = folded.p[i];
+	}
+	s = malloc(4 * folded.bytes.len + 1);
+	for (size_t i = 0; s && i < folded.bytes.len; i++) {
+		uint8_t c = folded.bytes.p[i];
 
 		if (p->literal && strchr("\\^$.|?*+()[]{}/-", c))
 			s[n++] = '\\';
 		s[n++] = (char)c;
 	}
-	*ret_len = folded.len;
-	buf_free(&folded);
+	*ret_len = folded.bytes.len;
+	pattern_view_free(&folded);
 	if (!s)
 		return -ENOMEM;
 	s[n] = 0;

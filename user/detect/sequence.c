@@ -12,6 +12,8 @@
 #include "detect/lexicon.h"
 #include "detect/prepare.h"
 
+#define WORDS_BYTES_MAX (16 << 20) /* of all words, folded */
+
 /* A list of words stands at a step of a sequence; with what must be known of the sequence until
  * the step is taken. */
 struct use {
@@ -56,31 +58,35 @@ static int make_lexicon(struct sequences *s, const struct lexicon_word *other, s
 	const struct rules *rules = s->rules;
 	auto_mem struct lexicon_word *words =
 	    calloc(rules->n_patterns + n_other + 1, sizeof(*words));
-	auto_mem struct buf *texts = calloc(rules->n_patterns + 1, sizeof(*texts));
+	struct buf texts = BUF(WORDS_BYTES_MAX);
+	struct view folded = PATTERN_VIEW;
 	struct fold *fold = NULL;
 	size_t n = 0;
-	int err = words && texts ? fold_new(&fold) : -ENOMEM;
+	int err = words ? fold_new(&fold) : -ENOMEM;
 
 	for (size_t i = 0; i < rules->n_patterns && !err; i++) {
 		const struct rule_pattern *p = &rules->pattern[i];
 
 		if (p->sort != RULE_WORD)
 			continue;
-		err = pattern_fold(fold, rules_text(rules, p->text), &texts[n]);
-		words[n] = (struct lexicon_word){ buf_span(&texts[n]), (uint32_t)i, p->ends };
-		if (!err && lexicon_takes(words[n].text))
-			n++;
-		else
-			buf_free(&texts[n]);
+		err = pattern_fold(fold, rules_text(rules, p->text), &folded);
+		if (err || !lexicon_takes(buf_span(&folded.bytes)))
+			continue;
+		/* Where it stands is known when all are there. */
+		words[n++] =
+		    (struct lexicon_word){ span_of(NULL, folded.bytes.len), (uint32_t)i, p->ends };
+		err = buf_add(&texts, buf_span(&folded.bytes));
 	}
+	for (size_t i = 0, at = 0; i < n && !err; at += words[i++].text.len)
+		words[i].text.p = texts.p + at;
 	for (size_t i = 0; i < n_other && words; i++) {
 		words[n + i] = other[i];
 		words[n + i].id += (uint32_t)rules->n_patterns;
 	}
 	if (!err)
 		err = lexicon_new(&s->lexicon, words, n + n_other);
-	while (n)
-		buf_free(&texts[--n]);
+	buf_free(&texts);
+	pattern_view_free(&folded);
 	fold_free(&fold);
 	return err;
 }
