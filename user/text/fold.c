@@ -4,8 +4,7 @@
  */
 #include <assert.h>
 #include <ctype.h>
-#include <errno.h>
-#include <stdlib.h>
+#include <pthread.h>
 #include <strings.h>
 #include <utf8proc.h>
 
@@ -167,27 +166,31 @@ static void pairs(struct fold *f, const char *list, uint32_t flag)
 	}
 }
 
+/* The same for all, and slow to make. */
+static struct fold table;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void make_table(void)
+{
+	for (uint32_t cp = 0; cp < PLANE; cp++)
+		table.plane[cp] = cp < 0x80			? cp | SAME
+				  : cp >= 0xd800 && cp < 0xe000 ? DROP
+								: entry(cp);
+	pairs(&table, always, 0);
+	pairs(&table, loose, LOOSE);
+	pairs(&table, strict, STRICT);
+	look_alikes(&table);
+}
+
 int fold_new(struct fold **ret)
 {
-	struct fold *f = calloc(1, sizeof(*f));
-
-	if (!f)
-		return -ENOMEM;
-	for (uint32_t cp = 0; cp < PLANE; cp++)
-		f->plane[cp] = cp < 0x80		     ? cp | SAME
-			       : cp >= 0xd800 && cp < 0xe000 ? DROP
-							     : entry(cp);
-	pairs(f, always, 0);
-	pairs(f, loose, LOOSE);
-	pairs(f, strict, STRICT);
-	look_alikes(f);
-	*ret = f;
+	pthread_once(&once, make_table);
+	*ret = &table;
 	return 0;
 }
 
 void fold_free(struct fold **f)
 {
-	free(*f);
 	*f = NULL;
 }
 

@@ -77,7 +77,7 @@ bool views_fresh(const struct views *v, unsigned view, struct range r);
 void views_name(const struct views *v, unsigned view, struct range r, char ret[VIEW_NAME_MAX]);
 
 struct fold;
-int fold_new(struct fold **ret); /* -ENOMEM */
+int fold_new(struct fold **ret); /* one for all, made when it is first asked for; 0 */
 void fold_free(struct fold **f);
 /* Folds text: compatibility forms (NFKD), marks and invisible characters dropped, look-alikes of
  * Latin letters replaced where a word mixes scripts, other letters in lower case. ASCII keeps its
