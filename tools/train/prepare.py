@@ -161,7 +161,7 @@ def seeds(pool, rng):
         if rng.random() < .2:
             text = carriers.splice(text, rng.choice(questions), rng)
         yield row(text, 0, "user", "seeds-benign")
-    for text in grammar.draw(benign, "benign.content", 5000, rng):
+    for text in grammar.draw(benign, "benign.content", 6500, rng):
         if rng.random() < .7:
             text = carriers.carry(text, texts, rng)
         yield row(text, 0, "content", "seeds-benign")
