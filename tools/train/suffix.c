@@ -228,7 +228,7 @@ int main(void)
 	for (size_t i = 0; i < n_rows; i++)
 		found += rows[i].suffix && rows[i].z > pass;
 	fprintf(stderr,
-		"%zu windows; one of %u of %zu harmless texts passes, and %zu of %zu suffixes\n",
+		"%zu windows; one of %d of %zu harmless texts passes, and %zu of %zu suffixes\n",
 		n_windows, PASS, harmless, found, suffixes);
 	l = train(FOLDS);
 	printf("/* user/detect/suffix_data.c - printed by tools/train/suffix.c. */\n"
