@@ -169,6 +169,8 @@ static unsigned read_words(struct span w, struct seen *trigrams, float ret[SUFFI
 		ret[SUFFIX_WORDS] += end - at >= 4;
 		ret[SUFFIX_CAPITALS] += is_upper(w.p[at]);
 		ret[SUFFIX_SMALL_WORDS] += is_small_word(span_sub(w, at, end - at));
+		if (ret[SUFFIX_SMALL_WORDS] >= SMALL_SOME)
+			break; /* a sentence */
 		while (k < different && hashes[k] != hash)
 			k++;
 		if (k == different && end - at >= 3)
