@@ -175,9 +175,8 @@ def seeds(pool, rng):
         yield from language(path[:-4], kept, 20, texts, rng, "kept-")
 
 
-def foreign(pool, rng):
+def foreign(folder, pool, rng):
     """What programs say to their users in many languages, several sentences together, as a manual or a page has them."""
-    folder = HERE + "/harmless/"
     for path in sorted(f for f in os.listdir(folder) if f.endswith(".txt")):
         lang = path[:-4]
         with open(folder + path, encoding="utf-8") as f:
@@ -265,7 +264,7 @@ def main():
     rows = list(choose(read(sys.argv[1] + "/train.jsonl.gz"), rng, dropped))
     pool = {s: [r["text"] for r in rows if r["trained"] and not r["label"] and r["surface"] == s] for s in ("user", "content")}
     twin_rows = list(twins(rows, rng))
-    rows += list(seeds(pool, rng)) + list(foreign(pool, rng)) + twin_rows
+    rows += list(seeds(pool, rng)) + list(foreign(os.path.dirname(sys.argv[2]) + "/messages/", pool, rng)) + twin_rows
 
     for r in rows:
         r["family"] = family_of(r)
