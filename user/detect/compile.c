@@ -30,7 +30,7 @@ struct source {
 	unsigned flags;
 	const struct rule_pattern *rule; /* NULL: the detector's own */
 	bool found;			 /* by sequences: it is in no database */
-	bool unit;			 /* it has a database of its own */
+	bool unit;			 /* it is tried where its anchors are */
 };
 
 struct making {
@@ -147,10 +147,10 @@ enum part_of {
 	PART_LITERALS,
 	PART_EXPRESSIONS,
 	PART_WORDS,
-	PART_UNITS, /* expressions that are tried where their anchors are, for texts full of them */
+	PART_UNITS, /* expressions that are tried where their anchors are */
 	PART_MAX_,  /* none */
 };
-static_assert(PART_MAX_ + IMAGE_UNITS_MAX <= IMAGE_DBS_MAX, "a database without a place");
+static_assert((int)PART_MAX_ <= IMAGE_DBS_MAX, "a database without a place");
 
 static enum part_of part_of(const struct making *m, size_t i)
 {
@@ -333,32 +333,6 @@ static int choose_units(struct making *m)
 	return err;
 }
 
-/* Each unit's own database, in the order in which they were chosen. */
-static int compile_units(struct making *m)
-{
-	auto_mem struct same *same = calloc(m->n + 1, sizeof(*same));
-	unsigned n = 0, unit = 0;
-	int err = 0;
-
-	if (!same)
-		return -ENOMEM;
-	for (size_t i = 0; i < m->n; i++)
-		if (m->sources[i].unit)
-			same[n++] =
-			    (struct same){ m->sources[i].text, m->sources[i].flags, (unsigned)i };
-	qsort(same, n, sizeof(*same), by_text);
-	for (unsigned i = 0; i < n && !err; i++) {
-		const char *text = same[i].text;
-
-		if (!i || !is_same(&same[i], &same[i - 1])) {
-			m->units[unit++].db = (uint32_t)m->n_dbs;
-			err = compile_multi(m, &text, &same[i].flags, &same[i].id, 1);
-		}
-		m->owners[same[i].id].db = (uint16_t)(m->n_dbs - 1);
-	}
-	return err;
-}
-
 static uint64_t aligned(uint64_t at)
 {
 	return (at + IMAGE_ALIGN - 1) / IMAGE_ALIGN * IMAGE_ALIGN;
@@ -490,8 +464,6 @@ int detect_compile_rules(const struct compile_opts *o, uint8_t **ret, size_t *re
 			m.n_always = m.n_dbs;
 		err = compile(&m, i);
 	}
-	if (!err)
-		err = compile_units(&m);
 	if (!err)
 		err = lay_out(&m, o, &inputs, ret, ret_len);
 	for (size_t i = 0; i < m.n_dbs; i++)

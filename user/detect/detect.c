@@ -409,10 +409,12 @@ static int search_windows(struct scan *s, struct span text)
 	size_t n;
 	int err = 0;
 
+	if (s->d->image->n_always == s->d->image->n_dbs)
+		return 0;
 	if (!gate_windows(s->d->gate, &w, &n))
 		return search(s, s->d->image->n_always, text, 0, text.len);
 	for (size_t i = 0; i < n && !err; i++)
-		err = search(s, gate_db(s->d->gate, w[i].unit), text, w[i].begin, w[i].end);
+		err = search(s, s->d->image->n_always, text, w[i].begin, w[i].end);
 	return err;
 }
 

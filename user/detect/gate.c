@@ -8,8 +8,8 @@
 
 #include "base/own.h"
 
-/* What a window costs beside its bytes, and how many times over windows may read a text, before it
- * is cheaper to read it once with all expressions. */
+/* What a window costs beside its bytes, and how many times the text windows may come to, before it
+ * is read once as a whole. */
 #define WINDOW_COST 256
 #define TIMES_MAX   8
 #define WORD_BYTES  8  /* for the cost of a window that is known in words */
@@ -83,11 +83,6 @@ int gate_words(const struct gate *g, struct lexicon_word **ret, size_t *ret_n)
 	*ret = w;
 	*ret_n = g->n_anchors;
 	return 0;
-}
-
-size_t gate_db(const struct gate *g, uint32_t unit)
-{
-	return g->units[unit].db;
 }
 
 void gate_begin(struct gate *g, struct span text, const struct lexicon *lexicon)
@@ -181,26 +176,32 @@ static void settle(const struct gate *g, struct gate_window *w)
 		w->end++;
 }
 
+static int by_begin(const void *a, const void *b)
+{
+	const struct gate_window *x = a, *y = b;
+
+	return x->begin < y->begin ? -1 : x->begin > y->begin;
+}
+
 bool gate_windows(struct gate *g, const struct gate_window **ret, size_t *ret_n)
 {
-	*ret = g->windows;
-	*ret_n = g->n;
+	size_t n = 0;
+
 	if (too_much(g))
 		return false;
 	for (size_t i = 0; i < g->n; i++)
-		g->states[g->windows[i].unit].last = NONE;
+		settle(g, &g->windows[i]);
+	if (g->n)
+		qsort(g->windows, g->n, sizeof(*g->windows), by_begin);
 	for (size_t i = 0; i < g->n; i++) {
-		struct gate_window *w = &g->windows[i], *last;
-		struct unit_state *s = &g->states[w->unit];
+		struct gate_window *w = &g->windows[i];
 
-		settle(g, w);
-		last = s->last == NONE ? NULL : &g->windows[s->last];
-		if (last && w->begin < last->end) {
-			last->end = MAX(last->end, w->end);
-			w->begin = w->end = 0;
-		} else {
-			s->last = (uint32_t)i;
-		}
+		if (n && w->begin <= g->windows[n - 1].end)
+			g->windows[n - 1].end = MAX(g->windows[n - 1].end, w->end);
+		else
+			g->windows[n++] = *w;
 	}
+	*ret = g->windows;
+	*ret_n = n;
 	return true;
 }

@@ -23,13 +23,10 @@ void gate_free(struct gate **g);
 /* Its words, to be freed; their ids are for gate_seen(). -ENOMEM. */
 int gate_words(const struct gate *g, struct lexicon_word **ret, size_t *ret_n);
 
-/* The database of a unit. */
-size_t gate_db(const struct gate *g, uint32_t unit);
 /* Another text, borrowed until the next one; in the lexicon are its words. */
 void gate_begin(struct gate *g, struct span text, const struct lexicon *lexicon);
 /* One of its words stands there; in the order of their ends. -ENOMEM. */
 int gate_seen(struct gate *g, const struct lexicon_hit *h);
-/* When all words were seen: the windows to be searched, those of one unit in the order of the text
- * and apart from each other; some are empty. False: they come to more than reading the text once
- * for all units. */
+/* When all words were seen: where expressions are to be tried, in the order of the text and apart
+ * from each other. False: in all of it. */
 bool gate_windows(struct gate *g, const struct gate_window **ret, size_t *ret_n);

@@ -47,10 +47,10 @@ static bool units_ok(const struct image_head *h)
 	       n_anchors = h->anchors.len / sizeof(*anchors);
 
 	if (n_units > IMAGE_UNITS_MAX || h->units.len % sizeof(*units) ||
-	    h->anchors.len % sizeof(*anchors) || h->n_always + !!n_units > h->n_dbs)
+	    h->anchors.len % sizeof(*anchors) || h->n_always + !!n_units != h->n_dbs)
 		return false;
 	for (size_t i = 0; i < n_units; i++)
-		if (units[i].db >= h->n_dbs || units[i].sets < 1 || units[i].sets > 2)
+		if (units[i].sets < 1 || units[i].sets > 2)
 			return false;
 	for (size_t i = 0; i < n_anchors; i++)
 		if (anchors[i].unit >= n_units || anchors[i].set >= units[anchors[i].unit].sets ||

@@ -7,9 +7,9 @@
 #include "detect/detect.h"
 
 #define IMAGE_ALIGN	64 /* of the image, and of its parts in it: what Vectorscan wants */
-#define IMAGE_MAGIC	"EARSHOT\3"
-#define IMAGE_UNITS_MAX 256 /* expressions with a database of their own */
-#define IMAGE_DBS_MAX	(IMAGE_UNITS_MAX + 4)
+#define IMAGE_MAGIC	"EARSHOT\4"
+#define IMAGE_UNITS_MAX 256 /* expressions that are tried where their anchors are */
+#define IMAGE_DBS_MAX	4
 #define IMAGE_BYTES_MAX (96 << 20) /* once in memory, however many processes use it */
 
 struct image_part {
@@ -26,15 +26,14 @@ struct image_head {
 	uint32_t n_patterns, n_dbs;
 	/* struct image_owner for each pattern, image_unit, image_anchor, their bytes */
 	struct image_part rules, owners, units, anchors, anchor_texts;
-	/* An hs_database_t each: those that every text is searched with, that of all units
-	 * together (if there are units), and one for each unit. */
+	/* An hs_database_t each: those that every text is searched with, and that of all units (if
+	 * there are any). */
 	struct image_part db[IMAGE_DBS_MAX];
 	uint32_t n_always, pad;
 };
 
 /* An expression that needs to be tried only where its anchors are. */
 struct image_unit {
-	uint32_t db;
 	uint32_t reach; /* bytes of its longest match; 0: no limit */
 	uint32_t sets;	/* of anchors: 1, or 2 of which it needs both */
 };
@@ -48,7 +47,7 @@ struct image_anchor {
 /* Which detector a pattern belongs to, and which database it is in. */
 struct image_owner {
 	uint16_t detector, index;
-	uint16_t db;  /* of an expression with one of its own, that */
+	uint16_t db;
 	uint8_t sort; /* enum rule_sort; a sequence is in none, nor is a word that it finds */
 	bool literal;
 	uint16_t len; /* of a literal, folded */
