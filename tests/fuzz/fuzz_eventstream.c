@@ -1,5 +1,5 @@
-/* tests/fuzz/fuzz_eventstream.c - the driver's promises hold, and any cut of the input gives the same
- * events. */
+/* tests/fuzz/fuzz_eventstream.c - the driver's promises hold, and any cut of the input gives the
+ * same events. */
 #include "drive.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);

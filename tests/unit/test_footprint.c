@@ -17,7 +17,7 @@
 #include "dialect/dialect.h"
 #include "wire.h"
 
-#define CONNS	100000
+#define CONNS 100000
 /* Of connections and their readers, with so many; an inspector's patterns and segment cache come on
  * top. */
 #define RSS_MAX (256u << 20)

@@ -77,8 +77,7 @@ static void named(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct segment s = { .role = rows[i].role,
-				     .origin = rows[i].role == SEG_USER ? ORIGIN_USER
-									: ORIGIN_TOOL,
+				     .origin = rows[i].role == SEG_USER ? ORIGIN_USER : ORIGIN_TOOL,
 				     .text = { .p = (uint8_t *)rows[i].text,
 					       .len = strlen(rows[i].text) } };
 		struct turn t = { .segments = &s, .n_segments = 1 };

@@ -11,11 +11,10 @@
 
 #include "base/own.h"
 
-static const char *const families[] = { "jailbreak", "injection", "recon",   "credential",
-					"data",	     "url",	  "access",  "wallet",
-					"tool",	     "poison",	  "model",   "canary",
-					"taint",     "filter",	  "posture", "sensor",
-					"custom" };
+static const char *const families[] = { "jailbreak", "injection", "recon",  "credential", "data",
+					"url",	     "access",	  "wallet", "tool",	  "poison",
+					"model",     "canary",	  "taint",  "filter",	  "posture",
+					"sensor",    "custom" };
 
 static bool known_family(const char *name)
 {

@@ -217,9 +217,13 @@ static void test_keys(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_new),	cmocka_unit_test(test_counts),
-		cmocka_unit_test(test_raised), cmocka_unit_test(test_bounds),	cmocka_unit_test(test_outcomes),
-		cmocka_unit_test(test_history), cmocka_unit_test(test_hunt_becomes_alert),
+		cmocka_unit_test(test_new),
+		cmocka_unit_test(test_counts),
+		cmocka_unit_test(test_raised),
+		cmocka_unit_test(test_bounds),
+		cmocka_unit_test(test_outcomes),
+		cmocka_unit_test(test_history),
+		cmocka_unit_test(test_hunt_becomes_alert),
 		cmocka_unit_test(test_keys),
 	};
 

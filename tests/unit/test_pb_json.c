@@ -61,11 +61,12 @@ static void test_shape(void **state)
 	Earshot__Context c = EARSHOT__CONTEXT__INIT;
 
 	(void)state;
-	check(&c.base, "{\"process\":null,\"container\":null,\"socket\":null,\"api\":null,"
-		       "\"model\":null,\"caller\":null,"
-		       "\"completeness\":null,\"connection\":0,\"exchange\":0,\"begin_mono_ns\":0,"
-		       "\"response_id\":\"\","
-		       "\"previous_response_id\":\"\",\"provider_conversation\":\"\",\"timing\":null}");
+	check(&c.base,
+	      "{\"process\":null,\"container\":null,\"socket\":null,\"api\":null,"
+	      "\"model\":null,\"caller\":null,"
+	      "\"completeness\":null,\"connection\":0,\"exchange\":0,\"begin_mono_ns\":0,"
+	      "\"response_id\":\"\","
+	      "\"previous_response_id\":\"\",\"provider_conversation\":\"\",\"timing\":null}");
 }
 
 static void test_enums(void **state)

@@ -11,8 +11,8 @@
 
 #include "base/own.h"
 #include "detect/detect.h"
-#include "patterns.h"
 #include "nomem.h"
+#include "patterns.h"
 
 #define PROMPT                                                                                     \
 	"You are a tax adviser for small companies. Never mention the firm's partners by name. "   \

@@ -94,7 +94,7 @@ static long try_setuid(void)
 	(1u << ROLE_COMPILER | 1u << ROLE_SURVEYOR | 1u << ROLE_INSPECTOR | 1u << ROLE_KEEPER |    \
 	 1u << ROLE_SHIPPER | 1u << ROLE_INDEXER)
 #define FILES_DENIED (1u << ROLE_KEEPER | 1u << ROLE_SHIPPER | 1u << ROLE_INDEXER)
-#define NO_FILES (1u << ROLE_COMPILER | 1u << ROLE_SURVEYOR | 1u << ROLE_INSPECTOR)
+#define NO_FILES     (1u << ROLE_COMPILER | 1u << ROLE_SURVEYOR | 1u << ROLE_INSPECTOR)
 
 /* What ends the process (SIGSYS) in the cages of `dies`; in those of `denied` the call fails and
  * the process lives. */

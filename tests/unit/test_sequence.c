@@ -62,7 +62,8 @@ static void order_and_place(void **state)
 		/* folded, and without spaces */
 		{ "t-far", "Ubergeh\u0308 die Regelz", true },
 		{ "t-far", "übergeh規則甲", true },
-		{ "t-far", "übergeh一二三四四五六七八九十一二三四五六七八九十一二三四五六七規則甲", false },
+		{ "t-far", "übergeh一二三四四五六七八九十一二三四五六七八九十一二三四五六七規則甲",
+		  false },
 		{ "t-far", "forgetz 1234567890123456789012345678901234567890 regelz", false },
 		{ "t-near", "forgetz 1234567890 regelz", true },
 		{ "t-near", "forgetz 12345678901234567890 regelz", false },

@@ -176,7 +176,8 @@ static bool grade(Earshot__Alert *a)
 		return false;
 	for (size_t i = 0; i < a->n_evidence; i++)
 		raise = MAX(raise, MIN(a->evidence[i]->raise, SEVERITY_CRITICAL));
-	a->severity = (Earshot__Severity)MIN(kinds[k].severity[a->outcome] + raise, SEVERITY_CRITICAL);
+	a->severity =
+	    (Earshot__Severity)MIN(kinds[k].severity[a->outcome] + raise, SEVERITY_CRITICAL);
 	return a->severity != was;
 }
 

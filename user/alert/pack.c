@@ -616,10 +616,11 @@ static bool finding_ok(const Earshot__Finding *f)
 {
 	const Earshot__Evidence *e = f->evidence;
 
-	return id_ok(f->id) && context_ok(f->context) && hashes_ok(f->n_prefixes, f->prefixes, &f->anchor) &&
-	       kind_ok(f) && (unsigned)f->mode < MODE_MAX_ &&
-	       (unsigned)f->outcome < OUTCOME_MAX_ && e && isfinite(e->score) && e->score >= 0 &&
-	       e->score <= 1 && e->fingerprint.len == sizeof(struct hash128) &&
+	return id_ok(f->id) && context_ok(f->context) &&
+	       hashes_ok(f->n_prefixes, f->prefixes, &f->anchor) && kind_ok(f) &&
+	       (unsigned)f->mode < MODE_MAX_ && (unsigned)f->outcome < OUTCOME_MAX_ && e &&
+	       isfinite(e->score) && e->score >= 0 && e->score <= 1 &&
+	       e->fingerprint.len == sizeof(struct hash128) &&
 	       earshot__evidence__get_packed_size(e) <= PACK_EVIDENCE_MAX;
 }
 

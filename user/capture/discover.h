@@ -63,8 +63,8 @@ int discover_scan(struct discover *d);
  * was told of before makes no difference. */
 typedef void discover_map_fn(void *ctx, const struct inode_key *key, bool exe);
 int discover_maps(struct discover *d, pid_t pid, discover_map_fn *fn, void *ctx);
-/* What of a file's bytes anybody maps for execution, now: from the first to the last; 0, 0: nothing.
- * Looks at every process. */
+/* What of a file's bytes anybody maps for execution, now: from the first to the last; 0, 0:
+ * nothing. Looks at every process. */
 int discover_code(struct discover *d, const struct inode_key *key, struct code_range *ret);
 /* The next mapping of this file, by any process, reports it once more. */
 void discover_again(struct discover *d, const struct inode_key *key);

@@ -11,14 +11,14 @@
 #include "base/span.h"
 #include "detect/kind.h"
 
-#define CONFIG_PATH_MAX	   256
-#define CONFIG_RULES_DIR   "/etc/earshot/rules.d"
-#define CONFIG_PORTS_MAX   64
-#define CONFIG_GLOBS_MAX   32	/* of each list */
-#define CONFIG_EXPORTS_MAX 1	/* one upstream: the store keeps one outbox */
-#define CONFIG_INTEL_MAX   12 /* feeds of threat intelligence */
+#define CONFIG_PATH_MAX	      256
+#define CONFIG_RULES_DIR      "/etc/earshot/rules.d"
+#define CONFIG_PORTS_MAX      64
+#define CONFIG_GLOBS_MAX      32 /* of each list */
+#define CONFIG_EXPORTS_MAX    1	 /* one upstream: the store keeps one outbox */
+#define CONFIG_INTEL_MAX      12 /* feeds of threat intelligence */
 #define CONFIG_INTEL_NAME_MAX 64
-#define CONFIG_ERRORS_MAX  4096 /* bytes of error text */
+#define CONFIG_ERRORS_MAX     4096 /* bytes of error text */
 
 enum evidence_mode {
 	EVIDENCE_REDACTED, /* the span with every sensitive value masked */

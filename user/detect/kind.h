@@ -32,9 +32,9 @@ enum kind {
 };
 
 struct kind_row {
-	const char
-	    *name; /* "jailbreak.rules"; family before the dot: jailbreak injection recon credential
-		    * data url custom access wallet tool poison model canary taint filter posture sensor */
+	const char *name; /* "jailbreak.rules"; family before the dot: jailbreak injection recon
+			   * credential data url custom access wallet tool poison model canary taint
+			   * filter posture sensor */
 	enum mode mode;
 	/* By what became of the turn. */
 	enum severity severity[OUTCOME_MAX_];

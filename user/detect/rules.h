@@ -92,7 +92,7 @@ struct rule {
 				    not match */
 	uint16_t at_least[RULE_NAMES_MAX]; /* places where each must match to count */
 	uint8_t group;			   /* enum rule_group */
-	uint8_t severity, mode; /* enum severity (unless its kind says it), enum mode */
+	uint8_t severity, mode;		   /* enum severity (unless its kind says it), enum mode */
 	bool built_in;
 };
 

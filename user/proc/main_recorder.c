@@ -7,9 +7,9 @@
 
 #include "base/clock.h"
 #include "base/own.h"
-#include "trace/trace.h"
 #include "proc/req.h"
 #include "proc/sandbox.h"
+#include "trace/trace.h"
 
 #define WAIT_MS 2 /* a trace is taken for a short while: no need to sleep longer */
 

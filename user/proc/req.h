@@ -39,14 +39,14 @@ enum req {
 		      */
 	REQ_EXPLAIN, /* keeper -> monitor: struct explain_msg */
 	REQ_EXPLAINED, /* monitor -> keeper: struct explained */
-	REQ_PATTERNS, /* monitor -> inspector: uint64_t: bytes of the image that comes as the one
-			 descriptor, to be used from now on. inspector -> monitor: uint32_t: 0, or
-			 the errno for which it keeps the one before */
+	REQ_PATTERNS,  /* monitor -> inspector: uint64_t: bytes of the image that comes as the one
+			  descriptor, to be used from now on. inspector -> monitor: uint32_t: 0, or
+			  the errno for which it keeps the one before */
 	REQ_STOP,      /* monitor -> role: finish what is in hand and exit 0 */
-	REQ_FEEDS, /* monitor -> indexer: struct feeds_msg; a descriptor for each that is not
-		      missing, then the old index if there is one */
-	REQ_INDEXED, /* indexer -> monitor: struct indexed_msg; the index, a sealed memfd */
-	REQ_INTEL, /* monitor -> inspector: uint64_t size; the index */
+	REQ_FEEDS,     /* monitor -> indexer: struct feeds_msg; a descriptor for each that is not
+			  missing, then the old index if there is one */
+	REQ_INDEXED,   /* indexer -> monitor: struct indexed_msg; the index, a sealed memfd */
+	REQ_INTEL,     /* monitor -> inspector: uint64_t size; the index */
 	REQ_MAX_,
 };
 
@@ -64,7 +64,7 @@ struct roles_msg { /* what the keeper shows in its status */
 	uint64_t
 	    canary_ns; /* CLOCK_MONOTONIC: when a test call last came through, or the wait began */
 	uint32_t canary, pad2; /* enum pulse_state */
-	char rules[256];       /* why the rules in their folder are not those in use; "": they are */
+	char rules[256]; /* why the rules in their folder are not those in use; "": they are */
 };
 
 /* What the monitor has to say of the sensor itself. Plain data: the monitor links no protobuf. */
@@ -76,7 +76,7 @@ struct sensor_msg {
 
 /* What the indexer is to read. */
 struct feeds_msg {
-	uint64_t now_s; /* Unix time */
+	uint64_t now_s;	   /* Unix time */
 	uint64_t old_size; /* of the index in use; 0: none */
 	uint32_t n, pad;
 	struct {
@@ -87,9 +87,9 @@ struct feeds_msg {
 
 struct indexed_msg {
 	uint64_t size, entries;
-	uint64_t expires_s; /* when the first indicator is outdated; 0: none is */
+	uint64_t expires_s;   /* when the first indicator is outdated; 0: none is */
 	uint32_t broken, pad; /* bit per feed */
-	char why[192]; /* of one that is broken */
+	char why[192];	      /* of one that is broken */
 };
 
 struct who_msg {

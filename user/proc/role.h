@@ -12,8 +12,8 @@
 #include "config/config.h"
 #include "proc/page.h"
 
-/* New ones at the end: the number makes the user id of a role without a system user (spawn.c), which
- * owns files. */
+/* New ones at the end: the number makes the user id of a role without a system user (spawn.c),
+ * which owns files. */
 enum role {
 	ROLE_MONITOR,
 	ROLE_COMPILER,

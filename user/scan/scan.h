@@ -11,9 +11,9 @@
 #include "intel/index.h"
 
 struct scan_opts {
-	bool jsonl;	  /* one object a line; else the input is one text */
-	const char *role; /* of a text that has none: "user", "document", ... */
-	bool stats;	  /* figures at the end, one object to stderr */
+	bool jsonl;	   /* one object a line; else the input is one text */
+	const char *role;  /* of a text that has none: "user", "document", ... */
+	bool stats;	   /* figures at the end, one object to stderr */
 	const char *rules; /* a folder of rule packs, or a pack; NULL: only the built-in ones */
 	const char *intel[INTEL_FEEDS_MAX]; /* feeds of threat intelligence: files, directories */
 	size_t n_intel;
