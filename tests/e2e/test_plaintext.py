@@ -106,7 +106,7 @@ def test_long(w):
     pki, server, _, sensor, traffic = stage(w)
     before = sensor.counters()
     prompt = "The quarterly report lists revenue by region. " * ((4 << 20) // 46) + "\n" + JAILBREAK
-    call = Call("long", prompt, ["jailbreak.rules"], "user")
+    call = Call("long", prompt, ["jailbreak.flooding", "jailbreak.rules"], "user")
     traffic.run(Client(w, "python", pki), server, [traffic.job(call)])
     whole(sensor, before)
 

@@ -72,7 +72,7 @@ def test_long_prompt(w):
     padding = "The quarterly report lists revenue by region, product and month. " * (1 << 20 >> 6)
     for client in ("python", "node"):
         for server in ("nginx", "uvicorn-uvloop"):
-            call = Call("long", padding[: 1 << 20] + "\n" + JAILBREAK, ["jailbreak.rules"], "user")
+            call = Call("long", padding[: 1 << 20] + "\n" + JAILBREAK, ["jailbreak.flooding", "jailbreak.rules"], "user")
             (alerts,) = traffic.run(Client(w, client, pki), servers[server], [traffic.job(call)]).values()
             check(int(alerts[0]["context"]["completeness"]["bytes_passed"]) > 1 << 20, "the prompt was not counted")
 
