@@ -70,6 +70,11 @@ static inline uint8_t ascii_lower(uint8_t c)
 	return c >= 'A' && c <= 'Z' ? c | 0x20 : c;
 }
 
+static inline bool ascii_alnum(uint8_t c)
+{
+	return (unsigned)(c | 0x20) - 'a' < 26 || (unsigned)c - '0' < 10;
+}
+
 /* Equal but for the case of ASCII letters, as HTTP field names compare (RFC 9110 section 5.1). */
 static inline bool span_eq_nocase(struct span a, struct span b)
 {

@@ -44,16 +44,6 @@ struct reader {
 	int err; /* -ENOMEM; 1: it has what is not understood */
 };
 
-static bool alnum(uint8_t c)
-{
-	return (unsigned)(c | 0x20) - 'a' < 26 || (unsigned)c - '0' < 10;
-}
-
-static uint8_t small(uint8_t c)
-{
-	return c >= 'A' && c <= 'Z' ? c | 0x20 : c;
-}
-
 /* --- how often */
 
 /* The words that stand in every text. */
@@ -106,7 +96,7 @@ float anchor_cost(struct span word)
 		uint8_t c = word.p[at];
 		float f;
 
-		for (end = at; end < word.len && alnum(word.p[end]); end++)
+		for (end = at; end < word.len && ascii_alnum(word.p[end]); end++)
 			;
 		if (end > at) {
 			f = often(span_sub(word, at, end - at), end < word.len);
@@ -154,7 +144,8 @@ static struct span findable(const struct text *t)
 	for (size_t i = 0; i < s.len; i++) {
 		struct span rest = span_sub(s, i, s.len);
 
-		if ((s.p[i] >= 0xc0 || (alnum(s.p[i]) && (i ? !alnum(s.p[i - 1]) : t->begins))) &&
+		if ((s.p[i] >= 0xc0 ||
+		     (ascii_alnum(s.p[i]) && (i ? !ascii_alnum(s.p[i - 1]) : t->begins))) &&
 		    lexicon_takes(rest))
 			return rest;
 	}
@@ -328,7 +319,7 @@ static int texts_one(struct texts *ret, const uint8_t *s, size_t len, bool begin
 static bool texts_after(const struct texts *t)
 {
 	for (size_t i = 0; i < t->n; i++)
-		if (t->v[i].len ? alnum(t->v[i].s[t->v[i].len - 1]) : !t->v[i].begins)
+		if (t->v[i].len ? ascii_alnum(t->v[i].s[t->v[i].len - 1]) : !t->v[i].begins)
 			return false;
 	return true;
 }
@@ -345,8 +336,8 @@ static void set_some(struct piece *ret, bool latin)
 
 static void set_char(struct reader *r, struct piece *ret, uint8_t c, bool before)
 {
-	c = small(c);
-	*ret = (struct piece){ .exact = true, .after = !alnum(c) };
+	c = ascii_lower(c);
+	*ret = (struct piece){ .exact = true, .after = !ascii_alnum(c) };
 	r->err = texts_one(&ret->texts, &c, 1, before);
 }
 
@@ -365,7 +356,7 @@ static int escaped(char c)
 	/* \v is all line ends. */
 	if (at)
 		return c == 'v' ? -1 : to[at - from];
-	return alnum((uint8_t)c) || !c ? -1 : (uint8_t)c;
+	return ascii_alnum((uint8_t)c) || !c ? -1 : (uint8_t)c;
 }
 
 static void read_escape(struct reader *r, bool before, struct piece *ret)
@@ -413,8 +404,8 @@ static void read_class(struct reader *r, bool before, struct piece *ret)
 		}
 		exact &= c < 0x80 && !(*r->p == '-' && r->p[1] != ']') && all.n < 8;
 		/* A range may hold anything. */
-		latin |= alnum(c) || (*r->p == '-' && r->p[1] != ']');
-		c = small(c);
+		latin |= ascii_alnum(c) || (*r->p == '-' && r->p[1] != ']');
+		c = ascii_lower(c);
 		if (exact && !r->err) {
 			r->err = texts_one(&one, &c, 1, before);
 			if (!r->err)

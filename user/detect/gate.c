@@ -96,7 +96,7 @@ void gate_begin(struct gate *g, struct span text, const struct lexicon *lexicon)
 
 static bool of_word(uint8_t c)
 {
-	return (unsigned)(c | 0x20) - 'a' < 26 || (unsigned)c - '0' < 10 || c == '_';
+	return ascii_alnum(c) || c == '_';
 }
 
 /* A window of the unit, joined with its last one where they meet. */

@@ -60,22 +60,12 @@ struct lexicon {
 	size_t n_pending;
 };
 
-static bool alnum(uint8_t c)
-{
-	return (unsigned)(c | 0x20) - 'a' < 26 || (unsigned)c - '0' < 10;
-}
-
-static uint8_t small(uint8_t c)
-{
-	return c >= 'A' && c <= 'Z' ? c | 0x20 : c;
-}
-
 /* The bytes of punctuation that it begins with. */
 static size_t lead_of(struct span word)
 {
 	size_t n = 0;
 
-	while (n < word.len && word.p[n] < 0x80 && !alnum(word.p[n]))
+	while (n < word.len && word.p[n] < 0x80 && !ascii_alnum(word.p[n]))
 		n++;
 	return n;
 }
@@ -85,7 +75,7 @@ bool lexicon_takes(struct span word)
 	size_t lead = lead_of(word);
 
 	return lead <= UINT8_MAX && word.len <= UINT16_MAX && word.len - lead >= KEY_MIN &&
-	       (alnum(word.p[lead]) || word.p[lead] >= 0xc0);
+	       (ascii_alnum(word.p[lead]) || word.p[lead] >= 0xc0);
 }
 
 /* Of the key of that length that text with these first bytes, in small letters, has. */
@@ -113,7 +103,7 @@ static int by_text(const void *a, const void *b)
 	if (x->text.len != y->text.len)
 		return x->text.len < y->text.len ? -1 : 1;
 	for (size_t i = 0; i < x->text.len && !cmp; i++)
-		cmp = small(x->text.p[i]) - small(y->text.p[i]);
+		cmp = ascii_lower(x->text.p[i]) - ascii_lower(y->text.p[i]);
 	if (cmp || x->ends != y->ends)
 		return cmp ? cmp : x->ends ? 1 : -1;
 	return x->id < y->id ? -1 : x->id > y->id;
@@ -135,7 +125,7 @@ static void add_entry(struct lexicon *l, const struct lexicon_word *w, size_t n,
 	for (size_t i = 0; i < n; i++)
 		l->ids[(*ids)++] = w[i].id;
 	for (size_t i = 0; i < w->text.len; i++)
-		l->texts[(*text)++] = small(w->text.p[i]);
+		l->texts[(*text)++] = ascii_lower(w->text.p[i]);
 	while (key_lens[e->key] > len)
 		e->key++;
 	for (size_t i = 0; i < MIN(len, HEAD); i++) {
@@ -297,7 +287,7 @@ static void classify(const uint8_t p[BLOCK], uint64_t *ret_alnum, uint64_t *ret_
 {
 	*ret_alnum = *ret_lead = 0;
 	for (unsigned i = 0; i < BLOCK; i++) {
-		*ret_alnum |= (uint64_t)alnum(p[i]) << i;
+		*ret_alnum |= (uint64_t)ascii_alnum(p[i]) << i;
 		*ret_lead |= (uint64_t)(p[i] >= 0xc0) << i;
 	}
 }
@@ -316,9 +306,9 @@ static bool stands(const struct lexicon *l, const struct entry *e, size_t at)
 		if (l->text.p[begin + i] != word[i])
 			return false;
 	for (size_t i = (size_t)e->lead + HEAD; i < e->len; i++)
-		if (small(l->text.p[begin + i]) != word[i])
+		if (ascii_lower(l->text.p[begin + i]) != word[i])
 			return false;
-	return !e->ends || end == l->text.len || !alnum(l->text.p[end]);
+	return !e->ends || end == l->text.len || !ascii_alnum(l->text.p[end]);
 }
 
 /* The first n of those that were found. */

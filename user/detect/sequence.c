@@ -209,17 +209,13 @@ static bool close_by(struct sequences *s, size_t from, size_t to, size_t max)
 	return s->gap.halves <= 2 * max;
 }
 
-static bool alnum(uint8_t c)
-{
-	return (unsigned)(c | 0x20) - 'a' < 26 || (unsigned)c - '0' < 10;
-}
-
 /* Words of Latin letters begin where they begin, and end so if the rule says so. */
 static bool whole(const struct rule_pattern *p, struct span text, struct range r)
 {
-	if (p->sort == RULE_WORD && r.begin && alnum(text.p[r.begin]) && alnum(text.p[r.begin - 1]))
+	if (p->sort == RULE_WORD && r.begin && ascii_alnum(text.p[r.begin]) &&
+	    ascii_alnum(text.p[r.begin - 1]))
 		return false;
-	return !p->ends || r.end == text.len || !alnum(text.p[r.end]);
+	return !p->ends || r.end == text.len || !ascii_alnum(text.p[r.end]);
 }
 
 static int follow(struct sequences *s, size_t pattern, struct range where, sequence_fn *fn,

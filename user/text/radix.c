@@ -15,11 +15,6 @@
 typedef size_t decode_fn(const struct reading *r, size_t at, size_t end, uint8_t *out,
 			 size_t *ret_len);
 
-static bool alnum(uint8_t c)
-{
-	return (uint8_t)(c - '0') < 10 || (uint8_t)((c | 0x20) - 'a') < 26;
-}
-
 /* Tries the decoder wherever a word begins, in places that have the sign. */
 static int each_run(const struct reading *r, struct view *w, unsigned sign, decode_fn *decode)
 {
@@ -32,15 +27,16 @@ static int each_run(const struct reading *r, struct view *w, unsigned sign, deco
 	while (!err && survey_next(r->survey, sign, SURVEY_BLOCK, at, &where)) {
 		for (at = where.begin; !err && at < where.end; at = MAX(end, at + 1)) {
 			end = at + 1;
-			if (!alnum(t.p[at]))
+			if (!ascii_alnum(t.p[at]))
 				continue;
 			len = 0;
-			if (!at || at == resume || !alnum(t.p[at - 1]))
+			if (!at || at == resume || !ascii_alnum(t.p[at - 1]))
 				end = decode(r, at, t.len, out, &len);
 			if (!len) {
 				/* To the end of the word. */
 				end = MAX(end, at + 1);
-				while (end < where.end && alnum(t.p[end]) && alnum(t.p[end - 1]))
+				while (end < where.end && ascii_alnum(t.p[end]) &&
+				       ascii_alnum(t.p[end - 1]))
 					end++;
 				continue;
 			}
@@ -78,7 +74,7 @@ static size_t hex_digits(struct span t, size_t *at, size_t end)
 		n++;
 	if (n == 2 * PIECE)
 		return n;
-	return n % 2 || (*at + n < end && alnum(t.p[*at + n])) ? 0 : n;
+	return n % 2 || (*at + n < end && ascii_alnum(t.p[*at + n])) ? 0 : n;
 }
 
 static size_t hex_run(const struct reading *r, size_t at, size_t end, uint8_t *out, size_t *ret_len)
@@ -154,7 +150,7 @@ static size_t read_numbers(struct span t, size_t at, size_t end, uint16_t *ret, 
 
 		for (; at + n < end && n < 4 && (uint8_t)(t.p[at + n] - '0') < 10; n++)
 			v = v * 10 + (t.p[at + n] - '0');
-		if (!n || n > 3 || (at + n < end && alnum(t.p[at + n])))
+		if (!n || n > 3 || (at + n < end && ascii_alnum(t.p[at + n])))
 			break;
 		if (*ret_n == 1) {
 			usual = g;
