@@ -335,34 +335,63 @@ def test_libraries(w):
 
 
 FORK = """
-import os, sys
+import json, os, sys
 exec(open(sys.argv[2]).read().replace("\\nmain()", "\\n"))
+how, line = sys.argv[3], None
+if how != "known":
+    print("ready", flush=True)
+    line = sys.stdin.readline()
 import ssl
-line = sys.stdin.readline()
+line = line or sys.stdin.readline()
 pid = os.fork()
 if not pid:
     sys.argv[1:] = ["urllib"]
-    print(os.getpid(), urllib_(json.loads(line)), flush=True)
+    status, length = urllib_(json.loads(line))
+    print(json.dumps({"pid": os.getpid(), "status": status}), flush=True)
     os._exit(0)
-os.waitpid(pid, 0)
+os.waitid(os.P_PID, pid, os.WEXITED | (os.WNOWAIT if how == "zombie" else 0))
+print("ended", flush=True)
+sys.stdin.readline()
 """
+
+
+def fork(w, how):
+    """A program whose child makes one call. The sensor hears of both at once, or when the child is a zombie, or gone."""
+    name, late = f"fork-{how}", how != "known"
+    pki, server, sensor, traffic, _ = stage(w)
+    job = traffic.job(Call(name, f"{JAILBREAK} ({name})", ["jailbreak.rules"], "user"))
+    argv = [w.build / "venv/bin/python", "-c", FORK, "urllib", HERE / "clients/post.py", how]
+    process = w.own(Process(name, argv, w.dir / f"{name}.log", stdin=subprocess.PIPE))
+    wait_for(f"{name} does not start", lambda: "ready" in process.output() if late else
+             "libssl" in pathlib.Path(f"/proc/{process.pid}/maps").read_text())
+    if late:
+        os.kill(sensor.process.pid, signal.SIGSTOP)
+    try:
+        tell(process, server, pki, job)
+        wait_for(f"{name} does not end", lambda: "ended" in process.output())
+    finally:
+        if late:
+            os.kill(sensor.process.pid, signal.SIGCONT)
+    (alerts,) = traffic.expect([job], BOTH).values()
+    process.popen.stdin.close()
+    process.wait()
+    (answer,) = (json.loads(line) for line in process.output().splitlines() if '"status"' in line)
+    found = alerts[0]["context"]["process"]
+    if alerts[0]["context"]["api"].get("client"):
+        equal(int(found["pid"]), answer["pid"], "the child's pid")
+        check("python" in found["executable"] and "urllib" in found["command_line"], f"the child's program: {found}")
 
 
 def test_forked(w):
     """a forked child, which maps nothing anew, is seen and named with its own pid"""
-    pki, server, _, traffic, _ = stage(w)
-    job = traffic.job(Call("forked", f"{JAILBREAK} (forked)", ["jailbreak.rules"], "user"))
-    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {job['key']}"}
-    line = json.dumps({"url": server.url + "/v1/chat/completions", "ca": pki.ca.read_text(), "headers": headers,
-                       "body": body_of(job)})
-    out = run([w.build / "venv/bin/python", "-c", FORK, "urllib", HERE / "clients/post.py"], line + "\n")
-    pid = int(out.split()[0])
-    (alerts,) = traffic.expect([job], BOTH).values()
-    process = alerts[0]["context"]["process"]
-    if alerts[0]["context"]["api"].get("client"):
-        equal(int(process["pid"]), pid, "the child's pid")
-        check("python" in process["executable"], f"the child's executable: {process}")
+    fork(w, "known")
     w.table.add("a forked child", system_libssl(), "both ways")
+
+
+def test_forked_late(w):
+    """one that has ended before the sensor looks at it or at its parent is named by what its parent runs"""
+    fork(w, "zombie")
+    fork(w, "gone")
 
 
 # --- servers

@@ -76,11 +76,12 @@ static const struct proc_info *proc_known(struct inspector *in, uint32_t tgid, u
 	return p->tgid == tgid && (!start_ns || proc_same(tgid, start_ns, p)) ? p : NULL;
 }
 
-static void ask_who(struct inspector *in, uint32_t tgid, uint64_t start_ns)
+static void ask_who(struct inspector *in, const struct conn_info *c)
 {
-	struct who_msg who = { .tgid = tgid, .start_ns = start_ns };
+	struct who_msg who = { .tgid = c->tgid, .ppid = c->ppid, .start_ns = c->start_ns };
 
-	if (!proc_known(in, tgid, start_ns))
+	memcpy(who.comm, c->comm, sizeof(who.comm));
+	if (!proc_known(in, c->tgid, c->start_ns))
 		req_send(in->monitor.fd, REQ_WHO, &who, sizeof(who), NULL, 0);
 }
 
@@ -92,7 +93,7 @@ static const struct proc_info *proc_for(struct inspector *in, const struct conn_
 
 	if (p)
 		return p;
-	ask_who(in, c->tgid, c->start_ns);
+	ask_who(in, c);
 	while (!(p = proc_known(in, c->tgid, c->start_ns)) && (now = mono_ns()) < deadline) {
 		struct pollfd wait = { .fd = in->monitor.fd, .events = POLLIN };
 
@@ -311,7 +312,7 @@ static void on_open(void *ctx, const struct ev_conn *c)
 	struct conn_info info = conn_info_of(c);
 
 	if (!(c->flags & EV_CONN_CANARY))
-		ask_who(in, info.tgid, info.start_ns);
+		ask_who(in, &info);
 	flow_open(flow_for(in, c->flags & EV_CONN_CANARY), &info, zero, in->now_ns);
 }
 

@@ -453,7 +453,7 @@ static void on_who(void *ctx, const struct who_msg *w)
 {
 	struct monitor *m = ctx;
 
-	prober_who(m->prober, (pid_t)w->tgid, w->start_ns);
+	prober_who(m->prober, w);
 }
 
 static void on_explain(void *ctx, const struct explain_msg *q)

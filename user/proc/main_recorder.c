@@ -48,9 +48,10 @@ static const struct req_row monitor_table[REQ_MAX_] = {
 /* A process is told of when it is asked for: at each connection it opens. */
 static void on_open(void *ctx, const struct ev_conn *c)
 {
-	const struct who_msg who = { .tgid = c->tgid, .start_ns = c->start_ns };
+	struct who_msg who = { .tgid = c->tgid, .ppid = c->ppid, .start_ns = c->start_ns };
 	struct recorder *r = ctx;
 
+	memcpy(who.comm, c->comm, sizeof(who.comm));
 	req_send(r->monitor.fd, REQ_WHO, &who, sizeof(who), NULL, 0);
 	trace_writer_ops.open(r->writer, c);
 }

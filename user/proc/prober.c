@@ -338,15 +338,60 @@ static void proc_free(struct proc **proc)
 	*proc = NULL;
 }
 
+/* The parent of a process of which only that, its start and its name (comm) are known: it may be
+ * gone, or nobody has looked yet. Only if it has the same name, which an exec would have changed.
+ */
+static bool parent_of(const struct prober *p, pid_t pid, uint64_t child_start_ns, const char *comm,
+		      struct proc_info *ret)
+{
+	const struct proc *found = NULL;
+
+	for (size_t i = 0; i < p->n_procs; i++) {
+		const struct proc *proc = p->procs[i];
+
+		if (proc->info.tgid == (uint32_t)pid && proc->info.start_ns <= child_start_ns &&
+		    (!found || found->info.start_ns < proc->info.start_ns))
+			found = proc;
+	}
+	if (found && !found->stale) {
+		*ret = found->info;
+	} else {
+		*ret = (struct proc_info){};
+		if (pid <= 1 || snapshot_process(pid, ret) || ret->flags & PROC_EXITED ||
+		    ret->start_ns > child_start_ns)
+			return false;
+	}
+	return !strncmp(comm, ret->comm, sizeof(ret->comm));
+}
+
+/* Keeps of a forked child what is known of its parent. */
+static void inherit(struct prober *p, const struct proc_info *parent, pid_t child,
+		    uint64_t start_ns)
+{
+	struct proc proc = { .info = *parent, .exe_fd = -1, .seen_ns = boot_ns() };
+
+	proc.info.tgid = (uint32_t)child;
+	proc.info.ppid = parent->tgid;
+	proc.info.start_ns = start_ns;
+	proc.info.flags |= PROC_FORKED;
+	proc_add(p, &proc);
+}
+
 /* (Re)reads who a process is and passes it on, with flags. An exec changes the answer for the same
- * process. */
+ * process. -ESRCH also for one that has ended, if more is known of it than it still tells: until
+ * its parent waits for it it has a name, but no program. */
 static int look(struct prober *p, pid_t pid, bool hash, uint32_t flags)
 {
-	struct proc now = { .exe_fd = -1, .seen_ns = boot_ns() }, *known;
+	struct proc now = { .exe_fd = -1, .seen_ns = boot_ns() }, *known = proc_of(p, pid);
+	struct proc_info parent;
 	int err = snapshot_process(pid, &now.info);
 
 	if (err)
 		return err;
+	if (now.info.flags & PROC_EXITED &&
+	    ((known && proc_same((uint32_t)pid, now.info.start_ns, &known->info)) ||
+	     parent_of(p, (pid_t)now.info.ppid, now.info.start_ns, now.info.comm, &parent)))
+		return -ESRCH;
 	now.info.flags |= flags;
 	known = proc_add(p, &now);
 	if (!known)
@@ -673,24 +718,17 @@ static void on_exit_of(void *ctx, pid_t pid)
 }
 
 /* It is what its parent was. Most forked children never speak TLS: what /proc says of them is read
- * when somebody asks. */
+ * when somebody asks. A parent that was read later may be another program by then: the child tells,
+ * if it still runs. */
 static void on_fork_of(void *ctx, pid_t parent, pid_t child, uint64_t start_ns)
 {
 	struct prober *p = ctx;
 	const struct proc *from = proc_of(p, parent);
-	struct proc copy;
+	bool same = from && !from->stale;
 
-	if (!from || from->stale || from->seen_ns > start_ns) {
-		look(p, child, false, PROC_FORKED);
+	if ((!same || from->seen_ns > start_ns) && (!look(p, child, false, PROC_FORKED) || !same))
 		return;
-	}
-	copy = *from;
-	copy.info.tgid = (uint32_t)child;
-	copy.info.ppid = (uint32_t)parent;
-	copy.info.start_ns = start_ns;
-	copy.info.flags |= PROC_FORKED;
-	copy.exe_fd = -1;
-	proc_add(p, &copy);
+	inherit(p, &from->info, child, start_ns);
 }
 
 static void on_program(void *ctx, pid_t pid)
@@ -863,20 +901,29 @@ static const struct proc *proc_met(const struct prober *p, pid_t pid, uint64_t s
 	return NULL;
 }
 
-void prober_who(struct prober *p, pid_t pid, uint64_t start_ns)
+void prober_who(struct prober *p, const struct who_msg *who)
 {
+	const pid_t pid = (pid_t)who->tgid;
+	const uint64_t start_ns = who->start_ns;
 	const struct proc *met = proc_met(p, pid, start_ns);
 	bool current = met && !met->stale && !met->gone_ns && !(met->info.flags & PROC_FORKED);
 	/* Gone without a trace is an answer, too, so that nobody waits for it. */
 	const struct proc_info gone = { .tgid = (uint32_t)pid,
 					.start_ns = start_ns,
 					.flags = PROC_EXITED };
+	struct proc_info parent;
 
 	if (current) {
 		if (!met->looked_up)
 			find_hash(p, proc_of(p, pid));
 		p->o.proc(p->o.ctx, &met->info);
 	} else if (look(p, pid, true, 0)) {
+		/* Forked, and gone before the kernel was told to tell of its parent's children. */
+		if (!met && parent_of(p, (pid_t)who->ppid, start_ns, who->comm, &parent)) {
+			inherit(p, &parent, pid, start_ns);
+			on_exit_of(p, pid);
+			met = proc_met(p, pid, start_ns);
+		}
 		p->o.proc(p->o.ctx, met && !met->stale ? &met->info : &gone);
 	}
 	next_job(p);

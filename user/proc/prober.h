@@ -7,6 +7,7 @@
 #include "proc/explain.h"
 #include "proc/loop.h"
 #include "proc/page.h"
+#include "proc/req.h"
 #include "proc/spawn.h"
 
 #define PROBER_FILES_MAX                                                                           \
@@ -39,8 +40,9 @@ int prober_scan(struct prober *p);
 bool prober_settled(const struct prober *p);
 /* Calls proc for every process known, for a fresh inspector. */
 void prober_tell_all(struct prober *p);
-/* Who is it? Calls proc when the process still runs. */
-void prober_who(struct prober *p, pid_t pid, uint64_t start_ns);
+/* Who is it? Calls proc with what is known, also of one that is gone; a forked child that nobody
+ * met is what its parent was, if it had the same name. */
+void prober_who(struct prober *p, const struct who_msg *who);
 /* Everything but tickets of what is known of a process, found out now. */
 void prober_explain(struct prober *p, pid_t pid, struct explained *ret);
 /* The next process above this pid that maps code; 0: none. */

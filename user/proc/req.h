@@ -19,8 +19,7 @@ enum req {
 	REQ_PEER, /* monitor -> inspector, keeper, shipper: uint32_t enum role of the other end; one
 		     descriptor. Replaces an earlier one */
 	REQ_PROC, /* monitor -> inspector: struct proc_info */
-	REQ_WHO,  /* inspector -> monitor: struct who_msg; answered with REQ_PROC when the process
-		     still runs */
+	REQ_WHO,  /* inspector -> monitor: struct who_msg; answered with REQ_PROC */
 	REQ_SURVEYED, /* surveyor -> monitor: struct survey */
 	REQ_HASHED,   /* surveyor -> monitor: SHA-256 of the file, FILEHASH_LEN bytes */
 	REQ_COMPILED, /* compiler -> monitor: text of errors (empty: none); one descriptor: what
@@ -93,8 +92,9 @@ struct indexed_msg {
 };
 
 struct who_msg {
-	uint32_t tgid, pad;
+	uint32_t tgid, ppid;
 	uint64_t start_ns;
+	char comm[16]; /* when its connection was opened */
 };
 
 struct req_msg {
