@@ -73,7 +73,7 @@ static void damaged(void **state)
 		h->owners.at + h->owners.len - 1,
 		h->units.at,
 		h->anchors.at,
-		h->anchor_texts.at,
+		h->words.at,
 		h->db[0].at,
 		h->db[1].at,
 		h->db[1].at + h->db[1].len - 1,

@@ -58,6 +58,7 @@ struct list {
 };
 
 static struct lexicon *lexicon;
+static uint8_t *table;
 
 static bool alnum(uint8_t c)
 {
@@ -100,26 +101,30 @@ static int put(void *ctx, const struct lexicon_hit *h)
 	return 0;
 }
 
-static int make(struct lexicon **ret)
+static int make_table(uint8_t **ret, size_t *ret_len)
 {
 	struct lexicon_word words[ARRAY_SIZE(rows)];
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 		words[i] =
 		    (struct lexicon_word){ span_str(rows[i].text), (uint32_t)i, rows[i].ends };
-	return lexicon_new(ret, words, ARRAY_SIZE(words));
+	return lexicon_make(ret, ret_len, words, ARRAY_SIZE(words));
 }
 
 static int setup(void **state)
 {
+	size_t len;
+
 	(void)state;
-	return make(&lexicon);
+	return make_table(&table, &len) ||
+	       lexicon_new(&lexicon, span_of(table, len), ARRAY_SIZE(rows));
 }
 
 static int teardown(void **state)
 {
 	(void)state;
 	lexicon_free(&lexicon);
+	free(table);
 	return 0;
 }
 
@@ -194,15 +199,51 @@ static void a_flood_of_words(void **state)
 static void what_is_not_taken(void **state)
 {
 	struct lexicon_word word = { span_str("..a"), 0, false };
-	struct lexicon *l = NULL;
+	uint8_t *made = NULL;
+	size_t len;
 
 	(void)state;
 	assert_false(lexicon_takes(span_str("")));
 	assert_false(lexicon_takes(span_str(" -")));
 	assert_false(lexicon_takes(span_str("\x80\x80")));
 	assert_true(lexicon_takes(span_str(" ab")));
-	assert_int_equal(lexicon_new(&l, &word, 1), -EINVAL);
-	assert_null(l);
+	assert_int_equal(lexicon_make(&made, &len, &word, 1), -EINVAL);
+	assert_null(made);
+}
+
+static int count(void *ctx, const struct lexicon_hit *h)
+{
+	*(size_t *)ctx = h->words;
+	return 0;
+}
+
+/* Opens what is not a table, or finds what is not there, but reads nothing else. */
+static void a_damaged_table(void **state)
+{
+	struct lexicon *l = NULL;
+	uint8_t *made;
+	size_t len, n = 0, tried = 0, refused = 0;
+
+	(void)state;
+	assert_int_equal(make_table(&made, &len), 0);
+	assert_int_equal(lexicon_new(&l, span_of(made, len), ARRAY_SIZE(rows) - 1), -EINVAL);
+	assert_int_equal(lexicon_new(&l, span_of(NULL, 0), ARRAY_SIZE(rows)), -EINVAL);
+	for (size_t less = 1; less <= len; less += 97)
+		assert_int_equal(lexicon_new(&l, span_of(made, len - less), ARRAY_SIZE(rows)),
+				 -EINVAL);
+	for (size_t at = 0; at < len; at += 7, tried++) {
+		made[at] ^= 0x81;
+		if (lexicon_new(&l, span_of(made, len), ARRAY_SIZE(rows))) {
+			refused++;
+		} else {
+			assert_int_equal(lexicon_begin(l, span_str("all ignore ai -- prompt(")), 0);
+			assert_int_equal(lexicon_until(l, 24, count, &n), 0);
+		}
+		lexicon_free(&l);
+		made[at] ^= 0x81;
+	}
+	assert_true(refused > tried / 2);
+	free(made);
 }
 
 static int stop(void *ctx, const struct lexicon_hit *h)
@@ -221,12 +262,6 @@ static void it_stops(void **state)
 	assert_int_equal(n, 3);
 }
 
-static int count(void *ctx, const struct lexicon_hit *h)
-{
-	*(size_t *)ctx = h->words;
-	return 0;
-}
-
 static void words_are_counted(void **state)
 {
 	size_t n = 0;
@@ -240,10 +275,15 @@ static void words_are_counted(void **state)
 static int making(void *ctx)
 {
 	struct lexicon *l = NULL;
-	int err = make(&l);
+	uint8_t *made = NULL;
+	size_t len;
+	int err = make_table(&made, &len);
 
 	(void)ctx;
+	if (!err)
+		err = lexicon_new(&l, span_of(made, len), ARRAY_SIZE(rows));
 	lexicon_free(&l);
+	free(made);
 	return err;
 }
 
@@ -256,9 +296,13 @@ static void short_of_memory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(as_a_search_of_each), cmocka_unit_test(a_flood_of_words),
-		cmocka_unit_test(what_is_not_taken),   cmocka_unit_test(it_stops),
-		cmocka_unit_test(words_are_counted),   cmocka_unit_test(short_of_memory),
+		cmocka_unit_test(as_a_search_of_each),
+		cmocka_unit_test(a_flood_of_words),
+		cmocka_unit_test(what_is_not_taken),
+		cmocka_unit_test(a_damaged_table),
+		cmocka_unit_test(it_stops),
+		cmocka_unit_test(words_are_counted),
+		cmocka_unit_test(short_of_memory),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

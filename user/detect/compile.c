@@ -16,12 +16,12 @@
 #include "detect/rule_pack.h"
 #include "detect/sequence.h"
 
-#define PATTERNS_MAX	  32768
-#define ANCHORS_COST_MAX  0.65F /* what stands more often than that is no anchor */
-#define SECOND_FROM	  0.15F /* of anchors that are rarer one set does */
-#define SECOND_COST_MAX	  3.2F
-#define REACH_MAX	  4096 /* bytes; longer matches are taken for unlimited */
-#define ANCHORS_BYTES_MAX (8 << 20)
+#define PATTERNS_MAX	 32768
+#define ANCHORS_COST_MAX 0.65F /* what stands more often than that is no anchor */
+#define SECOND_FROM	 0.15F /* of anchors that are rarer one set does */
+#define SECOND_COST_MAX	 3.2F
+#define REACH_MAX	 4096	    /* bytes; longer matches are taken for unlimited */
+#define WORDS_BYTES_MAX	 (16 << 20) /* of a lexicon's words, and of their table's rows */
 
 /* One pattern on its way into a database. */
 struct source {
@@ -39,10 +39,13 @@ struct making {
 	struct image_owner *owners;
 	size_t n;
 	hs_database_t *db[IMAGE_DBS_MAX];
-	size_t n_dbs, n_always;
+	size_t n_dbs;
 	struct image_unit units[IMAGE_UNITS_MAX];
 	size_t n_units;
-	struct buf anchors, anchor_texts; /* of struct image_anchor, of bytes */
+	struct buf anchors;	      /* of struct image_anchor */
+	struct buf words, word_texts; /* of struct lexicon_word; their bytes, folded */
+	uint8_t *lexicon;
+	size_t lexicon_len;
 	char *why;
 	size_t why_size;
 };
@@ -61,13 +64,26 @@ static void complain(struct making *m, const struct source *s, const char *what)
 	}
 }
 
-static int is_found(const struct fold *fold, const struct pattern *p, bool *ret)
+/* Its bytes are pointed to when all words are there. */
+static int add_word(struct making *m, struct span text, size_t id, bool ends)
+{
+	struct lexicon_word w = { span_of(NULL, text.len), (uint32_t)id, ends };
+	int err = buf_add(&m->word_texts, text);
+
+	return err ? err : buf_add(&m->words, span_of(&w, sizeof(w)));
+}
+
+/* A literal word of a rule goes into the lexicon, if it can be found there. */
+static int try_word(struct making *m, const struct fold *fold, struct source *s)
 {
 	struct view folded = PATTERN_VIEW;
-	int err = pattern_fold(fold, p->text, &folded);
+	int err = pattern_fold(fold, rules_text(&m->rules, s->rule->text), &folded);
 
-	if (!err)
-		*ret = sequences_finds(buf_span(&folded.bytes));
+	if (!err && sequences_finds(buf_span(&folded.bytes))) {
+		s->found = true;
+		err = add_word(m, buf_span(&folded.bytes), (size_t)(s->rule - m->rules.pattern),
+			       s->rule->ends);
+	}
 	pattern_view_free(&folded);
 	return err;
 }
@@ -111,7 +127,7 @@ static int collect(struct making *m)
 			err = pattern_prepare(fold, &p, &m->sources[m->n].text, &len,
 					      &m->sources[m->n].flags);
 			if (!err && p.sort == RULE_WORD && n_rule)
-				err = is_found(fold, &p, &m->sources[m->n].found);
+				err = try_word(m, fold, &m->sources[m->n]);
 			m->owners[m->n] = (struct image_owner){ .detector = (uint16_t)d,
 								.index = (uint16_t)i,
 								.sort = p.sort,
@@ -264,14 +280,12 @@ static int put_anchors(struct making *m, const struct anchors sets[2])
 	for (unsigned set = 0; set < 2; set++)
 		for (size_t i = 0; i < sets[set].n && !err; i++) {
 			const struct anchor_word *w = &sets[set].v[i];
-			struct image_anchor a = { .text = (uint32_t)m->anchor_texts.len,
-						  .len = w->len,
-						  .unit = (uint16_t)m->n_units,
-						  .set = set };
+			struct image_anchor a = { (uint16_t)m->n_units, (uint16_t)set };
+			size_t id = m->rules.n_patterns + m->anchors.len / sizeof(a);
 
-			err = buf_add(&m->anchors, span_of(&a, sizeof(a)));
+			err = add_word(m, span_of(w->s, w->len), id, false);
 			if (!err)
-				err = buf_add(&m->anchor_texts, span_of(w->s, w->len));
+				err = buf_add(&m->anchors, span_of(&a, sizeof(a)));
 		}
 	return err;
 }
@@ -333,6 +347,16 @@ static int choose_units(struct making *m)
 	return err;
 }
 
+static int make_lexicon(struct making *m)
+{
+	struct lexicon_word *words = (struct lexicon_word *)m->words.p;
+	size_t n = m->words.len / sizeof(*words);
+
+	for (size_t i = 0, at = 0; i < n; at += words[i++].text.len)
+		words[i].text.p = m->word_texts.p + at;
+	return lexicon_make(&m->lexicon, &m->lexicon_len, words, n);
+}
+
 static uint64_t aligned(uint64_t at)
 {
 	return (at + IMAGE_ALIGN - 1) / IMAGE_ALIGN * IMAGE_ALIGN;
@@ -390,10 +414,9 @@ static int lay_out(const struct making *m, const struct compile_opts *o,
 	h.rules = part(&end, rules.len);
 	h.owners = part(&end, m->n * sizeof(*m->owners));
 	h.n_dbs = (uint32_t)m->n_dbs;
-	h.n_always = (uint32_t)m->n_always;
 	h.units = part(&end, m->n_units * sizeof(m->units[0]));
 	h.anchors = part(&end, m->anchors.len);
-	h.anchor_texts = part(&end, m->anchor_texts.len);
+	h.words = part(&end, m->lexicon_len);
 	for (size_t i = 0; i < m->n_dbs; i++) {
 		size_t size;
 
@@ -416,8 +439,7 @@ static int lay_out(const struct making *m, const struct compile_opts *o,
 	memcpy(image + h.units.at, m->units, h.units.len);
 	if (m->anchors.len)
 		memcpy(image + h.anchors.at, m->anchors.p, m->anchors.len);
-	if (m->anchor_texts.len)
-		memcpy(image + h.anchor_texts.at, m->anchor_texts.p, m->anchor_texts.len);
+	memcpy(image + h.words.at, m->lexicon, h.words.len);
 	for (size_t i = 0; i < m->n_dbs && !err; i++)
 		err = place(m->db[i], image + h.db[i].at);
 	if (err) {
@@ -443,8 +465,9 @@ int detect_compile_rules(const struct compile_opts *o, uint8_t **ret, size_t *re
 {
 	struct making m = { .why = why,
 			    .why_size = why_size,
-			    .anchors = BUF(ANCHORS_BYTES_MAX),
-			    .anchor_texts = BUF(ANCHORS_BYTES_MAX) };
+			    .anchors = BUF(WORDS_BYTES_MAX),
+			    .words = BUF(WORDS_BYTES_MAX),
+			    .word_texts = BUF(WORDS_BYTES_MAX) };
 	XXH128_hash_t inputs;
 	int err = rules_open(&m.rules, o->rules);
 
@@ -459,11 +482,10 @@ int detect_compile_rules(const struct compile_opts *o, uint8_t **ret, size_t *re
 		err = check_rules(&m);
 	if (!err)
 		err = choose_units(&m);
-	for (enum part_of i = 0; i < PART_MAX_ && !err; i++) {
-		if (i == PART_UNITS)
-			m.n_always = m.n_dbs;
+	if (!err)
+		err = make_lexicon(&m);
+	for (enum part_of i = 0; i < PART_MAX_ && !err; i++)
 		err = compile(&m, i);
-	}
 	if (!err)
 		err = lay_out(&m, o, &inputs, ret, ret_len);
 	for (size_t i = 0; i < m.n_dbs; i++)
@@ -471,7 +493,9 @@ int detect_compile_rules(const struct compile_opts *o, uint8_t **ret, size_t *re
 	for (size_t i = 0; i < m.n; i++)
 		free(m.sources[i].text);
 	buf_free(&m.anchors);
-	buf_free(&m.anchor_texts);
+	buf_free(&m.words);
+	buf_free(&m.word_texts);
+	free(m.lexicon);
 	free(m.sources);
 	free(m.owners);
 	return err;

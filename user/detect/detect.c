@@ -118,15 +118,15 @@ static int open_image(struct detect *d, struct span image)
 static int on_anchor(void *ctx, const struct lexicon_hit *h);
 
 /* Words of sequences and anchors of expressions, in one pass over a text. */
-static int find_words(struct detect *d)
+static int find_words(struct detect *d, struct span image)
 {
-	auto_mem struct lexicon_word *anchors = NULL;
-	size_t n = 0;
-	int err = gate_new(&d->gate, d->image);
+	const struct image_head *h = d->image;
+	int err = gate_new(&d->gate, h);
 
-	if (!err)
-		err = gate_words(d->gate, &anchors, &n);
-	return err ? err : sequences_new(&d->sequences, &d->rules, anchors, n, on_anchor);
+	return err ? err
+		   : sequences_new(&d->sequences, &d->rules,
+				   span_sub(image, h->words.at, h->words.len),
+				   h->anchors.len / sizeof(struct image_anchor), on_anchor);
 }
 
 int detect_new(struct detect **ret, const struct detect_opts *o, struct span image)
@@ -148,7 +148,7 @@ int detect_new(struct detect **ret, const struct detect_opts *o, struct span ima
 	if (!err)
 		err = viewer_new(&d->viewer);
 	if (!err)
-		err = find_words(d);
+		err = find_words(d, image);
 	if (!err)
 		err = facts_new(&d->facts, o->cache_bytes);
 	if (!err)
@@ -406,15 +406,15 @@ static int search(struct scan *s, size_t db, struct span text, size_t from, size
 static int search_windows(struct scan *s, struct span text)
 {
 	const struct gate_window *w;
-	size_t n;
+	size_t units = image_always(s->d->image), n;
 	int err = 0;
 
-	if (s->d->image->n_always == s->d->image->n_dbs)
+	if (!s->d->image->units.len)
 		return 0;
 	if (!gate_windows(s->d->gate, &w, &n))
-		return search(s, s->d->image->n_always, text, 0, text.len);
+		return search(s, units, text, 0, text.len);
 	for (size_t i = 0; i < n && !err; i++)
-		err = search(s, s->d->image->n_always, text, w[i].begin, w[i].end);
+		err = search(s, units, text, w[i].begin, w[i].end);
 	return err;
 }
 
@@ -441,7 +441,7 @@ static int find_hits(struct detect *d, const struct views *vs)
 			continue;
 		err = sequences_begin(d->sequences, t);
 		gate_begin(d->gate, t, sequences_lexicon(d->sequences));
-		for (size_t i = 0; i < d->image->n_always && !err; i++)
+		for (size_t i = 0; i < image_always(d->image) && !err; i++)
 			err = search(&s, i, t, 0, t.len);
 		if (!err && sequences_end(d->sequences, on_sequence, &s))
 			err = s.err;

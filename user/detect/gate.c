@@ -30,8 +30,7 @@ struct unit_state {
 struct gate {
 	const struct image_unit *units;
 	const struct image_anchor *anchors;
-	const uint8_t *texts;
-	size_t n_units, n_anchors;
+	size_t n_units;
 	struct unit_state *states;
 	uint64_t round;
 	struct span text;
@@ -51,8 +50,6 @@ int gate_new(struct gate **ret, const struct image_head *image)
 	g->units = (const struct image_unit *)(base + image->units.at);
 	g->n_units = image->units.len / sizeof(*g->units);
 	g->anchors = (const struct image_anchor *)(base + image->anchors.at);
-	g->n_anchors = image->anchors.len / sizeof(*g->anchors);
-	g->texts = base + image->anchor_texts.at;
 	g->states = calloc(g->n_units + 1, sizeof(*g->states));
 	if (!g->states)
 		return -ENOMEM;
@@ -68,21 +65,6 @@ void gate_free(struct gate **g)
 	free((*g)->windows);
 	free(*g);
 	*g = NULL;
-}
-
-int gate_words(const struct gate *g, struct lexicon_word **ret, size_t *ret_n)
-{
-	struct lexicon_word *w = calloc(g->n_anchors + 1, sizeof(*w));
-
-	if (!w)
-		return -ENOMEM;
-	for (size_t i = 0; i < g->n_anchors; i++)
-		w[i] = (struct lexicon_word){ .text = span_of(g->texts + g->anchors[i].text,
-							      g->anchors[i].len),
-					      .id = (uint32_t)i };
-	*ret = w;
-	*ret_n = g->n_anchors;
-	return 0;
 }
 
 void gate_begin(struct gate *g, struct span text, const struct lexicon *lexicon)

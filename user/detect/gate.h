@@ -20,12 +20,10 @@ struct gate_window {
 /* Borrows the image. -ENOMEM. */
 int gate_new(struct gate **ret, const struct image_head *image);
 void gate_free(struct gate **g);
-/* Its words, to be freed; their ids are for gate_seen(). -ENOMEM. */
-int gate_words(const struct gate *g, struct lexicon_word **ret, size_t *ret_n);
 
 /* Another text, borrowed until the next one; in the lexicon are its words. */
 void gate_begin(struct gate *g, struct span text, const struct lexicon *lexicon);
-/* One of its words stands there; in the order of their ends. -ENOMEM. */
+/* An anchor stands there, its number being the id; in the order of their ends. -ENOMEM. */
 int gate_seen(struct gate *g, const struct lexicon_hit *h);
 /* When all words were seen: where expressions are to be tried, in the order of the text and apart
  * from each other. False: in all of it. */

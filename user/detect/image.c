@@ -47,15 +47,13 @@ static bool units_ok(const struct image_head *h)
 	       n_anchors = h->anchors.len / sizeof(*anchors);
 
 	if (n_units > IMAGE_UNITS_MAX || h->units.len % sizeof(*units) ||
-	    h->anchors.len % sizeof(*anchors) || h->n_always + !!n_units != h->n_dbs)
+	    h->anchors.len % sizeof(*anchors) || !!n_units > h->n_dbs)
 		return false;
 	for (size_t i = 0; i < n_units; i++)
 		if (units[i].sets < 1 || units[i].sets > 2)
 			return false;
 	for (size_t i = 0; i < n_anchors; i++)
-		if (anchors[i].unit >= n_units || anchors[i].set >= units[anchors[i].unit].sets ||
-		    anchors[i].text > h->anchor_texts.len ||
-		    anchors[i].len > h->anchor_texts.len - anchors[i].text)
+		if (anchors[i].unit >= n_units || anchors[i].set >= units[anchors[i].unit].sets)
 			return false;
 	return true;
 }
@@ -73,7 +71,7 @@ int image_open(struct span image, const struct image_head **ret)
 	image_platform(here);
 	if (memcmp(&x, h->digest, sizeof(x)) || memcmp(here, h->platform, sizeof(here)) ||
 	    h->n_dbs > IMAGE_DBS_MAX || !part_ok(h, h->rules) || !part_ok(h, h->owners) ||
-	    !part_ok(h, h->units) || !part_ok(h, h->anchors) || !part_ok(h, h->anchor_texts) ||
+	    !part_ok(h, h->units) || !part_ok(h, h->anchors) || !part_ok(h, h->words) ||
 	    !units_ok(h) || h->owners.len != h->n_patterns * sizeof(struct image_owner))
 		return -EINVAL;
 	for (size_t i = 0; i < h->n_dbs; i++) {

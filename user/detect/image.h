@@ -7,7 +7,7 @@
 #include "detect/detect.h"
 
 #define IMAGE_ALIGN	64 /* of the image, and of its parts in it: what Vectorscan wants */
-#define IMAGE_MAGIC	"EARSHOT\4"
+#define IMAGE_MAGIC	"EARSHOT\5"
 #define IMAGE_UNITS_MAX 256 /* expressions that are tried where their anchors are */
 #define IMAGE_DBS_MAX	4
 #define IMAGE_BYTES_MAX (96 << 20) /* once in memory, however many processes use it */
@@ -24,13 +24,19 @@ struct image_head {
 	uint8_t inputs[16];   /* XXH3-128 of the rules, patterns and flags that it was made of */
 	uint8_t platform[16]; /* image_platform() where it was made */
 	uint32_t n_patterns, n_dbs;
-	/* struct image_owner for each pattern, image_unit, image_anchor, their bytes */
-	struct image_part rules, owners, units, anchors, anchor_texts;
+	/* struct image_owner for each pattern, image_unit, image_anchor; a lexicon's table of the
+	 * words of sequences (ids: patterns of rules) and of the anchors (ids behind them) */
+	struct image_part rules, owners, units, anchors, words;
 	/* An hs_database_t each: those that every text is searched with, and that of all units (if
 	 * there are any). */
 	struct image_part db[IMAGE_DBS_MAX];
-	uint32_t n_always, pad;
 };
+
+/* How many databases every text is searched with. */
+static inline size_t image_always(const struct image_head *h)
+{
+	return h->n_dbs - !!h->units.len;
+}
 
 /* An expression that needs to be tried only where its anchors are. */
 struct image_unit {
@@ -39,9 +45,7 @@ struct image_unit {
 };
 
 struct image_anchor {
-	uint32_t text; /* where its bytes begin */
-	uint16_t len, unit;
-	uint32_t set;
+	uint16_t unit, set;
 };
 
 /* Which detector a pattern belongs to, and which database it is in. */

@@ -1,12 +1,14 @@
 /* user/detect/lexicon.c - finds many thousand words at once.
  * A word's key is its first six bytes behind any punctuation, or four, three or two if it has not
  * so many. One bit of a small table says whether any word has the key of a place, and few places
- * pass; those that do are compared with the words of that key.
+ * pass; those that do are compared with the words of that key. The table is made once and shared;
+ * owns what is known of the text in hand.
  */
 #include "detect/lexicon.h"
 
 #include <endian.h>
 #include <errno.h>
+#include <stdalign.h>
 #include <stdlib.h>
 #ifdef __SSE2__
 #include <emmintrin.h>
@@ -34,7 +36,7 @@ struct entry {
 	uint16_t len;
 	uint8_t lead; /* its punctuation, before its key */
 	uint8_t key;
-	bool ends;
+	uint8_t ends; /* nothing may be joined to it */
 };
 
 struct found {
@@ -42,13 +44,20 @@ struct found {
 	const struct entry *entry;
 };
 
-struct lexicon {
+/* What entries, ids and texts follow, in this order. */
+struct head {
 	uint64_t seen[(1 << SEEN_BITS) / 64];
 	uint32_t first[(1 << BUCKET_BITS) + 1]; /* of the entries of each bucket */
-	struct entry *entries;			/* by hash */
-	uint8_t *texts;
-	uint32_t *ids;
-	size_t n;
+	uint32_t n, n_ids, n_texts;
+};
+
+struct lexicon {
+	/* In the table, borrowed. */
+	const uint64_t *seen;
+	const uint32_t *first;
+	const struct entry *entries; /* by hash */
+	const uint32_t *ids;
+	const uint8_t *texts;
 
 	struct span text;
 	size_t at;	  /* blocks before it were looked at */
@@ -85,15 +94,7 @@ static inline unsigned hash_of(uint64_t head, size_t key)
 			  (64 - SEEN_BITS));
 }
 
-static unsigned hash_of_entry(const struct lexicon *l, const struct entry *e)
-{
-	uint64_t head = 0;
-
-	memcpy(&head, l->texts + e->text + e->lead, MIN(HEAD, (size_t)(e->len - e->lead)));
-	return hash_of(le64toh(head) | SMALL, e->key);
-}
-
-/* --- the tables */
+/* --- the table */
 
 static int by_text(const void *a, const void *b)
 {
@@ -109,59 +110,68 @@ static int by_text(const void *a, const void *b)
 	return x->id < y->id ? -1 : x->id > y->id;
 }
 
+struct making {
+	struct head head;
+	struct entry *entries;
+	uint32_t *ids;
+	uint8_t *texts;
+};
+
 /* n words that differ in their ids only. */
-static void add_entry(struct lexicon *l, const struct lexicon_word *w, size_t n, uint32_t *text,
-		      uint32_t *ids)
+static void add_entry(struct making *m, const struct lexicon_word *w, size_t n)
 {
-	struct entry *e = &l->entries[l->n++];
+	struct entry *e = &m->entries[m->head.n++];
 	size_t lead = lead_of(w->text), len = w->text.len - lead;
 
-	*e = (struct entry){ .text = *text,
-			     .ids = *ids,
+	*e = (struct entry){ .text = m->head.n_texts,
+			     .ids = m->head.n_ids,
 			     .n_ids = (uint32_t)n,
 			     .len = (uint16_t)w->text.len,
 			     .lead = (uint8_t)lead,
 			     .ends = w->ends };
 	for (size_t i = 0; i < n; i++)
-		l->ids[(*ids)++] = w[i].id;
+		m->ids[m->head.n_ids++] = w[i].id;
 	for (size_t i = 0; i < w->text.len; i++)
-		l->texts[(*text)++] = ascii_lower(w->text.p[i]);
+		m->texts[m->head.n_texts++] = ascii_lower(w->text.p[i]);
 	while (key_lens[e->key] > len)
 		e->key++;
 	for (size_t i = 0; i < MIN(len, HEAD); i++) {
-		uint8_t c = l->texts[e->text + lead + i], mask = c >= 'a' && c <= 'z' ? 0xdf : 0xff;
+		uint8_t c = m->texts[e->text + lead + i], mask = c >= 'a' && c <= 'z' ? 0xdf : 0xff;
 
 		e->mask |= (uint64_t)mask << 8 * i;
 		e->value |= (uint64_t)(c & mask) << 8 * i;
 	}
 }
 
-/* Sorts them by bucket, those of one as they came. */
-static int fill(struct lexicon *l)
+static unsigned hash_of_entry(const struct making *m, const struct entry *e)
 {
-	struct entry *sorted = calloc(l->n + 1, sizeof(*sorted));
+	uint64_t head = 0;
 
-	if (!sorted)
-		return -ENOMEM;
-	for (size_t i = 0; i < l->n; i++) {
-		unsigned hash = hash_of_entry(l, &l->entries[i]);
+	memcpy(&head, m->texts + e->text + e->lead, MIN(HEAD, (size_t)(e->len - e->lead)));
+	return hash_of(le64toh(head) | SMALL, e->key);
+}
 
-		l->seen[hash / 64] |= UINT64_C(1) << hash % 64;
-		l->first[(hash >> (SEEN_BITS - BUCKET_BITS)) + 1]++;
+/* The entries by bucket, those of one as they came. */
+static void sort(struct making *m, struct entry *sorted)
+{
+	struct head *h = &m->head;
+
+	for (size_t i = 0; i < h->n; i++) {
+		unsigned hash = hash_of_entry(m, &m->entries[i]);
+
+		h->seen[hash / 64] |= UINT64_C(1) << hash % 64;
+		h->first[(hash >> (SEEN_BITS - BUCKET_BITS)) + 1]++;
 	}
 	for (size_t i = 0; i < 1 << BUCKET_BITS; i++)
-		l->first[i + 1] += l->first[i];
-	for (size_t i = l->n; i--;) {
-		unsigned bucket = hash_of_entry(l, &l->entries[i]) >> (SEEN_BITS - BUCKET_BITS);
+		h->first[i + 1] += h->first[i];
+	for (size_t i = h->n; i--;) {
+		unsigned bucket = hash_of_entry(m, &m->entries[i]) >> (SEEN_BITS - BUCKET_BITS);
 
-		sorted[--l->first[bucket + 1]] = l->entries[i];
+		sorted[--h->first[bucket + 1]] = m->entries[i];
 	}
 	/* Now first[b + 1] is where b begins. */
-	memmove(l->first, l->first + 1, sizeof(l->first) - sizeof(l->first[0]));
-	l->first[1 << BUCKET_BITS] = (uint32_t)l->n;
-	free(l->entries);
-	l->entries = sorted;
-	return 0;
+	memmove(h->first, h->first + 1, sizeof(h->first) - sizeof(h->first[0]));
+	h->first[1 << BUCKET_BITS] = h->n;
 }
 
 static bool same(const struct lexicon_word *a, const struct lexicon_word *b)
@@ -172,37 +182,95 @@ static bool same(const struct lexicon_word *a, const struct lexicon_word *b)
 	return !by_text(&x, b);
 }
 
-int lexicon_new(struct lexicon **ret, const struct lexicon_word *words, size_t n)
+static uint64_t table_len(const struct head *h)
 {
-	auto_free(lexicon) struct lexicon *l = calloc(1, sizeof(*l));
+	return sizeof(*h) + h->n * sizeof(struct entry) + h->n_ids * sizeof(uint32_t) + h->n_texts;
+}
+
+static int lay_out(struct making *m, uint8_t **ret, size_t *ret_len)
+{
+	size_t len = table_len(&m->head), at = sizeof(m->head);
+	uint8_t *table = malloc(len);
+
+	if (!table)
+		return -ENOMEM;
+	sort(m, (struct entry *)(table + at));
+	at += m->head.n * sizeof(struct entry);
+	memcpy(table + at, m->ids, m->head.n_ids * sizeof(m->ids[0]));
+	memcpy(table + at + m->head.n_ids * sizeof(m->ids[0]), m->texts, m->head.n_texts);
+	memcpy(table, &m->head, sizeof(m->head));
+	*ret = table;
+	*ret_len = len;
+	return 0;
+}
+
+int lexicon_make(uint8_t **ret, size_t *ret_len, const struct lexicon_word *words, size_t n)
+{
+	auto_mem struct making *m = calloc(1, sizeof(*m));
 	auto_mem struct lexicon_word *w = calloc(n + 1, sizeof(*w));
+	auto_mem struct entry *entries = calloc(n + 1, sizeof(*entries));
+	auto_mem uint32_t *ids = calloc(n + 1, sizeof(*ids));
+	auto_mem uint8_t *texts = NULL;
 	size_t bytes = 0;
-	uint32_t text = 0, ids = 0;
-	int err;
 
 	for (size_t i = 0; i < n; i++) {
 		if (!lexicon_takes(words[i].text))
 			return -EINVAL;
 		bytes += words[i].text.len;
 	}
-	if (!l || !w || bytes > UINT32_MAX)
+	texts = malloc(bytes + 1);
+	if (!m || !w || !entries || !ids || !texts || bytes > UINT32_MAX || n > UINT32_MAX)
 		return -ENOMEM;
-	l->entries = calloc(n + 1, sizeof(*l->entries));
-	l->ids = calloc(n + 1, sizeof(*l->ids));
-	l->texts = malloc(bytes + 1);
-	if (!l->entries || !l->ids || !l->texts)
-		return -ENOMEM;
+	*m = (struct making){ .entries = entries, .ids = ids, .texts = texts };
 	if (n)
 		memcpy(w, words, n * sizeof(*w));
 	qsort(w, n, sizeof(*w), by_text);
 	for (size_t i = 0, end; i < n; i = end) {
 		for (end = i + 1; end < n && same(&w[i], &w[end]); end++)
 			;
-		add_entry(l, &w[i], end - i, &text, &ids);
+		add_entry(m, &w[i], end - i);
 	}
-	err = fill(l);
-	if (err)
-		return err;
+	return lay_out(m, ret, ret_len);
+}
+
+/* Does it lead nowhere else? */
+static bool table_ok(const struct head *h, const struct entry *entries, const uint32_t *ids,
+		     uint32_t ids_end)
+{
+	for (size_t i = 0; i < 1 << BUCKET_BITS; i++)
+		if (h->first[i] > h->first[i + 1])
+			return false;
+	for (size_t i = 0; i < h->n; i++) {
+		const struct entry *e = &entries[i];
+
+		if (e->text > h->n_texts || e->len > h->n_texts - e->text || e->lead > e->len ||
+		    e->ids > h->n_ids || e->n_ids > h->n_ids - e->ids)
+			return false;
+	}
+	for (size_t i = 0; i < h->n_ids; i++)
+		if (ids[i] >= ids_end)
+			return false;
+	return h->first[1 << BUCKET_BITS] <= h->n;
+}
+
+int lexicon_new(struct lexicon **ret, struct span table, uint32_t ids_end)
+{
+	const struct head *h = (const struct head *)table.p;
+	auto_free(lexicon) struct lexicon *l = NULL;
+
+	if (table.len < sizeof(*h) || (uintptr_t)h % alignof(struct head) ||
+	    table.len != table_len(h))
+		return -EINVAL;
+	l = calloc(1, sizeof(*l));
+	if (!l)
+		return -ENOMEM;
+	l->seen = h->seen;
+	l->first = h->first;
+	l->entries = (const struct entry *)(h + 1);
+	l->ids = (const uint32_t *)(l->entries + h->n);
+	l->texts = (const uint8_t *)(l->ids + h->n_ids);
+	if (!table_ok(h, l->entries, l->ids, ids_end))
+		return -EINVAL;
 	*ret = steal(l);
 	return 0;
 }
@@ -211,9 +279,6 @@ void lexicon_free(struct lexicon **l)
 {
 	if (!*l)
 		return;
-	free((*l)->entries);
-	free((*l)->texts);
-	free((*l)->ids);
 	free((*l)->counts);
 	free(*l);
 	*l = NULL;

@@ -17,8 +17,12 @@ struct lexicon_word {
 
 /* Can it be found this way? Behind its punctuation it must have two bytes. */
 bool lexicon_takes(struct span word);
-/* -ENOMEM; -EINVAL: one is not taken. */
-int lexicon_new(struct lexicon **ret, const struct lexicon_word *words, size_t n);
+/* Their table, to be freed: without pointers, so that processes share it. -ENOMEM; -EINVAL: one is
+ * not taken. */
+int lexicon_make(uint8_t **ret, size_t *ret_len, const struct lexicon_word *words, size_t n);
+/* Borrows the table, which must be aligned to 8 bytes. -ENOMEM; -EINVAL: damaged, or an id of it is
+ * not below ids_end. */
+int lexicon_new(struct lexicon **ret, struct span table, uint32_t ids_end);
 void lexicon_free(struct lexicon **l);
 
 struct lexicon_hit {

@@ -10,9 +10,6 @@
 
 #include "base/own.h"
 #include "detect/lexicon.h"
-#include "detect/prepare.h"
-
-#define WORDS_BYTES_MAX (16 << 20) /* of all words, folded */
 
 /* A list of words stands at a step of a sequence; with what must be known of the sequence until
  * the step is taken. */
@@ -52,47 +49,8 @@ bool sequences_finds(struct span word)
 	return lexicon_takes(word);
 }
 
-/* Of all literal words that it takes, and others. */
-static int make_lexicon(struct sequences *s, const struct lexicon_word *other, size_t n_other)
-{
-	const struct rules *rules = s->rules;
-	auto_mem struct lexicon_word *words =
-	    calloc(rules->n_patterns + n_other + 1, sizeof(*words));
-	struct buf texts = BUF(WORDS_BYTES_MAX);
-	struct view folded = PATTERN_VIEW;
-	struct fold *fold = NULL;
-	size_t n = 0;
-	int err = words ? fold_new(&fold) : -ENOMEM;
-
-	for (size_t i = 0; i < rules->n_patterns && !err; i++) {
-		const struct rule_pattern *p = &rules->pattern[i];
-
-		if (p->sort != RULE_WORD)
-			continue;
-		err = pattern_fold(fold, rules_text(rules, p->text), &folded);
-		if (err || !lexicon_takes(buf_span(&folded.bytes)))
-			continue;
-		/* Where it stands is known when all are there. */
-		words[n++] =
-		    (struct lexicon_word){ span_of(NULL, folded.bytes.len), (uint32_t)i, p->ends };
-		err = buf_add(&texts, buf_span(&folded.bytes));
-	}
-	for (size_t i = 0, at = 0; i < n && !err; at += words[i++].text.len)
-		words[i].text.p = texts.p + at;
-	for (size_t i = 0; i < n_other && words; i++) {
-		words[n + i] = other[i];
-		words[n + i].id += (uint32_t)rules->n_patterns;
-	}
-	if (!err)
-		err = lexicon_new(&s->lexicon, words, n + n_other);
-	buf_free(&texts);
-	pattern_view_free(&folded);
-	fold_free(&fold);
-	return err;
-}
-
-int sequences_new(struct sequences **ret, const struct rules *rules,
-		  const struct lexicon_word *other, size_t n_other, lexicon_fn *on_other)
+int sequences_new(struct sequences **ret, const struct rules *rules, struct span words,
+		  size_t n_other, lexicon_fn *on_other)
 {
 	auto_free(sequences) struct sequences *s = calloc(1, sizeof(*s));
 	size_t n_uses = 0, n = 0;
@@ -102,7 +60,7 @@ int sequences_new(struct sequences **ret, const struct rules *rules,
 		return -ENOMEM;
 	s->rules = rules;
 	s->on_other = on_other;
-	err = make_lexicon(s, other, n_other);
+	err = lexicon_new(&s->lexicon, words, (uint32_t)(rules->n_patterns + n_other));
 	if (err)
 		return err;
 	for (size_t i = 0; i < rules->n_patterns; i++) {

@@ -16,11 +16,12 @@
 
 struct sequences;
 
-/* Of all rules; borrows them. Literal words it finds itself, but those that sequences_finds() not;
- * and, in the same pass over the text, others, which it tells to on_other with their ids. -ENOMEM,
- * -EINVAL: one of them is not found this way. */
-int sequences_new(struct sequences **ret, const struct rules *rules,
-		  const struct lexicon_word *other, size_t n_other, lexicon_fn *on_other);
+/* Of all rules; borrows them. words: a lexicon's table of their literal words that
+ * sequences_finds(), a word's id being its pattern's number; and of others, n_other of them, whose
+ * ids follow, which it tells to on_other with their own numbers. -ENOMEM, -EINVAL: not such a
+ * table. */
+int sequences_new(struct sequences **ret, const struct rules *rules, struct span words,
+		  size_t n_other, lexicon_fn *on_other);
 void sequences_free(struct sequences **s);
 /* Is a literal word, folded, found here? */
 bool sequences_finds(struct span word);
