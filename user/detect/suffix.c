@@ -6,24 +6,30 @@
  */
 #include "detect/suffix.h"
 
+#include <assert.h>
+#include <endian.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/own.h"
+#include "base/scan.h"
 #include "detect/detect.h"
 
-#define SEAMS_MIN   2	 /* in a window: what prose does not have */
-#define WORDS_MIN   4	 /* of four letters */
-#define LETTERS_MIN 38	 /* of a window */
-#define UNBROKEN    40	 /* bytes without a blank: a key, an address, minified code */
-#define AROUND	    60	 /* bytes on either side that tell the language */
-#define SMALL_MAX   6	 /* letters of a small word */
-#define SMALL_SOME  4	 /* ... so many of them make sentences */
-#define SHORT	    2048 /* bytes of a text */
-#define SEEN	    4096
-#define VECTOR	    16
-#define SCORE_DOUBT 0.02f /* at the threshold, which one harmless prompt in thousands reaches */
+#define SEAMS_MIN	2    /* in a window: what prose does not have */
+#define WORDS_MIN	4    /* of four letters */
+#define LETTERS_MIN	38   /* of a window */
+#define UNBROKEN	40   /* bytes without a blank: a key, an address, minified code */
+#define AROUND		60   /* bytes on either side that tell the language */
+#define SMALL_MAX	6    /* letters of a small word */
+#define SMALL_SOME	4    /* ... so many of them make sentences */
+#define SHORT		2048 /* bytes of a text */
+#define SEEN		4096
+#define VECTOR		16
+#define SMALL_OF_LETTER 9
+#define BLANKS		UINT64_C(0x2020202020202020)
+#define WORD_MIX	UINT64_C(0x9e3779b97f4a7c15)
+#define SCORE_DOUBT	0.02f /* at the threshold, which one harmless prompt in thousands reaches */
 
 typedef uint8_t bytes __attribute__((vector_size(VECTOR)));
 
@@ -35,6 +41,15 @@ static bytes load(const uint8_t *p)
 	return v;
 }
 
+/* Of lanes that are 0 to 15. */
+static unsigned sum(bytes v)
+{
+	uint64_t two[2];
+
+	memcpy(two, &v, sizeof(two));
+	return (unsigned)((two[0] + two[1]) * 0x0101010101010101 >> 56);
+}
+
 /* How many seams begin in VECTOR bytes at p: a sign, or a small letter before a capital, with
  * something joined to it. Reads a byte more. */
 static unsigned seams(const uint8_t *p)
@@ -44,11 +59,8 @@ static unsigned seams(const uint8_t *p)
 	bytes sign = (bytes)(v - '!' < 0x7f - '!') & ~letter & ~digit;
 	bytes seam = (sign & (bytes)(next - '!' < 0x7f - '!')) |
 		     ((bytes)(v - 'a' < 26) & (bytes)(next - 'A' < 26));
-	uint64_t two[2];
 
-	seam &= 1;
-	memcpy(two, &seam, sizeof(two));
-	return (unsigned)((two[0] + two[1]) * 0x0101010101010101 >> 56);
+	return sum(seam & 1);
 }
 
 bool suffix_next(struct span text, size_t *next, size_t *ret)
@@ -69,65 +81,42 @@ bool suffix_next(struct span text, size_t *next, size_t *ret)
 	return false;
 }
 
-static bool is_letter(uint8_t c)
-{
-	return (uint8_t)((c | 0x20) - 'a') < 26;
-}
+/* Common in sentences of languages that are written in Latin letters; by their first. */
+static const char small_words[26][SMALL_OF_LETTER][8] = {
+	['a' - 'a'] = { "a", "and", "as", "are", "an", "at", "all", "about", "any" },
+	['b' - 'a'] = { "be", "by", "but" },
+	['c' - 'a'] = { "can", "con", "com" },
+	['d' - 'a'] = { "do", "de", "die", "der", "des", "di", "del", "da" },
+	['e' - 'a'] = { "en", "el", "et", "e", "em" },
+	['f' - 'a'] = { "for", "from" },
+	['h' - 'a'] = { "have", "how", "has", "he", "his", "her" },
+	['i' - 'a'] = { "in", "is", "it", "i", "if", "its", "il" },
+	['l' - 'a'] = { "la", "le", "les", "los" },
+	['m' - 'a'] = { "my", "me", "more" },
+	['n' - 'a'] = { "not", "no", "na" },
+	['o' - 'a'] = { "of", "on", "or", "one", "o" },
+	['p' - 'a'] = { "please", "por", "para" },
+	['q' - 'a'] = { "que" },
+	['s' - 'a'] = { "so", "she", "se" },
+	['t' - 'a'] = { "the", "to", "that", "this", "they", "their" },
+	['u' - 'a'] = { "und", "un", "une", "um" },
+	['w' - 'a'] = { "with", "was", "will", "what", "which", "we" },
+	['y' - 'a'] = { "you", "your" },
+};
 
-static bool is_upper(uint8_t c)
+/* A word of at most SMALL_MAX letters, in small ones, zeros behind them. */
+static bool is_small_word(uint64_t word, uint8_t first)
 {
-	return (uint8_t)(c - 'A') < 26;
-}
+	bool found = false;
 
-static bool is_digit(uint8_t c)
-{
-	return (uint8_t)(c - '0') < 10;
-}
+	/* All of them: where the loop would end no processor foresees. */
+	for (unsigned i = 0; i < SMALL_OF_LETTER; i++) {
+		uint64_t small;
 
-static bool is_sign(uint8_t c)
-{
-	return c > ' ' && c < 0x7f && !is_letter(c) && !is_digit(c);
-}
-
-/* Signs, letters and digits: a joint is a pair of these, one of them a sign. */
-static unsigned class_of(uint8_t c)
-{
-	return is_sign(c) ? (c & 31) + (c >= 64 ? 32 : 0) : is_upper(c) ? 1 : is_letter(c) ? 2 : 3;
-}
-
-/* Common in sentences of languages that are written in Latin letters. */
-static bool is_small_word(struct span w)
-{
-	static const char *const words[26] = {
-		['a' - 'a'] = " a and as are an at all about any ",
-		['b' - 'a'] = " be by but ",
-		['c' - 'a'] = " can con com ",
-		['d' - 'a'] = " do de die der des di del da ",
-		['e' - 'a'] = " en el et e em ",
-		['f' - 'a'] = " for from ",
-		['h' - 'a'] = " have how has he his her ",
-		['i' - 'a'] = " in is it i if its il ",
-		['l' - 'a'] = " la le les los ",
-		['m' - 'a'] = " my me more ",
-		['n' - 'a'] = " not no na ",
-		['o' - 'a'] = " of on or one o ",
-		['p' - 'a'] = " please por para ",
-		['q' - 'a'] = " que ",
-		['s' - 'a'] = " so she se ",
-		['t' - 'a'] = " the to that this they their ",
-		['u' - 'a'] = " und un une um ",
-		['w' - 'a'] = " with was will what which we ",
-		['y' - 'a'] = " you your ",
-	};
-	const char *list = words[(w.p[0] | 0x20) - 'a'];
-	char s[SMALL_MAX + 3] = " ";
-
-	if (!list || w.len > SMALL_MAX)
-		return false;
-	for (size_t i = 0; i < w.len; i++)
-		s[i + 1] = (char)(w.p[i] | 0x20);
-	s[w.len + 1] = ' ';
-	return strstr(list, s) != NULL;
+		memcpy(&small, small_words[(first | 0x20) - 'a'][i], sizeof(small));
+		found |= small == word;
+	}
+	return found;
 }
 
 /* A set of numbers, by what remains of them, and how many of them are different. */
@@ -144,64 +133,140 @@ static void see(struct seen *s, unsigned x)
 	s->bits[x / 64] |= UINT64_C(1) << x % 64;
 }
 
-/* Counts the words of a window, and what they are made of. */
-static unsigned read_words(struct span w, struct seen *trigrams, float ret[SUFFIX_MAX_])
-{
-	uint32_t hashes[SUFFIX_WINDOW / 2];
-	unsigned n = 0, different = 0;
+/* A bit for each byte of a window. */
+typedef unsigned __int128 marks;
 
-	for (size_t at = 0, end; at < w.len; at = end) {
-		uint32_t hash = 0, trigram = 0;
+static unsigned first_of(marks m)
+{
+	return (uint64_t)m ? (unsigned)__builtin_ctzll((uint64_t)m)
+			   : 64 + (unsigned)__builtin_ctzll((uint64_t)(m >> 64));
+}
+
+/* Are more than n in a row marked? */
+static bool has_run(marks m, unsigned n)
+{
+	for (unsigned have = 1, step; have <= n; have += step) {
+		step = MIN(have, n + 1 - have);
+		m &= m >> step;
+	}
+	return m;
+}
+
+struct window {
+	uint8_t bytes[VECTOR + SUFFIX_WINDOW + VECTOR];	  /* blanks around it */
+	uint8_t classes[VECTOR + SUFFIX_WINDOW + VECTOR]; /* signs, letters and digits */
+	marks letters, dense, joints;
+};
+
+/* Bytes at at, which begin a vector of the window; what they are, and what they count. */
+static void sort(struct window *w, unsigned at, bytes n[SUFFIX_MAX_])
+{
+	bytes v = load(w->bytes + VECTOR + at), last = load(w->bytes + VECTOR + at - 1);
+	bytes upper = (bytes)(v - 'A' < 26), letter = (bytes)((v | 0x20) - 'a' < 26);
+	bytes digit = (bytes)(v - '0' < 10), dense = (bytes)(v > ' ');
+	bytes sign = (bytes)(v - '!' < 0x7f - '!') & ~letter & ~digit;
+	bytes classes = (sign & ((v & 31) + ((bytes)(v >= 64) & 32))) | (upper & 1) |
+			(letter & ~upper & 2) | (~sign & ~letter & 3);
+	bytes last_sign = (bytes)(last - '!' < 0x7f - '!') & ~(bytes)((last | 0x20) - 'a' < 26) &
+			  ~(bytes)(last - '0' < 10);
+	bytes joint = (sign & (bytes)(last > ' ')) | (last_sign & dense);
+
+	memcpy(w->classes + VECTOR + at, &classes, sizeof(classes));
+	w->letters |= (marks)scan_mask(letter) << at;
+	w->dense |= (marks)scan_mask(dense) << at;
+	w->joints |= (marks)scan_mask(joint) << at;
+	n[SUFFIX_LETTERS] += letter & 1;
+	n[SUFFIX_DIGITS] += digit & 1;
+	n[SUFFIX_SIGNS] += sign & 1;
+	n[SUFFIX_BLANKS] += ~dense & (bytes)(last > ' ') & 1;
+	n[SUFFIX_LINES] += (bytes)(v == '\n') & 1;
+	n[SUFFIX_HUMPS] += upper & (bytes)(last - 'a' < 26) & 1;
+}
+
+static void read_bytes(struct window *w, struct span text, float ret[SUFFIX_MAX_])
+{
+	bytes n[SUFFIX_MAX_] = { 0 };
+
+	assert(text.len == SUFFIX_WINDOW);
+	memset(w->bytes, ' ', sizeof(w->bytes));
+	memcpy(w->bytes + VECTOR, text.p, SUFFIX_WINDOW);
+	w->letters = w->dense = w->joints = 0;
+	for (unsigned at = 0; at < SUFFIX_WINDOW; at += VECTOR)
+		sort(w, at, n);
+	for (unsigned i = 0; i <= SUFFIX_SIGNS; i++)
+		ret[i] = (float)sum(n[i]);
+}
+
+/* Counts the words of a window. False: they make a sentence. */
+static bool read_words(const struct window *w, unsigned *ret_n, float ret[SUFFIX_MAX_])
+{
+	static const uint64_t first[] = {
+		0,	    0xff,	  0xffff,	  0xffffff,
+		0xffffffff, 0xffffffffff, 0xffffffffffff, 0xffffffffffffff,
+		UINT64_MAX
+	};
+	marks starts = w->letters & ~(w->letters << 1), ends = ~w->letters & w->letters << 1;
+	unsigned n = 0, n_long = 0, small = 0, capitals = 0, different = 0;
+	uint64_t seen[SUFFIX_WINDOW / 4];
+
+	for (; starts; starts &= starts - 1, ends &= ends - 1, n++) {
+		const uint8_t *p = w->bytes + VECTOR + first_of(starts);
+		size_t len = (size_t)(w->bytes + VECTOR + first_of(ends) - p);
+		uint64_t word, tail;
 		unsigned k = 0;
 
-		for (end = at; end < w.len && is_letter(w.p[end]); end++) {
-			hash = hash * 31 + (w.p[end] | 0x20u);
-			trigram = (trigram << 5 | (w.p[end] & 31)) & 0x7fff;
-			if (end - at >= 2)
-				see(trigrams, trigram * 2654435761u >> 20);
-		}
-		if (end == at) {
-			end++;
+		memcpy(&word, p, sizeof(word));
+		word = (le64toh(word) | BLANKS) & first[MIN(len, 8)];
+		n_long += len >= 4;
+		capitals += *p < 'a';
+		if (len <= SMALL_MAX)
+			small += is_small_word(word, *p);
+		if (small >= SMALL_SOME)
+			return false;
+		if (len < 3)
 			continue;
-		}
-		n++;
-		ret[SUFFIX_LETTERS] += (float)(end - at);
-		ret[SUFFIX_WORDS] += end - at >= 4;
-		ret[SUFFIX_CAPITALS] += is_upper(w.p[at]);
-		ret[SUFFIX_SMALL_WORDS] += is_small_word(span_sub(w, at, end - at));
-		if (ret[SUFFIX_SMALL_WORDS] >= SMALL_SOME)
-			break; /* a sentence */
-		while (k < different && hashes[k] != hash)
+		memcpy(&tail, p + len - sizeof(tail), sizeof(tail));
+		if (len > sizeof(tail))
+			word = word * WORD_MIX ^ (tail | BLANKS) ^ len;
+		while (k < different && seen[k] != word)
 			k++;
-		if (k == different && end - at >= 3)
-			hashes[different++] = hash;
+		if (k == different)
+			seen[different++] = word;
 	}
+	*ret_n = n;
+	ret[SUFFIX_WORDS] = (float)n_long;
+	ret[SUFFIX_CAPITALS] = (float)capitals;
+	ret[SUFFIX_SMALL_WORDS] = (float)small;
 	ret[SUFFIX_DIFFERENT] = (float)different;
-	return n;
+	return true;
 }
 
-static void read_seams(struct span w, struct seen *joints, float ret[SUFFIX_MAX_])
+static void read_seams(const struct window *w, float ret[SUFFIX_MAX_])
 {
-	for (size_t i = 0; i < w.len; i++) {
-		uint8_t c = w.p[i], last = i ? w.p[i - 1] : ' ';
+	struct seen joints = { .n = 0 };
 
-		ret[SUFFIX_BLANKS] += c <= ' ' && last > ' ';
-		ret[SUFFIX_LINES] += c == '\n';
-		ret[SUFFIX_DIGITS] += is_digit(c);
-		ret[SUFFIX_SIGNS] += is_sign(c);
-		ret[SUFFIX_HUMPS] += is_upper(c) && is_letter(last) && !is_upper(last);
-		if ((is_sign(c) && last > ' ') || (is_sign(last) && c > ' '))
-			see(joints, class_of(last) << 6 | class_of(c));
+	for (marks m = w->joints; m; m &= m - 1) {
+		const uint8_t *class = w->classes + VECTOR + first_of(m);
+
+		see(&joints, (unsigned)class[-1] << 6 | class[0]);
 	}
+	ret[SUFFIX_JOINTS] = (float)joints.n;
+	ret[SUFFIX_JOINT_KINDS] = (float)joints.different;
+	ret[SUFFIX_VARIETY] = joints.n ? (float)joints.different / (float)joints.n : 0;
+	ret[SUFFIX_SEAMS] = sqrtf((float)joints.different + 2 * ret[SUFFIX_HUMPS]);
 }
 
-static bool is_broken(struct span w)
+static float share_of_trigrams(const struct window *w)
 {
-	size_t run = 0;
+	struct seen trigrams = { .n = 0 };
 
-	for (size_t i = 0; i < w.len && run <= UNBROKEN; i++)
-		run = w.p[i] > ' ' ? run + 1 : 0;
-	return run <= UNBROKEN;
+	for (marks m = w->letters & w->letters >> 1 & w->letters >> 2; m; m &= m - 1) {
+		const uint8_t *p = w->bytes + VECTOR + first_of(m);
+		uint32_t three = (p[0] & 31u) << 10 | (p[1] & 31u) << 5 | (p[2] & 31u);
+
+		see(&trigrams, three * 2654435761u >> 20);
+	}
+	return trigrams.n ? (float)trigrams.different / (float)trigrams.n : 0;
 }
 
 static float share_of_high(struct span s)
@@ -213,30 +278,39 @@ static float share_of_high(struct span s)
 	return (float)n / (float)s.len;
 }
 
-bool suffix_measure(struct span text, size_t at, float ret[SUFFIX_MAX_])
+/* All but the shares of trigrams and of other alphabets, which take longest. */
+static bool measure(struct window *w, struct span text, float ret[SUFFIX_MAX_])
 {
-	struct span w = span_sub(text, at, SUFFIX_WINDOW);
-	size_t from = at - MIN(at, (size_t)AROUND);
-	struct seen joints = { .n = 0 }, trigrams = { .n = 0 };
-	unsigned words;
+	unsigned n;
 
 	memset(ret, 0, SUFFIX_MAX_ * sizeof(*ret));
-	if (!is_broken(w))
+	read_bytes(w, text, ret);
+	if (ret[SUFFIX_LETTERS] < LETTERS_MIN || has_run(w->dense, UNBROKEN) ||
+	    !read_words(w, &n, ret) || ret[SUFFIX_WORDS] < WORDS_MIN)
 		return false;
-	words = read_words(w, &trigrams, ret);
-	if (ret[SUFFIX_LETTERS] < LETTERS_MIN || ret[SUFFIX_WORDS] < WORDS_MIN ||
-	    ret[SUFFIX_SMALL_WORDS] >= SMALL_SOME)
-		return false;
-	read_seams(w, &joints, ret);
-	ret[SUFFIX_RUN] = ret[SUFFIX_LETTERS] / (float)words;
-	ret[SUFFIX_JOINTS] = (float)joints.n;
-	ret[SUFFIX_JOINT_KINDS] = (float)joints.different;
-	ret[SUFFIX_VARIETY] = joints.n ? (float)joints.different / (float)joints.n : 0;
-	ret[SUFFIX_SEAMS] = sqrtf((float)joints.different + 2 * ret[SUFFIX_HUMPS]);
-	ret[SUFFIX_SMALL_SHARE] = ret[SUFFIX_SMALL_WORDS] / (float)words;
+	read_seams(w, ret);
+	ret[SUFFIX_RUN] = ret[SUFFIX_LETTERS] / (float)n;
+	ret[SUFFIX_SMALL_SHARE] = ret[SUFFIX_SMALL_WORDS] / (float)n;
 	ret[SUFFIX_BOTH] = ret[SUFFIX_JOINT_KINDS] * ret[SUFFIX_WORDS];
-	ret[SUFFIX_TRIGRAMS] = trigrams.n ? (float)trigrams.different / (float)trigrams.n : 0;
+	return true;
+}
+
+static void measure_shares(const struct window *w, struct span text, size_t at,
+			   float ret[SUFFIX_MAX_])
+{
+	size_t from = at - MIN(at, (size_t)AROUND);
+
+	ret[SUFFIX_TRIGRAMS] = share_of_trigrams(w);
 	ret[SUFFIX_HIGH] = share_of_high(span_sub(text, from, at - from + SUFFIX_WINDOW + AROUND));
+}
+
+bool suffix_measure(struct span text, size_t at, float ret[SUFFIX_MAX_])
+{
+	struct window w;
+
+	if (!measure(&w, span_sub(text, at, SUFFIX_WINDOW), ret))
+		return false;
+	measure_shares(&w, text, at, ret);
 	return true;
 }
 
@@ -249,16 +323,33 @@ static float weighed(const float x[SUFFIX_MAX_])
 	return z;
 }
 
+/* The sum for a window; not above 0: it is none. */
+static float weigh(struct span text, size_t at)
+{
+	float x[SUFFIX_MAX_];
+	struct window w;
+
+	if (!measure(&w, span_sub(text, at, SUFFIX_WINDOW), x))
+		return 0;
+	/* Most are none whatever their shares are. */
+	x[SUFFIX_TRIGRAMS] = suffix_weights[SUFFIX_TRIGRAMS] > 0;
+	x[SUFFIX_HIGH] = suffix_weights[SUFFIX_HIGH] > 0;
+	if (weighed(x) <= 0)
+		return 0;
+	measure_shares(&w, text, at, x);
+	return weighed(x);
+}
+
 static int scan(const struct detector_input *in, emit_fn *emit, void *ctx)
 {
 	struct span text = in->views->view[0].text;
 	struct finding f = { .kind = KIND_JAILBREAK_SUFFIX, .mode = MODE_HUNT };
 	struct range where = { 0, 0 };
-	float x[SUFFIX_MAX_], z, most = 0;
+	float z, most = 0;
 	size_t next = 0, at, last = 0;
 
 	while (suffix_next(text, &next, &at)) {
-		z = suffix_measure(text, at, x) ? weighed(x) : 0;
+		z = weigh(text, at);
 		if (z <= 0)
 			continue;
 		/* Of many windows, one alone is chance; a suffix fills several. */
