@@ -25,7 +25,7 @@
 #define IBAN_LEN       34 /* at most */
 #define SEPARATORS_MAX 26 /* characters of a form: its separators are bits of a key */
 #define HEADS_MAX      32 /* ways to begin, of one length */
-#define CROWD	       5  /* card numbers without a word that prove each other */
+#define CROWD	       3  /* card numbers without a word that prove each other */
 #define CHAIN	       200 /* bytes from a value to the next of a list: its word stands at the head */
 
 /* --- forms */
@@ -441,7 +441,7 @@ static bool dashed(const struct run *r, size_t first, size_t last)
 	return true;
 }
 
-/* Of numbers in a row that no word tells, one in fourteen is a card's by chance; five, and hardly
+/* Of numbers in a row that no word tells, one in fourteen is a card's by chance; three, and hardly
  * any others between them, are a list of cards. */
 static bool in_crowd(struct scanner *s, const char *c, size_t len, size_t begin)
 {
@@ -778,6 +778,14 @@ static size_t on_digit(struct scanner *s, size_t at)
 	return MAX(s->floor, end);
 }
 
+/* Looks at the '@' at `at`; returns where to go on, 0: no address is there. */
+static size_t on_sign(struct scanner *s, size_t at)
+{
+	struct match m = { .text = s->text, .at = at, .end = at + 1 };
+
+	return match_email(&m) ? emit(s, &m) : 0;
+}
+
 /* The next byte that may belong to a value. */
 static size_t next_of_interest(struct span t, size_t at)
 {
@@ -810,14 +818,9 @@ size_t sensitive_scan(struct span text, struct sensitive_hit *ret, size_t max, s
 	s.max = max;
 	s.per_type = per_type;
 	context_begin(&s.words, text);
-	for (size_t at = 0; (at = next_of_interest(text, at)) < text.len;) {
-		if (text.p[at] == '@') {
-			struct match m = { .text = text, .at = at, .end = at + 1 };
-
-			at = match_email(&m) ? MAX(emit(&s, &m), at + 1) : at + 1;
-		} else {
-			at = MAX(on_digit(&s, at), at + 1);
-		}
+	for (size_t at = 0, next; (at = next_of_interest(text, at)) < text.len;) {
+		next = text.p[at] == '@' ? on_sign(&s, at) : on_digit(&s, at);
+		at = MAX(next, at + 1);
 	}
 	return s.n;
 }
