@@ -103,7 +103,7 @@ void turn_id_piece(char *field, size_t size, const struct json_event *e)
 	if (e->kind != JSON_STRING)
 		return;
 	/* Events of a stream tell the same each time. */
-	if (e->first && e->last && e->text.len < size - 1 && !field[e->text.len] &&
+	if (e->first && e->last && strlen(field) == e->text.len &&
 	    !memcmp(field, e->text.p, e->text.len))
 		return;
 	if (e->first)
