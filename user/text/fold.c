@@ -5,7 +5,6 @@
 #include <assert.h>
 #include <ctype.h>
 #include <pthread.h>
-#include <strings.h>
 #include <utf8proc.h>
 
 #include "base/escape.h"
@@ -229,9 +228,14 @@ bool ascii_contains(struct span s, const char *word)
 	uint8_t first = ascii_lower((uint8_t)word[0]);
 	size_t len = strlen(word);
 
-	for (size_t i = 0; i + len <= s.len; i++)
-		if (ascii_lower(s.p[i]) == first && !strncasecmp((const char *)s.p + i, word, len))
+	for (size_t i = 0; i + len <= s.len; i++) {
+		size_t n = ascii_lower(s.p[i]) == first;
+
+		while (n && n < len && ascii_lower(s.p[i + n]) == ascii_lower((uint8_t)word[n]))
+			n++;
+		if (n == len)
 			return true;
+	}
 	return false;
 }
 
