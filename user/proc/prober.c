@@ -1,6 +1,6 @@
 /* user/proc/prober.c - from a mapped file to probes in it.
  * Owns the discovery, the queue of files waiting for a survey, the warm surveyors, what is known of
- * each file and of each process that maps TLS code. A file's bytes are read by a surveyor only.
+ * each file, and the table of processes. A file's bytes are read by a surveyor only.
  * When no file waits, one of them hashes the programs of those processes, one by one; a new file
  * takes precedence.
  */
@@ -25,6 +25,7 @@
 #include "capture/sites.h"
 #include "capture/snapshot.h"
 #include "proc/choice.h"
+#include "proc/process.h"
 #include "proc/req.h"
 #include "proc/team.h"
 
@@ -39,7 +40,6 @@
 #define REFRESH_NS     (2 * NS_PER_SEC) /* a process is looked at again, in turn: a GPU comes late */
 #define SHED_RECENT_NS (60 * NS_PER_SEC) /* a process is called over its budget for so long */
 #define PROC_KEEP_NS   (60 * NS_PER_SEC) /* after its exit, for records still on their way */
-#define PIDS	       1024		 /* a power of two: lists of processes, by pid */
 /* After each look at what discovery has. A program that starts maps its libraries within it, and
  * none has come to its first TLS call. */
 #define REST_NS (5 * NS_PER_MS)
@@ -76,17 +76,6 @@ struct job {
 	bool hash;	/* to be hashed, not surveyed */
 };
 
-struct proc {
-	struct proc_info info;
-	bool looked_up;	      /* the following are what there is to know */
-	struct inode_key exe; /* its program's file; ino 0: not known, or it has no TLS code */
-	int exe_fd;	      /* it, while it waits to be hashed; else -1 */
-	uint64_t gone_ns;     /* 0: runs, and is in its list */
-	uint64_t seen_ns;     /* CLOCK_BOOTTIME: /proc was read after it */
-	bool stale;	      /* it has executed another program since */
-	struct proc *next;    /* in its list */
-};
-
 struct surveyor {
 	struct prober *prober;
 	struct child child;
@@ -106,9 +95,7 @@ struct prober {
 	struct job queue[PROBER_QUEUE_MAX]; /* a ring */
 	size_t head, n_queue;
 	struct surveyor surveyors[SURVEYORS];
-	struct proc *procs[PROBER_PROCS_MAX];
-	size_t n_procs;
-	struct proc *by_pid[PIDS];
+	struct processes procs;
 	bool choose;	  /* processes are selected for capture.plaintext */
 	size_t refreshed; /* which of them was looked at again last */
 	uint64_t refresh_ns, ranged_ns;
@@ -150,82 +137,6 @@ static struct file *file_of(struct prober *p, const struct inode_key *key, bool 
 	p->n_files++;
 	p->files[i].key = *key;
 	return &p->files[i];
-}
-
-/* Where the list points to the process that runs as pid, or ends. */
-static struct proc **proc_at(struct prober *p, pid_t pid)
-{
-	struct proc **at = &p->by_pid[(uint32_t)pid % PIDS];
-
-	while (*at && (*at)->info.tgid != (uint32_t)pid)
-		at = &(*at)->next;
-	return at;
-}
-
-static struct proc *proc_of(struct prober *p, pid_t pid)
-{
-	return *proc_at(p, pid);
-}
-
-static void proc_gone(struct prober *p, struct proc *proc)
-{
-	struct proc **at = proc_at(p, (pid_t)proc->info.tgid);
-
-	if (*at != proc)
-		return;
-	*at = proc->next;
-	proc->gone_ns = mono_ns();
-}
-
-/* Room for one more. */
-static struct proc *proc_slot(struct prober *p)
-{
-	size_t oldest = 0;
-
-	if (p->n_procs < PROBER_PROCS_MAX) {
-		struct proc *n = calloc(1, sizeof(*n));
-
-		if (!n)
-			return NULL;
-		n->exe_fd = -1;
-		return p->procs[p->n_procs++] = n;
-	}
-	/* Gone ones first, the longest gone of them; else the first that came. */
-	for (size_t i = 1; i < p->n_procs; i++) {
-		uint64_t a = p->procs[i]->gone_ns, b = p->procs[oldest]->gone_ns;
-
-		if (a && (!b || a < b))
-			oldest = i;
-	}
-	proc_gone(p, p->procs[oldest]);
-	own_close(&p->procs[oldest]->exe_fd);
-	return p->procs[oldest];
-}
-
-/* Keeps what is known of a process that runs, in place of what was known of that number. */
-static struct proc *proc_add(struct prober *p, const struct proc *what)
-{
-	struct proc *proc = proc_of(p, (pid_t)what->info.tgid), **list;
-
-	if (proc && proc->info.start_ns != what->info.start_ns) {
-		proc_gone(p, proc); /* the number was used again */
-		proc = NULL;
-	}
-	if (proc) {
-		struct proc *next = proc->next;
-
-		own_close(&proc->exe_fd);
-		*proc = *what;
-		proc->next = next;
-		return proc;
-	}
-	proc = proc_slot(p);
-	if (!proc)
-		return NULL;
-	list = &p->by_pid[what->info.tgid % PIDS];
-	*proc = *what;
-	proc->next = *list;
-	return *list = proc;
 }
 
 /* --- programs' hashes */
@@ -273,7 +184,7 @@ static int open_program(struct prober *p, pid_t pid, struct inode_key *ret)
 
 /* Fills in the hash of a process's program if it is known: true. Else the file is kept open for it.
  */
-static bool find_hash(struct prober *p, struct proc *proc)
+static bool find_hash(struct prober *p, struct process *proc)
 {
 	auto_close int fd = open_program(p, (pid_t)proc->info.tgid, &proc->exe);
 	const struct hash *h = hash_of(p, &proc->exe);
@@ -296,8 +207,8 @@ static void find_hashes(struct prober *p)
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < p->n_procs && n < LOOKS_MAX; i++) {
-		struct proc *proc = p->procs[i];
+	for (size_t i = 0; i < p->procs.n && n < LOOKS_MAX; i++) {
+		struct process *proc = p->procs.all[i];
 
 		if (proc->looked_up || proc->gone_ns)
 			continue;
@@ -317,8 +228,8 @@ static void keep_hash(struct prober *p, const struct job *j, const uint8_t sha25
 		return;
 	*h = (struct hash){ .key = j->key, .mtime = st.st_mtim, .size = st.st_size };
 	memcpy(h->sha256, sha256, FILEHASH_LEN);
-	for (size_t i = 0; i < p->n_procs; i++) {
-		struct proc *proc = p->procs[i];
+	for (size_t i = 0; i < p->procs.n; i++) {
+		struct process *proc = p->procs.all[i];
 
 		if (memcmp(&proc->exe, &h->key, sizeof(h->key)))
 			continue;
@@ -330,29 +241,14 @@ static void keep_hash(struct prober *p, const struct job *j, const uint8_t sha25
 
 /* --- processes */
 
-static void proc_free(struct proc **proc)
-{
-	if (*proc)
-		own_close(&(*proc)->exe_fd);
-	free(*proc);
-	*proc = NULL;
-}
-
 /* The parent of a process of which only that, its start and its name (comm) are known: it may be
  * gone, or nobody has looked yet. Only if it has the same name, which an exec would have changed.
  */
 static bool parent_of(const struct prober *p, pid_t pid, uint64_t child_start_ns, const char *comm,
 		      struct proc_info *ret)
 {
-	const struct proc *found = NULL;
+	const struct process *found = process_parent(&p->procs, pid, child_start_ns);
 
-	for (size_t i = 0; i < p->n_procs; i++) {
-		const struct proc *proc = p->procs[i];
-
-		if (proc->info.tgid == (uint32_t)pid && proc->info.start_ns <= child_start_ns &&
-		    (!found || found->info.start_ns < proc->info.start_ns))
-			found = proc;
-	}
 	if (found && !found->stale) {
 		*ret = found->info;
 	} else {
@@ -364,25 +260,13 @@ static bool parent_of(const struct prober *p, pid_t pid, uint64_t child_start_ns
 	return !strncmp(comm, ret->comm, sizeof(ret->comm));
 }
 
-/* Keeps of a forked child what is known of its parent. */
-static void inherit(struct prober *p, const struct proc_info *parent, pid_t child,
-		    uint64_t start_ns)
-{
-	struct proc proc = { .info = *parent, .exe_fd = -1, .seen_ns = boot_ns() };
-
-	proc.info.tgid = (uint32_t)child;
-	proc.info.ppid = parent->tgid;
-	proc.info.start_ns = start_ns;
-	proc.info.flags |= PROC_FORKED;
-	proc_add(p, &proc);
-}
-
 /* (Re)reads who a process is and passes it on, with flags. An exec changes the answer for the same
  * process. -ESRCH also for one that has ended, if more is known of it than it still tells: until
  * its parent waits for it it has a name, but no program. */
 static int look(struct prober *p, pid_t pid, bool hash, uint32_t flags)
 {
-	struct proc now = { .exe_fd = -1, .seen_ns = boot_ns() }, *known = proc_of(p, pid);
+	struct process now = { .exe_fd = -1, .seen_ns = boot_ns() },
+		       *known = process_of(&p->procs, pid);
 	struct proc_info parent;
 	int err = snapshot_process(pid, &now.info);
 
@@ -393,7 +277,7 @@ static int look(struct prober *p, pid_t pid, bool hash, uint32_t flags)
 	     parent_of(p, (pid_t)now.info.ppid, now.info.start_ns, now.info.comm, &parent)))
 		return -ESRCH;
 	now.info.flags |= flags;
-	known = proc_add(p, &now);
+	known = process_add(&p->procs, &now);
 	if (!known)
 		return -ENOMEM;
 	discover_follow(p->discover, pid); /* its children use what it uses */
@@ -521,8 +405,8 @@ static int on_hashed(struct peer *peer, const struct req_msg *m)
 /* The next program to be hashed. false: none waits. */
 static bool next_hash(struct prober *p, struct job *ret)
 {
-	for (size_t i = 0; i < p->n_procs; i++) {
-		struct proc *proc = p->procs[i];
+	for (size_t i = 0; i < p->procs.n; i++) {
+		struct process *proc = p->procs.all[i];
 
 		if (proc->exe_fd < 0)
 			continue;
@@ -683,7 +567,7 @@ static void on_file(void *ctx, const struct inode_key *key, const struct code_ra
 /* With the program that it runs. A process is named for each of its files. */
 static bool is_known(struct prober *p, pid_t pid)
 {
-	const struct proc *known = proc_of(p, pid);
+	const struct process *known = process_of(&p->procs, pid);
 	char link[32], exe[sizeof(known->info.exe)];
 	ssize_t n;
 
@@ -709,11 +593,11 @@ static void on_user(void *ctx, const struct inode_key *key, pid_t pid)
 static void on_exit_of(void *ctx, pid_t pid)
 {
 	struct prober *p = ctx;
-	struct proc *known = proc_of(p, pid);
+	struct process *known = process_of(&p->procs, pid);
 
 	if (known) {
 		known->info.flags |= PROC_EXITED;
-		proc_gone(p, known);
+		process_gone(&p->procs, known);
 	}
 }
 
@@ -723,18 +607,18 @@ static void on_exit_of(void *ctx, pid_t pid)
 static void on_fork_of(void *ctx, pid_t parent, pid_t child, uint64_t start_ns)
 {
 	struct prober *p = ctx;
-	const struct proc *from = proc_of(p, parent);
+	const struct process *from = process_of(&p->procs, parent);
 	bool same = from && !from->stale;
 
 	if ((!same || from->seen_ns > start_ns) && (!look(p, child, false, PROC_FORKED) || !same))
 		return;
-	inherit(p, &from->info, child, start_ns);
+	process_fork(&p->procs, &from->info, child, start_ns);
 }
 
 static void on_program(void *ctx, pid_t pid)
 {
 	struct prober *p = ctx;
-	struct proc *known = proc_of(p, pid);
+	struct process *known = process_of(&p->procs, pid);
 
 	/* Only with TLS code it is of interest again. */
 	if (known && !known->stale) {
@@ -770,11 +654,11 @@ static void on_discovery(void *ctx, uint32_t events)
 static void refresh(struct prober *p)
 {
 	struct proc_info info;
-	struct proc *proc = NULL;
+	struct process *proc = NULL;
 
 	/* Those whose program is known are those with TLS code. */
-	for (size_t i = 0; i < p->n_procs && !proc; i++) {
-		proc = p->procs[++p->refreshed % p->n_procs];
+	for (size_t i = 0; i < p->procs.n && !proc; i++) {
+		proc = p->procs.all[++p->refreshed % p->procs.n];
 		if (proc->gone_ns || !proc->exe.ino)
 			proc = NULL;
 	}
@@ -803,14 +687,8 @@ static void tick(void *ctx, uint64_t now_ns)
 		p->refresh_ns = now_ns;
 		refresh(p);
 	}
-	for (size_t i = 0; i < p->n_procs;) {
-		if (p->procs[i]->gone_ns && now_ns > p->procs[i]->gone_ns + PROC_KEEP_NS) {
-			proc_free(&p->procs[i]);
-			p->procs[i] = p->procs[--p->n_procs];
-		} else {
-			i++;
-		}
-	}
+	if (now_ns > PROC_KEEP_NS)
+		processes_expire(&p->procs, now_ns - PROC_KEEP_NS);
 }
 
 int prober_new(struct prober **ret, struct loop *l, const struct prober_opts *o, char *why,
@@ -864,8 +742,7 @@ void prober_free(struct prober **p)
 	}
 	for (size_t i = 0; i < (*p)->n_queue; i++)
 		own_close(&(*p)->queue[((*p)->head + i) % PROBER_QUEUE_MAX].fd);
-	for (size_t i = 0; i < (*p)->n_procs; i++)
-		proc_free(&(*p)->procs[i]);
+	processes_free(&(*p)->procs);
 	for (size_t i = 0; i < ARRAY_SIZE((*p)->files); i++)
 		free((*p)->files[i].told);
 	free(*p);
@@ -888,24 +765,15 @@ bool prober_settled(const struct prober *p)
 
 void prober_tell_all(struct prober *p)
 {
-	for (size_t i = 0; i < p->n_procs; i++)
-		p->o.proc(p->o.ctx, &p->procs[i]->info);
-}
-
-/* Also one that is gone. */
-static const struct proc *proc_met(const struct prober *p, pid_t pid, uint64_t start_ns)
-{
-	for (size_t i = 0; i < p->n_procs; i++)
-		if (proc_same((uint32_t)pid, start_ns, &p->procs[i]->info))
-			return p->procs[i];
-	return NULL;
+	for (size_t i = 0; i < p->procs.n; i++)
+		p->o.proc(p->o.ctx, &p->procs.all[i]->info);
 }
 
 void prober_who(struct prober *p, const struct who_msg *who)
 {
 	const pid_t pid = (pid_t)who->tgid;
 	const uint64_t start_ns = who->start_ns;
-	const struct proc *met = proc_met(p, pid, start_ns);
+	const struct process *met = process_met(&p->procs, pid, start_ns);
 	bool current = met && !met->stale && !met->gone_ns && !(met->info.flags & PROC_FORKED);
 	/* Gone without a trace is an answer, too, so that nobody waits for it. */
 	const struct proc_info gone = { .tgid = (uint32_t)pid,
@@ -915,14 +783,14 @@ void prober_who(struct prober *p, const struct who_msg *who)
 
 	if (current) {
 		if (!met->looked_up)
-			find_hash(p, proc_of(p, pid));
+			find_hash(p, process_of(&p->procs, pid));
 		p->o.proc(p->o.ctx, &met->info);
 	} else if (look(p, pid, true, 0)) {
 		/* Forked, and gone before the kernel was told to tell of its parent's children. */
 		if (!met && parent_of(p, (pid_t)who->ppid, start_ns, who->comm, &parent)) {
-			inherit(p, &parent, pid, start_ns);
+			process_fork(&p->procs, &parent, pid, start_ns);
 			on_exit_of(p, pid);
-			met = proc_met(p, pid, start_ns);
+			met = process_met(&p->procs, pid, start_ns);
 		}
 		p->o.proc(p->o.ctx, met && !met->stale ? &met->info : &gone);
 	}
@@ -1019,7 +887,7 @@ void prober_explain(struct prober *p, pid_t pid, struct explained *ret)
 {
 	struct passed passed = { .proc = &ret->proc, .e = ret };
 	struct account a = { .p = p, .e = ret };
-	const struct proc *known;
+	const struct process *known;
 	char *why = ret->reason;
 	size_t size = sizeof(ret->reason);
 	bool chosen;
@@ -1032,7 +900,7 @@ void prober_explain(struct prober *p, pid_t pid, struct explained *ret)
 		snprintf(why, size, "no such process");
 		return;
 	}
-	known = proc_of(p, pid);
+	known = process_of(&p->procs, pid);
 	if (known)
 		memcpy(ret->proc.exe_sha256, known->info.exe_sha256, sizeof(ret->proc.exe_sha256));
 	if (is_surveyor(p, pid)) {

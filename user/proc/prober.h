@@ -11,10 +11,8 @@
 #include "proc/spawn.h"
 
 #define PROBER_FILES_MAX                                                                           \
-	16384 /* files remembered; beyond it those without probes are forgotten                    \
-	       */
-#define PROBER_PROCS_MAX                                                                           \
-	4096 /* processes remembered for the inspector; beyond it the longest gone gives way */
+	16384		      /* files remembered; beyond it those without probes are forgotten    \
+			       */
 #define PROBER_QUEUE_MAX 2048 /* files waiting for the surveyor */
 
 struct prober;
