@@ -27,6 +27,7 @@ const struct feature_row features[FEAT_MAX_] = {
 	[FEAT_UPROBE_SESSION] = { "uprobe-session", "6.13", "gives", "without", false },
 	[FEAT_SOCK_LENGTH] = { "sock-length", "6.3", "gives", "without", false },
 	[FEAT_SOCK_EXIT] = { "sock-exit", "5.5", "gives", "without", false, true },
+	[FEAT_TABLES_GROW] = { "tables-grow", "6.1", "gives", "without", false },
 	[FEAT_RETURN_PROBES] = { "return-probes", "3.10", "gives", "without", true },
 };
 

@@ -140,7 +140,7 @@ static void set_budget(struct capture *c)
 static int load(struct capture *c)
 {
 	uint32_t max = c->opts.max_conns;
-	struct bpf_map *per_conn[4];
+	struct bpf_map *per_conn[4], *growing[2];
 	int err;
 
 	c->bpf = capture_bpf__open();
@@ -155,15 +155,19 @@ static int load(struct capture *c)
 	per_conn[1] = c->bpf->maps.slots;
 	per_conn[2] = c->bpf->maps.refs;
 	per_conn[3] = c->bpf->maps.free_slots;
+	growing[0] = c->bpf->maps.refs;
+	growing[1] = c->bpf->maps.procs;
 	err = bpf_map__set_max_entries(c->bpf->maps.data_ring, (__u32)c->opts.ring_bytes);
 	if (!err)
 		err = bpf_map__set_max_entries(c->bpf->maps.control_ring, CONTROL_RING_BYTES);
 	if (!err)
 		err =
 		    bpf_map__set_max_entries(c->bpf->maps.handshakes, MAX(max / 4, HANDSHAKES_MIN));
-	/* Memory is taken for all of them at once, and few processes have but one connection. */
+	/* Few processes have but one connection. */
 	if (!err)
 		err = bpf_map__set_max_entries(c->bpf->maps.procs, MAX(max / 8, PROCS_MIN));
+	for (size_t i = 0; i < ARRAY_SIZE(growing) && c->has[FEAT_TABLES_GROW] && !err; i++)
+		err = bpf_map__set_map_flags(growing[i], BPF_F_NO_PREALLOC);
 	for (size_t i = 0; i < ARRAY_SIZE(per_conn) && !err; i++)
 		err = bpf_map__set_max_entries(per_conn[i], max);
 	if (!err)

@@ -38,6 +38,10 @@ const struct feature_row features[FEAT_MAX_] = {
 			     "alerts do not tell the addresses of a connection, and plain text is "
 			     "not captured",
 			     false, true },
+	[FEAT_TABLES_GROW] = { "tables-grow", "6.1", "memory for connections as they open",
+			       "it is taken for all of `capture.max_connections` at the start: 7 "
+			       "MiB more by default",
+			       false },
 	[FEAT_RETURN_PROBES] = { "return-probes", "3.10", "the length of what was read or written",
 				 "processes would die of being watched, so nothing is: update the "
 				 "kernel",
@@ -150,6 +154,12 @@ static int probe_sock_exit(void)
 	return link >= 0;
 }
 
+/* Before there were such allocators, kernels warned of programs that allocate. */
+static int probe_tables_grow(void)
+{
+	return type_of("bpf_mem_alloc", BTF_KIND_STRUCT) != 0;
+}
+
 int feature_probe(enum feature f)
 {
 	static int (*const probes[FEAT_MAX_])(void) = {
@@ -159,6 +169,7 @@ int feature_probe(enum feature f)
 		[FEAT_UPROBE_SESSION] = probe_session,
 		[FEAT_SOCK_LENGTH] = probe_sock_length,
 		[FEAT_SOCK_EXIT] = probe_sock_exit,
+		[FEAT_TABLES_GROW] = probe_tables_grow,
 	};
 	libbpf_print_fn_t print = libbpf_set_print(NULL); /* failing is what probes are for */
 	int has = probes[f]();
