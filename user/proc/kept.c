@@ -13,6 +13,7 @@
 #define NAME	  "patterns"
 #define FRESH	  "patterns.new"
 #define BYTES_MAX (96 << 20)
+#define ON_DISK	  (SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER)
 
 static int copy(int to, int from, off_t len)
 {
@@ -25,6 +26,13 @@ static int copy(int to, int from, off_t len)
 			return n ? -errno : -EIO;
 	}
 	return 0;
+}
+
+/* Nobody reads it before the next start, and until then its pages in memory would count as the
+ * sensor's. */
+static void drop_cached(int fd)
+{
+	posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
 }
 
 int kept_open(int dir)
@@ -42,6 +50,7 @@ int kept_open(int dir)
 	if (to < 0 || copy(to, from, st.st_size) ||
 	    fcntl(to, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0)
 		return -1;
+	drop_cached(from);
 	return steal_fd(&to);
 }
 
@@ -58,6 +67,10 @@ int kept_put(int dir, int fd)
 	if (to < 0 || fstat(fd, &st) < 0)
 		return -errno;
 	err = copy(to, fd, st.st_size);
+	/* Only what is on the disk can be dropped. */
+	if (!err && sync_file_range(to, 0, 0, ON_DISK) < 0)
+		err = -errno;
+	drop_cached(to);
 	if (!err && renameat(dir, FRESH, dir, NAME) < 0)
 		err = -errno;
 	if (err)
