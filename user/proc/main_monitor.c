@@ -33,6 +33,7 @@
 #include "proc/tables.h"
 #include "proc/team.h"
 
+#define LARGE_BYTES   (128 << 10) /* are mapped, and given back whole */
 #define CONFIG_FILE   "/etc/earshot/earshot.yaml"
 #define READY_NS      (30 * NS_PER_SEC)
 #define BLIND	      "blind: no test call comes through"
@@ -746,6 +747,9 @@ static int run(struct monitor *m, const struct options *o)
 	int err;
 
 	log_init("earshotd", c->log_level);
+	/* Fixed, or the kernel's types, once freed, raise it: then large tables that are hardly
+	 * filled lie where those were, and in memory. */
+	mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
 	setrlimit(RLIMIT_CORE, &no_core);
 	setrlimit(RLIMIT_NOFILE, &files);
 	prctl(PR_SET_DUMPABLE, 0);
