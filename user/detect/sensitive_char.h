@@ -10,6 +10,7 @@ enum {
 	CHAR_HEX = 1 << 3,	 /* letters a to f in any case, and digits */
 	CHAR_SEPARATOR = 1 << 4, /* between groups of a number */
 	CHAR_LOCAL = 1 << 5,	 /* of a mail address before its '@' besides letters and digits */
+	CHAR_SIGN = 1 << 6,	 /* beside a group that may be something without a form */
 	CHAR_ALPHA = CHAR_UPPER | CHAR_LOWER,
 	CHAR_ALNUM = CHAR_ALPHA | CHAR_DIGIT,
 };

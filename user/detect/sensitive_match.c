@@ -214,7 +214,8 @@ bool match_ipv6(struct match *m)
 	size_t colons = 0, in_group = 0, most = 0, digits = 0;
 	bool gap = false;
 
-	if (t.len < 8 || t.len > 39 || is_kind(byte_at(m->text, r.end), CHAR_ALNUM) ||
+	if (m->end - m->at > 4 || t.len < 8 || t.len > 39 ||
+	    is_kind(byte_at(m->text, r.end), CHAR_ALNUM) ||
 	    (r.begin && is_kind(m->text.p[r.begin - 1], CHAR_ALNUM)))
 		return false;
 	for (size_t i = 0; i < t.len; i++) {

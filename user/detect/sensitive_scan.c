@@ -17,14 +17,17 @@
 #define SIEVE_BITS     65536
 #define FORM_LEN       31 /* characters of the longest form */
 #define STRETCH_MAX    9  /* groups of a value */
-#define GROUPS_MAX     48 /* of a run read at once: most are not read a second time */
 #define GROUP_LEN      40 /* of a group that a form may hold */
 #define WORD_LEN       6  /* of a group of capitals alone, as in IBANs */
 #define LEADING_MAX    2  /* such groups before the first digit */
-#define FOUND_MAX      64 /* candidates of a run */
-#define IBAN_LEN       34 /* at most */
+#define GROUPS_MAX     (LEADING_MAX + STRETCH_MAX + 1) /* of a run: a value's, and the next */
+#define FOUND_MAX      64			       /* candidates of a run */
+#define IBAN_LEN       34			       /* at most */
 #define SEPARATORS_MAX 26 /* characters of a form: its separators are bits of a key */
 #define HEADS_MAX      32 /* ways to begin, of one length */
+#define SHORT_LEN      12 /* characters in which every way that digits may stand has a bit */
+#define LONG_LEN       26 /* of a group that may be an address of a currency, a line of a passport */
+#define MONEY_LEN      7  /* ... a sum of money, at most */
 #define CROWD	       3  /* card numbers without a word that prove each other */
 #define CHAIN	       200 /* bytes from a value to the next of a list: its word stands at the head */
 
@@ -54,11 +57,15 @@ static struct slot {
 	uint16_t first, n;
 } slots[SLOTS];
 
-/* What the first group of a value looks like, by its length: bits as in a form. */
+/* What values look like up to a place where a separator may stand, or to their end, by the length:
+ * bits as in a form. */
 static struct head {
 	uint32_t digits, others;
 } heads[SEPARATORS_MAX][HEADS_MAX];
 static uint8_t n_heads[SEPARATORS_MAX];
+
+/* The same of short ones, and short values as a whole: is there any whose digits stand so? */
+static uint64_t heads_short[(2 << SHORT_LEN) / 64], wholes_short[(2 << SHORT_LEN) / 64];
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
@@ -136,6 +143,33 @@ static size_t add_form(size_t n, struct form *f, struct span text)
 	return digits_only ? n : add_entries(n, f, true, all_or_none);
 }
 
+/* The bit of what is so long and has digits in these places. */
+static uint32_t short_of(size_t len, uint32_t digits)
+{
+	return 1u << len | digits;
+}
+
+/* Every way that digits may stand in the first characters of a form. */
+static void short_put(uint64_t *in, size_t len, uint32_t digits, uint32_t others)
+{
+	uint32_t either = ((1u << len) - 1) & ~(digits | others), subset = either, bit;
+
+	if (len > SHORT_LEN)
+		return;
+	do {
+		subset = (subset - 1) & either;
+		bit = short_of(len, digits | subset);
+		in[bit / 64] |= UINT64_C(1) << bit % 64;
+	} while (subset != either);
+}
+
+static bool short_has(const uint64_t *in, size_t len, uint32_t digits)
+{
+	uint32_t bit = short_of(len, digits);
+
+	return in[bit / 64] >> bit % 64 & 1;
+}
+
 /* A value of that form goes on with a separator after len characters. */
 static void sieve_begun(const struct form *f, uint32_t len, uint32_t separators)
 {
@@ -159,6 +193,7 @@ static void add_heads(const struct form *f)
 	for (size_t i = 0; i < f->len; i++)
 		if (f->exact >> i & 1)
 			*(isdigit((unsigned char)f->c[i]) ? &digits : &others) |= 1u << i;
+	short_put(wholes_short, f->len, digits, others);
 	for (size_t len = 1; len <= f->len && len < SEPARATORS_MAX; len++) {
 		uint32_t bits = (1u << len) - 1;
 		struct head h = { digits & bits, others & bits };
@@ -166,6 +201,7 @@ static void add_heads(const struct form *f)
 
 		if (len < f->len && !(f->full >> len & 1))
 			continue;
+		short_put(heads_short, len, h.digits, h.others);
 		while (i < n_heads[len] &&
 		       (heads[len][i].digits != h.digits || heads[len][i].others != h.others))
 			i++;
@@ -221,6 +257,20 @@ static const struct slot *lookup(uint32_t key)
 	return NULL;
 }
 
+/* Can a value begin with so many characters, or be no longer? digits: bit i: the i-th is one. */
+static bool begins_form(size_t len, uint32_t digits)
+{
+	if (len <= SHORT_LEN)
+		return short_has(heads_short, len, digits);
+	for (size_t i = 0; len < SEPARATORS_MAX && i < n_heads[len]; i++) {
+		const struct head *h = &heads[len][i];
+
+		if (!(h->digits & ~digits) && !(h->others & digits))
+			return true;
+	}
+	return false;
+}
+
 /* digits: bit i: the i-th of c is one. */
 static bool fits(const struct form *f, const char *c, uint32_t digits)
 {
@@ -239,15 +289,17 @@ struct group {
 	uint16_t at;	   /* in the run's characters */
 	char separator;	   /* before it; a bracket stands for one */
 	bool letters;	   /* has some */
-	bool digits;
-	bool small; /* letters in lower case */
+	bool small;	   /* ... in lower case */
+	uint64_t digit;	   /* bit i: the i-th character is one */
 };
 
+/* Read as far as somebody asks. */
 struct run {
 	struct span text;
 	struct group g[GROUPS_MAX];
-	size_t n, next;			    /* next: where somebody looked last */
-	char c[GROUPS_MAX * GROUP_LEN + 1]; /* without separators, in capitals */
+	size_t n;
+	bool ended;					 /* there are no more */
+	char c[GROUPS_MAX * GROUP_LEN + sizeof(scan_v)]; /* without separators, in capitals */
 };
 
 struct scanner {
@@ -276,32 +328,41 @@ static bool digit_at(struct span t, size_t i)
 	return is_kind(byte_at(t, i), CHAR_DIGIT);
 }
 
-/* A group at `at`, appended to the run unless it cannot be a part of a value. */
-static bool add_group(struct run *r, size_t at, char separator)
+/* The letters and digits at `at`; the first GROUP_LEN go into ret in capitals, and up to a vector
+ * more. */
+static void read_group(struct span t, size_t at, struct group *g, char *ret)
 {
-	struct group g = { .begin = at, .separator = separator };
-	size_t used = r->n ? r->g[r->n - 1].at + (r->g[r->n - 1].end - r->g[r->n - 1].begin) : 0;
+	uint32_t letter, digit, end, letters = 0, smalls = 0;
+	uint64_t digits = 0;
 
-	unsigned kinds = 0;
+	g->begin = at;
+	do {
+		size_t len = at - g->begin;
+		scan_v v = { 0 }, small, capital;
 
-	g.at = (uint16_t)used;
-	for (; alnum_at(r->text, at); at++) {
-		uint8_t c = r->text.p[at];
-
-		if (at - g.begin == GROUP_LEN)
-			return false;
-		kinds |= char_kinds[c];
-		/* In capitals: small letters differ from them in one bit. */
-		r->c[used + (at - g.begin)] = (char)(c & ~(is_kind(c, CHAR_LOWER) ? 0x20 : 0));
-	}
-	g.digits = kinds & CHAR_DIGIT;
-	g.letters = kinds & CHAR_ALPHA;
-	g.small = kinds & CHAR_LOWER;
-	g.end = at;
-	if (at == g.begin || (!g.digits && at - g.begin > (g.small ? 1 : WORD_LEN)))
-		return false;
-	r->g[r->n++] = g;
-	return true;
+		if (t.len - at >= sizeof(v))
+			memcpy(&v, t.p + at, sizeof(v));
+		else
+			memcpy(&v, t.p + at, t.len - at);
+		small = (scan_v)(v - 'a' < 26);
+		capital = (scan_v)(v - 'A' < 26);
+		letter = scan_mask(small | capital);
+		digit = scan_mask((scan_v)(v - '0' < 10));
+		end = ~(letter | digit);
+		end &= -end; /* the first that is neither */
+		letters |= letter & (end - 1);
+		smalls |= scan_mask(small) & (end - 1);
+		if (len < GROUP_LEN) {
+			digits |= (uint64_t)(digit & (end - 1)) << len;
+			v &= ~(small & 0x20);
+			memcpy(ret + len, &v, sizeof(v));
+		}
+		at += (size_t)__builtin_ctz(end);
+	} while (end >> sizeof(scan_v) && at < t.len);
+	g->end = at;
+	g->letters = letters;
+	g->small = smalls;
+	g->digit = digits;
 }
 
 /* One separator between groups; a bracket may have one beside it. Its length, 0: none. */
@@ -319,32 +380,46 @@ static size_t separator_at(struct span t, size_t at, char *ret)
 	return n && alnum_at(t, at + n) ? n : 0;
 }
 
-static void read_run(struct run *r, struct span text, size_t at)
+/* May it be a part of a value? */
+static bool usable(const struct group *g)
 {
-	char separator = 0;
-	size_t n;
+	size_t len = g->end - g->begin;
 
-	r->text = text;
-	r->n = r->next = 0;
-	while (r->n < GROUPS_MAX && add_group(r, at, separator)) {
-		at = r->g[r->n - 1].end;
-		n = separator_at(text, at, &separator);
-		if (!n)
-			break;
-		at += n;
-	}
+	return len && len <= GROUP_LEN && (g->digit || len <= (g->small ? 1 : WORD_LEN));
 }
 
-/* The group of the run that begins at at, with all that may follow it in a value; the run is read
- * anew when this one does not hold it. SIZE_MAX: no value begins there. */
-static size_t find_group(struct run *r, struct span text, size_t at)
+static void run_begin(struct run *r, struct span text, size_t begin)
 {
-	while (r->next < r->n && r->g[r->next].begin < at)
-		r->next++;
-	if (r->next == r->n || r->g[r->next].begin != at ||
-	    (r->n == GROUPS_MAX && r->next + STRETCH_MAX >= GROUPS_MAX))
-		read_run(r, text, at);
-	return r->n ? r->next : SIZE_MAX;
+	r->text = text;
+	read_group(text, begin, &r->g[0], r->c);
+	r->g[0].at = 0;
+	r->g[0].separator = 0;
+	r->n = usable(&r->g[0]);
+	r->ended = !r->n;
+}
+
+/* Appends the group behind the last one. */
+static bool run_on(struct run *r)
+{
+	const struct group *last = &r->g[r->n - 1];
+	struct group *g = &r->g[r->n];
+	size_t len;
+
+	if (r->ended || r->n == GROUPS_MAX)
+		return false;
+	len = separator_at(r->text, last->end, &g->separator);
+	g->at = (uint16_t)(last->at + (last->end - last->begin));
+	if (len)
+		read_group(r->text, last->end + len, g, r->c + g->at);
+	r->ended = !len || !usable(g);
+	r->n += !r->ended;
+	return !r->ended;
+}
+
+/* Is there a group k? It is at most the next. */
+static bool has_group(struct run *r, size_t k)
+{
+	return k < r->n || run_on(r);
 }
 
 /* --- candidates */
@@ -455,21 +530,21 @@ static bool in_crowd(struct scanner *s, const char *c, size_t len, size_t begin)
 }
 
 static void try_forms(struct scanner *s, struct found *found, size_t first, size_t last, size_t len,
-		      uint32_t separators, bool letters, bool small)
+		      uint32_t separators, uint32_t digits, bool letters, bool small)
 {
 	const struct run *r = &s->run;
-	const struct slot *slot = lookup(key_of(len, separators, letters));
 	struct range where = { r->g[first].begin, r->g[last].end };
+	const struct slot *slot;
 	char c[FORM_LEN + 1];
-	uint32_t digits = 0;
 
+	if (len <= SHORT_LEN && !short_has(wholes_short, len, digits))
+		return;
+	slot = lookup(key_of(len, separators, letters));
 	if (!slot || !clean_before(s->text, where.begin, len) ||
 	    !clean_after(s->text, where.end, len))
 		return;
 	memcpy(c, r->c + r->g[first].at, len);
 	c[len] = 0;
-	for (size_t i = 0; i < len; i++)
-		digits |= (uint32_t)is_kind((uint8_t)c[i], CHAR_DIGIT) << i;
 	for (unsigned i = 0; i < slot->n; i++) {
 		const struct form *f = &forms[entries[slot->first + i].form];
 		const struct sensitive_type *t = &sensitive_types[f->type];
@@ -526,37 +601,48 @@ static bool dashed_char(char c)
 	return c == '-' || c == '.' || c == '/';
 }
 
+/* Do a dash and another number follow group k? */
+static bool goes_on(struct run *r, size_t k)
+{
+	uint8_t c = byte_at(r->text, r->g[k].end);
+
+	return (c == ')' || dashed_char((char)c)) && has_group(r, k + 1) && r->g[k + 1].digit &&
+	       dashed_char(r->g[k + 1].separator);
+}
+
 /* Every stretch of groups that begins with the first one. */
 static void try_stretches(struct scanner *s, struct found *found, size_t first)
 {
-	const struct run *r = &s->run;
+	struct run *r = &s->run;
 	uint32_t separators = 0;
-	bool letters = false, digits = false, small = false;
+	uint64_t digits = 0;
+	bool letters = false, small = false;
 	bool account = begins_account(r->c + r->g[first].at, r->g[first].end - r->g[first].begin);
 	size_t len = 0;
 
-	for (size_t k = first; k < r->n && k < first + STRETCH_MAX; k++) {
+	for (size_t k = first; k < first + STRETCH_MAX && has_group(r, k); k++) {
 		const struct group *g = &r->g[k];
 
 		if (k > first)
 			separators |= len < SEPARATORS_MAX ? 1u << len : 0;
+		if (len + g->end - g->begin > IBAN_LEN)
+			return;
+		digits |= g->digit << len;
 		len += g->end - g->begin;
 		letters |= g->letters;
-		digits |= g->digits;
 		small |= g->small;
-		if (len > IBAN_LEN)
-			return;
 		/* Dashes and dots go on to the end. */
-		if (digits &&
-		    (k + 1 == r->n || !r->g[k + 1].digits || !dashed_char(r->g[k + 1].separator))) {
+		if (digits && !goes_on(r, k)) {
 			if (account)
 				try_iban(s, found, first, k, len);
 			if (len < SEPARATORS_MAX)
-				try_forms(s, found, first, k, len, separators, letters, small);
+				try_forms(s, found, first, k, len, separators, (uint32_t)digits,
+					  letters, small);
 		}
 		/* Account numbers come in groups of four. */
 		if (!(account && len % 4 == 0) &&
-		    !sieve_has(going_on, key_of(len, separators, letters)))
+		    !(sieve_has(going_on, key_of(len, separators, letters)) &&
+		      begins_form(len, (uint32_t)digits)))
 			return;
 	}
 }
@@ -636,36 +722,49 @@ static size_t emit(struct scanner *s, const struct match *m)
 	return h.score > 0 || m->whole ? m->where.end : 0;
 }
 
-/* Looks at the run of letters and digits at begin, which ends at end. Returns where to go on, 0:
- * nothing of that kind. */
-static size_t try_matchers(struct scanner *s, size_t begin, size_t end)
+/* What has a sign of its own beside the group. Returns where to go on, 0: nothing of that kind. */
+static size_t try_signed(struct scanner *s, struct match *m, uint8_t before, uint8_t after)
+{
+	size_t len = m->end - m->at;
+
+	if ((before == '+' || before == '(') && match_phone(m))
+		return emit(s, m);
+	if (len > 12 && (before == '%' || before == ';') && match_track(m))
+		return emit(s, m);
+	if (len >= 26 && match_coin(m))
+		return emit(s, m);
+	if ((after == '<' || before == '<' || len >= 28) && match_mrz(m))
+		return emit(s, m);
+	if ((after == '-' || before == '-') && match_uuid(m))
+		return emit(s, m);
+	if ((after == ':' || before == ':' || after == '-' || before == '-') && match_mac(m))
+		return emit(s, m);
+	if ((after == ':' || before == ':') && match_ipv6(m))
+		return emit(s, m);
+	if (after == '.' && len <= 3 && (match_ipv4(m) || match_coordinates(m)))
+		return emit(s, m);
+	return 0;
+}
+
+/* Looks at the group of letters and digits. Returns where to go on, 0: nothing of that kind. */
+static size_t try_matchers(struct scanner *s, const struct group *g)
 {
 	struct span t = s->text;
-	uint8_t before = begin ? t.p[begin - 1] : ' ', after = end < t.len ? t.p[end] : ' ';
-	size_t len = end - begin;
-	struct match m = { .text = t, .at = begin, .end = end };
+	uint8_t before = g->begin ? t.p[g->begin - 1] : ' ', after = byte_at(t, g->end);
+	struct match m = { .text = t, .at = g->begin, .end = g->end };
+	size_t len = g->end - g->begin, next = 0;
 
-	if ((before == '+' || before == '(') && match_phone(&m))
-		return emit(s, &m);
-	if (len > 12 && (t.p[begin] == 'B' || before == ';') && match_track(&m))
-		return emit(s, &m);
-	if (len >= 26 && match_coin(&m))
-		return emit(s, &m);
-	if ((after == '<' || before == '<' || len >= 28) && match_mrz(&m))
-		return emit(s, &m);
-	if ((after == '-' || before == '-') && match_uuid(&m))
-		return emit(s, &m);
-	if ((after == ':' || before == ':' || after == '-' || before == '-') && match_mac(&m))
-		return emit(s, &m);
-	if ((after == ':' || before == ':') && match_ipv6(&m))
-		return emit(s, &m);
-	if (after == '.' && len <= 3 && (match_ipv4(&m) || match_coordinates(&m)))
-		return emit(s, &m);
-	if (match_money(&m) && emit(s, &m))
+	if ((char_kinds[before] | char_kinds[after]) & CHAR_SIGN || len >= LONG_LEN)
+		next = try_signed(s, &m, before, after);
+	if (next)
+		return next;
+	if (len <= MONEY_LEN && match_money(&m) && emit(s, &m))
 		return m.where.end;
-	if (match_dose(&m) && emit(s, &m))
+	if (!(g->digit & 1))
+		return 0;
+	if (before == ' ' && match_dose(&m) && emit(s, &m))
 		return m.where.end;
-	if (len <= 5 && match_address(&m))
+	if (len <= 5 && g->digit >> (len - 1) && match_address(&m))
 		return emit(s, &m);
 	return 0;
 }
@@ -675,9 +774,9 @@ static void try_national(struct scanner *s, size_t first)
 {
 	struct sensitive_hit h = { .id = SENSITIVE_PHONE_NATIONAL, .score = .8f, .worded = true };
 	const struct group *g = s->run.g + first;
-	size_t last = 0, digits = 0, n = s->run.n - first;
+	size_t last = 0, digits = 0;
 
-	for (size_t i = 0; i < n && !g[i].letters && i < STRETCH_MAX; i++) {
+	for (size_t i = 0; i < STRETCH_MAX && has_group(&s->run, first + i) && !g[i].letters; i++) {
 		digits += g[i].end - g[i].begin;
 		if (digits > 13)
 			return;
@@ -722,58 +821,50 @@ static size_t with_letters(struct span t, size_t begin, size_t floor)
 }
 
 /* Can a value begin with this group of letters and digits? Most are parts of names and words. */
-static bool begins_value(struct span group)
+static bool begins_value(const struct group *g)
 {
-	uint32_t digits = 0;
+	size_t len = g->end - g->begin;
 
-	for (size_t i = 0; i < MIN(group.len, (size_t)SEPARATORS_MAX); i++)
-		digits |= (uint32_t)is_kind(group.p[i], CHAR_DIGIT) << i;
 	/* An account number, in groups of four or as one. */
-	if (group.len >= 4 && (digits & 15) == 12)
-		return true;
-	for (size_t i = 0; group.len < SEPARATORS_MAX && i < n_heads[group.len]; i++) {
-		const struct head *h = &heads[group.len][i];
-
-		if (!(h->digits & ~digits) && !(h->others & digits))
-			return true;
-	}
-	return false;
+	return !g->letters || (len >= 4 && (g->digit & 15) == 12) ||
+	       begins_form(len, (uint32_t)g->digit);
 }
 
 /* Looks at the digit at `at`; returns where to go on: behind its group, for others may begin in the
  * middle of what this one could have been a part of. */
 static size_t on_digit(struct scanner *s, size_t at)
 {
+	struct run *r = &s->run;
+	const struct group *g = &r->g[0];
 	struct found found;
-	size_t begin = group_begin(s->text, at, s->floor), end = begin, next, first;
-	unsigned kinds = 0;
+	size_t begin, end, next, first = 0;
 
-	for (; alnum_at(s->text, end); end++)
-		kinds |= char_kinds[s->text.p[end]];
-	s->group = (struct range){ begin, end };
-	next = try_matchers(s, begin, end);
+	run_begin(r, s->text, group_begin(s->text, at, s->floor));
+	end = g->end;
+	s->group = (struct range){ g->begin, end };
+	next = try_matchers(s, g);
 	if (next)
 		return MAX(next, end);
-	if (end - begin > GROUP_LEN)
+	if (end - g->begin > GROUP_LEN)
 		return end;
-	begin = with_letters(s->text, begin, s->floor);
-	if (begin == s->group.begin && kinds & CHAR_ALPHA &&
-	    !begins_value(span_sub(s->text, begin, end - begin)))
+	begin = with_letters(s->text, g->begin, s->floor);
+	if (begin < g->begin)
+		run_begin(r, s->text, begin);
+	else if (!begins_value(g))
 		return MAX(s->floor, end);
-	first = find_group(&s->run, s->text, begin);
-	if (first == SIZE_MAX)
+	if (!r->n)
 		return end;
 	found.n = 0; /* the rest is large, and written before it is read */
 	s->group.begin = begin;
 	s->asked = false;
 	for (;; first++) {
 		try_stretches(s, &found, first);
-		if (s->run.g[first].digits || first + 1 == s->run.n)
+		if (r->g[first].digit || !has_group(r, first + 1))
 			break;
 	}
 	if (found.n)
 		settle(s, &found);
-	else if (s->run.g[first].digits)
+	else if (r->g[first].digit)
 		try_national(s, first);
 	return MAX(s->floor, end);
 }
@@ -814,7 +905,7 @@ size_t sensitive_scan(struct span text, struct sensitive_hit *ret, size_t max, s
 	memset(s.crowd, 0, sizeof(s.crowd));
 	s.text = text;
 	s.out = ret;
-	s.n = s.floor = s.run.n = s.run.next = 0;
+	s.n = s.floor = 0;
 	s.max = max;
 	s.per_type = per_type;
 	context_begin(&s.words, text);
