@@ -258,7 +258,8 @@ static const struct marker *marker_at(const struct marker *m, struct span text, 
 				name = k;
 		if (!named(span_sub(head, 0, name), ret))
 			return NULL;
-		*ret_next += MIN(n + strlen(m->until), head.len);
+		/* A head that does not end is the name alone: what follows is text. */
+		*ret_next += n < head.len ? n + strlen(m->until) : name;
 	}
 	return late && (ret->role == SEG_SYSTEM || ret->role == SEG_DEVELOPER) ? NULL : m;
 }
