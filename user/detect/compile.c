@@ -10,6 +10,7 @@
 
 #include "base/own.h"
 #include "detect/anchor.h"
+#include "detect/gate.h"
 #include "detect/image.h"
 #include "detect/prepare.h"
 #include "detect/rule_check.h"
@@ -18,7 +19,7 @@
 
 #define PATTERNS_MAX	 32768
 #define ANCHORS_COST_MAX 0.65F /* what stands more often than that is no anchor */
-#define SECOND_FROM	 0.15F /* of anchors that are rarer one set does */
+#define SECOND_FROM	 0.05F /* of anchors that are rarer one set does */
 #define SECOND_COST_MAX	 3.2F
 #define REACH_MAX	 4096	    /* bytes; longer matches are taken for unlimited */
 #define WORDS_BYTES_MAX	 (16 << 20) /* of a lexicon's words, and of their table's rows */
@@ -290,24 +291,73 @@ static int put_anchors(struct making *m, const struct anchors sets[2])
 	return err;
 }
 
-/* The longest match in bytes; 0: no limit. */
-static uint32_t reach_of(const struct source *s)
+/* The longest match in bytes; UINT32_MAX: no limit. */
+static uint32_t width_of(const char *text, unsigned flags)
 {
 	hs_compile_error_t *error = NULL;
 	hs_expr_info_t *info = NULL;
-	uint32_t reach = 0;
+	uint32_t width = UINT32_MAX;
 
-	if (hs_expression_info(s->text, s->flags, &info, &error) == HS_SUCCESS)
-		reach = info->max_width > REACH_MAX ? 0 : info->max_width;
+	if (hs_expression_info(text, flags, &info, &error) == HS_SUCCESS)
+		width = info->max_width;
 	hs_free_compile_error(error);
 	free(info);
-	return reach;
+	return width;
+}
+
+/* An expression in which single characters that repeat without limit stand once: what it matches
+ * has as many words, if less of blanks and signs between them. False: whole groups repeat so. */
+static bool stand_once(const char *text, char *ret)
+{
+	char last = 0;
+
+	for (const char *p = text; *p;) {
+		size_t len = *p == '\\' && p[1] ? 2 : 1, end;
+		bool open = *p == '*' || *p == '+';
+
+		if (*p == '[') {
+			len += strspn(p + len, "^");
+			len += p[len] == ']';
+			while (p[len] && p[len] != ']')
+				len += p[len] == '\\' && p[len + 1] ? 2 : 1;
+			len += p[len] == ']';
+		} else if (*p == '{') {
+			end = strspn(p + 1, "0123456789");
+			open = end && p[end + 1] == ',' && p[end + 2] == '}';
+			len = open ? end + 3 : 1;
+		}
+		if (open && (last == ')' || last == '.'))
+			return false;
+		if (!open)
+			ret = mempcpy(ret, p, len);
+		else if (*p == '{')
+			ret += sprintf(ret, "%.*s}", (int)len - 2, p);
+		else if (*p == '*')
+			*ret++ = '?';
+		last = *p;
+		p += len;
+		/* It may be lazy, which changes nothing here. */
+		p += open && (*p == '?' || *p == '+');
+	}
+	*ret = 0;
+	return true;
+}
+
+/* How many words a match has at most: each is a character and what parts it from the next one. */
+static uint32_t words_of(const struct source *s)
+{
+	auto_mem char *once = malloc(strlen(s->text) + 1);
+
+	if (!once || !stand_once(s->text, once))
+		return GATE_WORDS;
+	return MIN(width_of(once, s->flags) / 2 + 1, GATE_WORDS);
 }
 
 /* Makes an expression a unit, if it has anchors that are rare enough. */
 static int choose_unit(struct making *m, struct source *s)
 {
 	struct anchors sets[2];
+	uint32_t reach;
 	int err = anchors_of(s->text, sets);
 
 	if (err)
@@ -317,8 +367,11 @@ static int choose_unit(struct making *m, struct source *s)
 		if (sets[0].cost < SECOND_FROM || sets[1].cost > SECOND_COST_MAX)
 			sets[1].n = 0;
 		err = put_anchors(m, sets);
+		reach = width_of(s->text, s->flags);
 		m->units[m->n_units++] =
-		    (struct image_unit){ .reach = reach_of(s), .sets = sets[1].n ? 2 : 1 };
+		    (struct image_unit){ .reach = reach > REACH_MAX ? 0 : reach,
+					 .words = reach > REACH_MAX ? words_of(s) : 0,
+					 .sets = sets[1].n ? 2 : 1 };
 		s->unit = true;
 	}
 	anchors_free(sets);

@@ -12,8 +12,7 @@
  * is read once as a whole. */
 #define WINDOW_COST 256
 #define TIMES_MAX   8
-#define WORD_BYTES  8  /* for the cost of a window that is known in words */
-#define PLACE_WORDS 32 /* by which a place may lie before the word that was asked for */
+#define WORD_BYTES  8 /* for the cost of a window that is known in words */
 #define NONE	    UINT32_MAX
 
 struct place {
@@ -131,9 +130,9 @@ int gate_seen(struct gate *g, const struct lexicon_hit *h)
 	if (!u->reach) {
 		first = MIN(other->words, h->words);
 		last = MAX(other->words, h->words);
-		if (last - first > GATE_WORDS)
+		if (last - first > u->words)
 			return 0;
-		return open_window(g, a->unit, first - MIN(first, GATE_WORDS), last + GATE_WORDS,
+		return open_window(g, a->unit, last - MIN(last, u->words), first + u->words,
 				   WORD_BYTES);
 	}
 	first = MIN(other->begin, h->where.begin);
@@ -150,7 +149,8 @@ static void settle(const struct gate *g, struct gate_window *w)
 {
 	if (!g->units[w->unit].reach) {
 		w->begin = lexicon_place(g->lexicon, w->begin);
-		w->end = lexicon_place(g->lexicon, w->end + PLACE_WORDS);
+		w->end = lexicon_place(g->lexicon, w->end + 1) + LEXICON_PLACE;
+		w->end = MIN(w->end, g->text.len);
 	}
 	while (w->begin && of_word(g->text.p[w->begin - 1]))
 		w->begin--;

@@ -7,7 +7,7 @@
 #include "detect/image.h"
 #include "detect/lexicon.h"
 
-#define GATE_WORDS 64 /* that an expression without a limit reaches over, either way */
+#define GATE_WORDS 64 /* that an expression without a limit reaches over, at most */
 
 struct gate;
 

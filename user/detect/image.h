@@ -7,7 +7,7 @@
 #include "detect/detect.h"
 
 #define IMAGE_ALIGN	64 /* of the image, and of its parts in it: what Vectorscan wants */
-#define IMAGE_MAGIC	"EARSHOT\5"
+#define IMAGE_MAGIC	"EARSHOT\6"
 #define IMAGE_UNITS_MAX 256 /* expressions that are tried where their anchors are */
 #define IMAGE_DBS_MAX	4
 #define IMAGE_BYTES_MAX (96 << 20) /* once in memory, however many processes use it */
@@ -40,7 +40,8 @@ static inline size_t image_always(const struct image_head *h)
 
 /* An expression that needs to be tried only where its anchors are. */
 struct image_unit {
-	uint32_t reach; /* bytes of its longest match; 0: no limit */
+	uint32_t reach; /* bytes of its longest match; 0: no limit, but */
+	uint32_t words; /* ... at most so many words */
 	uint32_t sets;	/* of anchors: 1, or 2 of which it needs both */
 };
 

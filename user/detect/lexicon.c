@@ -16,7 +16,7 @@
 
 #include "base/own.h"
 
-#define BLOCK	    64
+#define BLOCK	    LEXICON_PLACE
 #define KEY_MIN	    2
 #define SEEN_BITS   17 /* of a key's hash */
 #define BUCKET_BITS 14

@@ -38,5 +38,7 @@ int lexicon_begin(struct lexicon *l, struct span text);
 /* Calls fn for the words that end at or before end and were not told yet: by their end, of one end
  * the shorter ones first, equal ones as they were given. */
 int lexicon_until(struct lexicon *l, size_t end, lexicon_fn *fn, void *ctx);
-/* A place before the word of that number, but close; the text's end, if it has not been reached. */
+#define LEXICON_PLACE 64
+/* A place less than LEXICON_PLACE bytes before the word of that number, or there; the text's end,
+ * if it has not been reached. */
 size_t lexicon_place(const struct lexicon *l, size_t word);
