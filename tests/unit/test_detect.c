@@ -13,75 +13,16 @@
 
 #include "base/own.h"
 #include "guard.h"
+#include "judge.h"
 #include "nomem.h"
 #include "patterns.h"
 #include "token.h"
 
-#define FOUND_MAX 256
-
 static struct span image;
-static struct detect *detect;
-static struct finding found[FOUND_MAX];
-static size_t n_found;
-
-static void note(void *ctx, const struct finding *f)
-{
-	(void)ctx;
-	assert_true(n_found < FOUND_MAX);
-	found[n_found++] = *f;
-}
-
 static int setup(void **state)
 {
-	(void)state;
 	image = test_patterns();
-	detect = test_detect(NULL);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	detect_free(&detect);
-	return 0;
-}
-
-static struct segment segment(enum segment_role role, const char *text)
-{
-	static const enum origin origins[SEG_MAX_] = {
-		[SEG_SYSTEM] = ORIGIN_OPERATOR,
-		[SEG_DEVELOPER] = ORIGIN_OPERATOR,
-		[SEG_USER] = ORIGIN_USER,
-		[SEG_ASSISTANT] = ORIGIN_MODEL,
-		[SEG_TOOL_CALL] = ORIGIN_MODEL,
-		[SEG_TOOL_RESULT] = ORIGIN_TOOL,
-		[SEG_DOCUMENT] = ORIGIN_RETRIEVED,
-		[SEG_REASONING] = ORIGIN_MODEL,
-		[SEG_TOOL_DEFINITION] = ORIGIN_TOOL,
-	};
-
-	return (struct segment){ .role = role,
-				 .origin = origins[role],
-				 .side =
-				     origins[role] == ORIGIN_MODEL ? SIDE_RESPONSE : SIDE_REQUEST,
-				 .text = { .p = (uint8_t *)text, .len = strlen(text) } };
-}
-
-/* Judges both sides of a turn. */
-static void judge_turn(struct segment *s, size_t n)
-{
-	struct turn t = { .segments = s, .n_segments = n };
-
-	n_found = 0;
-	assert_int_equal(detect_turn(detect, &t, DETECT_REQUEST, note, NULL), 0);
-	assert_int_equal(detect_turn(detect, &t, DETECT_RESPONSE, note, NULL), 0);
-}
-
-static void judge(enum segment_role role, const char *text)
-{
-	struct segment s = segment(role, text);
-
-	judge_turn(&s, 1);
+	return judge_setup(state);
 }
 
 /* A sample, behind the operator's prompt it may have. */
@@ -91,14 +32,6 @@ static void judge_sample(const struct sample *sample, const char *text)
 				segment(sample->role, text) };
 
 	judge_turn(s + !sample->system, sample->system ? 2 : 1);
-}
-
-static const struct finding *find(enum kind kind, const char *type)
-{
-	for (size_t i = 0; i < n_found; i++)
-		if (found[i].kind == kind && (!type || !strcmp(found[i].type, type)))
-			return &found[i];
-	return NULL;
 }
 
 /* A credential that stands in a text as it is and encoded is told once, as it is. */
@@ -513,5 +446,5 @@ int main(void)
 		cmocka_unit_test(memory_runs_out),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, setup, judge_teardown);
 }

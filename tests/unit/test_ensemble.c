@@ -11,53 +11,24 @@
 
 #include "base/own.h"
 #include "detect/ensemble.h"
-#include "patterns.h"
+#include "judge.h"
 
-static struct detect *detect;
-static struct finding found[32];
-static size_t n_found;
+static bool of_attacks(const struct finding *f)
+{
+	return !strcmp(f->detector, "prompt-attack");
+}
 
 static int setup(void **state)
 {
-	(void)state;
-	detect = test_detect(NULL);
-	return 0;
+	judge_counts = of_attacks;
+	return judge_setup(state);
 }
 
-static int teardown(void **state)
+static float attack(enum segment_role role, const char *text)
 {
-	(void)state;
-	detect_free(&detect);
-	return 0;
-}
+	struct segment s = segment(role, text);
 
-static void note(void *ctx, const struct finding *f)
-{
-	(void)ctx;
-	if (n_found < ARRAY_SIZE(found) && !strcmp(f->detector, "prompt-attack"))
-		found[n_found++] = *f;
-}
-
-static void note_any(void *ctx, const struct finding *f)
-{
-	(void)ctx;
-	found[n_found++] = *f;
-}
-
-static float attack(enum segment_role role, enum origin origin, const char *text)
-{
-	enum side side = origin == ORIGIN_MODEL ? SIDE_RESPONSE : SIDE_REQUEST;
-	struct segment s = { .role = role,
-			     .origin = origin,
-			     .side = side,
-			     .text = { .p = (uint8_t *)text, .len = strlen(text) } };
-	struct turn t = { .segments = &s, .n_segments = 1 };
-
-	n_found = 0;
-	assert_int_equal(detect_turn(detect, &t,
-				     side == SIDE_REQUEST ? DETECT_REQUEST : DETECT_RESPONSE, note,
-				     NULL),
-			 0);
+	judge_phase(&s, 1, s.side == SIDE_REQUEST ? DETECT_REQUEST : DETECT_RESPONSE);
 	return detect_attack(detect);
 }
 
@@ -67,22 +38,18 @@ static float attack(enum segment_role role, enum origin origin, const char *text
 
 static void every_role_has_a_score(void **state)
 {
-	static const struct {
-		enum segment_role role;
-		enum origin origin;
-	} all[] = { { SEG_SYSTEM, ORIGIN_OPERATOR },	{ SEG_USER, ORIGIN_USER },
-		    { SEG_ASSISTANT, ORIGIN_MODEL },	{ SEG_TOOL_RESULT, ORIGIN_TOOL },
-		    { SEG_DOCUMENT, ORIGIN_RETRIEVED }, { SEG_REASONING, ORIGIN_MODEL } };
+	static const enum segment_role all[] = { SEG_SYSTEM,	  SEG_USER,	SEG_ASSISTANT,
+						 SEG_TOOL_RESULT, SEG_DOCUMENT, SEG_REASONING };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
-		float low = attack(all[i].role, all[i].origin, "The bakery opens at seven.");
-		float high = attack(all[i].role, all[i].origin, JAILBREAK);
+		float low = attack(all[i], "The bakery opens at seven.");
+		float high = attack(all[i], JAILBREAK);
 
 		assert_true(low > 0 && low < 0.5f);
 		assert_true(high > low && high <= 1);
 		/* From the cache the same. */
-		assert_true(attack(all[i].role, all[i].origin, JAILBREAK) == high);
+		assert_true(attack(all[i], JAILBREAK) == high);
 	}
 }
 
@@ -90,11 +57,11 @@ static void every_role_has_a_score(void **state)
 static void who_is_judged(void **state)
 {
 	(void)state;
-	attack(SEG_SYSTEM, ORIGIN_OPERATOR, JAILBREAK);
+	attack(SEG_SYSTEM, JAILBREAK);
 	assert_int_equal(n_found, 0);
-	attack(SEG_ASSISTANT, ORIGIN_MODEL, JAILBREAK);
+	attack(SEG_ASSISTANT, JAILBREAK);
 	assert_int_equal(n_found, 0);
-	assert_true(attack(SEG_USER, ORIGIN_USER, JAILBREAK) > 0.9f);
+	assert_true(attack(SEG_USER, JAILBREAK) > 0.9f);
 	assert_true(n_found > 0);
 }
 
@@ -124,7 +91,8 @@ static void a_finding_explains(void **state)
 	ensemble_read(&in, &o);
 	ensemble_weigh(&in, &o, 0.6f);
 	n_found = 0;
-	assert_int_equal(ensemble_report(&in, &o, note_any, NULL), 1);
+	judge_counts = NULL; /* it has no name yet */
+	assert_int_equal(ensemble_report(&in, &o, note, NULL), 1);
 	assert_int_equal(n_found, 1);
 	assert_int_equal(found[0].kind, KIND_JAILBREAK_CLASSIFIER);
 	assert_true(found[0].score == score && score > 0.9f);
@@ -138,7 +106,8 @@ static void a_finding_explains(void **state)
 	assert_non_null(strstr(attack_text, phrase + 1));
 	/* What rules are sure of they say themselves. */
 	ensemble_weigh(&in, &o, 0.95f);
-	assert_int_equal(ensemble_report(&in, &o, note_any, NULL), 0);
+	assert_int_equal(ensemble_report(&in, &o, note, NULL), 0);
+	judge_counts = of_attacks;
 	assert_false(ensemble_doubts(&o, 0.95f));
 	views_clear(viewer);
 	viewer_free(&viewer);
@@ -150,7 +119,7 @@ static void a_finding_explains(void **state)
 static void harmless_texts_overrule(void **state)
 {
 	(void)state;
-	attack(SEG_DOCUMENT, ORIGIN_RETRIEVED,
+	attack(SEG_DOCUMENT,
 	       "Licence terms. To the extent possible, in no event will the licensor be liable. "
 	       "The library may be used without any restrictions, and copies may be sold.");
 	assert_int_equal(n_found, 0);
@@ -165,5 +134,5 @@ int main(void)
 		cmocka_unit_test(harmless_texts_overrule),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, setup, judge_teardown);
 }

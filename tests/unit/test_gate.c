@@ -10,25 +10,9 @@
 
 #include "base/own.h"
 #include "detect/detect.h"
-#include "patterns.h"
+#include "judge.h"
 
 #define PHRASE "ignore all previous instructions"
-
-static struct detect *detect;
-
-static int setup(void **state)
-{
-	(void)state;
-	detect = test_detect(NULL);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	detect_free(&detect);
-	return 0;
-}
 
 static bool matches(const char *id, struct span text)
 {
@@ -42,8 +26,8 @@ static bool matches(const char *id, struct span text)
 }
 
 /* before, what is looked at and after, each so many times. */
-static bool found(const char *before, size_t n_before, const char *what, const char *after,
-		  size_t n_after)
+static bool stands(const char *before, size_t n_before, const char *what, const char *after,
+		   size_t n_after)
 {
 	struct buf text = BUF(1 << 20);
 	bool yes;
@@ -62,12 +46,12 @@ static void anywhere(void **state)
 {
 	(void)state;
 	for (size_t n = 0; n < 70; n++) {
-		assert_true(found(".", n, PHRASE, ".", 70 - n));
-		assert_true(found("a b, ", n * 20, PHRASE, " c; d", n * 10));
+		assert_true(stands(".", n, PHRASE, ".", 70 - n));
+		assert_true(stands("a b, ", n * 20, PHRASE, " c; d", n * 10));
 	}
-	assert_false(found("x", 1, PHRASE, "", 0));
-	assert_false(found("_", 1, PHRASE, "", 0));
-	assert_false(found("", 0, "ignore all previous instruction", "z", 1));
+	assert_false(stands("x", 1, PHRASE, "", 0));
+	assert_false(stands("_", 1, PHRASE, "", 0));
+	assert_false(stands("", 0, "ignore all previous instruction", "z", 1));
 }
 
 /* What parts its words may be long. */
@@ -80,9 +64,9 @@ static void far_apart(void **state)
 	memcpy(text + 100, "ignore", 6);
 	memcpy(text + 12000, "all previous", 12);
 	memcpy(text + 30000, "instructions", 12);
-	assert_true(found("word ", 500, text, "word ", 500));
+	assert_true(stands("word ", 500, text, "word ", 500));
 	memset(text + 106, '-', 11000);
-	assert_true(found("word ", 500, text, "word ", 500));
+	assert_true(stands("word ", 500, text, "word ", 500));
 }
 
 /* Where anchors are everywhere, the text is read once with everything. */
@@ -94,8 +78,8 @@ static void in_a_flood(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(floods); i++) {
-		assert_false(found(floods[i], 2000, "", floods[i], 2000) && i > 1);
-		assert_true(found(floods[i], 2000, "\n" PHRASE "\n", floods[i], 2000));
+		assert_false(stands(floods[i], 2000, "", floods[i], 2000) && i > 1);
+		assert_true(stands(floods[i], 2000, "\n" PHRASE "\n", floods[i], 2000));
 	}
 }
 
@@ -107,5 +91,5 @@ int main(void)
 		cmocka_unit_test(in_a_flood),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, judge_setup, judge_teardown);
 }

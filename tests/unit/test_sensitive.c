@@ -10,58 +10,21 @@
 
 #include "base/own.h"
 #include "detect/detect.h"
+#include "judge.h"
 #include "nomem.h"
 #include "patterns.h"
 
 #define TEXT_MAX 16384
 
-static struct detect *detect;
-static struct finding found[64];
-static size_t n_found;
+static bool is_sensitive(const struct finding *f)
+{
+	return !strcmp(f->detector, "sensitive");
+}
 
 static int setup(void **state)
 {
-	(void)state;
-	detect = test_detect(NULL);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	detect_free(&detect);
-	return 0;
-}
-
-static void note(void *ctx, const struct finding *f)
-{
-	(void)ctx;
-	if (strcmp(f->detector, "sensitive") || n_found == ARRAY_SIZE(found))
-		return;
-	found[n_found++] = *f;
-}
-
-static struct segment segment(enum segment_role role, enum side side, const char *text)
-{
-	static const enum origin origins[SEG_MAX_] = {
-		[SEG_USER] = ORIGIN_USER,	   [SEG_ASSISTANT] = ORIGIN_MODEL,
-		[SEG_TOOL_CALL] = ORIGIN_MODEL,	   [SEG_TOOL_RESULT] = ORIGIN_TOOL,
-		[SEG_DOCUMENT] = ORIGIN_RETRIEVED,
-	};
-
-	return (struct segment){ .role = role,
-				 .origin = origins[role],
-				 .side = side,
-				 .text = { .p = (uint8_t *)text, .len = strlen(text) } };
-}
-
-static void judge(struct segment *s, size_t n)
-{
-	struct turn t = { .segments = s, .n_segments = n };
-
-	n_found = 0;
-	assert_int_equal(detect_turn(detect, &t, DETECT_REQUEST, note, NULL), 0);
-	assert_int_equal(detect_turn(detect, &t, DETECT_RESPONSE, note, NULL), 0);
+	judge_counts = is_sensitive;
+	return judge_setup(state);
 }
 
 /* n numbers of cards, made up, from that one on. */
@@ -106,9 +69,10 @@ static void places(void **state)
 	(void)state;
 	cards(text, 0, 1);
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		struct segment s = segment(rows[i].role, rows[i].side, text);
+		struct segment s = segment(rows[i].role, text);
 
-		judge(&s, 1);
+		s.side = rows[i].side;
+		judge_turn(&s, 1);
 		assert_int_equal(n_found, rows[i].kind != KIND_MAX_);
 		if (!n_found)
 			continue;
@@ -134,9 +98,9 @@ static void counts(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		struct segment s = segment(SEG_ASSISTANT, SIDE_RESPONSE, cards(text, 0, rows[i].n));
+		struct segment s = segment(SEG_ASSISTANT, cards(text, 0, rows[i].n));
 
-		judge(&s, 1);
+		judge_turn(&s, 1);
 		assert_int_equal(n_found, 1);
 		assert_int_equal(found[0].mode, rows[i].mode);
 		assert_int_equal(found[0].raise, rows[i].raise);
@@ -150,9 +114,9 @@ static void counts(void **state)
 		at +=
 		    (unsigned)sprintf(text + at, "card 4929 4212 3460 0821, 4929-4212-3460-0821\n");
 	{
-		struct segment s = segment(SEG_ASSISTANT, SIDE_RESPONSE, text);
+		struct segment s = segment(SEG_ASSISTANT, text);
 
-		judge(&s, 1);
+		judge_turn(&s, 1);
 		assert_int_equal(n_found, 1);
 		assert_int_equal(found[0].mode, MODE_HUNT);
 	}
@@ -162,8 +126,7 @@ static void counts(void **state)
 static void parts_of_an_answer(void **state)
 {
 	static char part[TEXT_MAX], text[TEXT_MAX];
-	struct segment s = segment(SEG_ASSISTANT, SIDE_RESPONSE, text);
-	struct turn t = { .segments = &s, .n_segments = 1 };
+	struct segment s = segment(SEG_ASSISTANT, text);
 	static const struct {
 		unsigned n;
 		enum mode mode;
@@ -182,8 +145,7 @@ static void parts_of_an_answer(void **state)
 		strcat(text, cards(part, all, rows[i].n));
 		all += rows[i].n;
 		s.text.len = strlen(text);
-		n_found = 0;
-		assert_int_equal(detect_turn(detect, &t, DETECT_RESPONSE, note, NULL), 0);
+		judge_phase(&s, 1, DETECT_RESPONSE);
 		assert_int_equal(n_found, 1);
 		assert_int_equal(found[0].mode, rows[i].mode);
 		assert_int_equal(found[0].raise, rows[i].raise);
@@ -194,8 +156,7 @@ static void parts_of_an_answer(void **state)
 	/* What follows and holds none says nothing more. */
 	strcat(text, "That is all that I know.");
 	s.text.len = strlen(text);
-	n_found = 0;
-	assert_int_equal(detect_turn(detect, &t, DETECT_RESPONSE, note, NULL), 0);
+	judge_phase(&s, 1, DETECT_RESPONSE);
 	assert_int_equal(n_found, 0);
 }
 
@@ -207,10 +168,10 @@ static void many_texts(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < 6; i++)
-		s[i] = segment(SEG_ASSISTANT, SIDE_RESPONSE, cards(texts[i], i, 1));
-	judge(s, 4);
+		s[i] = segment(SEG_ASSISTANT, cards(texts[i], i, 1));
+	judge_turn(s, 4);
 	assert_int_equal(found[0].mode, MODE_HUNT);
-	judge(s, 6);
+	judge_turn(s, 6);
 	assert_int_equal(n_found, 1);
 	assert_int_equal(found[0].mode, MODE_ALERT);
 	assert_non_null(strstr(found[0].why, "6 different"));
@@ -225,20 +186,20 @@ static void echoes(void **state)
 
 	(void)state;
 	cards(known, 0, 30);
-	s[0] = segment(SEG_TOOL_RESULT, SIDE_REQUEST, known);
-	s[1] = segment(SEG_ASSISTANT, SIDE_RESPONSE, known);
-	judge(s, 2);
+	s[0] = segment(SEG_TOOL_RESULT, known);
+	s[1] = segment(SEG_ASSISTANT, known);
+	judge_turn(s, 2);
 	assert_int_equal(n_found, 1);
 	assert_int_equal(found[0].kind, KIND_DATA_IN_TOOL_RESULT);
 	for (const char *from = known; *from; from++)
 		if (*from != ' ' || from < known + 7)
 			*to++ = *from;
 	*to = 0;
-	s[1] = segment(SEG_ASSISTANT, SIDE_RESPONSE, said);
-	judge(s, 2);
+	s[1] = segment(SEG_ASSISTANT, said);
+	judge_turn(s, 2);
 	assert_int_equal(n_found, 1);
-	s[1] = segment(SEG_ASSISTANT, SIDE_RESPONSE, cards(said, 25, 10));
-	judge(s, 2);
+	s[1] = segment(SEG_ASSISTANT, cards(said, 25, 10));
+	judge_turn(s, 2);
 	assert_int_equal(n_found, 2);
 	assert_int_equal(found[1].kind, KIND_DATA_LEAK);
 	assert_non_null(strstr(found[1].why, "5 different"));
@@ -262,14 +223,14 @@ static void records(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		s = segment(SEG_TOOL_RESULT, SIDE_REQUEST, rows[i].text);
-		judge(&s, 1);
+		s = segment(SEG_TOOL_RESULT, rows[i].text);
+		judge_turn(&s, 1);
 		assert_int_equal(n_found, rows[i].n);
 	}
 	for (unsigned i = 0; i < 60; i++)
 		at += (size_t)sprintf(text + at, "somebody%u@acme.co.uk\n", i);
-	s = segment(SEG_ASSISTANT, SIDE_RESPONSE, text);
-	judge(&s, 1);
+	s = segment(SEG_ASSISTANT, text);
+	judge_turn(&s, 1);
 	assert_int_equal(n_found, 1);
 	assert_int_equal(found[0].mode, MODE_ALERT);
 }
@@ -283,11 +244,11 @@ static void nothing_shows(void **state)
 	    "jane.doe@acme.co.uk, phone +1 415 867 5309, ｓｓｎ ５３１-４０-１１７７";
 	static const char *const values[] = { "4212",	  "3460",     "536",	"22-8",
 					      "jane.doe", "867 5309", "531-40", "５３１" };
-	struct segment s = segment(SEG_TOOL_RESULT, SIDE_REQUEST, text);
+	struct segment s = segment(SEG_TOOL_RESULT, text);
 	struct turn t = { .segments = &s, .n_segments = 1 };
 
 	(void)state;
-	judge(&s, 1);
+	judge_turn(&s, 1);
 	assert_true(n_found >= 3);
 	assert_int_equal(detect_turn(detect, &t, DETECT_REQUEST, note, NULL), 0);
 	for (size_t i = 0; i < n_found; i++)
@@ -300,7 +261,7 @@ static int one_turn(void *ctx)
 {
 	auto_free(detect) struct detect *d = NULL;
 	char text[TEXT_MAX];
-	struct segment s = segment(SEG_ASSISTANT, SIDE_RESPONSE, cards(text, 0, 70));
+	struct segment s = segment(SEG_ASSISTANT, cards(text, 0, 70));
 	struct turn t = { .segments = &s, .n_segments = 1 };
 	struct detect_opts o;
 	int err;
@@ -333,5 +294,5 @@ int main(void)
 		cmocka_unit_test(memory_runs_out),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, setup, judge_teardown);
 }
