@@ -8,24 +8,18 @@
 #include "base/own.h"
 #include "scan/patterns.h"
 
-#define PACKS_MAX 4
+#define OWN_RULES "tests/data/rules"
 
-static struct patterns *opened(const char *pack)
+/* With the rules in that folder; NULL: the built-in ones alone. */
+static struct span opened(const char *rules)
 {
-	static struct {
-		const char *pack;
-		struct patterns *patterns;
-	} kept[PACKS_MAX];
+	static struct patterns *kept[2];
+	struct patterns **p = &kept[rules != NULL];
 	char self[4096], why[4096];
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - sizeof("/cache"));
-	size_t i = 0;
 
-	while (i < PACKS_MAX && kept[i].patterns && kept[i].pack != pack)
-		i++;
-	if (i == PACKS_MAX)
-		abort();
-	if (kept[i].patterns)
-		return kept[i].patterns;
+	if (*p)
+		return patterns_image(*p);
 	/* build/tests/unit/test_x: the cache is build/cache */
 	for (int up = 0; n > 0 && up < 3; up++) {
 		self[n] = 0;
@@ -35,17 +29,16 @@ static struct patterns *opened(const char *pack)
 		strcpy(self + n, "/cache");
 		setenv("XDG_CACHE_HOME", self, 1);
 	}
-	kept[i].pack = pack;
-	if (patterns_open(&kept[i].patterns, pack, why, sizeof(why))) {
+	if (patterns_open(p, rules, why, sizeof(why))) {
 		fprintf(stderr, "patterns: %s\n", why);
 		abort();
 	}
-	return kept[i].patterns;
+	return patterns_image(*p);
 }
 
 struct span test_patterns(void)
 {
-	return patterns_image(opened(NULL));
+	return opened(NULL);
 }
 
 static struct detect *judge(const struct detect_opts *o, struct span image)
@@ -64,7 +57,7 @@ struct detect *test_detect(const struct detect_opts *o)
 	return judge(o, test_patterns());
 }
 
-struct detect *test_detect_with(const char *pack)
+struct detect *test_detect_own(void)
 {
-	return judge(NULL, patterns_image(opened(pack)));
+	return judge(NULL, opened(OWN_RULES));
 }

@@ -8,7 +8,8 @@
 
 /* Lives as long as the program. Aborts, with the reason, when there is none. */
 struct span test_patterns(void);
-/* The same with the rules of a pack beside the built-in ones. */
-struct detect *test_detect_with(const char *pack);
 /* A judge with these settings (NULL: the default ones). Aborts. */
 struct detect *test_detect(const struct detect_opts *o);
+/* One with the default settings and, beside the built-in rules, those in tests/data/rules: the
+ * example that we give away is one of them. */
+struct detect *test_detect_own(void);

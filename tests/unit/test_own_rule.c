@@ -11,30 +11,18 @@
 #include <cmocka.h>
 
 #include "base/own.h"
+#include "judge.h"
 #include "patterns.h"
 
-#define FOUND_MAX 16
-
-static struct detect *detect;
-static struct finding found[FOUND_MAX];
-static size_t n_found;
-
-static void note(void *ctx, const struct finding *f)
+/* Others may have their say, too. */
+static bool of_own_rules(const struct finding *f)
 {
-	(void)ctx;
-	/* Others may have their say, too. */
-	if (!f->rule && strcmp(f->type, "evidence") != 0)
-		return;
-	assert_true(n_found < FOUND_MAX);
-	found[n_found++] = *f;
+	return f->rule || !strcmp(f->type, "evidence");
 }
 
 static void judge_in(struct turn *t, enum segment_role role, const char *text)
 {
-	struct segment s = { .role = role,
-			     .origin = ORIGIN_USER,
-			     .side = role == SEG_ASSISTANT ? SIDE_RESPONSE : SIDE_REQUEST,
-			     .text = { .p = (uint8_t *)text, .len = strlen(text) } };
+	struct segment s = segment(role, text);
 
 	t->segments = &s;
 	t->n_segments = 1;
@@ -45,7 +33,7 @@ static void judge_in(struct turn *t, enum segment_role role, const char *text)
 }
 
 /* The types found in a text, separated by blanks. */
-static const char *judge(enum segment_role role, const char *text)
+static const char *types_in(enum segment_role role, const char *text)
 {
 	static char types[256];
 	struct turn t = { 0 };
@@ -89,9 +77,9 @@ static void conditions(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-		if (strcmp(judge(rows[i].role, rows[i].text), rows[i].types) != 0)
+		if (strcmp(types_in(rows[i].role, rows[i].text), rows[i].types) != 0)
 			fail_msg("'%s' is '%s', not '%s'", rows[i].text,
-				 judge(rows[i].role, rows[i].text), rows[i].types);
+				 types_in(rows[i].role, rows[i].text), rows[i].types);
 }
 
 static void turns(void **state)
@@ -167,7 +155,7 @@ static void switched_off(void **state)
 			     .origin = ORIGIN_USER,
 			     .text = { .p = (uint8_t *)text, .len = strlen(text) } };
 	struct turn t = { .segments = &s, .n_segments = 1 };
-	struct detect *plain = test_detect_with("deploy/rules.d/example.yaml");
+	struct detect *plain = test_detect(NULL);
 	bool seen = false;
 
 	(void)state;
@@ -180,40 +168,32 @@ static void switched_off(void **state)
 
 static void the_example(void **state)
 {
-	struct detect *d = test_detect_with("deploy/rules.d/example.yaml");
-	const struct rules *rs = detect_rules(d);
+	const struct rules *rs = detect_rules(detect);
 	size_t n = 0;
 
 	(void)state;
 	for (size_t i = 0; i < rs->n_rules; i++) {
 		const struct rule *r = &rs->rule[i];
 
-		if (r->built_in)
+		if (!strstr(rules_text(rs, r->file), "example.yaml"))
 			continue;
 		n++;
 		assert_true(r->hits.n && r->misses.n);
 		for (size_t k = 0; k < r->hits.n; k++)
-			assert_int_equal(detect_rule(d, i, span_str(rules_listed(rs, r->hits, k))),
-					 1);
+			assert_int_equal(
+			    detect_rule(detect, i, span_str(rules_listed(rs, r->hits, k))), 1);
 		for (size_t k = 0; k < r->misses.n; k++)
 			assert_int_equal(
-			    detect_rule(d, i, span_str(rules_listed(rs, r->misses, k))), 0);
+			    detect_rule(detect, i, span_str(rules_listed(rs, r->misses, k))), 0);
 	}
 	assert_true(n >= 3);
-	detect_free(&d);
 }
 
 static int setup(void **state)
 {
 	(void)state;
-	detect = test_detect_with("tests/data/rules/own.yaml");
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	detect_free(&detect);
+	judge_counts = of_own_rules;
+	detect = test_detect_own();
 	return 0;
 }
 
@@ -225,5 +205,5 @@ int main(void)
 		cmocka_unit_test(switched_off), cmocka_unit_test(the_example),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, setup, judge_teardown);
 }

@@ -9,22 +9,13 @@
 #include <cmocka.h>
 
 #include "base/own.h"
-#include "detect/detect.h"
+#include "judge.h"
 #include "patterns.h"
-
-static struct detect *detect;
 
 static int setup(void **state)
 {
 	(void)state;
-	detect = test_detect_with("tests/data/rules/sequences.yaml");
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	detect_free(&detect);
+	detect = test_detect_own();
 	return 0;
 }
 
@@ -93,5 +84,5 @@ int main(void)
 	const struct CMUnitTest tests[] = { cmocka_unit_test(order_and_place),
 					    cmocka_unit_test(texts_are_apart) };
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, setup, judge_teardown);
 }
