@@ -385,13 +385,30 @@ static void memory_runs_out(void **state)
 	assert_true(nomem_each(all_rows, NULL) > 4);
 }
 
+static void words_anywhere(void **state)
+{
+	char text[80];
+
+	(void)state;
+	for (size_t len = 0; len <= sizeof(text); len++)
+		for (size_t at = 0; at + 3 <= len; at++) {
+			memset(text, 'f', len);
+			memcpy(text + at, "F_x", 3);
+			assert_true(ascii_contains(span_of(text, len), "f_x"));
+			assert_true(ascii_contains(span_of(text, at + 3), "f_x"));
+			assert_false(ascii_contains(span_of(text, at + 2), "f_x"));
+			assert_false(ascii_contains(span_of(text, len), "f_y"));
+			assert_false(ascii_contains(span_of(text, len), "f\x7fx"));
+		}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ascii_is_its_own_view), cmocka_unit_test(views_and_the_way_back),
 		cmocka_unit_test(not_decoded),		 cmocka_unit_test(every_range_leads_back),
 		cmocka_unit_test(broken_input),		 cmocka_unit_test(caps),
-		cmocka_unit_test(memory_runs_out),
+		cmocka_unit_test(memory_runs_out),	 cmocka_unit_test(words_anywhere),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -9,6 +9,7 @@
 
 #include "base/escape.h"
 #include "base/own.h"
+#include "base/scan.h"
 #include "text/confusables.h"
 #include "text/maker.h"
 
@@ -223,19 +224,32 @@ size_t ascii_len(struct span s)
 	return i;
 }
 
+static bool word_at(const uint8_t *p, const char *word, size_t len)
+{
+	size_t n = 0;
+
+	while (n < len && ascii_lower(p[n]) == (uint8_t)word[n])
+		n++;
+	return n == len;
+}
+
 bool ascii_contains(struct span s, const char *word)
 {
-	uint8_t first = ascii_lower((uint8_t)word[0]);
-	size_t len = strlen(word);
+	uint8_t first = (uint8_t)word[0] | 0x20;
+	size_t len = strlen(word), i = 0, end = s.len < len ? 0 : s.len - len + 1;
 
-	for (size_t i = 0; i + len <= s.len; i++) {
-		size_t n = ascii_lower(s.p[i]) == first;
+	/* Most places are passed over by their first byte. */
+	for (; end - i >= sizeof(scan_v); i += sizeof(scan_v)) {
+		scan_v v;
 
-		while (n && n < len && ascii_lower(s.p[i + n]) == ascii_lower((uint8_t)word[n]))
-			n++;
-		if (n == len)
-			return true;
+		memcpy(&v, s.p + i, sizeof(v));
+		for (uint32_t at = scan_mask((scan_v)((v | 0x20) == first)); at; at &= at - 1)
+			if (word_at(s.p + i + __builtin_ctz(at), word, len))
+				return true;
 	}
+	for (; i < end; i++)
+		if (word_at(s.p + i, word, len))
+			return true;
 	return false;
 }
 
