@@ -243,12 +243,16 @@ static const struct protobuf_row stream_rows[] = { { "1", grpc_error }, RESULT_R
 static void walk(struct reading *r, const struct flow_event *ev, const struct protobuf_row *rows,
 		 size_t n)
 {
+	struct port *port = r->ports[ev->side];
 	struct tensors t = { .g.r = r };
 
-	r->now = r->ports[ev->side];
-	r->now->hole |= ev->damaged;
+	/* Messages of a socket behind a request that was over. */
+	if (!port)
+		return;
+	r->now = port;
+	port->hole |= ev->damaged;
 	if (protobuf_walk(ev->data, rows, n, &t))
-		r->now->hole = true;
+		port->hole = true;
 }
 
 static bool on_infer(struct reading *r, const struct flow_event *ev)
