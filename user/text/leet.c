@@ -4,6 +4,7 @@
 #include <assert.h>
 
 #include "base/own.h"
+#include "base/scan.h"
 #include "text/maker.h"
 
 #define KNOWN_MIN   3	/* letters of a word that says something */
@@ -14,7 +15,7 @@
 
 /* The letter that a character is or stands for, and another one that it may stand for. */
 #define LETTER(c) [c] = { c }, [(c)-0x20] = { c }
-static const char letters_of[256][2] = {
+static const char letters_of[256][2] = { /* words_alike() knows of those with two */
 	/* clang-format off */
 	LETTER('a'), LETTER('b'), LETTER('c'), LETTER('d'), LETTER('e'), LETTER('f'), LETTER('g'),
 	LETTER('h'), LETTER('i'), LETTER('j'), LETTER('k'), LETTER('l'), LETTER('m'), LETTER('n'),
@@ -38,6 +39,7 @@ static const char letters_of[256][2] = {
 	['+'] = "t",
 };
 #undef LETTER
+static_assert(WORD_LEN_MAX == sizeof(scan_v), "a word is one vector");
 
 struct token {
 	size_t begin, len;
@@ -45,95 +47,186 @@ struct token {
 	bool known;
 };
 
-static bool letter(uint8_t c)
+static scan_v letters(scan_v v)
 {
-	return (uint8_t)((c | 0x20) - 'a') < 26;
+	return (scan_v)((v | 0x20) - 'a' < 26);
+}
+
+static scan_v signs(scan_v v)
+{
+	return (scan_v)((v - '0' < 10) | (v == '@') | (v == '$') | (v == '!') | (v == '|') |
+			(v == '+'));
+}
+
+/* Apart, so that a vector read from the text needs no place in memory. */
+static __attribute__((noinline)) scan_v load_last(struct span t, size_t at)
+{
+	scan_v v = { 0 };
+
+	memcpy(&v, t.p + at, t.len - at);
+	return v;
+}
+
+static scan_v load(struct span t, size_t at)
+{
+	scan_v v;
+
+	if (t.len - at < sizeof(v))
+		return load_last(t, at);
+	memcpy(&v, t.p + at, sizeof(v));
+	return v;
+}
+
+/* The first n lanes. */
+static scan_v first_lanes(size_t n)
+{
+	static const scan_v place = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 };
+
+	return (scan_v)(place < (uint8_t)n);
+}
+
+static size_t first_bit(uint32_t m)
+{
+	return (size_t)__builtin_ctz(m);
+}
+
+/* The signs of a token that have two meanings, each as what turns the first into the other, and how
+ * many it has in all. */
+struct unsure {
+	scan_v other[GUESSES_MAX];
+	size_t n, n_signs;
+};
+
+/* A byte in its place among zeros: not written to memory, from where a vector could be read again
+ * only with a delay. */
+static scan_v lane(size_t i, unsigned byte)
+{
+	typedef uint64_t halves __attribute__((vector_size(16)));
+	uint64_t bits = (uint64_t)byte << 8 * (i % 8);
+
+	return (scan_v)(halves){ i < 8 ? bits : 0, i < 8 ? 0 : bits };
+}
+
+/* Writes it with letters for signs, each in its first meaning. */
+static scan_v spell(struct span raw, scan_v v, uint32_t is_sign, struct unsure *u)
+{
+	v = (v | (letters(v) & 0x20)) & first_lanes(raw.len);
+	u->n = u->n_signs = 0;
+	for (; is_sign; is_sign &= is_sign - 1) {
+		size_t i = first_bit(is_sign);
+		const char *meant = letters_of[raw.p[i]];
+
+		v ^= lane(i, (unsigned)(raw.p[i] ^ meant[0]));
+		u->n_signs++;
+		if (meant[1] && u->n < GUESSES_MAX)
+			u->other[u->n++] = lane(i, (unsigned)(meant[0] ^ meant[1]));
+	}
+	return v;
 }
 
 /* Makes it a known word, if it can be one. */
-static bool spell(const struct words *words, struct span raw, struct token *x)
+static bool guess(const struct words *words, struct word *x, scan_v first, const struct unsure *u)
 {
-	size_t unsure[GUESSES_MAX], n = 0;
+	memcpy(x->s, &first, sizeof(first));
+	if (!words_alike(words, x))
+		return false;
+	for (unsigned which = 0; which < 1u << u->n; which++) {
+		scan_v v = first;
 
-	x->word.len = raw.len;
-	for (size_t i = 0; i < raw.len; i++) {
-		x->word.s[i] = letters_of[raw.p[i]][0];
-		if (letters_of[raw.p[i]][1] && n < GUESSES_MAX)
-			unsure[n++] = i;
-	}
-	for (unsigned guess = 0; guess < 1u << n; guess++) {
-		for (size_t k = 0; k < n; k++)
-			x->word.s[unsure[k]] = letters_of[raw.p[unsure[k]]][guess >> k & 1];
+		for (size_t k = 0; k < u->n; k++)
+			v ^= which >> k & 1 ? u->other[k] : (scan_v){ 0 };
+		memcpy(x->s, &v, sizeof(v));
 		/* Backwards it is read by the view of that name, behind this one. */
-		if (words_known(words, &x->word) ||
-		    (raw.len >= ALONE_MIN && words_known_reversed(words, &x->word)))
+		if (words_known(words, x) ||
+		    (x->len >= ALONE_MIN && words_known_reversed(words, x)))
 			return true;
 	}
-	for (size_t k = 0; k < n; k++)
-		x->word.s[unsure[k]] = letters_of[raw.p[unsure[k]]][0];
+	memcpy(x->s, &first, sizeof(first));
 	return false;
 }
 
 /* The next token at or behind at that mixes letters and signs. */
 static bool next(const struct reading *r, size_t at, size_t end, struct token *ret)
 {
-	struct span t = r->text;
-	size_t begin, n_letters, n_signs;
+	struct span t = r->text, raw;
+	struct unsure u;
+	uint32_t m, is_sign;
+	size_t from = at;
+	scan_v v;
 	bool word;
 
-	while (at < end) {
-		while (at < end && !letters_of[t.p[at]][0])
-			at++;
-		begin = at;
-		for (n_letters = 0; at < t.len && letters_of[t.p[at]][0]; at++)
-			n_letters += letter(t.p[at]);
-		n_signs = at - begin - n_letters;
-		if (!n_signs || at - begin > WORD_LEN_MAX)
+	while (at < t.len && from <= end) {
+		m = scan_mask(signs(load(t, at)));
+		if (!m) {
+			at += sizeof(v);
 			continue;
-		*ret = (struct token){ .begin = begin, .len = at - begin };
-		word = spell(r->words, span_sub(t, begin, ret->len), ret);
+		}
+		for (at += first_bit(m); at > from && letters_of[t.p[at - 1]][0];)
+			at--;
+		if (at > end)
+			break;
+		ret->begin = at;
+		v = load(t, at);
+		is_sign = scan_mask(signs(v));
+		ret->len = first_bit(~(scan_mask(letters(v)) | is_sign));
+		is_sign &= (1u << ret->len) - 1;
+		from = at += ret->len;
+		if (ret->len == sizeof(v) && at < t.len && letters_of[t.p[at]][0]) {
+			while (at < t.len && letters_of[t.p[at]][0])
+				at++;
+			from = at;
+			continue;
+		}
+		raw = span_sub(t, ret->begin, ret->len);
+		ret->word.len = ret->len;
+		word = guess(r->words, &ret->word, spell(raw, v, is_sign, &u), &u);
 		ret->known = word && ret->len >= KNOWN_MIN;
 		/* Mostly signs: a number, if not a word. A short one proves nothing. */
-		if (n_signs > 2 * n_letters) {
+		if (u.n_signs > 2 * (ret->len - u.n_signs)) {
 			if (!word)
 				continue;
-			ret->known &= n_letters > 0;
+			ret->known &= ret->len > u.n_signs;
 			return true;
 		}
 		/* A sentence may end with the sign. */
-		if (!ret->known && t.p[at - 1] == '!') {
-			ret->len--;
-			if (n_signs == 1)
+		if (!ret->known && raw.p[ret->len - 1] == '!') {
+			if (u.n_signs == 1)
 				continue;
-			ret->word.s[ret->len] = 0;
-			ret->known = spell(r->words, span_sub(t, begin, ret->len), ret) &&
-				     ret->len >= KNOWN_MIN;
+			raw.len = ret->word.len = --ret->len;
+			is_sign &= ~(1u << ret->len);
+			ret->known =
+			    guess(r->words, &ret->word, spell(raw, v, is_sign, &u), &u) &&
+			    ret->len >= KNOWN_MIN;
 		}
 		return true;
 	}
 	return false;
 }
 
-/* Writes a token in the case of the letters that are there. */
-static void put(const struct token *v, struct span raw, uint8_t *out)
+/* Writes a token over what stands there, in the case of the letters that are there. A vector must
+ * fit behind out. */
+static void put(const struct token *x, uint8_t *out)
 {
-	size_t upper = 0, lower = 0;
+	scan_v raw, v, small, capital;
+	uint32_t capitals;
 
-	for (size_t i = 0; i < raw.len; i++)
-		if (letter(raw.p[i]))
-			*(raw.p[i] & 0x20 ? &lower : &upper) += 1;
-	memcpy(out, v->word.s, raw.len);
-	for (size_t i = 0; upper && i < raw.len; i++)
-		if (letter(raw.p[i]))
-			out[i] = raw.p[i];
-		else if (upper > lower)
-			out[i] &= (uint8_t)~0x20;
+	memcpy(&raw, out, sizeof(raw));
+	memcpy(&v, x->word.s, sizeof(v));
+	small = (scan_v)(raw - 'a' < 26);
+	capital = (scan_v)(raw - 'A' < 26) & first_lanes(x->len);
+	capitals = scan_mask(capital);
+	if (capitals && __builtin_popcount(capitals) >
+			    __builtin_popcount(scan_mask(small & first_lanes(x->len))))
+		v &= (uint8_t)~0x20;
+	v = (raw & (small | capital)) | (v & ~(small | capital));
+	v = (v & first_lanes(x->len)) | (raw & ~first_lanes(x->len));
+	memcpy(out, &v, sizeof(v));
 }
 
 /* What was read, as one piece: each letter stands where its sign stood. */
 static int flush(struct edit *e, const struct token *v, size_t n)
 {
-	uint8_t out[TOKENS_MAX * (NEAR + WORD_LEN_MAX)];
+	uint8_t out[TOKENS_MAX * (NEAR + WORD_LEN_MAX) + sizeof(scan_v)];
 	size_t known = 0, letters = 0, longest = 0;
 	struct range r;
 
@@ -149,17 +242,18 @@ static int flush(struct edit *e, const struct token *v, size_t n)
 	if (known * 6 < n)
 		return 0;
 	r = (struct range){ v[0].begin, v[n - 1].begin + v[n - 1].len };
-	assert(r.end - r.begin <= sizeof(out));
+	assert(r.end - r.begin + sizeof(scan_v) <= sizeof(out));
 	memcpy(out, e->text.p + r.begin, r.end - r.begin);
+	memset(out + (r.end - r.begin), 0, sizeof(scan_v));
 	for (size_t i = 0; i < n; i++)
-		put(&v[i], span_sub(e->text, v[i].begin, v[i].len), out + (v[i].begin - r.begin));
+		put(&v[i], out + (v[i].begin - r.begin));
 	return edit_replace(e, r, span_of(out, r.end - r.begin), false);
 }
 
 int leet_view(const struct reading *r, struct view *w)
 {
 	struct edit e = { .w = w, .text = r->text };
-	struct token v[TOKENS_MAX], token;
+	struct token v[TOKENS_MAX + 1];
 	struct range where;
 	size_t at = 0, n = 0;
 	int err = 0;
@@ -169,12 +263,14 @@ int leet_view(const struct reading *r, struct view *w)
 		/* Not from the middle of a word. */
 		while (at && at < where.end && letters_of[r->text.p[at - 1]][0])
 			at++;
-		for (; !err && next(r, at, where.end, &token); at = token.begin + token.len) {
-			if (n && (n == TOKENS_MAX || token.begin - v[n - 1].begin > NEAR)) {
+		while (!err && next(r, at, where.end, &v[n])) {
+			at = v[n].begin + v[n].len;
+			if (n && (n == TOKENS_MAX || v[n].begin - v[n - 1].begin > NEAR)) {
 				err = flush(&e, v, n);
+				v[0] = v[n];
 				n = 0;
 			}
-			v[n++] = token;
+			n++;
 		}
 		at = MAX(at, where.end);
 	}

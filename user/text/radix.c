@@ -2,6 +2,7 @@
  * places in the alphabet.
  */
 #include "base/own.h"
+#include "base/scan.h"
 #include "text/maker.h"
 
 #define PIECE	    8192 /* bytes decoded of one run of numbers; the rest is another one */
@@ -15,35 +16,57 @@
 typedef size_t decode_fn(const struct reading *r, size_t at, size_t end, uint8_t *out,
 			 size_t *ret_len);
 
+static scan_v alnums(scan_v v)
+{
+	return (scan_v)(((v | 0x20) - 'a' < 26) | (v - '0' < 10));
+}
+
+/* Where the next word begins, at or behind at; end: nowhere before that. */
+static size_t next_start(struct span t, size_t at, size_t end)
+{
+	while (at < end) {
+		scan_v v, before;
+		uint32_t m;
+
+		if (!at || t.len - at < sizeof(v)) {
+			if (ascii_alnum(t.p[at]) && !(at && ascii_alnum(t.p[at - 1])))
+				return at;
+			at++;
+			continue;
+		}
+		memcpy(&v, t.p + at, sizeof(v));
+		memcpy(&before, t.p + at - 1, sizeof(before));
+		m = scan_mask(alnums(v) & ~alnums(before));
+		if (m)
+			return MIN(at + (size_t)__builtin_ctz(m), end);
+		at += sizeof(v);
+	}
+	return end;
+}
+
 /* Tries the decoder wherever a word begins, in places that have the sign. */
 static int each_run(const struct reading *r, struct view *w, unsigned sign, decode_fn *decode)
 {
 	struct span t = r->text;
 	uint8_t out[PIECE];
 	struct range where;
-	size_t at = 0, end, len, resume = 0; /* a long run is decoded piece by piece */
+	size_t at = 0, end, len;
 	int err = 0;
 
 	while (!err && survey_next(r->survey, sign, SURVEY_BLOCK, at, &where)) {
-		for (at = where.begin; !err && at < where.end; at = MAX(end, at + 1)) {
-			end = at + 1;
-			if (!ascii_alnum(t.p[at]))
-				continue;
+		at = next_start(t, where.begin, where.end);
+		while (!err && at < where.end) {
 			len = 0;
-			if (!at || at == resume || !ascii_alnum(t.p[at - 1]))
-				end = decode(r, at, t.len, out, &len);
-			if (!len) {
-				/* To the end of the word. */
-				end = MAX(end, at + 1);
-				while (end < where.end && ascii_alnum(t.p[end]) &&
-				       ascii_alnum(t.p[end - 1]))
-					end++;
-				continue;
-			}
-			err = len < PIECE
-				  ? view_piece(w, t, (struct range){ at, end }, span_of(out, len))
-				  : view_put(w, at, span_of(out, len), true);
-			resume = end;
+			end = decode(r, at, t.len, out, &len);
+			end = MAX(end, at + 1);
+			if (len)
+				err = len < PIECE ? view_piece(w, t, (struct range){ at, end },
+							       span_of(out, len))
+						  : view_put(w, at, span_of(out, len), true);
+			/* A long run is decoded piece by piece. */
+			at = len && end < where.end && ascii_alnum(t.p[end])
+				 ? end
+				 : next_start(t, end, where.end);
 		}
 		at = MAX(at, where.end);
 	}

@@ -174,17 +174,21 @@ static uint64_t back(uint64_t now, uint64_t last, unsigned n)
 	return now << n | last >> (64 - n);
 }
 
-/* Does a run of n (8 < n <= 32) ones end in now? */
-static bool run_of(uint64_t now, uint64_t last, unsigned n)
+/* Where a run of 8 ones ends in now, and (n: 16, 24) of more: told without a branch, for in plain
+ * text nobody could foretell it. */
+static uint64_t run_of(uint64_t now, uint64_t last, unsigned n)
 {
-	uint64_t a = now, b = last;
+	uint64_t a = now, b = last, eight, last_eight;
 
-	for (unsigned have = 1, step; a && have < n; have += step) {
-		step = MIN(have, n - have);
+	for (unsigned step = 1; step < 8; step *= 2) {
 		a &= back(a, b, step);
 		b &= b << step;
 	}
-	return a != 0;
+	eight = a;
+	last_eight = b;
+	a &= back(eight, last_eight, 8);
+	b &= last_eight << 8;
+	return n == 16 ? a : a & back(eight, last_eight, 16);
 }
 
 /* First two letters with which next to no word begins, but many do that are spelled backwards or

@@ -32,6 +32,7 @@ struct words {
 	struct set shifted;
 	uint32_t spelled[SLOTS];	/* by hash of letter after letter */
 	uint64_t beginnings[BITS / 64]; /* by that hash: some word begins so, or seems to */
+	uint64_t alike[BITS / 64];	/* by that of alike(): words, and words spelled backwards */
 };
 
 static uint32_t hash_step(uint32_t h, unsigned c)
@@ -132,6 +133,25 @@ static uint32_t shape(scan_v v, size_t len, bool mirrored)
 	return hash_of(d);
 }
 
+/* The same for words that differ in i and l, or in g and b. */
+static scan_v alike(scan_v v)
+{
+	v ^= (scan_v)(v == 'l') & ('l' ^ 'i');
+	return v ^ ((scan_v)(v == 'b') & ('b' ^ 'g'));
+}
+
+static scan_v backwards(scan_v v, size_t len)
+{
+	uint64_t half[2];
+	unsigned __int128 turned;
+
+	memcpy(half, &v, sizeof(half));
+	turned = (unsigned __int128)__builtin_bswap64(half[0]) << 64 | __builtin_bswap64(half[1]);
+	turned >>= 8 * (WORD_LEN_MAX - len);
+	memcpy(&v, &turned, sizeof(v));
+	return v;
+}
+
 /* Returns the hash of the whole word. */
 static uint32_t note_beginnings(struct words *w, const char *s, size_t len)
 {
@@ -156,6 +176,8 @@ static void learn(struct words *w, const char *s, size_t len)
 	add(&w->known, h, s[0]);
 	add(&w->shifted, shape(vector(padded), len, false), s[0]);
 	put(w->spelled, note_beginnings(w, s, len));
+	set_bit(w->alike, hash_of(alike(vector(padded))));
+	set_bit(w->alike, hash_of(alike(backwards(vector(padded), len))));
 }
 
 int words_new(struct words **ret)
@@ -264,17 +286,13 @@ bool words_known(const struct words *w, const struct word *x)
 
 bool words_known_reversed(const struct words *w, const struct word *x)
 {
-	uint64_t half[2];
-	unsigned __int128 turned;
-	scan_v v;
+	return x->len && x->len <= WORD_LEN_MAX &&
+	       has(&w->known, hash_of(backwards(vector(x->s), x->len)));
+}
 
-	if (x->len > WORD_LEN_MAX || !x->len)
-		return false;
-	memcpy(half, x->s, sizeof(half));
-	turned = (unsigned __int128)__builtin_bswap64(half[0]) << 64 | __builtin_bswap64(half[1]);
-	turned >>= 8 * (WORD_LEN_MAX - x->len);
-	memcpy(&v, &turned, sizeof(v));
-	return has(&w->known, hash_of(v));
+bool words_alike(const struct words *w, const struct word *x)
+{
+	return x->len <= WORD_LEN_MAX && bit(w->alike, hash_of(alike(vector(x->s))));
 }
 
 uint32_t words_shifts(const struct words *w, const struct word *x)

@@ -31,6 +31,9 @@ bool word_next_long(struct span text, size_t at, size_t end, size_t min, struct 
 
 bool words_known(const struct words *w, const struct word *x);
 bool words_known_reversed(const struct words *w, const struct word *x);
+/* False: it is not known in either direction, nor would it be with an l or two for an i, or with b
+ * for g, or the other way round. */
+bool words_alike(const struct words *w, const struct word *x);
 /* By how many places may the alphabet have been shifted to make x of a known word? Bit n: by n;
  * bit 26: it was mirrored. */
 #define WORDS_MIRRORED 26
