@@ -15,7 +15,8 @@
 
 /* The letter that a character is or stands for, and another one that it may stand for. */
 #define LETTER(c) [c] = { c }, [(c)-0x20] = { c }
-static const char letters_of[256][2] = { /* words_alike() knows of those with two */
+static const char letters_of[256][2] = {
+	/* words_alike() knows of those with two */
 	/* clang-format off */
 	LETTER('a'), LETTER('b'), LETTER('c'), LETTER('d'), LETTER('e'), LETTER('f'), LETTER('g'),
 	LETTER('h'), LETTER('i'), LETTER('j'), LETTER('k'), LETTER('l'), LETTER('m'), LETTER('n'),
@@ -194,9 +195,8 @@ static bool next(const struct reading *r, size_t at, size_t end, struct token *r
 				continue;
 			raw.len = ret->word.len = --ret->len;
 			is_sign &= ~(1u << ret->len);
-			ret->known =
-			    guess(r->words, &ret->word, spell(raw, v, is_sign, &u), &u) &&
-			    ret->len >= KNOWN_MIN;
+			ret->known = guess(r->words, &ret->word, spell(raw, v, is_sign, &u), &u) &&
+				     ret->len >= KNOWN_MIN;
 		}
 		return true;
 	}

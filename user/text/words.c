@@ -122,15 +122,24 @@ static uint32_t hash_of(scan_v v)
 	return (uint32_t)((uint64_t)(product >> 64) ^ (uint64_t)product) | 1;
 }
 
-/* The same for all shifts of a word: the distances of its letters from the first one. */
-static uint32_t shape(scan_v v, size_t len, bool mirrored)
+/* The distances of a word's letters from the first one, which are the same for all its shifts. */
+static scan_v distances(scan_v v, size_t len)
 {
-	scan_v first = v[0] - (scan_v){ 0 }, d = mirrored ? first - v : v - first;
+	scan_v d = v - v[0];
 
 	d += (scan_v)(d >= 0x80) & LETTERS;
-	d = head(d, len);
-	d[0] = (uint8_t)len;
-	return hash_of(d);
+	return head(d, len);
+}
+
+/* Those of the word in the mirrored alphabet. */
+static scan_v mirrored(scan_v d)
+{
+	return (LETTERS - d) & (scan_v)(d != 0);
+}
+
+static uint32_t shape(scan_v distances, size_t len)
+{
+	return hash_of(distances ^ (scan_v){ (uint8_t)len });
 }
 
 /* The same for words that differ in i and l, or in g and b. */
@@ -174,7 +183,7 @@ static void learn(struct words *w, const char *s, size_t len)
 	if (has(&w->known, h))
 		return;
 	add(&w->known, h, s[0]);
-	add(&w->shifted, shape(vector(padded), len, false), s[0]);
+	add(&w->shifted, shape(distances(vector(padded), len), len), s[0]);
 	put(w->spelled, note_beginnings(w, s, len));
 	set_bit(w->alike, hash_of(alike(vector(padded))));
 	set_bit(w->alike, hash_of(alike(backwards(vector(padded), len))));
@@ -215,15 +224,23 @@ static scan_v letters(scan_v v)
 	return (scan_v)(((v | 0x20) - 'a') < LETTERS);
 }
 
-/* Up to 16 bytes from at on, zeros behind the end. */
-static scan_v load(struct span text, size_t at)
+/* Apart, so that a vector read from the text needs no place in memory. */
+static __attribute__((noinline)) scan_v load_last(struct span text, size_t at)
 {
 	scan_v v = { 0 };
 
-	if (text.len - at >= sizeof(v))
-		memcpy(&v, text.p + at, sizeof(v));
-	else
-		memcpy(&v, text.p + at, text.len - at);
+	memcpy(&v, text.p + at, text.len - at);
+	return v;
+}
+
+/* Up to 16 bytes from at on, zeros behind the end. */
+static scan_v load(struct span text, size_t at)
+{
+	scan_v v;
+
+	if (text.len - at < sizeof(v))
+		return load_last(text, at);
+	memcpy(&v, text.p + at, sizeof(v));
 	return v;
 }
 
@@ -231,16 +248,14 @@ static scan_v load(struct span text, size_t at)
 static void word_read(struct span text, size_t at, struct word *ret)
 {
 	scan_v v = load(text, at);
-	int n = scan_hit(~letters(v));
+	size_t len = (size_t)__builtin_ctz(~scan_mask(letters(v)));
 
 	ret->begin = at;
-	if (n >= 0)
-		v = head(v, (size_t)n);
-	v |= (scan_v)(v != 0) & 0x20;
+	v = head(v | 0x20, len);
 	memcpy(ret->s, &v, sizeof(v));
-	for (ret->len = n < 0 ? sizeof(v) : (size_t)n;
-	     n < 0 && at + ret->len < text.len && letter(text.p[at + ret->len]); ret->len++)
-		;
+	while (len >= sizeof(v) && at + len < text.len && letter(text.p[at + len]))
+		len++;
+	ret->len = len;
 }
 
 bool word_next(struct span text, size_t at, size_t end, struct word *ret)
@@ -295,29 +310,31 @@ bool words_alike(const struct words *w, const struct word *x)
 	return x->len <= WORD_LEN_MAX && bit(w->alike, hash_of(alike(vector(x->s))));
 }
 
-uint32_t words_shifts(const struct words *w, const struct word *x)
+/* By how many places the letter is behind the first ones of words of that shape. */
+static uint32_t shifts_of(const struct words *w, uint32_t h, unsigned first)
 {
 	uint32_t ret = 0;
 
+	if (!bit(w->shifted.bits, h))
+		return 0;
+	for (unsigned i = slot_of(h); w->shifted.hash[i]; i = (i + 1) & (SLOTS - 1))
+		if (w->shifted.hash[i] == h)
+			ret |= 1u << (first + LETTERS - w->shifted.first[i]) % LETTERS;
+	return ret;
+}
+
+uint32_t words_shifts(const struct words *w, const struct word *x)
+{
+	unsigned first = (unsigned)(x->s[0] - 'a');
+	uint32_t ret;
+	scan_v d;
+
 	if (x->len > WORD_LEN_MAX)
 		return 0;
-	for (unsigned mirrored = 0; mirrored < 2; mirrored++) {
-		uint32_t h = shape(vector(x->s), x->len, mirrored);
-		unsigned first = (unsigned)(mirrored ? 'z' - x->s[0] : x->s[0] - 'a');
-
-		if (!bit(w->shifted.bits, h))
-			continue;
-		for (unsigned i = slot_of(h); w->shifted.hash[i]; i = (i + 1) & (SLOTS - 1)) {
-			unsigned n = (first + LETTERS - w->shifted.first[i]) % LETTERS;
-
-			if (w->shifted.hash[i] != h)
-				continue;
-			if (!mirrored)
-				ret |= 1u << n;
-			else if (!n)
-				ret |= 1u << WORDS_MIRRORED;
-		}
-	}
+	d = distances(vector(x->s), x->len);
+	ret = shifts_of(w, shape(d, x->len), first);
+	if (shifts_of(w, shape(mirrored(d), x->len), LETTERS - 1 - first) & 1)
+		ret |= 1u << WORDS_MIRRORED;
 	return ret;
 }
 
