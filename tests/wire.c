@@ -553,23 +553,35 @@ void wire_close(struct wire *w, uint64_t conn)
 	flow_close(w->flow, conn, w->pos[conn % CONNS_MAX], w->now_ns++);
 }
 
+struct wire *wire_turns(struct evlog *log)
+{
+	struct wire *w;
+
+	CHECK(!wire_new(&w, WIRE_TURNS, log, NULL));
+	wire_open(w, 1);
+	return w;
+}
+
+void wire_pass(struct wire *w, enum ev_dir dir, struct span data)
+{
+	CHECK(!wire_send(w, 1, dir, data, 0));
+}
+
 char *wire_call(const char *target, const char *json, const char *response, const char *body)
 {
-	auto_free(wire) struct wire *w = NULL;
 	auto_free(evlog) struct evlog log = { 0 };
+	auto_free(wire) struct wire *w = wire_turns(&log);
 	auto_mem char *head = NULL;
 	char *ret;
 
-	CHECK(!wire_new(&w, WIRE_TURNS, &log, NULL));
 	CHECK(asprintf(&head, "POST %s HTTP/1.1\r\nHost: llm.test\r\nContent-Length: %zu\r\n\r\n",
 		       target, strlen(json)) > 0);
-	wire_open(w, 1);
-	CHECK(!wire_send(w, 1, EV_WRITE, span_str(head), 0));
-	CHECK(!wire_send(w, 1, EV_WRITE, span_str(json), 0));
-	CHECK(!wire_send(w, 1, EV_READ, SPAN_LIT("HTTP/1.1 "), 0));
-	CHECK(!wire_send(w, 1, EV_READ, span_str(response), 0));
-	CHECK(!wire_send(w, 1, EV_READ, SPAN_LIT("\r\n"), 0));
-	CHECK(!wire_send(w, 1, EV_READ, span_str(body), 0));
+	wire_pass(w, EV_WRITE, span_str(head));
+	wire_pass(w, EV_WRITE, span_str(json));
+	wire_pass(w, EV_READ, SPAN_LIT("HTTP/1.1 "));
+	wire_pass(w, EV_READ, span_str(response));
+	wire_pass(w, EV_READ, SPAN_LIT("\r\n"));
+	wire_pass(w, EV_READ, span_str(body));
 	wire_close(w, 1);
 	ret = strdup(log.p ? log.p : "");
 	CHECK(ret);

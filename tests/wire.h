@@ -32,6 +32,10 @@ int wire_send(struct wire *w, uint64_t conn, enum ev_dir dir, struct span data, 
 void wire_lose(struct wire *w, uint64_t conn, enum ev_dir dir,
 	       uint64_t n); /* n bytes pass unseen */
 void wire_close(struct wire *w, uint64_t conn);
+/* For most tests: turns, connection 1 being open. Aborts without memory. */
+struct wire *wire_turns(struct evlog *log);
+/* All at once on that connection; it must be taken. */
+void wire_pass(struct wire *w, enum ev_dir dir, struct span data);
 /* What conn_info the helpers use for a connection. */
 struct conn_info wire_conn(uint64_t conn);
 

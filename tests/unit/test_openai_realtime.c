@@ -39,7 +39,7 @@ static void say(struct wire *w, enum ev_dir dir, const char *json)
 	}
 	at += dir == EV_WRITE ? 5 : 1;
 	memcpy(frame + at, json, len);
-	assert_int_equal(wire_send(w, 1, dir, span_of(frame, at + len), 0), 0);
+	wire_pass(w, dir, span_of(frame, at + len));
 }
 
 #define DELTA(id, text)                                                                            \
@@ -54,15 +54,13 @@ static void say(struct wire *w, enum ev_dir dir, const char *json)
 static void test_interleaved(void **state)
 {
 	auto_free(evlog) struct evlog log = { 0 };
-	auto_free(wire) struct wire *w = NULL;
+	auto_free(wire) struct wire *w = wire_turns(&log);
 	const char *before;
 
 	(void)state;
-	assert_int_equal(wire_new(&w, WIRE_TURNS, &log, NULL), 0);
-	wire_open(w, 1);
 	wire_progress(w);
-	assert_int_equal(wire_send(w, 1, EV_WRITE, SPAN_LIT(up), 0), 0);
-	assert_int_equal(wire_send(w, 1, EV_READ, SPAN_LIT(upped), 0), 0);
+	wire_pass(w, EV_WRITE, SPAN_LIT(up));
+	wire_pass(w, EV_READ, SPAN_LIT(upped));
 	say(w, EV_WRITE,
 	    "{\"type\":\"conversation.item.create\",\"item\":{\"type\":\"message\",\"role\":"
 	    "\"user\",\"content\":[{\"type\":\"input_text\",\"text\":\"Count\"}]}}");
@@ -116,7 +114,7 @@ static void test_joined(void **state)
 
 	(void)state;
 	/* The tail of a message, and one that says nothing of whose it is. */
-	assert_int_equal(wire_send(w, 1, EV_READ, SPAN_LIT("g end of a sentence.\"}"), 0), 0);
+	wire_pass(w, EV_READ, SPAN_LIT("g end of a sentence.\"}"));
 	say(w, EV_READ, "{\"type\":\"pong\"}");
 	say(w, EV_WRITE,
 	    "{\"type\":\"conversation.item.create\",\"item\":{\"type\":\"message\",\"role\":"
@@ -140,14 +138,12 @@ static void test_unknown_path(void **state)
 	    "GET /bots/7/talk HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\n"
 	    "Upgrade: WebSocket\r\n\r\n";
 	auto_free(evlog) struct evlog log = { 0 };
-	auto_free(wire) struct wire *w = NULL;
+	auto_free(wire) struct wire *w = wire_turns(&log);
 
 	(void)state;
-	assert_int_equal(wire_new(&w, WIRE_TURNS, &log, NULL), 0);
-	wire_open(w, 1);
 	wire_progress(w);
-	assert_int_equal(wire_send(w, 1, EV_WRITE, SPAN_LIT(gateway), 0), 0);
-	assert_int_equal(wire_send(w, 1, EV_READ, SPAN_LIT(upped), 0), 0);
+	wire_pass(w, EV_WRITE, SPAN_LIT(gateway));
+	wire_pass(w, EV_READ, SPAN_LIT(upped));
 	assert_null(log.p);
 	say(w, EV_READ, DELTA("a", "one, "));
 	say(w, EV_READ, DELTA("a", "two"));

@@ -80,7 +80,7 @@ static void head(const char *fields, const char *want)
 			     "POST /v1/chat/completions HTTP/1.1\r\n%sContent-Length: 0\r\n\r\n",
 			     fields) > 0);
 	wire_open(w, 1);
-	assert_int_equal(wire_send(w, 1, EV_WRITE, span_str(request), 0), 0);
+	wire_pass(w, EV_WRITE, span_str(request));
 	if (strncmp(log.p, want, strlen(want)))
 		fail_msg("for\n%swanted\n%sgot\n%s", fields, want, log.p);
 }
@@ -105,13 +105,11 @@ static void test_unknown(void **state)
 	static const char exchange[] = "GET / HTTP/1.1\r\n\r\n",
 			  answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 	auto_free(evlog) struct evlog log = { 0 };
-	auto_free(wire) struct wire *w = NULL;
+	auto_free(wire) struct wire *w = wire_turns(&log);
 
 	(void)state;
-	assert_int_equal(wire_new(&w, WIRE_TURNS, &log, NULL), 0);
-	wire_open(w, 1);
-	assert_int_equal(wire_send(w, 1, EV_WRITE, SPAN_LIT(exchange), 0), 0);
-	assert_int_equal(wire_send(w, 1, EV_READ, SPAN_LIT(answer), 0), 0);
+	wire_pass(w, EV_WRITE, SPAN_LIT(exchange));
+	wire_pass(w, EV_READ, SPAN_LIT(answer));
 	assert_null(log.p);
 	assert_int_equal(wire_reader_stats(w)->unknown_exchanges, 1);
 	assert_int_equal(wire_reader_stats(w)->turns, 0);
@@ -158,18 +156,13 @@ static void test_told_by_server(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		auto_free(evlog) struct evlog log = { 0 };
-		auto_free(wire) struct wire *w = NULL;
+		auto_free(wire) struct wire *w = wire_turns(&log);
 
-		assert_int_equal(wire_new(&w, WIRE_TURNS, &log, NULL), 0);
-		wire_open(w, 1);
-		assert_int_equal(wire_send(w, 1, EV_WRITE,
-					   SPAN_LIT("GET /slots HTTP/1.1\r\nHost: h\r\n\r\n"), 0),
-				 0);
+		wire_pass(w, EV_WRITE, SPAN_LIT("GET /slots HTTP/1.1\r\nHost: h\r\n\r\n"));
 		assert_null(log.p);
-		assert_int_equal(wire_send(w, 1, EV_READ, SPAN_LIT("HTTP/1.1 "), 0), 0);
-		assert_int_equal(wire_send(w, 1, EV_READ, span_str(rows[i].head), 0), 0);
-		assert_int_equal(wire_send(w, 1, EV_READ, SPAN_LIT("\r\n[{\"prompt\":\"p\"}]"), 0),
-				 0);
+		wire_pass(w, EV_READ, SPAN_LIT("HTTP/1.1 "));
+		wire_pass(w, EV_READ, span_str(rows[i].head));
+		wire_pass(w, EV_READ, SPAN_LIT("\r\n[{\"prompt\":\"p\"}]"));
 		wire_close(w, 1);
 		assert_int_equal(log.p != NULL, rows[i].is);
 		assert_int_equal(wire_reader_stats(w)->turns, rows[i].is);
@@ -185,13 +178,11 @@ static void test_upgrade_asked(void **state)
 	    "Content-Length: 60\r\n\r\n"
 	    "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}  ";
 	auto_free(evlog) struct evlog log = { 0 };
-	auto_free(wire) struct wire *w = NULL;
+	auto_free(wire) struct wire *w = wire_turns(&log);
 
 	(void)state;
-	assert_int_equal(wire_new(&w, WIRE_TURNS, &log, NULL), 0);
-	wire_open(w, 1);
-	assert_int_equal(wire_send(w, 1, EV_WRITE, SPAN_LIT(request), 0), 0);
-	assert_int_equal(wire_send(w, 1, EV_READ, SPAN_LIT("HTTP/1.1 200 OK\r\n\r\n{}"), 0), 0);
+	wire_pass(w, EV_WRITE, SPAN_LIT(request));
+	wire_pass(w, EV_READ, SPAN_LIT("HTTP/1.1 200 OK\r\n\r\n{}"));
 	wire_close(w, 1);
 	assert_non_null(strstr(log.p, "request openai-chat chat\n"));
 	assert_non_null(strstr(log.p, "user user: hi\n"));
@@ -200,24 +191,17 @@ static void test_upgrade_asked(void **state)
 static void test_early_answer(void **state)
 {
 	auto_free(evlog) struct evlog log = { 0 };
-	auto_free(wire) struct wire *w = NULL;
+	auto_free(wire) struct wire *w = wire_turns(&log);
 
 	(void)state;
-	assert_int_equal(wire_new(&w, WIRE_TURNS, &log, NULL), 0);
-	wire_open(w, 1);
-	assert_int_equal(
-	    wire_send(
-		w, 1, EV_WRITE,
-		SPAN_LIT("POST /v1/chat/completions HTTP/1.1\r\nContent-Length: 14\r\n\r\n{\"mod"),
-		0),
-	    0);
-	assert_int_equal(wire_send(w, 1, EV_READ,
-				   SPAN_LIT("HTTP/1.1 401 No\r\nContent-Length: "
-					    "33\r\n\r\n{\"error\":{\"code\":\"no_key\",\"a\":1}}"),
-				   0),
-			 0);
+	wire_pass(
+	    w, EV_WRITE,
+	    SPAN_LIT("POST /v1/chat/completions HTTP/1.1\r\nContent-Length: 14\r\n\r\n{\"mod"));
+	wire_pass(w, EV_READ,
+		  SPAN_LIT("HTTP/1.1 401 No\r\nContent-Length: "
+			   "33\r\n\r\n{\"error\":{\"code\":\"no_key\",\"a\":1}}"));
 	assert_null(log.p);
-	assert_int_equal(wire_send(w, 1, EV_WRITE, SPAN_LIT("el\":\"m1\"}"), 0), 0);
+	wire_pass(w, EV_WRITE, SPAN_LIT("el\":\"m1\"}"));
 	assert_string_equal(log.p, "request openai-chat chat\n  model m1\nend error status=401 "
 				   "tokens=0/0 inspected=0 uninspected=0\n"
 				   "  error no_key\n");
@@ -238,7 +222,7 @@ static void stream_text(struct wire *w, size_t each, size_t total)
 			event[len++] = (char)('a' + (n + i) / each % 26);
 		len += sprintf(event + len, "\"}}]}\n\n");
 		len = sprintf(chunk, "%x\r\n%.*s\r\n", (unsigned)len, len, event);
-		assert_int_equal(wire_send(w, 1, EV_READ, span_of(chunk, (size_t)len), 0), 0);
+		wire_pass(w, EV_READ, span_of(chunk, (size_t)len));
 	}
 }
 
@@ -251,22 +235,18 @@ static void test_early_text(void **state)
 	    "POST /v1/chat/completions HTTP/1.1\r\nContent-Length: 48\r\n\r\n"
 	    "{\"messages\":[{\"role\":\"user\",\"content\":\"Go on\"}]}";
 	auto_free(evlog) struct evlog log = { 0 };
-	auto_free(wire) struct wire *w = NULL;
+	auto_free(wire) struct wire *w = wire_turns(&log);
 	size_t half = strlen(request) / 2 + 40;
 
 	(void)state;
-	assert_int_equal(wire_new(&w, WIRE_TURNS, &log, NULL), 0);
-	wire_open(w, 1);
 	wire_progress(w);
-	assert_int_equal(wire_send(w, 1, EV_WRITE, span_of(request, half), 0), 0);
-	assert_int_equal(wire_send(w, 1, EV_READ,
-				   SPAN_LIT("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
-					    "Transfer-Encoding: chunked\r\n\r\n"),
-				   0),
-			 0);
+	wire_pass(w, EV_WRITE, span_of(request, half));
+	wire_pass(w, EV_READ,
+		  SPAN_LIT("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+			   "Transfer-Encoding: chunked\r\n\r\n"));
 	stream_text(w, 1024, PROGRESS_BYTES);
 	assert_null(log.p);
-	assert_int_equal(wire_send(w, 1, EV_WRITE, span_str(request + half), 0), 0);
+	wire_pass(w, EV_WRITE, span_str(request + half));
 	assert_non_null(strstr(log.p, "  0 user user: Go on\n"));
 	assert_non_null(strstr(log.p, "progress 0 assistant 0: aaa"));
 	assert_null(strstr(log.p, "end answered"));
@@ -286,25 +266,19 @@ static void test_early_template(void **state)
 	    "data: "
 	    "{\"choices\":[{\"index\":1,\"text\":\"one\"},{\"index\":0,\"text\":\"Hel\"}]}\n\n";
 	auto_free(evlog) struct evlog log = { 0 };
-	auto_free(wire) struct wire *w = NULL;
+	auto_free(wire) struct wire *w = wire_turns(&log);
 
 	(void)state;
-	assert_int_equal(wire_new(&w, WIRE_TURNS, &log, NULL), 0);
-	wire_open(w, 1);
-	assert_int_equal(wire_send(w, 1, EV_WRITE, SPAN_LIT(begin), 0), 0);
-	assert_int_equal(wire_send(w, 1, EV_READ, SPAN_LIT(answer), 0), 0);
+	wire_pass(w, EV_WRITE, SPAN_LIT(begin));
+	wire_pass(w, EV_READ, SPAN_LIT(answer));
 	assert_null(log.p);
-	assert_int_equal(wire_send(w, 1, EV_WRITE, SPAN_LIT("a\r\n\"model\":1}\r\n0\r\n\r\n"), 0),
-			 0);
+	wire_pass(w, EV_WRITE, SPAN_LIT("a\r\n\"model\":1}\r\n0\r\n\r\n"));
 	assert_string_equal(log.p, "request openai-completion completion stream\n"
 				   "  0 system operator: Be brief\n"
 				   "  0 user user: Hi\n");
-	assert_int_equal(
-	    wire_send(w, 1, EV_READ,
-		      SPAN_LIT("data: {\"choices\":[{\"index\":0,\"text\":\"lo\"}]}\n\n"
-			       "data: {\"choices\":[{\"index\":1,\"text\":\" more\"}]}\n\n"),
-		      0),
-	    0);
+	wire_pass(w, EV_READ,
+		  SPAN_LIT("data: {\"choices\":[{\"index\":0,\"text\":\"lo\"}]}\n\n"
+			   "data: {\"choices\":[{\"index\":1,\"text\":\" more\"}]}\n\n"));
 	wire_close(w, 1);
 	assert_non_null(strstr(log.p, "  1 assistant model: one more\n"
 				      "  0 assistant model: Hello\n"));
@@ -314,28 +288,17 @@ static void test_early_template(void **state)
 static void test_early_unknown(void **state)
 {
 	auto_free(evlog) struct evlog log = { 0 };
-	auto_free(wire) struct wire *w = NULL;
+	auto_free(wire) struct wire *w = wire_turns(&log);
 
 	(void)state;
-	assert_int_equal(wire_new(&w, WIRE_TURNS, &log, NULL), 0);
-	wire_open(w, 1);
-	assert_int_equal(
-	    wire_send(w, 1, EV_WRITE,
-		      SPAN_LIT("POST /talk HTTP/1.1\r\nContent-Type: application/json\r\n"
-			       "Content-Length: 57\r\n\r\n{\"model\":\"m\","),
-		      0),
-	    0);
-	assert_int_equal(
-	    wire_send(w, 1, EV_READ,
-		      SPAN_LIT("HTTP/1.1 200 OK\r\nContent-Length: 53\r\n\r\n"
-			       "{\"choices\":[{\"index\":0,\"message\":{\"content\":\"Yes"),
-		      0),
-	    0);
-	assert_int_equal(
-	    wire_send(w, 1, EV_WRITE,
-		      SPAN_LIT("\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"}]}"), 0),
-	    0);
-	assert_int_equal(wire_send(w, 1, EV_READ, SPAN_LIT("\"}}]}"), 0), 0);
+	wire_pass(w, EV_WRITE,
+		  SPAN_LIT("POST /talk HTTP/1.1\r\nContent-Type: application/json\r\n"
+			   "Content-Length: 57\r\n\r\n{\"model\":\"m\","));
+	wire_pass(w, EV_READ,
+		  SPAN_LIT("HTTP/1.1 200 OK\r\nContent-Length: 53\r\n\r\n"
+			   "{\"choices\":[{\"index\":0,\"message\":{\"content\":\"Yes"));
+	wire_pass(w, EV_WRITE, SPAN_LIT("\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"}]}"));
+	wire_pass(w, EV_READ, SPAN_LIT("\"}}]}"));
 	assert_non_null(strstr(log.p, "request openai-chat chat\n"));
 	assert_non_null(strstr(log.p, "  0 assistant model: Yes\n"));
 	assert_int_equal(wire_reader_stats(w)->unknown_exchanges, 0);
@@ -344,20 +307,13 @@ static void test_early_unknown(void **state)
 static void test_counts(void **state)
 {
 	auto_free(evlog) struct evlog log = { 0 };
-	auto_free(wire) struct wire *w = NULL;
+	auto_free(wire) struct wire *w = wire_turns(&log);
 
 	(void)state;
-	assert_int_equal(wire_new(&w, WIRE_TURNS, &log, NULL), 0);
-	wire_open(w, 1);
-	assert_int_equal(
-	    wire_send(
-		w, 1, EV_WRITE,
-		SPAN_LIT("POST /v1/chat/completions HTTP/1.1\r\nContent-Length: 8\r\n\r\n<html>!!"),
-		0),
-	    0);
-	assert_int_equal(
-	    wire_send(w, 1, EV_READ, SPAN_LIT("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"), 0),
-	    0);
+	wire_pass(
+	    w, EV_WRITE,
+	    SPAN_LIT("POST /v1/chat/completions HTTP/1.1\r\nContent-Length: 8\r\n\r\n<html>!!"));
+	wire_pass(w, EV_READ, SPAN_LIT("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"));
 	assert_int_equal(wire_reader_stats(w)->json_broken, 1);
 	assert_int_equal(wire_reader_stats(w)->text_cut, 0);
 	assert_int_equal(wire_reader_stats(w)->failed, 0);
@@ -373,12 +329,10 @@ static void stream_begin(struct wire *w)
 
 	wire_open(w, 1);
 	wire_progress(w);
-	assert_int_equal(wire_send(w, 1, EV_WRITE, SPAN_LIT(request), 0), 0);
-	assert_int_equal(wire_send(w, 1, EV_READ,
-				   SPAN_LIT("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
-					    "Transfer-Encoding: chunked\r\n\r\n"),
-				   0),
-			 0);
+	wire_pass(w, EV_WRITE, SPAN_LIT(request));
+	wire_pass(w, EV_READ,
+		  SPAN_LIT("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+			   "Transfer-Encoding: chunked\r\n\r\n"));
 }
 
 /* A stream is judged as it goes, each byte of it once. */
@@ -411,27 +365,19 @@ static void test_progress(void **state)
 static void test_lines(void **state)
 {
 	auto_free(evlog) struct evlog log = { 0 };
-	auto_free(wire) struct wire *w = NULL;
+	auto_free(wire) struct wire *w = wire_turns(&log);
 	static char line[PROGRESS_BYTES / 4 + 256], chunk[sizeof(line) + 32];
 	int len = sprintf(line, "{\"message\":{\"role\":\"assistant\",\"content\":\"%0*d\"}}\n",
 			  PROGRESS_BYTES / 4, 0);
 
 	(void)state;
-	assert_int_equal(wire_new(&w, WIRE_TURNS, &log, NULL), 0);
-	wire_open(w, 1);
 	wire_progress(w);
-	assert_int_equal(
-	    wire_send(w, 1, EV_WRITE,
-		      SPAN_LIT("POST /api/chat HTTP/1.1\r\nContent-Length: 48\r\n\r\n"
-			       "{\"messages\":[{\"role\":\"user\",\"content\":\"Go on\"}]}"),
-		      0),
-	    0);
-	assert_int_equal(
-	    wire_send(w, 1, EV_READ,
-		      SPAN_LIT("HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\n"
-			       "Transfer-Encoding: chunked\r\n\r\n"),
-		      0),
-	    0);
+	wire_pass(w, EV_WRITE,
+		  SPAN_LIT("POST /api/chat HTTP/1.1\r\nContent-Length: 48\r\n\r\n"
+			   "{\"messages\":[{\"role\":\"user\",\"content\":\"Go on\"}]}"));
+	wire_pass(w, EV_READ,
+		  SPAN_LIT("HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\n"
+			   "Transfer-Encoding: chunked\r\n\r\n"));
 	for (int i = 0; i < 4; i++) {
 		int n = sprintf(chunk, "%x\r\n%.*s\r\n", (unsigned)len, len, line);
 
