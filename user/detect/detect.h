@@ -144,7 +144,7 @@ int turn_values(const struct turn_input *in, enum side side,
 extern const struct detector *const detectors[]; /* NULL-terminated */
 
 #define DETECT_DATA_VERSION                                                                        \
-	13 /* changes with any pattern, table or threshold: cached facts of another version do not \
+	14 /* changes with any pattern, table or threshold: cached facts of another version do not \
 	     count */
 
 struct detect_opts {

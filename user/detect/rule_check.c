@@ -8,6 +8,7 @@
 
 #include "base/own.h"
 #include "detect/prepare.h"
+#include "detect/sequence.h"
 
 static int refuse(char *why, size_t why_size, const char *fmt, size_t a, size_t b)
 {
@@ -38,6 +39,17 @@ static int check_shape(const char *text, unsigned flags, char *why, size_t why_s
 	return err;
 }
 
+/* 1: the word needs no automaton, it is looked up; 0; -errno. */
+static int is_looked_up(const struct fold *fold, const char *text)
+{
+	struct view folded = PATTERN_VIEW;
+	int err = pattern_fold(fold, text, &folded);
+	bool yes = !err && sequences_finds(buf_span(&folded.bytes));
+
+	pattern_view_free(&folded);
+	return err ? err : yes;
+}
+
 int rule_check(const struct rules *rules, const struct rule_pattern *p, struct hs_database **ret_db,
 	       char *why, size_t why_size)
 {
@@ -57,13 +69,15 @@ int rule_check(const struct rules *rules, const struct rule_pattern *p, struct h
 	if (p->sort == RULE_SEQUENCE)
 		return 0;
 	err = fold_new(&fold);
+	if (!err && p->sort == RULE_WORD)
+		err = is_looked_up(fold, pattern.text);
 	if (!err)
 		err = pattern_prepare(fold, &pattern, &text, &len, &flags);
 	fold_free(&fold);
 	if (!err)
 		err = check_shape(text, flags, why, why_size);
 	if (err)
-		return err;
+		return MIN(err, 0);
 	hs = hs_compile(text, flags, HS_MODE_BLOCK, NULL, &db, &error);
 	if (hs != HS_SUCCESS) {
 		snprintf(why, why_size, "%s", error ? error->message : "no memory");

@@ -9,6 +9,6 @@
 struct hs_database;
 
 /* Compiles the pattern alone. 0; -EINVAL with the reason in why; -ENOMEM. *ret_db, unless NULL: to
- * be freed with hs_free_database(). */
+ * be freed with hs_free_database(); not written for what takes no automaton. */
 int rule_check(const struct rules *rules, const struct rule_pattern *p, struct hs_database **ret_db,
 	       char *why, size_t why_size);
