@@ -1,8 +1,8 @@
 /* user/detect/lexicon.c - finds many thousand words at once.
- * A word's key is its first six bytes behind any punctuation, or four, three or two if it has not
- * so many. One bit of a small table says whether any word has the key of a place, and few places
- * pass; those that do are compared with the words of that key. The table is made once and shared;
- * owns what is known of the text in hand.
+ * A word's key is its first eight bytes behind any punctuation, or six, four, three or two if it
+ * has not so many. One bit of a small table says whether any word has the key of a place, and few
+ * places pass; those that do are compared with the words of that key. The table is made once and
+ * shared; owns what is known of the text in hand.
  */
 #include "detect/lexicon.h"
 
@@ -18,16 +18,24 @@
 
 #define BLOCK	    LEXICON_PLACE
 #define KEY_MIN	    2
-#define SEEN_BITS   17 /* of a key's hash */
 #define BUCKET_BITS 14
 #define HEAD	    8	/* bytes of a word that are compared at once */
 #define PENDING_MAX 256 /* words that were found and end behind what was asked for */
 #define SMALL	    UINT64_C(0x2020202020202020)
 
-/* What a key holds of the first bytes, the lowest being the first. */
-static const uint64_t key_masks[] = { 0xffffffffffff, 0xffffffff, 0xffffff, 0xffff };
-static const uint8_t key_lens[] = { 6, 4, 3, KEY_MIN };
-#define N_KEYS ARRAY_SIZE(key_masks)
+/* What a key holds of the first bytes, the lowest being the first; and its part of the table of
+ * bits, so large that few of them are set. */
+static const struct {
+	uint64_t mask;
+	uint8_t len, bits;
+	uint32_t at;
+} keys[] = {
+	{ UINT64_MAX, 8, 18, 0 },	    { 0xffffffffffff, 6, 17, 2 << 17 },
+	{ 0xffffffff, 4, 15, 12 << 15 },    { 0xffffff, 3, 13, 52 << 13 },
+	{ 0xffff, KEY_MIN, 12, 106 << 12 },
+};
+#define SEEN_BITS (107 << 12)
+#define N_KEYS	  ARRAY_SIZE(keys)
 
 struct entry {
 	uint64_t value, mask; /* of its first bytes, without what tells the case of a letter */
@@ -46,7 +54,7 @@ struct found {
 
 /* What entries, ids and texts follow, in this order. */
 struct head {
-	uint64_t seen[(1 << SEEN_BITS) / 64];
+	uint64_t seen[SEEN_BITS / 64];
 	uint32_t first[(1 << BUCKET_BITS) + 1]; /* of the entries of each bucket */
 	uint32_t n, n_ids, n_texts;
 };
@@ -90,8 +98,18 @@ bool lexicon_takes(struct span word)
 /* Of the key of that length that text with these first bytes, in small letters, has. */
 static inline unsigned hash_of(uint64_t head, size_t key)
 {
-	return (unsigned)((head & key_masks[key]) * UINT64_C(0x9e3779b97f4a7c15) >>
-			  (64 - SEEN_BITS));
+	return (unsigned)((head & keys[key].mask) * UINT64_C(0x9e3779b97f4a7c15) >> 32);
+}
+
+/* The bit of a hash. */
+static inline unsigned bit_of(unsigned hash, size_t key)
+{
+	return keys[key].at + (hash >> (32 - keys[key].bits));
+}
+
+static inline unsigned bucket_of(unsigned hash)
+{
+	return hash >> (32 - BUCKET_BITS);
 }
 
 /* --- the table */
@@ -133,7 +151,7 @@ static void add_entry(struct making *m, const struct lexicon_word *w, size_t n)
 		m->ids[m->head.n_ids++] = w[i].id;
 	for (size_t i = 0; i < w->text.len; i++)
 		m->texts[m->head.n_texts++] = ascii_lower(w->text.p[i]);
-	while (key_lens[e->key] > len)
+	while (keys[e->key].len > len)
 		e->key++;
 	for (size_t i = 0; i < MIN(len, HEAD); i++) {
 		uint8_t c = m->texts[e->text + lead + i], mask = c >= 'a' && c <= 'z' ? 0xdf : 0xff;
@@ -158,14 +176,15 @@ static void sort(struct making *m, struct entry *sorted)
 
 	for (size_t i = 0; i < h->n; i++) {
 		unsigned hash = hash_of_entry(m, &m->entries[i]);
+		unsigned bit = bit_of(hash, m->entries[i].key);
 
-		h->seen[hash / 64] |= UINT64_C(1) << hash % 64;
-		h->first[(hash >> (SEEN_BITS - BUCKET_BITS)) + 1]++;
+		h->seen[bit / 64] |= UINT64_C(1) << bit % 64;
+		h->first[bucket_of(hash) + 1]++;
 	}
 	for (size_t i = 0; i < 1 << BUCKET_BITS; i++)
 		h->first[i + 1] += h->first[i];
 	for (size_t i = h->n; i--;) {
-		unsigned bucket = hash_of_entry(m, &m->entries[i]) >> (SEEN_BITS - BUCKET_BITS);
+		unsigned bucket = bucket_of(hash_of_entry(m, &m->entries[i]));
 
 		sorted[--h->first[bucket + 1]] = m->entries[i];
 	}
@@ -435,7 +454,7 @@ static inline uint64_t head_at(struct span text, size_t at)
 static int compare(struct lexicon *l, unsigned key, unsigned hash, uint64_t head, size_t at,
 		   lexicon_fn *fn, void *ctx)
 {
-	unsigned bucket = hash >> (SEEN_BITS - BUCKET_BITS);
+	unsigned bucket = bucket_of(hash);
 	int err = 0;
 
 	for (uint32_t i = l->first[bucket]; i < l->first[bucket + 1] && !err; i++) {
@@ -451,9 +470,9 @@ static int compare(struct lexicon *l, unsigned key, unsigned hash, uint64_t head
 	return err;
 }
 
-static inline bool seen(const struct lexicon *l, unsigned hash)
+static inline bool seen(const struct lexicon *l, unsigned bit)
 {
-	return l->seen[hash / 64] >> hash % 64 & 1;
+	return l->seen[bit / 64] >> bit % 64 & 1;
 }
 
 /* Finds what begins in the next block. */
@@ -477,10 +496,10 @@ static int look(struct lexicon *l, lexicon_fn *fn, void *ctx)
 		uint64_t head = head_at(l->text, at);
 		unsigned hash[N_KEYS], any = 0;
 
-#pragma GCC unroll 4
+#pragma GCC unroll 5
 		for (size_t k = 0; k < N_KEYS; k++) {
 			hash[k] = hash_of(head | SMALL, k);
-			any |= (unsigned)seen(l, hash[k]) << k;
+			any |= (unsigned)seen(l, bit_of(hash[k], k)) << k;
 		}
 		for (; any && !err; any &= any - 1) {
 			unsigned k = (unsigned)__builtin_ctz(any);
