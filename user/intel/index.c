@@ -12,6 +12,9 @@
 #define DOMAINS_MAX  8 /* of a host: itself and its parents */
 #define PREFIXES_MAX 6 /* of a path */
 #define KEYS_MAX     132
+/* Buckets that are looked at for one key. In a table as full as the builder makes them, runs are
+ * not a tenth as long; who makes one that is full must not take all the time there is. */
+#define PROBES_MAX 4096
 
 const char *const feed_count_names[FEED_COUNT_MAX_] = {
 	[FEED_TAKEN] = "taken",		[FEED_KNOWN] = "known already",
@@ -28,6 +31,11 @@ static const struct intel_slot *slots(const struct intel_header *h)
 	return (const struct intel_slot *)(h + 1);
 }
 
+static bool ends(const char *text, size_t size)
+{
+	return memchr(text, 0, size) != NULL;
+}
+
 const struct intel_header *intel_open(struct span bytes)
 {
 	const struct intel_header *h = (const struct intel_header *)bytes.p;
@@ -37,6 +45,10 @@ const struct intel_header *intel_open(struct span bytes)
 	    h->n_buckets > (bytes.len - sizeof(*h)) / (INTEL_BUCKET * sizeof(struct intel_slot)) ||
 	    h->n_entries >= h->n_buckets * INTEL_BUCKET)
 		return NULL;
+	for (size_t i = 0; i < h->n_feeds; i++)
+		if (!ends(h->feed[i].name, sizeof(h->feed[i].name)) ||
+		    !ends(h->feed[i].reason, sizeof(h->feed[i].reason)))
+			return NULL;
 	return h;
 }
 
@@ -85,7 +97,7 @@ static const struct intel_slot *find(const struct intel_header *h, const struct 
 	const struct intel_slot *t = slots(h);
 	uint64_t b = intel_bucket(s, h->n_buckets);
 
-	for (uint64_t left = h->n_buckets; left; left--) {
+	for (uint64_t left = MIN(h->n_buckets, (uint64_t)PROBES_MAX); left; left--) {
 		for (unsigned i = 0; i < INTEL_BUCKET; i++) {
 			const struct intel_slot *at = &t[b * INTEL_BUCKET + i];
 
