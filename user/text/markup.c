@@ -4,6 +4,7 @@
  */
 #include "base/escape.h"
 #include "base/own.h"
+#include "base/scan.h"
 #include "text/maker.h"
 
 #define TAG_MAX	   512 /* bytes of a tag */
@@ -114,7 +115,8 @@ static size_t entity(struct span s, uint32_t *ret)
 		return n > 3 || (n == 3 && !hex) ? n + (n < s.len && s.p[n] == ';') : 0;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (span_starts(span_sub(s, 1, s.len), span_str(names[i].name))) {
+		if (s.p[1] == (uint8_t)names[i].name[0] &&
+		    span_starts(span_sub(s, 1, s.len), span_str(names[i].name))) {
 			*ret = names[i].cp;
 			return 1 + strlen(names[i].name);
 		}
@@ -135,6 +137,22 @@ static size_t emphasis(struct span t, size_t at)
 	return letter(t, n) && (c != '_' || n - at >= 2) ? n - at : 0;
 }
 
+/* The next byte that may be markup, or end. */
+static size_t next_mark(struct span t, size_t at, size_t end)
+{
+	for (; at < end && t.len - at >= sizeof(scan_v); at += sizeof(scan_v)) {
+		scan_v v;
+		uint32_t m;
+
+		memcpy(&v, t.p + at, sizeof(v));
+		m = scan_mask((scan_v)((v == '<') | (v == '&') | (v == '*') | (v == '_') |
+				       (v == '~') | (v == '`')));
+		if (m)
+			return MIN(at + (size_t)__builtin_ctz(m), end);
+	}
+	return MIN(at, end);
+}
+
 int markup_view(const struct reading *r, struct view *w)
 {
 	struct edit e = { .w = w, .text = r->text };
@@ -146,7 +164,8 @@ int markup_view(const struct reading *r, struct view *w)
 	int err = 0;
 
 	while (!err && survey_next(r->survey, SURVEY_MARKUP, 0, at, &where))
-		for (at = where.begin; !err && at < where.end; at += len ? len : 1) {
+		for (at = next_mark(t, where.begin, where.end); !err && at < where.end;
+		     at = next_mark(t, at + MAX(len, (size_t)1), where.end)) {
 			struct span with = { 0 };
 			bool joins = false;
 
