@@ -22,10 +22,40 @@ void link_begin(struct link_scan *s, struct span text)
 	*s = (struct link_scan){ .text = text };
 }
 
+enum {
+	C_WORD = 1 << 0,   /* letters, digits, beyond ASCII */
+	C_LABEL = 1 << 1,  /* of a host's label, as it may be written */
+	C_DOTTED = 1 << 2, /* of a host */
+	C_NAME = 1 << 3,   /* behind a host: it is a call, a member, a variable */
+	C_PART = 1 << 4,   /* before a host: it is a part of a path, of a longer name */
+	C_PATH = 1 << 5,   /* most of what a path is made of */
+};
+
+static const uint8_t class_of[256] = {
+	['a' ... 'z'] = C_WORD | C_LABEL | C_DOTTED | C_PATH,
+	['A' ... 'Z'] = C_WORD | C_LABEL | C_DOTTED | C_PATH,
+	['0' ... '9'] = C_WORD | C_LABEL | C_DOTTED | C_PATH,
+	[0x80 ... 0xff] = C_WORD | C_LABEL | C_DOTTED,
+	['-'] = C_LABEL | C_DOTTED | C_PATH,
+	['.'] = C_DOTTED | C_PART | C_PATH,
+	['_'] = C_LABEL | C_NAME,
+	['%'] = C_LABEL,
+	['('] = C_NAME,
+	['='] = C_NAME,
+	['$'] = C_NAME | C_PART,
+	['/'] = C_PART | C_PATH,
+	['\\'] = C_PART,
+	['~'] = C_PART,
+};
+
+static bool is_class(uint8_t c, unsigned classes)
+{
+	return class_of[c] & classes;
+}
+
 static bool word_char(uint8_t c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-	       c >= 0x80;
+	return is_class(c, C_WORD);
 }
 
 /* --- candidates */
@@ -108,15 +138,16 @@ static size_t run_end(struct link_scan *s, size_t from)
 
 	if (from < s->run_end)
 		return s->run_end;
-	while (i < t.len) {
+	for (; i < t.len; i++) {
 		uint8_t c = t.p[i];
 
+		if (is_class(c, C_PATH))
+			continue;
 		if (c <= 0x20 || c == 0x7f || c == '"' || c == '<' || c == '>' || c == '`' ||
 		    (c == '\\' && !(i + 1 < t.len && t.p[i + 1] == '/')) ||
 		    (c == ']' && i + 1 < t.len && t.p[i + 1] == '(') ||
 		    (c >= 0x80 && ends_wide(span_sub(t, i, 3))))
 			break;
-		i++;
 	}
 	s->run_end = i;
 	return i;
@@ -283,6 +314,7 @@ static bool bare(struct link_scan *s, size_t at, struct link *ret)
 {
 	size_t i, z, n;
 	uint8_t before;
+	bool wide = false;
 
 	/* evil [dot] com */
 	if (at > s->floor && s->text.p[at - 1] == ' ' && strchr("[({", s->text.p[at]))
@@ -290,30 +322,28 @@ static bool bare(struct link_scan *s, size_t at, struct link *ret)
 	i = z = at;
 	/* A call, a member, a file: foo.id(x), foo.py_old. Most dots in code end here. */
 	if (s->dotted_end <= at) {
-		while (z < s->text.len &&
-		       (word_char(s->text.p[z]) || s->text.p[z] == '.' || s->text.p[z] == '-'))
+		while (z < s->text.len && is_class(s->text.p[z], C_DOTTED))
 			z++;
 		s->dotted_end = z;
 	}
 	z = s->dotted_end;
-	if (z < s->text.len && s->text.p[z] && strchr("(=_$", s->text.p[z]) && z > at) {
+	if (z < s->text.len && is_class(s->text.p[z], C_NAME) && z > at) {
 		s->at = MAX(s->at, z);
 		return false;
 	}
 	if (s->text.p[at] == '.' && no_host(s->text, at, z))
 		return false;
-	while (i > s->floor && at - i < HOST_BACK &&
-	       (word_char(s->text.p[i - 1]) || strchr("-_%", s->text.p[i - 1])) && s->text.p[i - 1])
-		i--;
+	for (; i > s->floor && at - i < HOST_BACK && is_class(s->text.p[i - 1], C_LABEL); i--)
+		wide |= s->text.p[i - 1] >= 0x80;
 	/* A blank beyond ASCII, a quote. */
-	for (size_t k = i; k + 3 <= at; k++)
+	for (size_t k = i; wide && k + 3 <= at; k++)
 		if (ends_wide(span_sub(s->text, k, 3)))
 			i = k + 3;
 	while (i < at && s->text.p[i] == '-')
 		i++;
 	before = i > s->floor ? s->text.p[i - 1] : 0;
 	/* Part of a path, a file name, a longer name that was refused. */
-	if (i == at || (before && strchr("/\\.~$", before)))
+	if (i == at || is_class(before, C_PART))
 		return false;
 	n = url_read(&ret->url, span_sub(s->text, i, s->text.len));
 	if (!n || *ret->url.scheme)

@@ -203,6 +203,24 @@ static bool number(const char *s, size_t n, uint64_t *ret, bool *odd)
 	return true;
 }
 
+/* As inet_ntop() does, which prints. */
+static void write_ipv4(struct url *u)
+{
+	char *p = u->host;
+
+	for (unsigned i = 0; i < 4; i++) {
+		unsigned v = u->ip[i];
+
+		if (v >= 100)
+			*p++ = (char)('0' + v / 100);
+		if (v >= 10)
+			*p++ = (char)('0' + v / 10 % 10);
+		*p++ = (char)('0' + v % 10);
+		*p++ = i < 3 ? '.' : 0;
+	}
+	u->host_len = (uint8_t)(p - 1 - u->host);
+}
+
 /* Does the host end in a number? Then it is an IPv4 address or nothing. 1 is, 0 is no number, -1
  * nothing. */
 static int read_ipv4(struct url *u)
@@ -238,8 +256,7 @@ static int read_ipv4(struct url *u)
 		u->ip[i] = (uint8_t)(ip >> (24 - 8 * i));
 	u->traits |= odd || n < 4 ? URL_ODD_IP : 0;
 	u->kind = HOST_IPV4;
-	inet_ntop(AF_INET, u->ip, u->host, sizeof(u->host));
-	u->host_len = (uint8_t)strlen(u->host);
+	write_ipv4(u);
 	return 1;
 }
 
@@ -320,8 +337,8 @@ static bool read_host(struct url *u, char *s, size_t n)
 	size_t len = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		int v = escaped(span_of(s + i, n - i));
 		uint8_t c = (uint8_t)s[i];
+		int v = c == '%' ? escaped(span_of(s + i, n - i)) : -1;
 
 		if (v > 0x20) {
 			c = (uint8_t)v;
@@ -342,7 +359,7 @@ static bool read_host(struct url *u, char *s, size_t n)
 		memcpy(u->host, s, len + 1);
 	else if (!to_ascii(u, s))
 		return false;
-	u->host_len = (uint8_t)strlen(u->host);
+	u->host_len = (uint8_t)(ascii ? len : strlen(u->host));
 	if (!good_labels(u->host, u->host_len))
 		return false;
 	u->kind = HOST_NAME;
@@ -371,19 +388,18 @@ static bool look_up_top_level(const char *tld)
 static bool top_level(const char *tld)
 {
 	static struct {
-		char tld[15];
+		uint64_t tld[2];
 		bool is;
 	} known[TLDS_KNOWN];
-	size_t n = strlen(tld);
-	uint32_t h = 0;
+	uint64_t key[2] = { 0 };
+	size_t n = strlen(tld), h;
 
-	if (n >= sizeof(known[0].tld))
+	if (n >= sizeof(key))
 		return look_up_top_level(tld);
-	for (size_t i = 0; i < n; i++)
-		h = h * 31 + (uint8_t)tld[i];
-	h = h * 2654435761u >> 16 & (TLDS_KNOWN - 1);
-	if (strcmp(known[h].tld, tld) != 0) {
-		memcpy(known[h].tld, tld, n + 1);
+	memcpy(key, tld, n);
+	h = (key[0] ^ key[1] * 31) * UINT64_C(0x9e3779b97f4a7c15) >> 32 & (TLDS_KNOWN - 1);
+	if (known[h].tld[0] != key[0] || known[h].tld[1] != key[1]) {
+		memcpy(known[h].tld, key, sizeof(key));
 		known[h].is = look_up_top_level(tld);
 	}
 	return known[h].is;
