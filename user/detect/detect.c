@@ -233,7 +233,7 @@ void detect_locate(const struct detector_input *in, struct finding *f, unsigned 
 struct scan {
 	struct detect *d;
 	unsigned view;
-	size_t from; /* where what is searched begins in the view's text */
+	struct range where; /* of the view's text, is searched */
 	int err;
 };
 
@@ -296,12 +296,12 @@ static int on_match(unsigned id, unsigned long long from, unsigned long long to,
 		    void *ctx)
 {
 	struct scan *s = ctx;
-	int err = matched(s, id, s->from + to);
+	int err = matched(s, id, s->where.begin + to);
 
 	(void)from;
 	(void)flags;
 	while (!err && (id = s->d->owners[id].next))
-		err = matched(s, id, s->from + to);
+		err = matched(s, id, s->where.begin + to);
 	return err;
 }
 
@@ -392,12 +392,12 @@ static void narrow_all(struct detect *d, const struct views *vs)
 	}
 }
 
-static int search(struct scan *s, size_t db, struct span text, size_t from, size_t end)
+static int search(struct scan *s, size_t db, struct span text, struct range where)
 {
-	s->from = from;
-	if (from < end &&
-	    hs_scan(db_of(s->d, db), (const char *)text.p + from, (unsigned)(end - from), 0,
-		    s->d->scratch, on_match, s) != HS_SUCCESS)
+	s->where = where;
+	if (where.begin < where.end && hs_scan(db_of(s->d, db), (const char *)text.p + where.begin,
+					       (unsigned)(where.end - where.begin), 0,
+					       s->d->scratch, on_match, s) != HS_SUCCESS)
 		return s->err ? s->err : -ENOMEM;
 	return 0;
 }
@@ -405,16 +405,12 @@ static int search(struct scan *s, size_t db, struct span text, size_t from, size
 /* Expressions around their anchors, which were found before. */
 static int search_windows(struct scan *s, struct span text)
 {
-	const struct gate_window *w;
-	size_t units = image_always(s->d->image), n;
+	const struct range *windows;
+	size_t n = gate_windows(s->d->gate, &windows);
 	int err = 0;
 
-	if (!s->d->image->units.len)
-		return 0;
-	if (!gate_windows(s->d->gate, &w, &n))
-		return search(s, units, text, 0, text.len);
 	for (size_t i = 0; i < n && !err; i++)
-		err = search(s, units, text, w[i].begin, w[i].end);
+		err = search(s, image_always(s->d->image), text, windows[i]);
 	return err;
 }
 
@@ -442,7 +438,7 @@ static int find_hits(struct detect *d, const struct views *vs)
 		err = sequences_begin(d->sequences, t);
 		gate_begin(d->gate, t, sequences_lexicon(d->sequences));
 		for (size_t i = 0; i < image_always(d->image) && !err; i++)
-			err = search(&s, i, t, 0, t.len);
+			err = search(&s, i, t, (struct range){ 0, t.len });
 		if (!err && sequences_end(d->sequences, on_sequence, &s))
 			err = s.err;
 		if (!err)

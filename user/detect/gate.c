@@ -14,10 +14,16 @@
 #define TIMES_MAX   8
 #define WORD_BYTES  8 /* for the cost of a window that is known in words */
 #define NONE	    UINT32_MAX
+#define ROOM_MIN    256
 
 struct place {
 	size_t begin, end, words;
 	bool known;
+};
+
+struct window {
+	uint32_t unit;
+	struct range where; /* of an expression without a limit: numbers of words */
 };
 
 struct unit_state {
@@ -29,15 +35,29 @@ struct unit_state {
 struct gate {
 	const struct image_unit *units;
 	const struct image_anchor *anchors;
-	size_t n_units;
 	struct unit_state *states;
 	uint64_t round;
 	struct span text;
 	const struct lexicon *lexicon;
-	struct gate_window *windows;
+	struct window *windows;
+	struct range *ranges; /* theirs in the end */
 	size_t n, room;
 	size_t cost; /* of the windows */
 };
+
+static int grow(struct gate *g)
+{
+	size_t room = g->room ? 2 * g->room : ROOM_MIN;
+	struct window *w = reallocarray(g->windows, room, sizeof(*w));
+	struct range *r = reallocarray(g->ranges, room, sizeof(*r));
+
+	g->windows = w ? w : g->windows;
+	g->ranges = r ? r : g->ranges;
+	if (!w || !r)
+		return -ENOMEM;
+	g->room = room;
+	return 0;
+}
 
 int gate_new(struct gate **ret, const struct image_head *image)
 {
@@ -47,10 +67,9 @@ int gate_new(struct gate **ret, const struct image_head *image)
 	if (!g)
 		return -ENOMEM;
 	g->units = (const struct image_unit *)(base + image->units.at);
-	g->n_units = image->units.len / sizeof(*g->units);
 	g->anchors = (const struct image_anchor *)(base + image->anchors.at);
-	g->states = calloc(g->n_units + 1, sizeof(*g->states));
-	if (!g->states)
+	g->states = calloc(image->units.len / sizeof(*g->units) + 1, sizeof(*g->states));
+	if (!g->states || grow(g))
 		return -ENOMEM;
 	*ret = steal(g);
 	return 0;
@@ -62,6 +81,7 @@ void gate_free(struct gate **g)
 		return;
 	free((*g)->states);
 	free((*g)->windows);
+	free((*g)->ranges);
 	free(*g);
 	*g = NULL;
 }
@@ -81,28 +101,21 @@ static bool of_word(uint8_t c)
 }
 
 /* A window of the unit, joined with its last one where they meet. */
-static int open_window(struct gate *g, uint32_t unit, size_t begin, size_t end, size_t unit_bytes)
+static int open_window(struct gate *g, uint32_t unit, struct range where, size_t unit_bytes)
 {
 	struct unit_state *s = &g->states[unit];
-	struct gate_window *last = s->last == NONE ? NULL : &g->windows[s->last];
+	struct range *last = s->last == NONE ? NULL : &g->windows[s->last].where;
 
-	if (last && begin <= last->end) {
-		g->cost += end > last->end ? (end - last->end) * unit_bytes : 0;
-		last->end = MAX(last->end, end);
+	if (last && where.begin <= last->end) {
+		g->cost += where.end > last->end ? (where.end - last->end) * unit_bytes : 0;
+		last->end = MAX(last->end, where.end);
 		return 0;
 	}
-	if (g->n == g->room) {
-		size_t room = g->room ? 2 * g->room : 256;
-		struct gate_window *w = reallocarray(g->windows, room, sizeof(*w));
-
-		if (!w)
-			return -ENOMEM;
-		g->windows = w;
-		g->room = room;
-	}
+	if (g->n == g->room && grow(g))
+		return -ENOMEM;
 	s->last = (uint32_t)g->n;
-	g->windows[g->n++] = (struct gate_window){ unit, begin, end };
-	g->cost += (end - begin) * unit_bytes + WINDOW_COST;
+	g->windows[g->n++] = (struct window){ unit, where };
+	g->cost += (where.end - where.begin) * unit_bytes + WINDOW_COST;
 	return 0;
 }
 
@@ -132,7 +145,8 @@ int gate_seen(struct gate *g, const struct lexicon_hit *h)
 		last = MAX(other->words, h->words);
 		if (last - first > u->words)
 			return 0;
-		return open_window(g, a->unit, last - MIN(last, u->words), first + u->words,
+		return open_window(g, a->unit,
+				   (struct range){ last - MIN(last, u->words), first + u->words },
 				   WORD_BYTES);
 	}
 	first = MIN(other->begin, h->where.begin);
@@ -140,50 +154,53 @@ int gate_seen(struct gate *g, const struct lexicon_hit *h)
 	if (last - first > u->reach)
 		return 0;
 	/* One byte more: expressions look at what is around a match. */
-	return open_window(g, a->unit, last - MIN(last, (size_t)u->reach + 1),
-			   MIN(first + u->reach + 1, g->text.len), 1);
+	return open_window(g, a->unit,
+			   (struct range){ last - MIN(last, (size_t)u->reach + 1),
+					   MIN(first + u->reach + 1, g->text.len) },
+			   1);
 }
 
 /* Expressions see the same there as in the whole text: no boundary of a word where none is. */
-static void settle(const struct gate *g, struct gate_window *w)
+static struct range settled(const struct gate *g, const struct window *w)
 {
+	struct range r = w->where;
+
 	if (!g->units[w->unit].reach) {
-		w->begin = lexicon_place(g->lexicon, w->begin);
-		w->end = lexicon_place(g->lexicon, w->end + 1) + LEXICON_PLACE;
-		w->end = MIN(w->end, g->text.len);
+		r.begin = lexicon_place(g->lexicon, r.begin);
+		r.end = lexicon_place(g->lexicon, r.end + 1) + LEXICON_PLACE;
+		r.end = MIN(r.end, g->text.len);
 	}
-	while (w->begin && of_word(g->text.p[w->begin - 1]))
-		w->begin--;
-	while (w->end < g->text.len && of_word(g->text.p[w->end]))
-		w->end++;
+	while (r.begin && of_word(g->text.p[r.begin - 1]))
+		r.begin--;
+	while (r.end < g->text.len && of_word(g->text.p[r.end]))
+		r.end++;
+	return r;
 }
 
 static int by_begin(const void *a, const void *b)
 {
-	const struct gate_window *x = a, *y = b;
+	const struct range *x = a, *y = b;
 
 	return x->begin < y->begin ? -1 : x->begin > y->begin;
 }
 
-bool gate_windows(struct gate *g, const struct gate_window **ret, size_t *ret_n)
+size_t gate_windows(struct gate *g, const struct range **ret)
 {
+	struct range *r = g->ranges;
 	size_t n = 0;
 
-	if (too_much(g))
-		return false;
-	for (size_t i = 0; i < g->n; i++)
-		settle(g, &g->windows[i]);
-	if (g->n)
-		qsort(g->windows, g->n, sizeof(*g->windows), by_begin);
-	for (size_t i = 0; i < g->n; i++) {
-		struct gate_window *w = &g->windows[i];
-
-		if (n && w->begin <= g->windows[n - 1].end)
-			g->windows[n - 1].end = MAX(g->windows[n - 1].end, w->end);
-		else
-			g->windows[n++] = *w;
+	*ret = r;
+	if (too_much(g)) {
+		*r = (struct range){ 0, g->text.len };
+		return 1;
 	}
-	*ret = g->windows;
-	*ret_n = n;
-	return true;
+	for (size_t i = 0; i < g->n; i++)
+		r[i] = settled(g, &g->windows[i]);
+	qsort(r, g->n, sizeof(*r), by_begin);
+	for (size_t i = 0; i < g->n; i++)
+		if (n && r[i].begin <= r[n - 1].end)
+			r[n - 1].end = MAX(r[n - 1].end, r[i].end);
+		else
+			r[n++] = r[i];
+	return n;
 }

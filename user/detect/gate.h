@@ -11,12 +11,6 @@
 
 struct gate;
 
-struct gate_window {
-	uint32_t unit;
-	size_t begin, end; /* while words are still seen, of an expression without a limit: the
-			      number of a word */
-};
-
 /* Borrows the image. -ENOMEM. */
 int gate_new(struct gate **ret, const struct image_head *image);
 void gate_free(struct gate **g);
@@ -26,5 +20,5 @@ void gate_begin(struct gate *g, struct span text, const struct lexicon *lexicon)
 /* An anchor stands there, its number being the id; in the order of their ends. -ENOMEM. */
 int gate_seen(struct gate *g, const struct lexicon_hit *h);
 /* When all words were seen: where expressions are to be tried, in the order of the text and apart
- * from each other. False: in all of it. */
-bool gate_windows(struct gate *g, const struct gate_window **ret, size_t *ret_n);
+ * from each other. Returns how many. */
+size_t gate_windows(struct gate *g, const struct range **ret);
