@@ -161,7 +161,7 @@ docs: deps $(DOCS) ## print docs/reference.md from the tables
 
 # --- tests
 # Every allocation of our own code passes tests/nomem.c, which can refuse it.
-WRAP := $(foreach f,malloc calloc realloc strdup free,-Wl,--wrap=$(f))
+WRAP := $(foreach f,malloc calloc realloc reallocarray strdup free,-Wl,--wrap=$(f))
 TEST_OBJS := $(patsubst %.c,$(B)/%.o,$(wildcard tests/*.c))
 TEST_LIB := $(B)/libtest.a
 $(B)/tests/%.o: CPPFLAGS += -Itests

@@ -21,6 +21,7 @@ void __real_free(void *p);
 void *__wrap_malloc(size_t n);
 void *__wrap_calloc(size_t n, size_t size);
 void *__wrap_realloc(void *p, size_t n);
+void *__wrap_reallocarray(void *p, size_t n, size_t size);
 char *__wrap_strdup(const char *s);
 void __wrap_free(void *p);
 
@@ -94,6 +95,16 @@ void *__wrap_realloc(void *p, size_t n)
 	q = __real_realloc(p, n);
 	hold(q ? q : p);
 	return q;
+}
+
+void *__wrap_reallocarray(void *p, size_t n, size_t size)
+{
+	size_t bytes;
+
+	if (!__builtin_mul_overflow(n, size, &bytes))
+		return __wrap_realloc(p, bytes);
+	errno = ENOMEM;
+	return NULL;
 }
 
 char *__wrap_strdup(const char *s)
