@@ -51,12 +51,14 @@ static float rarity(enum surface s, const char *text)
 
 /* --- features */
 
+static struct senses senses;
+
 static size_t all_features(struct span text, size_t step, uint32_t *ret)
 {
 	struct features f;
 	size_t n = 0;
 
-	features_begin(&f);
+	features_begin(&f, &senses);
 	for (size_t at = 0; at < text.len; at += step)
 		n += features_add(&f, span_sub(text, at, step), ret + n);
 	return n + features_add(&f, SPAN_LIT(" "), ret + n);
@@ -113,6 +115,62 @@ static void what_counts_the_same(void **state)
 	    same_features("wait ------------------------", "wait ---------------------------"));
 	assert_false(same_features("ignore the rules", "ignore the rulers"));
 	assert_false(same_features("忽略指令", "忽略命令"));
+}
+
+/* --- senses */
+
+enum { SEND = 1, RULE, AT };
+
+static uint32_t meant(const struct senses *with, const char *text)
+{
+	uint32_t hashes[2048];
+	struct features f;
+
+	features_begin(&f, with);
+	features_add(&f, span_str(text), hashes);
+	features_add(&f, SPAN_LIT(" "), hashes);
+	return f.meant & ~UINT32_C(1);
+}
+
+static void words_have_a_sense(void **state)
+{
+	auto_mem struct senses *own = calloc(1, sizeof(*own));
+
+	(void)state;
+	assert_non_null(own);
+	assert_int_equal(senses_add(own, SPAN_LIT("send"), false, SEND), 0);
+	assert_int_equal(senses_add(own, SPAN_LIT("instr"), true, RULE), 0);
+	assert_int_equal(senses_add(own, SPAN_LIT("правил"), true, RULE), 0);
+	assert_int_equal(senses_add(own, SPAN_LIT("@"), false, AT), 0);
+	assert_int_equal(senses_add(own, SPAN_LIT("send"), false, RULE), 0); /* the first counts */
+	assert_int_equal(senses_add(own, SPAN_LIT("inst"), true, RULE), -EINVAL);
+	assert_int_equal(meant(own, "Please SEND it"), 1 << SEND);
+	assert_int_equal(meant(own, "sender, resend, 5end"), 0);
+	assert_int_equal(meant(own, "the instructions"), 1 << RULE);
+	assert_int_equal(meant(own, "instr"), 0); /* a beginning of nothing */
+	assert_int_equal(meant(own, "и правила"), 1 << RULE);
+	assert_int_equal(meant(own, "send to a@b"), 1 << SEND | 1 << AT);
+	assert_int_equal(meant(&senses, "send"), 0);
+}
+
+static void full_bucket_is_told(void **state)
+{
+	auto_mem struct senses *own = calloc(1, sizeof(*own));
+	unsigned n = 0;
+	int err = 0;
+
+	(void)state;
+	assert_non_null(own);
+	for (; !err; n++) {
+		char word[16];
+
+		assert_true(n <= SENSE_BUCKETS * SENSE_SLOTS);
+		snprintf(word, sizeof(word), "%c%c%c%c", 'a' + n / 17576 % 26, 'a' + n / 676 % 26,
+			 'a' + n / 26 % 26, 'a' + n % 26);
+		err = senses_add(own, span_str(word), false, SEND);
+	}
+	assert_int_equal(err, -ENOSPC);
+	assert_true(n > SENSE_BUCKETS / 8); /* they are spread */
 }
 
 /* --- the model file */
@@ -297,6 +355,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(features_of_any_cut),
 		cmocka_unit_test(what_counts_the_same),
+		cmocka_unit_test(words_have_a_sense),
+		cmocka_unit_test(full_bucket_is_told),
 		cmocka_unit_test(damage_is_refused),
 		cmocka_unit_test(memory_runs_out),
 		cmocka_unit_test(attacks_are_rarer),

@@ -1,15 +1,17 @@
 /* tools/train/train.c - trains the classifier of prompt attacks.
  *
  *	earshot-train blank MODEL           a model that knows nothing, to build with
- *	earshot-train cross ROWS SCORES     leaves each fold out in turn and scores it
- *	earshot-train final ROWS SCORES MODEL
+ *	earshot-train cross SENSES ROWS SCORES
+ *	                                    leaves each fold out in turn and scores it
+ *	earshot-train final SENSES ROWS SCORES MODEL
  *	                                    trains on all, calibrates by those scores, writes the
  *file
  *
- * ROWS comes from prepare.py: per row a line "id label surface fold weight train calibrate length"
- * and that many bytes of text. SCORES has a line "id score windows evidence" per row. Logistic
- * regression by AdaGrad on the window that looks most like an attack, in a fixed order with a fixed
- * seed: the same rows give the same file, bit for bit.
+ * SENSES comes from senses.py: "number word" a line, "word*" for the beginning of one. ROWS comes
+ *from prepare.py: per row a line "id label surface fold weight train calibrate length" and that
+ *many bytes of text. SCORES has a line "id score windows evidence" per row. Logistic regression by
+ *AdaGrad on the window that looks most like an attack, in a fixed order with a fixed seed: the same
+ *rows give the same file, bit for bit.
  */
 #include <errno.h>
 #include <math.h>
@@ -86,13 +88,49 @@ static uint64_t random_next(void) /* xorshift64* */
 
 /* --- rows */
 
-/* Adds the different ones of n hashes as a window. */
-static void add_window(const uint32_t *hashes, size_t n)
+static struct senses senses;
+
+static void read_senses(const char *path)
+{
+	auto_file FILE *f = fopen(path, "r");
+	unsigned sense, n = 0, left_out = 0;
+	char word[256];
+
+	if (!f)
+		die("cannot read", path);
+	for (; fscanf(f, "%u %255s", &sense, word) == 2; n++) {
+		size_t len = strlen(word);
+		bool begins = len > 1 && word[len - 1] == '*';
+		int err = senses_add(&senses, span_of(word, len - begins), begins, sense);
+
+		if (!sense || sense >= SENSES_MAX || err == -EINVAL)
+			die("bad sense", word);
+		left_out += err == -ENOSPC;
+	}
+	printf("%u words with a sense, %u left out\n", n, left_out);
+}
+
+/* Behind the hashes: pairs of senses. */
+#define FEATURES_ALL (FEATURES_MAX + SENSES_MAX * SENSES_MAX)
+
+static size_t list_pairs(uint32_t meant, uint32_t *ret)
+{
+	size_t n = 0;
+
+	for (unsigned a = 1; a < SENSES_MAX; a++)
+		for (unsigned b = a; b < SENSES_MAX; b++)
+			if (meant >> a & meant >> b & 1)
+				ret[n++] = FEATURES_MAX + a * SENSES_MAX + b;
+	return n;
+}
+
+/* Adds the different ones of n hashes as a window, and the pairs of what is meant in it. */
+static void add_window(const uint32_t *hashes, size_t n, uint32_t meant)
 {
 	static uint32_t seen[FEATURES_MAX], mark;
 
 	GROW(windows, n_windows, windows_room, 1);
-	GROW(features, n_features, features_room, n);
+	GROW(features, n_features, features_room, n + SENSES_MAX * SENSES_MAX);
 	windows[n_windows].at = n_features;
 	mark++;
 	for (size_t i = 0; i < n; i++) {
@@ -101,6 +139,7 @@ static void add_window(const uint32_t *hashes, size_t n)
 		seen[hashes[i]] = mark;
 		features[n_features++] = hashes[i];
 	}
+	n_features += list_pairs(meant, features + n_features);
 	windows[n_windows].n = (uint32_t)(n_features - windows[n_windows].at);
 	n_windows++;
 }
@@ -109,14 +148,17 @@ static void add_windows(struct row *r, struct span text)
 {
 	static uint32_t hashes[(TEXT_MAX + 1) * FEATURES_PER_BYTE];
 	static size_t ends[TEXT_MAX / CLASSIFIER_STRIDE + 1];
+	static uint32_t meant[TEXT_MAX / CLASSIFIER_STRIDE + 1];
 	size_t n = 0, strides = 0, step;
 	struct features f;
 
-	features_begin(&f);
+	features_begin(&f, &senses);
 	for (size_t at = 0; at < text.len; at += CLASSIFIER_STRIDE) {
 		n += features_add(&f, span_sub(text, at, CLASSIFIER_STRIDE), hashes + n);
 		if (at + CLASSIFIER_STRIDE >= text.len)
 			n += features_add(&f, SPAN_LIT(" "), hashes + n);
+		meant[strides] = f.meant;
+		f.meant = 0;
 		ends[strides++] = n;
 	}
 	r->first = n_windows;
@@ -125,7 +167,7 @@ static void add_windows(struct row *r, struct span text)
 	for (size_t i = strides > 1; i < strides; i += step) {
 		size_t from = i > 1 ? ends[i - 2] : 0;
 
-		add_window(hashes + from, ends[i] - from);
+		add_window(hashes + from, ends[i] - from, meant[i] | (i ? meant[i - 1] : 0));
 	}
 	r->n_windows = n_windows - r->first;
 }
@@ -201,7 +243,7 @@ static void read_rows(const char *path)
 
 struct weights {
 	float bias, bias_squares;
-	float w[FEATURES_MAX], squares[FEATURES_MAX];
+	float w[FEATURES_ALL], squares[FEATURES_ALL];
 };
 
 static float score_window(const struct weights *m, const struct window *w)
@@ -261,7 +303,7 @@ static void add_to_mean(struct weights *mean, const struct weights *m)
 	float share = 1.0f / (float)(how.epochs - how.unused);
 
 	mean->bias += m->bias * share;
-	for (size_t i = 0; i < FEATURES_MAX; i++)
+	for (size_t i = 0; i < FEATURES_ALL; i++)
 		mean->w[i] += m->w[i] * share;
 }
 
@@ -275,7 +317,7 @@ static void train(struct weights *m, unsigned surface, unsigned without)
 		die("no memory", "");
 	memset(m, 0, sizeof(*m));
 	memset(&mean, 0, sizeof(mean));
-	for (size_t i = 0; i < FEATURES_MAX; i++)
+	for (size_t i = 0; i < FEATURES_ALL; i++)
 		m->squares[i] = how.start;
 	random_state = how.seed;
 	for (size_t i = 0; i < n_rows; i++)
@@ -384,7 +426,8 @@ static float unit_of(const struct weights *m)
 	return most * (float)i / ARRAY_SIZE(counts) / INT8_MAX;
 }
 
-static void quantise(const struct weights *m, struct model_surface *s, int8_t *ret)
+static void quantise(const struct weights *m, struct model_surface *s, int8_t *ret,
+		     struct pairs *ret_pairs)
 {
 	s->bias = m->bias;
 	s->scale = unit_of(m);
@@ -392,6 +435,12 @@ static void quantise(const struct weights *m, struct model_surface *s, int8_t *r
 		float w = roundf(m->w[i] / s->scale);
 
 		ret[i] = (int8_t)MAX(-INT8_MAX, MIN(INT8_MAX, w));
+	}
+	for (size_t i = 0; i < SENSES_MAX * SENSES_MAX; i++) {
+		float w = roundf(m->w[FEATURES_MAX + i] / s->scale);
+
+		w = MAX(-CLASSIFIER_PAIR_MAX, MIN(CLASSIFIER_PAIR_MAX, w));
+		ret_pairs->weight[i / SENSES_MAX][i % SENSES_MAX] = (int16_t)w;
 	}
 }
 
@@ -481,9 +530,10 @@ static void final(const char *scores, const char *path)
 	if (!m)
 		die("no memory", "");
 	memcpy(file.header.surfaces, given, sizeof(given));
+	file.header.senses = senses;
 	for (unsigned s = 0; s < CLASSIFIER_WEIGHTS; s++) {
 		train(m, s, FOLDS_MAX);
-		quantise(m, &file.header.surfaces[s], file.weights[s]);
+		quantise(m, &file.header.surfaces[s], file.weights[s], &file.header.pairs[s]);
 	}
 	file.header.surfaces[SURFACE_OPERATOR].bias = file.header.surfaces[SURFACE_USER].bias;
 	file.header.surfaces[SURFACE_OPERATOR].scale = file.header.surfaces[SURFACE_USER].scale;
@@ -501,15 +551,17 @@ int main(int argc, char **argv)
 				file.header.surfaces[s].tail.rarity[k] = 9;
 			}
 		write_model(argv[2]);
-	} else if (argc == 4 && !strcmp(argv[1], "cross")) {
-		read_rows(argv[2]);
-		cross(argv[3]);
-	} else if (argc == 5 && !strcmp(argv[1], "final")) {
-		read_rows(argv[2]);
-		final(argv[3], argv[4]);
+	} else if (argc == 5 && !strcmp(argv[1], "cross")) {
+		read_senses(argv[2]);
+		read_rows(argv[3]);
+		cross(argv[4]);
+	} else if (argc == 6 && !strcmp(argv[1], "final")) {
+		read_senses(argv[2]);
+		read_rows(argv[3]);
+		final(argv[4], argv[5]);
 	} else {
-		fprintf(stderr, "usage: earshot-train blank MODEL | cross ROWS SCORES | "
-				"final ROWS SCORES MODEL\n");
+		fprintf(stderr, "usage: earshot-train blank MODEL | cross SENSES ROWS SCORES | "
+				"final SENSES ROWS SCORES MODEL\n");
 		return 2;
 	}
 	return 0;

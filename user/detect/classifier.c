@@ -90,6 +90,36 @@ float classifier_share(uint32_t n)
 	return 1 / sqrtf(sqrtf((float)n + 1));
 }
 
+/* What all pairs of these senses weigh, each with itself, too. */
+typedef int16_t lanes __attribute__((vector_size(16)));
+#define LANES (sizeof(lanes) / sizeof(int16_t))
+
+static tally weigh_pairs(const struct pairs *p, uint32_t senses)
+{
+	static const lanes bits = { 1, 2, 4, 8, 16, 32, 64, 128 };
+	lanes wanted[SENSES_MAX / LANES], sums[SENSES_MAX / LANES] = { 0 };
+	uint32_t n = (uint32_t)__builtin_popcount(senses);
+	int32_t sum = 0;
+
+	static_assert(CLASSIFIER_PAIR_MAX * SENSES_MAX <= INT16_MAX, "a lane holds a column");
+	for (unsigned i = 0; i < ARRAY_SIZE(sums); i++)
+		wanted[i] = ((int16_t)(senses >> i * LANES & 0xff) & bits) == bits;
+	for (uint32_t left = senses; left; left &= left - 1) {
+		const int16_t *row = p->weight[__builtin_ctz(left)];
+
+		for (unsigned i = 0; i < ARRAY_SIZE(sums); i++) {
+			lanes weights;
+
+			memcpy(&weights, row + i * LANES, sizeof(weights));
+			sums[i] += weights & wanted[i];
+		}
+	}
+	for (unsigned i = 0; i < ARRAY_SIZE(sums); i++)
+		for (unsigned k = 0; k < LANES; k++)
+			sum += sums[i][k];
+	return TALLY_ONE * (n * (n + 1) / 2) + sum;
+}
+
 static float score_of(const struct model_surface *m, tally s)
 {
 	int32_t weight = (int32_t)(uint32_t)s;
@@ -117,18 +147,21 @@ void classifier_score(struct classifier *c, enum surface surface, struct span te
 		      struct classified *ret)
 {
 	const struct model_surface *m = &c->model->surfaces[surface];
+	const struct pairs *pairs = &c->model->pairs[m->weights];
 	const int8_t *weights = c->weights[m->weights];
+	uint32_t last_meant = 0;
 	uint32_t hashes[(CLASSIFIER_STRIDE + 1) * FEATURES_PER_BYTE];
 	struct features f;
 	tally last = 0;
 
 	*ret = (struct classified){ .score = m->bias };
-	features_begin(&f);
+	features_begin(&f, &c->model->senses);
 	for (size_t at = 0; at < text.len; at += CLASSIFIER_STRIDE) {
 		struct span part = span_sub(text, at, CLASSIFIER_STRIDE);
 		size_t n = features_add(&f, part, hashes);
 		uint8_t now = next_stride(c, at ? 0 : 1);
 		tally own = 0, common = 0;
+		uint32_t meant, senses;
 		float score;
 
 		if (at + part.len == text.len)
@@ -142,13 +175,18 @@ void classifier_score(struct classifier *c, enum surface surface, struct span te
 			own += before != now ? one : 0;
 			common += before == (uint8_t)(now - 1) ? one : 0;
 		}
+		meant = f.meant;
+		f.meant = 0;
 		/* One window for what fits into one. */
 		if (!at && text.len > CLASSIFIER_STRIDE) {
 			last = own;
+			last_meant = meant;
 			continue;
 		}
-		score = score_of(m, last + own - common);
+		senses = (last_meant | meant) & ~UINT32_C(1);
+		score = score_of(m, last + own - common + weigh_pairs(pairs, senses));
 		last = own;
+		last_meant = meant;
 		if (!ret->n_windows++ || score > ret->score) {
 			ret->score = score;
 			ret->window.begin = at - MIN(at, CLASSIFIER_STRIDE);
@@ -206,14 +244,15 @@ static bool blank(uint8_t c)
 
 /* The words of a window, each with the weights of the features that end in it or right behind it.
  */
-static size_t weigh_words(const int8_t *weights, struct span window, struct word *words)
+static size_t weigh_words(const struct classifier *c, const int8_t *weights, struct span window,
+			  struct word *words)
 {
 	uint8_t seen[FEATURES_MAX / 8] = { 0 };
 	uint32_t hashes[FEATURES_PER_BYTE];
 	struct features f;
 	size_t n_words = 0;
 
-	features_begin(&f);
+	features_begin(&f, &c->model->senses);
 	for (size_t i = 0; i < window.len; i++) {
 		size_t n = features_add(&f, span_sub(window, i, 1), hashes);
 		bool begins = !blank(window.p[i]) && (!i || blank(window.p[i - 1]));
@@ -242,7 +281,7 @@ size_t classifier_phrases(const struct classifier *c, enum surface s, struct spa
 	struct word words[WORDS_MAX];
 	size_t n_words, n = 0;
 
-	n_words = weigh_words(weights, span_sub(window, 0, WINDOW_BYTES), words);
+	n_words = weigh_words(c, weights, span_sub(window, 0, WINDOW_BYTES), words);
 	while (n < max) {
 		size_t first = 0, last = 0;
 		int32_t most = 0;

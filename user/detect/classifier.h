@@ -32,6 +32,13 @@ struct tail {
 	float rarity[CLASSIFIER_KNOTS]; /* ascending */
 };
 
+/* What two senses in one window weigh together, in units of the weights; of the same one: what it
+ * weighs itself. */
+#define CLASSIFIER_PAIR_MAX 1000
+struct pairs {
+	int16_t weight[SENSES_MAX][SENSES_MAX]; /* the lower sense first; 0 in the other half */
+};
+
 /* The file, little endian; behind the header the sets of weights, FEATURES_MAX bytes each. */
 struct model_header {
 	char magic[8];	     /* MODEL_MAGIC */
@@ -48,9 +55,11 @@ struct model_header {
 		float spread; /* see classifier_windows() */
 		struct tail tail;
 	} surfaces[SURFACE_MAX_];
+	struct senses senses;
+	struct pairs pairs[CLASSIFIER_WEIGHTS];
 };
 #define MODEL_MAGIC   "EARSHOTM"
-#define MODEL_VERSION 2
+#define MODEL_VERSION 3
 #define MODEL_BYTES   (sizeof(struct model_header) + (size_t)CLASSIFIER_WEIGHTS * FEATURES_MAX)
 
 /* What a feature counts among n in a window: a long one has more of them, most of them noise. */

@@ -4,7 +4,7 @@
  */
 #include "detect/features.h"
 
-#include <stdbool.h>
+#include <errno.h>
 #include <string.h>
 
 #include "base/own.h"
@@ -55,22 +55,55 @@ static bool stands_alone(uint32_t cp)
 
 /* --- tokens to hashes */
 
-static inline size_t hash_token(struct features *f, const uint64_t *bytes, size_t len, bool alone,
-				uint32_t *ret)
+struct token {
+	uint32_t word; /* hash of its bytes */
+	uint64_t stem; /* ... of how it begins, if it is longer than that */
+	bool longer;
+};
+
+static inline struct token token_of(const uint64_t *bytes, size_t len)
 {
 	uint64_t mixed = bytes[0] * MIX_1 ^ bytes[1] * MIX_2 ^ bytes[2] * MIX_3;
 	uint64_t stem = bytes[0] & ((bytes[0] & 0x80) ? UINT64_MAX : (UINT64_C(1) << 8 * STEM) - 1);
-	uint32_t word;
 
 	mixed = (mixed ^ mixed >> 29) * MIX_WORD;
-	word = (uint32_t)(mixed >> 32);
-	ret[0] = bucket(mixed);
-	ret[1] = bucket((f->last ^ (uint64_t)word << 32) * MIX_PAIR);
-	ret[2] = alone ? bucket(((f->last ^ f->before * 3) ^ (uint64_t)word << 32) * MIX_RUN)
-		       : bucket(stem * MIX_STEM);
+	return (struct token){ (uint32_t)(mixed >> 32), stem * MIX_STEM, len > STEM };
+}
+
+static inline uint16_t slot_of(uint32_t hash, unsigned sense)
+{
+	return (uint16_t)(hash >> (16 + SENSE_BITS) << SENSE_BITS | sense);
+}
+
+/* A bit for the sense, if it has one; bit 0 is without meaning. */
+static inline uint32_t meaning(const struct senses *s, uint32_t hash)
+{
+	typedef uint16_t slots __attribute__((vector_size(SENSE_SLOTS * sizeof(uint16_t))));
+	slots v;
+	uint64_t all;
+
+	memcpy(&v, s->slots[hash % SENSE_BUCKETS], sizeof(v));
+	v ^= slot_of(hash, 0);
+	v &= (slots)(v < SENSES_MAX);
+	/* One slot at most is left: their sum is in the highest one. */
+	memcpy(&all, &v, sizeof(all));
+	return UINT32_C(1) << (all * UINT64_C(0x0001000100010001) >> 48);
+}
+
+static inline size_t hash_token(struct features *f, const uint64_t *bytes, size_t len, bool alone,
+				uint32_t *ret)
+{
+	struct token t = token_of(bytes, len);
+
+	f->meant |= meaning(f->senses, t.word);
+	f->meant |= meaning(f->senses, (uint32_t)(t.stem >> 32)) & -(uint32_t)t.longer;
+	ret[0] = t.word >> (32 - FEATURE_BITS);
+	ret[1] = bucket((f->last ^ (uint64_t)t.word << 32) * MIX_PAIR);
+	ret[2] = alone ? bucket(((f->last ^ f->before * 3) ^ (uint64_t)t.word << 32) * MIX_RUN)
+		       : bucket(t.stem);
 	f->before = f->last;
-	f->last = word;
-	return 2 + (alone || len > STEM);
+	f->last = t.word;
+	return 2 + (alone || t.longer);
 }
 
 /* The token in hand is complete. */
@@ -235,9 +268,9 @@ static unsigned ascii_run(const uint8_t *p)
 	return BLOCK;
 }
 
-void features_begin(struct features *f)
+void features_begin(struct features *f, const struct senses *senses)
 {
-	*f = (struct features){ 0 };
+	*f = (struct features){ .senses = senses };
 }
 
 size_t features_add(struct features *f, struct span text, uint32_t *ret)
@@ -268,4 +301,28 @@ size_t features_add(struct features *f, struct span text, uint32_t *ret)
 	}
 	*f = own;
 	return n;
+}
+
+int senses_add(struct senses *senses, struct span word, bool begins, unsigned sense)
+{
+	uint64_t bytes[3] = { 0 };
+	size_t least = word.len && word.p[0] >= 0x80 ? sizeof(bytes[0]) : STEM;
+	struct token t;
+	uint32_t hash;
+	uint16_t *slots;
+
+	if (begins && word.len < least)
+		return -EINVAL;
+	for (size_t i = 0; i < MIN(word.len, FEATURES_TOKEN); i++)
+		bytes[i / 8] |= (uint64_t)symbol_of(word.p[i]) << i % 8 * 8;
+	t = token_of(bytes, word.len);
+	hash = begins ? (uint32_t)(t.stem >> 32) : t.word;
+	slots = senses->slots[hash % SENSE_BUCKETS];
+	for (unsigned i = 0; i < SENSE_SLOTS; i++) {
+		if (!slots[i])
+			slots[i] = slot_of(hash, sense);
+		if ((uint16_t)(slots[i] ^ slot_of(hash, 0)) < SENSES_MAX)
+			return 0;
+	}
+	return -ENOSPC;
 }

@@ -7,16 +7,32 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 #include "base/span.h"
 
 #define FEATURE_BITS	  17
 #define FEATURES_MAX	  (1 << FEATURE_BITS)
-#define FEATURES_VERSION  3 /* changes with any hash; a model holds the one it was trained with */
+#define FEATURES_VERSION  4 /* changes with any hash; a model holds the one it was trained with */
 #define FEATURES_PER_BYTE 6 /* at most; and as many again at the end */
 
 #define FEATURES_TOKEN 24
 
+/* What some words mean, in many languages: to send, to ignore, a rule, an assistant ... A model has
+ * its own list; a slot holds a word's check bits and, in the lowest SENSE_BITS, its sense. 0 is
+ * none. */
+#define SENSE_BITS    5
+#define SENSES_MAX    (1 << SENSE_BITS)
+#define SENSE_BUCKETS 4096
+#define SENSE_SLOTS   4 /* of a bucket */
+
+struct senses {
+	uint16_t slots[SENSE_BUCKETS][SENSE_SLOTS];
+};
+
 struct features {
+	const struct senses *senses;	   /* borrowed */
+	uint32_t meant;			   /* a bit for each sense; the caller clears it */
 	uint64_t hand[FEATURES_TOKEN / 8]; /* the first bytes of the token in hand */
 	uint32_t len;			   /* all of its bytes */
 	uint32_t last, before;		   /* hashes of the two tokens before it; 0: none */
@@ -25,7 +41,11 @@ struct features {
 	uint8_t missing, more; /* bytes of the character in hand: to come, all but the first */
 };
 
-void features_begin(struct features *f);
+void features_begin(struct features *f, const struct senses *senses);
 /* Writes the hashes of what text adds and returns how many: at most FEATURES_PER_BYTE for each
  * byte. Each is below FEATURES_MAX. */
 size_t features_add(struct features *f, struct span text, uint32_t *ret);
+
+/* Adds a word, or the beginning of longer ones, as features_add() will see it; of one that is there
+ * the first sense counts. -ENOSPC: its bucket is full. -EINVAL: too short to be a beginning. */
+int senses_add(struct senses *senses, struct span word, bool begins, unsigned sense);
