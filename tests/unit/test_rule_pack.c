@@ -167,6 +167,7 @@ static const struct {
 	{ "pack: p\nwords: {A: [x]}\nrules: []", "f:2:8: words: there is no rule" },
 	{ "pack: p\nwords: {a: [x]}\nrules: [{}]", "f:2:9: words: 'a' is no name" },
 	{ "pack: p\nwords: {A: ['$']}\nrules: [{}]", "f:2:13: A: a word is empty" },
+	{ "pack: p\nwords: {A: [[[x]]]}\nrules: [{}]", "f:2:14: A: " },
 	{ "pack: p\nwords: {A: x}\nrules: [{sequences: [A]}]",
 	  "f:3:22: sequences: of 2 to 4 lists of words" },
 	{ "pack: p\nwords: {A: x}\nrules: [{sequences: [A A A A A]}]",

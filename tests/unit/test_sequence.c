@@ -61,6 +61,13 @@ static void order_and_place(void **state)
 		{ "t-three", "regelz to forgetz: nr42", true },
 		{ "t-three", "regelz nr42 forgetz", false },
 		{ "t-three", "regelz to forgetz: nr4", false },
+		/* a list within a list */
+		{ "t-more", "forgetz all regelz", true },
+		{ "t-more", "dropz all regelz", true },
+		{ "t-far", "dropz all regelz", false },
+		/* a question ends a sentence, a link's query does not */
+		{ "t-far", "forgetz? regelz", false },
+		{ "t-far", "forgetz x/?y regelz", true },
 		{ "t-twice", "forgetz", false },
 		{ "t-twice", "forgetz forgetz", true },
 	};

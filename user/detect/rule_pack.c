@@ -267,6 +267,22 @@ static bool put_word(struct yamlread *r, yaml_node_t *n, const char *name, bool 
 	return p.text;
 }
 
+/* A list may hold other ones, which YAML's aliases name. */
+static void put_words(struct yamlread *r, const yaml_node_t *list, const char *name, bool nested)
+{
+	const struct pack *k = r->ctx;
+
+	for (yaml_node_item_t *i = list->data.sequence.items.start;
+	     i < list->data.sequence.items.top && !k->err; i++) {
+		yaml_node_t *n = yaml_document_get_node(r->doc, *i);
+
+		if (n->type == YAML_SEQUENCE_NODE && !nested)
+			put_words(r, n, name, true);
+		else
+			put_word(r, n, name, true);
+	}
+}
+
 /* Behind the fragments, before the rules: expressions may use fragments, sequences name lists. */
 static void read_words(struct yamlread *r, yaml_node_t *n)
 {
@@ -296,9 +312,7 @@ static void read_words(struct yamlread *r, yaml_node_t *n)
 			return;
 		}
 		if (vn->type == YAML_SEQUENCE_NODE)
-			for (yaml_node_item_t *i = vn->data.sequence.items.start;
-			     i < vn->data.sequence.items.top && !k->err; i++)
-				put_word(r, yaml_document_get_node(r->doc, *i), name, true);
+			put_words(r, vn, name, false);
 		else
 			put_word(r, vn, name, false);
 		snprintf(k->lists[k->n_lists].name, NAME_MAX_BYTES, "%s", name);
