@@ -450,37 +450,66 @@ static inline uint64_t head_at(struct span text, size_t at)
 	return le64toh(head);
 }
 
-/* Compares what begins there with the words of a hash. */
-static int compare(struct lexicon *l, unsigned key, unsigned hash, uint64_t head, size_t at,
-		   lexicon_fn *fn, void *ctx)
+static inline bool seen(const struct lexicon *l, unsigned bit)
 {
-	unsigned bucket = bucket_of(hash);
+	return l->seen[bit / 64] >> bit % 64 & 1;
+}
+
+/* What may begin at a place: a bit for each length of a key. */
+struct candidate {
+	uint64_t head;
+	uint32_t keys;
+	uint8_t at, words; /* in the block */
+};
+
+/* Places in the next block where words of the table may begin, of those where any may. Without
+ * branches: which way they go is as good as random. */
+static unsigned find_candidates(const struct lexicon *l, uint64_t begins, struct candidate *ret)
+{
+	unsigned n = 0;
+
+	for (uint8_t words = 0; begins; begins &= begins - 1, words++) {
+		struct candidate c = { .at = (uint8_t)__builtin_ctzll(begins), .words = words };
+
+		c.head = head_at(l->text, l->at + c.at);
+#pragma GCC unroll 5
+		for (unsigned k = 0; k < N_KEYS; k++)
+			c.keys |= (uint32_t)seen(l, bit_of(hash_of(c.head | SMALL, k), k)) << k;
+		ret[n] = c;
+		n += c.keys != 0;
+	}
+	return n;
+}
+
+/* Compares what begins there with the words of that key. */
+static int compare(struct lexicon *l, const struct candidate *c, unsigned key, lexicon_fn *fn,
+		   void *ctx)
+{
+	unsigned bucket = bucket_of(hash_of(c->head | SMALL, key));
+	size_t at = l->at + c->at;
 	int err = 0;
 
 	for (uint32_t i = l->first[bucket]; i < l->first[bucket + 1] && !err; i++) {
 		const struct entry *e = &l->entries[i];
 
-		if ((head & e->mask) != e->value || e->key != key || !stands(l, e, at))
+		if ((c->head & e->mask) != e->value || e->key != key || !stands(l, e, at))
 			continue;
 		/* Told out of order rather than not at all. */
 		if (l->n_pending == PENDING_MAX)
 			err = tell(l, 1, fn, ctx);
-		put(l, (struct found){ at - e->lead + e->len, l->words, e });
+		put(l, (struct found){ at - e->lead + e->len, l->words + c->words, e });
 	}
 	return err;
-}
-
-static inline bool seen(const struct lexicon *l, unsigned bit)
-{
-	return l->seen[bit / 64] >> bit % 64 & 1;
 }
 
 /* Finds what begins in the next block. */
 static int look(struct lexicon *l, lexicon_fn *fn, void *ctx)
 {
 	const uint8_t *p = l->text.p + l->at;
+	struct candidate candidates[BLOCK + 1];
 	uint8_t last[BLOCK] = { 0 };
 	uint64_t words, leads, begins;
+	unsigned n;
 	int err = 0;
 
 	if (l->text.len - l->at < BLOCK) {
@@ -491,22 +520,11 @@ static int look(struct lexicon *l, lexicon_fn *fn, void *ctx)
 	classify(p, &words, &leads);
 	begins = (words & ~(words << 1 | l->in_word)) | leads;
 	l->in_word = words >> 63;
-	for (; begins && !err; begins &= begins - 1, l->words++) {
-		size_t at = l->at + (unsigned)__builtin_ctzll(begins);
-		uint64_t head = head_at(l->text, at);
-		unsigned hash[N_KEYS], any = 0;
-
-#pragma GCC unroll 5
-		for (size_t k = 0; k < N_KEYS; k++) {
-			hash[k] = hash_of(head | SMALL, k);
-			any |= (unsigned)seen(l, bit_of(hash[k], k)) << k;
-		}
-		for (; any && !err; any &= any - 1) {
-			unsigned k = (unsigned)__builtin_ctz(any);
-
-			err = compare(l, k, hash[k], head, at, fn, ctx);
-		}
-	}
+	n = find_candidates(l, begins, candidates);
+	for (unsigned i = 0; i < n && !err; i++)
+		for (uint32_t any = candidates[i].keys; any && !err; any &= any - 1)
+			err = compare(l, &candidates[i], (unsigned)__builtin_ctz(any), fn, ctx);
+	l->words += (unsigned)__builtin_popcountll(begins);
 	l->at += MIN(BLOCK, l->text.len - l->at);
 	return err;
 }
