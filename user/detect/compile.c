@@ -19,8 +19,10 @@
 
 #define PATTERNS_MAX	 32768
 #define ANCHORS_COST_MAX 0.65F /* what stands more often than that is no anchor */
+#define ANCHORS_PAIR_MAX 1.4F  /* ... unless another one must stand near it */
 #define SECOND_FROM	 0.05F /* of anchors that are rarer one set does */
 #define SECOND_COST_MAX	 3.2F
+#define SECOND_PAIR_MAX	 12.0F
 #define REACH_MAX	 4096	    /* bytes; longer matches are taken for unlimited */
 #define WORDS_BYTES_MAX	 (16 << 20) /* of a lexicon's words, and of their table's rows */
 
@@ -161,8 +163,7 @@ static int check_rules(struct making *m)
 
 /* What goes into one database: words come in the order of the text, so theirs is one. */
 enum part_of {
-	PART_LITERALS,
-	PART_EXPRESSIONS,
+	PART_ALWAYS,
 	PART_WORDS,
 	PART_UNITS, /* expressions that are tried where their anchors are */
 	PART_MAX_,  /* none */
@@ -177,9 +178,7 @@ static enum part_of part_of(const struct making *m, size_t i)
 		return PART_MAX_;
 	if (o->sort == RULE_WORD || o->sort == RULE_WORD_LIKE)
 		return PART_WORDS;
-	if (m->sources[i].unit)
-		return PART_UNITS;
-	return o->literal ? PART_LITERALS : PART_EXPRESSIONS;
+	return m->sources[i].unit ? PART_UNITS : PART_ALWAYS;
 }
 
 /* A pattern on its way into a database, sortable. */
@@ -358,14 +357,17 @@ static int choose_unit(struct making *m, struct source *s)
 {
 	struct anchors sets[2];
 	uint32_t reach;
+	bool alone;
 	int err = anchors_of(s->text, sets);
 
 	if (err)
 		return err == 1 ? 0 : err;
-	if (sets[0].cost <= ANCHORS_COST_MAX) {
-		/* Looking for a second set costs, too. */
-		if (sets[0].cost < SECOND_FROM || sets[1].cost > SECOND_COST_MAX)
-			sets[1].n = 0;
+	alone = sets[0].cost <= ANCHORS_COST_MAX;
+	/* Looking for a second set costs, too. */
+	if (sets[0].cost < SECOND_FROM ||
+	    sets[1].cost > (alone ? SECOND_COST_MAX : SECOND_PAIR_MAX))
+		sets[1].n = 0;
+	if (alone || (sets[0].cost <= ANCHORS_PAIR_MAX && sets[1].n)) {
 		err = put_anchors(m, sets);
 		reach = width_of(s->text, s->flags);
 		m->units[m->n_units++] =
@@ -388,7 +390,7 @@ static int choose_units(struct making *m)
 	if (!same)
 		return -ENOMEM;
 	for (size_t i = 0; i < m->n; i++)
-		if (part_of(m, i) == PART_EXPRESSIONS)
+		if (part_of(m, i) == PART_ALWAYS && !m->owners[i].literal)
 			same[n++] =
 			    (struct same){ m->sources[i].text, m->sources[i].flags, (unsigned)i };
 	qsort(same, n, sizeof(*same), by_text);
