@@ -20,9 +20,9 @@
 #define GROUP_LEN      40 /* of a group that a form may hold */
 #define WORD_LEN       6  /* of a group of capitals alone, as in IBANs */
 #define LEADING_MAX    2  /* such groups before the first digit */
-#define GROUPS_MAX     (LEADING_MAX + STRETCH_MAX + 1) /* of a run: a value's, and the next */
-#define FOUND_MAX      64			       /* candidates of a run */
-#define IBAN_LEN       34			       /* at most */
+#define GROUPS_MAX     48 /* of a run: more than a value's, so that most are read once */
+#define FOUND_MAX      64 /* candidates of a run */
+#define IBAN_LEN       34 /* at most */
 #define SEPARATORS_MAX 26 /* characters of a form: its separators are bits of a key */
 #define HEADS_MAX      32 /* ways to begin, of one length */
 #define SHORT_LEN      12 /* characters in which every way that digits may stand has a bit */
@@ -297,7 +297,7 @@ struct group {
 struct run {
 	struct span text;
 	struct group g[GROUPS_MAX];
-	size_t n;
+	size_t n, next;					 /* next: where somebody looked last */
 	bool ended;					 /* there are no more */
 	char c[GROUPS_MAX * GROUP_LEN + sizeof(scan_v)]; /* without separators, in capitals */
 };
@@ -394,8 +394,21 @@ static void run_begin(struct run *r, struct span text, size_t begin)
 	read_group(text, begin, &r->g[0], r->c);
 	r->g[0].at = 0;
 	r->g[0].separator = 0;
+	r->next = 0;
 	r->n = usable(&r->g[0]);
 	r->ended = !r->n;
+}
+
+/* The number of the group that begins there. The run begins with it, unless it holds it already and
+ * has room for all that may follow it in a value. */
+static size_t run_find(struct run *r, struct span text, size_t begin)
+{
+	while (r->next < r->n && r->g[r->next].begin < begin)
+		r->next++;
+	if (r->next == r->n || r->g[r->next].begin != begin ||
+	    r->next + LEADING_MAX + STRETCH_MAX >= GROUPS_MAX)
+		run_begin(r, text, begin);
+	return r->next;
 }
 
 /* Appends the group behind the last one. */
@@ -835,12 +848,11 @@ static bool begins_value(const struct group *g)
 static size_t on_digit(struct scanner *s, size_t at)
 {
 	struct run *r = &s->run;
-	const struct group *g = &r->g[0];
+	size_t first = run_find(r, s->text, group_begin(s->text, at, s->floor));
+	const struct group *g = &r->g[first];
+	size_t begin, end = g->end, next;
 	struct found found;
-	size_t begin, end, next, first = 0;
 
-	run_begin(r, s->text, group_begin(s->text, at, s->floor));
-	end = g->end;
 	s->group = (struct range){ g->begin, end };
 	next = try_matchers(s, g);
 	if (next)
@@ -849,7 +861,7 @@ static size_t on_digit(struct scanner *s, size_t at)
 		return end;
 	begin = with_letters(s->text, g->begin, s->floor);
 	if (begin < g->begin)
-		run_begin(r, s->text, begin);
+		first = run_find(r, s->text, begin);
 	else if (!begins_value(g))
 		return MAX(s->floor, end);
 	if (!r->n)
@@ -905,7 +917,7 @@ size_t sensitive_scan(struct span text, struct sensitive_hit *ret, size_t max, s
 	memset(s.crowd, 0, sizeof(s.crowd));
 	s.text = text;
 	s.out = ret;
-	s.n = s.floor = 0;
+	s.n = s.floor = s.run.n = s.run.next = 0;
 	s.max = max;
 	s.per_type = per_type;
 	context_begin(&s.words, text);

@@ -196,27 +196,28 @@ int bidi_view(const struct reading *r, struct view *w)
 	size_t at = 0;
 	int err = 0;
 
-	while (!err && survey_next(r->survey, SURVEY_HIGH, sizeof(pop), at, &where)) {
-		const uint8_t *end;
-		struct span s;
-		size_t begin;
+	while (!err && survey_next(r->survey, SURVEY_HIGH, sizeof(pop), at, &where))
+		for (at = where.begin; !err && at < where.end;) {
+			const uint8_t *end;
+			struct span s;
+			size_t begin;
 
-		p = memmem(t.p + where.begin, where.end - where.begin, right_to_left, 3);
-		if (!p) {
-			at = where.end;
-			continue;
+			p = memmem(t.p + at, where.end - at, right_to_left, 3);
+			if (!p) {
+				at = where.end;
+				break;
+			}
+			begin = (size_t)(p - t.p) + 3;
+			s = span_sub(t, begin, LINE_BYTES);
+			end = memchr(s.p, '\n', s.len);
+			s.len = end ? (size_t)(end - s.p) : s.len;
+			end = memmem(s.p, s.len, pop, 3);
+			s.len = end ? (size_t)(end - s.p) : s.len;
+			turn(s, out);
+			if (s.len)
+				err = view_piece(w, t, (struct range){ begin, begin + s.len },
+						 span_of(out, s.len));
+			at = begin + s.len;
 		}
-		begin = (size_t)(p - t.p) + 3;
-		s = span_sub(t, begin, LINE_BYTES);
-		end = memchr(s.p, '\n', s.len);
-		s.len = end ? (size_t)(end - s.p) : s.len;
-		end = memmem(s.p, s.len, pop, 3);
-		s.len = end ? (size_t)(end - s.p) : s.len;
-		turn(s, out);
-		if (s.len)
-			err = view_piece(w, t, (struct range){ begin, begin + s.len },
-					 span_of(out, s.len));
-		at = begin + s.len;
-	}
 	return err;
 }
