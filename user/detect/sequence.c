@@ -144,7 +144,8 @@ static size_t halves_of(struct span between)
 	for (size_t i = 0; i < between.len; i++) {
 		uint8_t c = between.p[i], next = i + 1 < between.len ? between.p[i + 1] : 'x';
 
-		/* Not the points of addresses and versions, nor what parts a link from its query. */
+		/* Not the points of addresses and versions, nor what parts a link from its query.
+		 */
 		if (c == '!' || c == '\n' || (c == '?' && !ascii_alnum(next)) ||
 		    (c == '.' && (next == ' ' || next == '\t' || next == '\r' || !next)))
 			return SIZE_MAX;

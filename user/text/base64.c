@@ -11,6 +11,7 @@
 #define RUN_MIN	   24	/* characters; shorter runs are words */
 #define TURNED_MAX 8192 /* characters of a run that was turned */
 #define PROBE	   48	/* characters decoded to see whether a run holds text; a multiple of 4 */
+#define SOON	   8	/* ... by which noise shows mostly */
 
 /* Length of a line end that may break a run: "\n", "\r\n", or these as JSON escapes them. */
 static size_t line_end(struct span s)
@@ -88,8 +89,10 @@ static size_t decode(struct span t, size_t *at, size_t end, uint8_t *out, size_t
 static bool text_at(struct span t, size_t at, size_t end)
 {
 	uint8_t out[PROBE];
+	size_t from = at;
 
-	return is_text(span_of(out, decode(t, &at, end, out, sizeof(out))));
+	return is_text(span_of(out, decode(t, &from, MIN(end, at + SOON), out, sizeof(out)))) &&
+	       is_text(span_of(out, decode(t, &at, end, out, sizeof(out))));
 }
 
 /* Where in the run the encoding begins: a path or a name may stand glued to its front. */
@@ -116,18 +119,28 @@ static uint8_t half_way_round(uint8_t c)
 	return n < 26 ? (uint8_t)(c - n + (n + 13) % 26) : c;
 }
 
-/* The run's characters, without line ends: from the last to the first, or in ROT13. */
-static size_t turn(struct span t, struct range r, bool backwards, uint8_t out[TURNED_MAX])
+/* At most max of the run's characters, without line ends: from the last to the first, or in ROT13.
+ */
+static size_t turn(struct span t, struct range r, bool backwards, uint8_t *out, size_t max)
 {
 	size_t n = 0;
 
-	for (size_t i = r.begin; i < r.end && n < TURNED_MAX; i++) {
+	for (size_t i = r.begin; i < r.end && n < max; i++) {
 		uint8_t c = t.p[backwards ? r.end - 1 - (i - r.begin) : i];
 
 		if (base64_sextets[c])
 			out[n++] = backwards ? c : half_way_round(c);
 	}
 	return n;
+}
+
+/* Do so many of its characters say so? */
+static bool turned_text(struct span t, struct range r, bool backwards, size_t max)
+{
+	uint8_t turned[PROBE];
+	size_t n = turn(t, r, backwards, turned, max);
+
+	return text_at(span_of(turned, n), 0, n);
 }
 
 /* What the run says, when it does so in one of these ways. */
@@ -137,12 +150,12 @@ static int put_turned(struct view *w, struct span t, struct range r)
 	int err = 0;
 
 	for (unsigned backwards = 0; !err && backwards < 2; backwards++) {
-		struct span s = span_of(turned, turn(t, r, backwards, turned));
-		size_t at = 0, len;
+		size_t at = 0, n, len;
 
-		if (!text_at(s, 0, MIN(s.len, (size_t)PROBE)))
+		if (!turned_text(t, r, backwards, SOON) || !turned_text(t, r, backwards, PROBE))
 			continue;
-		len = decode(s, &at, s.len, piece, sizeof(piece));
+		n = turn(t, r, backwards, turned, sizeof(turned));
+		len = decode(span_of(turned, n), &at, n, piece, sizeof(piece));
 		err = view_piece(w, t, r, span_of(piece, len));
 	}
 	return err;
