@@ -17,6 +17,7 @@
 #include "proc/page.h"
 
 #define CELL_MAX    512 /* bytes of one cell, escaped */
+#define NAME_CELL   65	/* of a name that stands within one */
 #define TITLE_LEAST 28	/* columns a title keeps before other columns give way */
 #define ID_SHOWN    4	/* bytes of an alert's id in lines and tables */
 #define ELLIPSIS    "…"
@@ -314,10 +315,11 @@ static void cell_title(const Earshot__Alert *a, char out[CELL_MAX])
 static void cell_process(const Earshot__Alert *a, char out[CELL_MAX])
 {
 	const Earshot__Process *p = OR(context_of(a)->process, no_process);
-	char name[CELL_MAX];
+	char name[NAME_CELL];
 
 	if (p->pid)
-		snprintf(out, CELL_MAX, "%.64s[%" PRIu32 "]", safe(name, *p->comm ? p->comm : "?"),
+		snprintf(out, CELL_MAX, "%s[%" PRIu32 "]",
+			 escape_str(name, sizeof(name), span_str(*p->comm ? p->comm : "?")),
 			 p->pid);
 }
 
@@ -465,7 +467,7 @@ void render_alerts(const struct render *r, Earshot__Alert *const *alerts, size_t
 static void quoted_evidence(const struct render *r, const Earshot__Evidence *e)
 {
 	const Earshot__Location *l = OR(e->location, no_location);
-	char where[CELL_MAX], tool[CELL_MAX], line[4 * CELL_MAX], flat[CELL_MAX],
+	char where[CELL_MAX], tool[NAME_CELL], line[4 * CELL_MAX], flat[CELL_MAX],
 	    text[2 * CELL_MAX];
 
 	/* On one line: white space is only white space here. */
@@ -474,8 +476,8 @@ static void quoted_evidence(const struct render *r, const Earshot__Evidence *e)
 		if (strchr("\n\r\t", *c))
 			*c = ' ';
 	escape_str(text, sizeof(text), span_str(flat));
-	snprintf(line, sizeof(line), "%s%s%.64s%s%s", safe(where, l->role), *l->tool ? " " : "",
-		 safe(tool, l->tool), *l->role ? ": " : "", text);
+	snprintf(line, sizeof(line), "%s%s%s%s%s", safe(where, l->role), *l->tool ? " " : "",
+		 escape_str(tool, sizeof(tool), span_str(l->tool)), *l->role ? ": " : "", text);
 	fputs("          ", r->out);
 	fit(r, STYLE_DIM, line, r->width ? r->width - 11 : columns_of(line), false);
 	fputc('\n', r->out);
@@ -909,10 +911,11 @@ static void show_counters(const struct render *r, const Earshot__StatusReply *s)
 void render_status(const struct render *r, const Earshot__StatusReply *s, bool all_counters,
 		   uint64_t now_ns)
 {
-	char text[CELL_MAX], host[CELL_MAX], age[32], bytes[32];
+	char text[CELL_MAX], host[CELL_MAX], version[NAME_CELL], age[32], bytes[32];
 
 	how_long(age, now_ns > s->started_ns ? now_ns - s->started_ns : 0);
-	styledf(r, STYLE_BOLD, "earshot %.32s on %s: ", safe(text, s->version),
+	styledf(r, STYLE_BOLD,
+		"earshot %s on %s: ", escape_str(version, sizeof(version), span_str(s->version)),
 		safe(host, s->host));
 	styled(r, s->healthy ? STYLE_GOOD : STYLE_BAD, s->healthy ? "healthy" : "not healthy");
 	fprintf(r->out, ", up %s\n", age);
