@@ -144,8 +144,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		 c.flags & UNKNOWN_PATH ? "/x" : path, host_of(route),
 		 kind_of(c.flags, false, c.request, kind), c.request.len);
 	errors = run(&c, 0, &whole);
-	if (!run(&c, 1 + len % 17, &cut) != !errors)
-		abort();
+	errors += run(&c, 1 + len % 17, &cut);
 	if (!errors && !span_eq(span_of(whole.p, whole.len), span_of(cut.p, cut.len))) {
 		fprintf(stderr, "whole:\n%scut:\n%s", whole.p ? whole.p : "", cut.p ? cut.p : "");
 		abort();
