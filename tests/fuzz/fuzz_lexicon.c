@@ -48,14 +48,14 @@ static bool stands(struct span text, size_t at, const struct lexicon_word *w)
 	       (!w->ends || end == text.len || !ascii_alnum(text.p[end]));
 }
 
-static int on_hit(void *ctx, const struct lexicon_hit *h)
+static int on_hit(void *ctx, uint32_t id, const struct lexicon_hit *h)
 {
 	struct told *t = ctx;
 
 	assert(h->where.begin <= h->where.end && h->where.end <= t->text.len);
-	assert(h->id < WORDS_MAX);
+	assert(id < WORDS_MAX);
 	if (t->words) {
-		const struct lexicon_word *w = &t->words->w[h->id];
+		const struct lexicon_word *w = &t->words->w[id];
 
 		assert(h->where.end >= t->end && stands(t->text, h->where.begin, w));
 		assert(h->where.end - h->where.begin == w->text.len);

@@ -92,12 +92,12 @@ static size_t count_all(struct span text)
 	return n;
 }
 
-static int put(void *ctx, const struct lexicon_hit *h)
+static int put(void *ctx, uint32_t id, const struct lexicon_hit *h)
 {
 	struct list *l = ctx;
 
 	assert_true(l->n < FOUND_MAX);
-	l->v[l->n++] = (struct found){ h->id, h->where };
+	l->v[l->n++] = (struct found){ id, h->where };
 	return 0;
 }
 
@@ -211,8 +211,9 @@ static void what_is_not_taken(void **state)
 	assert_null(made);
 }
 
-static int count(void *ctx, const struct lexicon_hit *h)
+static int count(void *ctx, uint32_t id, const struct lexicon_hit *h)
 {
+	(void)id;
 	*(size_t *)ctx = h->words;
 	return 0;
 }
@@ -246,8 +247,9 @@ static void a_damaged_table(void **state)
 	free(made);
 }
 
-static int stop(void *ctx, const struct lexicon_hit *h)
+static int stop(void *ctx, uint32_t id, const struct lexicon_hit *h)
 {
+	(void)id;
 	(void)h;
 	return ++*(int *)ctx == 3 ? -EINTR : 0;
 }

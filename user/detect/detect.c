@@ -115,7 +115,7 @@ static int open_image(struct detect *d, struct span image)
 	return at == d->image->n_patterns ? 0 : -EINVAL;
 }
 
-static int on_anchor(void *ctx, const struct lexicon_hit *h);
+static int on_anchor(void *ctx, uint32_t id, const struct lexicon_hit *h);
 
 /* Words of sequences and anchors of expressions, in one pass over a text. */
 static int find_words(struct detect *d, struct span image)
@@ -237,11 +237,11 @@ struct scan {
 	int err;
 };
 
-static int on_anchor(void *ctx, const struct lexicon_hit *h)
+static int on_anchor(void *ctx, uint32_t id, const struct lexicon_hit *h)
 {
 	struct scan *s = ctx;
 
-	s->err = gate_seen(s->d->gate, h);
+	s->err = gate_seen(s->d->gate, id, h);
 	return s->err;
 }
 

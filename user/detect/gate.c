@@ -124,9 +124,9 @@ static bool too_much(const struct gate *g)
 	return g->cost > TIMES_MAX * (g->text.len + WINDOW_COST);
 }
 
-int gate_seen(struct gate *g, const struct lexicon_hit *h)
+int gate_seen(struct gate *g, uint32_t id, const struct lexicon_hit *h)
 {
-	const struct image_anchor *a = &g->anchors[h->id];
+	const struct image_anchor *a = &g->anchors[id];
 	const struct image_unit *u = &g->units[a->unit];
 	struct unit_state *s = &g->states[a->unit];
 	const struct place *other;

@@ -405,10 +405,8 @@ static int tell(struct lexicon *l, size_t n, lexicon_fn *fn, void *ctx)
 		struct lexicon_hit h = { .where = { l->pending[i].end - e->len, l->pending[i].end },
 					 .words = l->pending[i].words };
 
-		for (uint32_t k = 0; k < e->n_ids && !err; k++) {
-			h.id = l->ids[e->ids + k];
-			err = fn(ctx, &h);
-		}
+		for (uint32_t k = 0; k < e->n_ids && !err; k++)
+			err = fn(ctx, l->ids[e->ids + k], &h);
 	}
 	l->n_pending -= n;
 	if (l->n_pending)

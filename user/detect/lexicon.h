@@ -26,13 +26,12 @@ int lexicon_new(struct lexicon **ret, struct span table, uint32_t ids_end);
 void lexicon_free(struct lexicon **l);
 
 struct lexicon_hit {
-	uint32_t id;
 	struct range where;
 	size_t words; /* begin before it, those of other scripts counted by their characters */
 };
 
 /* Not 0: stop, and return it. */
-typedef int lexicon_fn(void *ctx, const struct lexicon_hit *h);
+typedef int lexicon_fn(void *ctx, uint32_t id, const struct lexicon_hit *h);
 /* Another text, borrowed until the next one. -ENOMEM. */
 int lexicon_begin(struct lexicon *l, struct span text);
 /* Calls fn for the words that end at or before end and were not told yet: by their end, of one end

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/own.h"
+#include "base/scan.h"
 #include "detect/lexicon.h"
 
 /* A list of words stands at a step of a sequence; with what must be known of the sequence until
@@ -139,9 +140,24 @@ int sequences_begin(struct sequences *s, struct span text)
  * among them. */
 static size_t halves_of(struct span between)
 {
-	size_t halves = 0;
+	size_t halves = 0, i = 0;
 
-	for (size_t i = 0; i < between.len; i++) {
+	for (; between.len - i > sizeof(scan_v); i += sizeof(scan_v)) {
+		scan_v c, next, end, count;
+		uint64_t two[2];
+
+		memcpy(&c, between.p + i, sizeof(c));
+		memcpy(&next, between.p + i + 1, sizeof(next));
+		end = (scan_v)(c == '!') | (scan_v)(c == '?') | (scan_v)(c == '\n') |
+		      ((scan_v)(c == '.') & ((scan_v)(next == ' ') | (scan_v)(next == '\t') |
+					     (scan_v)(next == '\r') | (scan_v)(next == 0)));
+		if (scan_hit(end) >= 0)
+			return SIZE_MAX;
+		count = ((scan_v)((c < 0x80) | (c >= 0xc0)) & 2) + ((scan_v)(c >= 0xe0) & 1);
+		memcpy(two, &count, sizeof(two));
+		halves += (two[0] + two[1]) * 0x0101010101010101 >> 56;
+	}
+	for (; i < between.len; i++) {
 		uint8_t c = between.p[i], next = i + 1 < between.len ? between.p[i + 1] : 'x';
 
 		/* Not the points of addresses and versions, nor what parts a link from its query.
@@ -222,15 +238,13 @@ struct following {
 	void *ctx;
 };
 
-static int on_word(void *ctx, const struct lexicon_hit *h)
+static int on_word(void *ctx, uint32_t id, const struct lexicon_hit *h)
 {
 	const struct following *f = ctx;
-	struct lexicon_hit other = *h;
+	uint32_t n = (uint32_t)f->s->rules->n_patterns;
 
-	if (h->id < f->s->rules->n_patterns)
-		return follow(f->s, h->id, h->where, f->fn, f->ctx);
-	other.id -= (uint32_t)f->s->rules->n_patterns;
-	return f->s->on_other(f->ctx, &other);
+	return id < n ? follow(f->s, id, h->where, f->fn, f->ctx)
+		      : f->s->on_other(f->ctx, id - n, h);
 }
 
 /* The words of the lexicon up to end. */
