@@ -134,6 +134,8 @@ static size_t named_value(struct span s, size_t *ret_at)
 	size_t i = 0, at;
 	bool assigned = false;
 
+	if (!strchr("abpst", s.p[0] | 0x20))
+		return 0;
 	for (size_t k = 0; k < ARRAY_SIZE(names) && !i; k++)
 		if ((s.p[0] | 0x20) == names[k][0] && s.len > strlen(names[k]) &&
 		    !strncasecmp((const char *)s.p, names[k], strlen(names[k])))
@@ -184,30 +186,51 @@ static size_t hide(struct out *o, struct span s, bool word_start)
 	return n;
 }
 
+/* A text on its way, and what is to be masked in it. */
+struct walk {
+	struct span text;
+	const struct mask *masks;
+	size_t n;
+	size_t clear; /* up to here none of them begins, and none holds the place in hand */
+};
+
+/* The mask that holds at, or NULL. */
+static const struct mask *mask_at(struct walk *w, size_t at)
+{
+	if (at < w->clear)
+		return NULL;
+	w->clear = w->text.len;
+	for (size_t i = 0; i < w->n; i++) {
+		struct range r = w->masks[i].where;
+
+		if (at >= r.begin && at < r.end) {
+			w->clear = 0;
+			return &w->masks[i];
+		}
+		if (r.begin > at)
+			w->clear = MIN(w->clear, r.begin);
+	}
+	return NULL;
+}
+
 /* Writes what stands for the value or the character at at, reading up to end; returns its length.
  */
-static size_t step(struct out *o, struct span text, size_t at, size_t end, bool word_start,
-		   const struct mask *masks, size_t n)
+static size_t step(struct out *o, struct walk *w, size_t at, size_t end, bool word_start)
 {
+	const struct mask *m = mask_at(w, at);
 	size_t len;
 	uint32_t cp;
 
-	for (size_t i = 0; i < n; i++) {
-		struct range r = masks[i].where;
-
-		if (at >= r.begin && at < r.end) {
-			put_mask(o, span_sub(text, r.begin, r.end - r.begin), masks[i].type,
-				 masks[i].head, masks[i].tail);
-			return r.end - at;
-		}
-		if (r.begin > at)
-			end = MIN(end, r.begin);
+	if (m) {
+		put_mask(o, span_sub(w->text, m->where.begin, m->where.end - m->where.begin),
+			 m->type, m->head, m->tail);
+		return m->where.end - at;
 	}
-	len = hide(o, span_sub(text, at, end - at), word_start);
+	len = hide(o, span_sub(w->text, at, MIN(end, w->clear) - at), word_start);
 	if (!len) {
-		len = utf8_decode(span_sub(text, at, 4), &cp);
+		len = utf8_decode(span_sub(w->text, at, 4), &cp);
 		len = len ? len : 1;
-		put_text(o, text.p + at, len);
+		put_text(o, w->text.p + at, len);
 	}
 	return len;
 }
@@ -216,6 +239,7 @@ void redact(char *out, size_t size, struct span text, struct range hit, const st
 	    size_t n)
 {
 	struct out o = { .p = out, .size = size };
+	struct walk walk = { text, masks, n, 0 };
 	size_t begin = char_start(text, hit.begin > REDACT_AROUND ? hit.begin - REDACT_AROUND : 0);
 	size_t end =
 	    char_start(text, MIN(MIN(hit.end + REDACT_AROUND, begin + REDACT_SPAN_MAX), text.len));
@@ -231,7 +255,7 @@ void redact(char *out, size_t size, struct span text, struct range hit, const st
 		bool word_start = at == first || !isalnum(text.p[at - 1]) || !isalnum(text.p[at]);
 
 		piece[0] = 0;
-		len = step(&one, text, at, MIN(text.len, end + LOOK_AROUND), word_start, masks, n);
+		len = step(&one, &walk, at, MIN(text.len, end + LOOK_AROUND), word_start);
 		if (at + len > begin)
 			put_text(&o, piece, sizeof(piece));
 	}
