@@ -162,12 +162,40 @@ static void floods(void **state)
 	free(text);
 }
 
+/* Names beyond ASCII take long to put into their form for the wire: of a text full of them the
+ * first ones are read, and all others as before. */
+static void foreign(void **state)
+{
+	static const char one[] = "http://b\u00fccher.example/ ", plain[] = "http://c.example/";
+	enum { MANY = 2000, ENOUGH = 128 };
+	size_t len = MANY * strlen(one), n = 0;
+	char *text = malloc(len + sizeof(plain));
+	struct link_scan s;
+	struct link l;
+
+	(void)state;
+	assert_non_null(text);
+	for (size_t i = 0; i < MANY; i++)
+		memcpy(text + i * strlen(one), one, strlen(one));
+	memcpy(text + len, plain, sizeof(plain));
+	link_begin(&s, span_of(text, len + strlen(plain)));
+	while (link_next(&s, &l)) {
+		assert_string_equal(l.url.host,
+				    l.where.begin < len ? "xn--bcher-kva.example" : "c.example");
+		n++;
+	}
+	assert_true(n > ENOUGH && n < MANY);
+	assert_int_equal(l.where.begin, len);
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(found),
 		cmocka_unit_test(markup),
 		cmocka_unit_test(floods),
+		cmocka_unit_test(foreign),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,22 +4,27 @@
 #include "detect/link.h"
 
 #include <arpa/inet.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/own.h"
 #include "base/scan.h"
 
-#define SCHEME_BACK 12 /* bytes before the colon */
-#define HOST_BACK   64 /* before the first dot: a label */
-#define IPV6_MAX    45
-#define AROUND	    1024 /* bytes read before a link for its markup */
-#define LABEL_LEN   512	 /* of the text shown in its place */
-#define REFERENCES  16	 /* uses of a reference that are looked at */
+#define FOREIGN_MIN  128 /* names beyond ASCII that are read of any text */
+#define FOREIGN_EACH 512 /* ... and one more for so many bytes */
+#define SCHEME_BACK  12	 /* bytes before the colon */
+#define HOST_BACK    64	 /* before the first dot: a label */
+#define IPV6_MAX     45
+#define AROUND	     1024 /* bytes read before a link for its markup */
+#define LABEL_LEN    512  /* of the text shown in its place */
+#define REFERENCES   16	  /* uses of a reference that are looked at */
 
 void link_begin(struct link_scan *s, struct span text)
 {
-	*s = (struct link_scan){ .text = text };
+	*s = (struct link_scan){ .text = text,
+				 .foreign = (unsigned)MIN(FOREIGN_MIN + text.len / FOREIGN_EACH,
+							  (size_t)UINT_MAX) };
 }
 
 enum {
@@ -247,7 +252,7 @@ static bool with_scheme(struct link_scan *s, size_t colon, struct link *ret)
 	for (begin = scheme_back(s, colon); begin < colon; begin++) {
 		struct span t = span_sub(s->text, begin, s->text.len);
 
-		if (url_read(&ret->url, t) && *ret->url.scheme) {
+		if (url_read_of_many(&ret->url, t, &s->foreign) && *ret->url.scheme) {
 			ret->form = LINK_URL;
 			ret->where.begin = begin;
 			return true;
@@ -345,7 +350,7 @@ static bool bare(struct link_scan *s, size_t at, struct link *ret)
 	/* Part of a path, a file name, a longer name that was refused. */
 	if (i == at || is_class(before, C_PART))
 		return false;
-	n = url_read(&ret->url, span_sub(s->text, i, s->text.len));
+	n = url_read_of_many(&ret->url, span_sub(s->text, i, s->text.len), &s->foreign);
 	if (!n || *ret->url.scheme)
 		return false;
 	ret->form = before == '@' ? LINK_MAIL : LINK_BARE;
@@ -361,7 +366,7 @@ static bool without_scheme(struct link_scan *s, size_t at, struct link *ret)
 
 	if (!before || !strchr("\"'(=", before))
 		return false;
-	n = url_read(&ret->url, span_sub(s->text, at + 2, s->text.len));
+	n = url_read_of_many(&ret->url, span_sub(s->text, at + 2, s->text.len), &s->foreign);
 	if (!n || *ret->url.scheme)
 		return false;
 	ret->form = LINK_URL;

@@ -31,6 +31,7 @@ struct link_scan {
 	size_t dotted_end; /* the same of letters, digits, dots and hyphens */
 	size_t paired;	   /* bytes read for closing brackets: a flood of them gets no more */
 	size_t floor;	   /* what stands before it belongs to an address found */
+	unsigned foreign; /* names beyond ASCII that are still read: a flood of them gets no more */
 };
 
 void link_begin(struct link_scan *s, struct span text);

@@ -331,7 +331,7 @@ static size_t end_of_ascii(const char *s, size_t n)
 }
 
 /* A name or an IPv4 address from n bytes as written. */
-static bool read_host(struct url *u, char *s, size_t n)
+static bool read_host(struct url *u, char *s, size_t n, unsigned *foreign)
 {
 	bool ascii = true;
 	size_t len = 0;
@@ -357,7 +357,7 @@ static bool read_host(struct url *u, char *s, size_t n)
 	s[len] = 0;
 	if (ascii)
 		memcpy(u->host, s, len + 1);
-	else if (!to_ascii(u, s))
+	else if (!*foreign || (--*foreign, !to_ascii(u, s)))
 		return false;
 	u->host_len = (uint8_t)(ascii ? len : strlen(u->host));
 	if (!good_labels(u->host, u->host_len))
@@ -429,6 +429,13 @@ static bool plausible(const struct url *u)
 
 size_t url_read(struct url *u, struct span s)
 {
+	unsigned foreign = 1;
+
+	return url_read_of_many(u, s, &foreign);
+}
+
+size_t url_read_of_many(struct url *u, struct span s, unsigned *foreign)
+{
 	char auth[URL_AUTHORITY_MAX + 1], c;
 	size_t at, n = 0, host, end, more;
 	bool plain = false; /* a dot as it is */
@@ -499,7 +506,7 @@ size_t url_read(struct url *u, struct span s)
 			at -= n - cut;
 			host = cut;
 		}
-		if (!host || !read_host(u, auth, host) ||
+		if (!host || !read_host(u, auth, host, foreign) ||
 		    (u->traits & URL_NO_SCHEME && !plausible(u))) {
 			u->kind = HOST_NONE;
 			return 0;
