@@ -36,6 +36,7 @@
 static struct form {
 	uint16_t type;
 	uint8_t len;
+	uint8_t need;	/* enum sensitive_need of its type */
 	uint32_t full;	/* bit i: all separators, before the i-th character */
 	char separator; /* must be this one; 0: any */
 	/* Bit i: the i-th character is a digit, is none, is this very one. */
@@ -225,6 +226,7 @@ static void make_index(void)
 				continue;
 			assert(n_forms < FORMS_MAX);
 			forms[n_forms].type = id;
+			forms[n_forms].need = sensitive_types[id].need;
 			n = add_form(n, &forms[n_forms], one);
 			add_heads(&forms[n_forms++]);
 		}
@@ -311,6 +313,7 @@ struct scanner {
 	uint16_t count[SENSITIVE_MAX_];
 	size_t
 	    chain[SENSITIVE_MAX_]; /* where the last value of a type ended that a word told, + 1 */
+	bool chains;		   /* there are any */
 	size_t floor;		   /* nothing before this is looked at again */
 	uint32_t crowd[2];	   /* bare numbers of a card's length: others, and those that fit */
 	struct range group;	   /* in hand */
@@ -476,7 +479,8 @@ static bool clean_after(struct span t, size_t end, size_t len)
 /* A value of a list whose head had the word. */
 static bool chained(const struct scanner *s, enum sensitive_id id, size_t begin)
 {
-	return s->chain[id] && begin + 1 >= s->chain[id] && begin + 1 - s->chain[id] <= CHAIN;
+	return s->chains && s->chain[id] && begin + 1 >= s->chain[id] &&
+	       begin + 1 - s->chain[id] <= CHAIN;
 }
 
 /* The words are read when the first form asks for one: next to no number has a form that fits. */
@@ -486,6 +490,16 @@ static bool told(struct scanner *s, enum sensitive_id id)
 		s->told = context_types(&s->words, s->group);
 	s->asked = true;
 	return s->told.bits[id / 64] >> id % 64 & 1;
+}
+
+/* Neither a word near the group nor the head of a list says what any number is. */
+static bool untold(const struct scanner *s)
+{
+	uint64_t any = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(s->told.bits); i++)
+		any |= s->told.bits[i];
+	return s->asked && !any && !s->chains;
 }
 
 /* How sure that a value of that type stands there; 0: not at all. */
@@ -539,6 +553,7 @@ static bool in_crowd(struct scanner *s, const char *c, size_t len, size_t begin)
 	if (!fits_too || s->crowd[true] < CROWD || s->crowd[true] < 4 * s->crowd[false])
 		return false;
 	s->chain[SENSITIVE_PAYMENT_CARD] = begin + 1;
+	s->chains = true;
 	return true;
 }
 
@@ -560,18 +575,20 @@ static void try_forms(struct scanner *s, struct found *found, size_t first, size
 	c[len] = 0;
 	for (unsigned i = 0; i < slot->n; i++) {
 		const struct form *f = &forms[entries[slot->first + i].form];
-		const struct sensitive_type *t = &sensitive_types[f->type];
+		bool worded = f->need == NEED_WORD || f->need == NEED_KEY;
 		bool grouped = separators && separators == f->full && !small;
+		const struct sensitive_type *t;
 
-		if (!fits(f, c, digits) || (f->separator && r->g[last].separator != f->separator))
+		if ((worded && untold(s)) || !fits(f, c, digits) ||
+		    (f->separator && r->g[last].separator != f->separator))
 			continue;
 		/* Most numbers have no word near them that says what they are. */
-		if ((t->need == NEED_WORD || t->need == NEED_KEY ||
-		     (t->need == NEED_GROUPS && !grouped)) &&
-		    !told(s, f->type) && !chained(s, f->type, where.begin) &&
+		if ((worded || (f->need == NEED_GROUPS && !grouped)) && !told(s, f->type) &&
+		    !chained(s, f->type, where.begin) &&
 		    (f->type != SENSITIVE_PAYMENT_CARD || separators ||
 		     !in_crowd(s, c, len, where.begin)))
 			continue;
+		t = &sensitive_types[f->type];
 		if (t->check && !t->check(c, len))
 			continue;
 		/* Without check digits, blanks prove nothing. */
@@ -686,8 +703,10 @@ static void put(struct scanner *s, const struct sensitive_hit *h)
 	s->floor = h->where.end;
 	if (h->score <= 0)
 		return;
-	if (h->worded)
+	if (h->worded) {
 		s->chain[h->id] = h->where.end + 1;
+		s->chains = true;
+	}
 	if (sensitive_types[h->id].class == DATA_NEGATIVE || s->n == s->max ||
 	    s->count[h->id] == s->per_type)
 		return;
@@ -918,6 +937,7 @@ size_t sensitive_scan(struct span text, struct sensitive_hit *ret, size_t max, s
 	s.text = text;
 	s.out = ret;
 	s.n = s.floor = s.run.n = s.run.next = 0;
+	s.chains = false;
 	s.max = max;
 	s.per_type = per_type;
 	context_begin(&s.words, text);
