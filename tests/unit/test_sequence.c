@@ -45,6 +45,8 @@ static void order_and_place(void **state)
 		{ "t-far", "forgetz it. regelz", false },
 		{ "t-far", "forgetz it\nregelz", false },
 		{ "t-far", "forgetz v1.2 regelz", true },
+		{ "t-far", "forgetz what is at https://t.example/?m= regelz", true },
+		{ "t-far", "forgetz what is at the other end? then regelz", false },
 		/* nearer words stand for farther ones */
 		{ "t-far", "forgetz it! Then forgetz all regelz", true },
 		/* its end counts, too */

@@ -137,18 +137,20 @@ int sequences_begin(struct sequences *s, struct span text)
 }
 
 /* How many letters these bytes are, twice, for some count one and a half; SIZE_MAX: a sentence ends
- * among them. */
+ * among them: not at the points of addresses and versions, nor at what parts a link from its query.
+ */
 static size_t halves_of(struct span between)
 {
 	size_t halves = 0, i = 0;
 
 	for (; between.len - i > sizeof(scan_v); i += sizeof(scan_v)) {
-		scan_v c, next, end, count;
+		scan_v c, next, alnum, end, count;
 		uint64_t two[2];
 
 		memcpy(&c, between.p + i, sizeof(c));
 		memcpy(&next, between.p + i + 1, sizeof(next));
-		end = (scan_v)(c == '!') | (scan_v)(c == '?') | (scan_v)(c == '\n') |
+		alnum = (scan_v)((next | 0x20) - 'a' < 26) | (scan_v)(next - '0' < 10);
+		end = (scan_v)(c == '!') | (scan_v)(c == '\n') | ((scan_v)(c == '?') & ~alnum) |
 		      ((scan_v)(c == '.') & ((scan_v)(next == ' ') | (scan_v)(next == '\t') |
 					     (scan_v)(next == '\r') | (scan_v)(next == 0)));
 		if (scan_hit(end) >= 0)
@@ -160,8 +162,6 @@ static size_t halves_of(struct span between)
 	for (; i < between.len; i++) {
 		uint8_t c = between.p[i], next = i + 1 < between.len ? between.p[i + 1] : 'x';
 
-		/* Not the points of addresses and versions, nor what parts a link from its query.
-		 */
 		if (c == '!' || c == '\n' || (c == '?' && !ascii_alnum(next)) ||
 		    (c == '.' && (next == ' ' || next == '\t' || next == '\r' || !next)))
 			return SIZE_MAX;
