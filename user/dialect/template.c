@@ -250,7 +250,7 @@ static const struct marker *marker_at(const struct marker *m, struct span text, 
 	*ret_next = i + strlen(m->text);
 	if (m->act == ACT_NAMED) {
 		struct span head = span_sub(text, *ret_next, ROLE_MAX + strlen(m->until));
-		size_t n = find(head, 0, m->until), name = n;
+		size_t n = find(head, 0, m->until), name = n, words = 0;
 
 		/* "user<sep>name", "tool weather": the first word decides. */
 		for (size_t k = 0; k < name; k++)
@@ -258,8 +258,10 @@ static const struct marker *marker_at(const struct marker *m, struct span text, 
 				name = k;
 		if (!named(span_sub(head, 0, name), ret))
 			return NULL;
-		/* A head that does not end is the name alone: what follows is text. */
-		*ret_next += n < head.len ? n + strlen(m->until) : name;
+		for (size_t k = name + 1; k < n; k++)
+			words += memchr(" \t", head.p[k], 2) != NULL;
+		/* What follows the name is text, when it is no word or the head does not end. */
+		*ret_next += n < head.len && !words ? n + strlen(m->until) : name;
 	}
 	return late && (ret->role == SEG_SYSTEM || ret->role == SEG_DEVELOPER) ? NULL : m;
 }
