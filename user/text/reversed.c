@@ -9,10 +9,10 @@
 #define LINE_BYTES  4096
 #define FLIPPED_MIN 3 /* characters that only upside-down text has, in one line */
 
-static int judge(const struct words *w, const struct word *x, unsigned key)
+static bool changed(const struct words *w, const struct word *x, unsigned key)
 {
 	(void)key;
-	return words_known(w, x) ? -1 : words_known_reversed(w, x);
+	return words_known_reversed(w, x);
 }
 
 /* Characters in reverse order. */
@@ -54,7 +54,7 @@ int reversed_view(const struct reading *r, struct view *w)
 	int err = 0;
 
 	while (!err && slices_next(&slices, &slice))
-		while (!err && stretch_next(r, slice, judge, 0, &s)) {
+		while (!err && stretch_next(r, slice, changed, 0, &s)) {
 			struct span t =
 			    span_sub(r->text, s.begin, MIN(s.end - s.begin, STRETCH_MAX));
 

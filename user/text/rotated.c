@@ -6,13 +6,6 @@
 #define LETTERS_MIN 12 /* in words that a key explains */
 #define WORD_MIN    4
 
-static int judge(const struct words *w, const struct word *x, unsigned key)
-{
-	if (words_known(w, x))
-		return -1;
-	return words_shifted(w, x, key);
-}
-
 /* The key that explains most of a slice; 0: none does. */
 static unsigned find_key(const struct reading *r, struct range in)
 {
@@ -59,7 +52,7 @@ int rotated_view(const struct reading *r, struct view *w)
 	while (!err && slices_next(&slices, &slice)) {
 		unsigned key = find_key(r, slice);
 
-		while (!err && key && stretch_next(r, slice, judge, key, &s)) {
+		while (!err && key && stretch_next(r, slice, words_shifted, key, &s)) {
 			size_t n = MIN(s.end - s.begin, sizeof(out));
 
 			turn_back(span_sub(r->text, s.begin, n), key, out);

@@ -23,18 +23,26 @@ static bool enough(const struct tally *y)
 }
 
 /* Are there changed words at all? */
-static bool worth_it(const struct reading *r, struct range in, judge_fn *judge, unsigned key)
+static bool worth_it(const struct reading *r, struct range in, changed_fn *changed, unsigned key)
 {
 	struct word x;
 	unsigned n = 0;
 
 	for (size_t at = in.begin; n < 2 && word_next_long(r->text, at, in.end, EVIDENCE_MIN, &x);
 	     at = x.begin + x.len)
-		n += judge(r->words, &x, key) > 0;
+		n += changed(r->words, &x, key) && !words_known(r->words, &x);
 	return n == 2;
 }
 
-bool stretch_next(const struct reading *r, struct range in, judge_fn *judge, unsigned key,
+/* 1: it is a changed word, -1: a plain one, 0: neither. */
+static int judge(const struct words *w, const struct word *x, changed_fn *changed, unsigned key)
+{
+	if (x->len < EVIDENCE_MIN)
+		return 0;
+	return words_known(w, x) ? -1 : changed(w, x, key);
+}
+
+bool stretch_next(const struct reading *r, struct range in, changed_fn *changed, unsigned key,
 		  struct range *ret)
 {
 	size_t before[NEIGHBOURS + 1] = { 0 }; /* beginnings of unknown words before the stretch */
@@ -42,10 +50,10 @@ bool stretch_next(const struct reading *r, struct range in, judge_fn *judge, uns
 	unsigned n_before = 0, behind = 0;
 	struct word x;
 
-	if (!worth_it(r, in, judge, key))
+	if (!worth_it(r, in, changed, key))
 		return false;
 	for (size_t at = in.begin; word_next(r->text, at, in.end, &x); at = x.begin + x.len) {
-		int verdict = x.len < EVIDENCE_MIN ? 0 : judge(r->words, &x, key);
+		int verdict = judge(r->words, &x, changed, key);
 
 		/* "Backwards: ..." is what is said about it. */
 		for (; at < x.begin; at++)

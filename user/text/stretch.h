@@ -3,12 +3,12 @@
 
 #include "text/maker.h"
 
-/* Is x one of those words (positive), a plain one (negative), or neither? */
-typedef int judge_fn(const struct words *w, const struct word *x, unsigned key);
+/* Is x one of those words? It may be a plain one as well, and counts as that then. */
+typedef bool changed_fn(const struct words *w, const struct word *x, unsigned key);
 
 /* The next stretch of such words in range in: at least three, or two long ones, that hold a third
  * of its letters. */
-bool stretch_next(const struct reading *r, struct range in, judge_fn *judge, unsigned key,
+bool stretch_next(const struct reading *r, struct range in, changed_fn *changed, unsigned key,
 		  struct range *ret);
 
 #define STRETCH_SLICE 1024
