@@ -10,23 +10,14 @@
 #include <cmocka.h>
 
 #include "base/own.h"
-#include "detect/detect.h"
 #include "intel/build.h"
-#include "patterns.h"
+#include "judge.h"
 
-#define FOUND_MAX 256
-
-static struct detect *detect;
 static struct intel_header *listing, *other;
-static struct finding found[FOUND_MAX];
-static size_t n_found;
 
-static void note(void *ctx, const struct finding *f)
+static bool of_addresses(const struct finding *f)
 {
-	(void)ctx;
-	assert_true(n_found < FOUND_MAX);
-	if (!strncmp(kinds[f->kind].name, "url.", 4))
-		found[n_found++] = *f;
+	return !strncmp(kinds[f->kind].name, "url.", 4);
 }
 
 static struct intel_header *index_of(const char *const *texts, uint64_t id)
@@ -54,21 +45,19 @@ static int setup(void **state)
 					   "198.51.100.0/24", NULL };
 	static const char *const worse[] = { "worse.example", NULL };
 
-	(void)state;
 	listing = index_of(bad, 1);
 	other = index_of(worse, 2);
-	detect = test_detect(NULL);
+	judge_counts = of_addresses;
+	judge_setup(state);
 	detect_intel(detect, listing);
 	return 0;
 }
 
 static int teardown(void **state)
 {
-	(void)state;
-	detect_free(&detect);
 	free(listing);
 	free(other);
-	return 0;
+	return judge_teardown(state);
 }
 
 struct said {
@@ -78,10 +67,9 @@ struct said {
 };
 
 /* The last is the answer. */
-static void judge(const struct said *said, size_t n, bool damaged)
+static void judge_said(const struct said *said, size_t n, bool damaged)
 {
 	struct segment s[8];
-	struct turn t = { .segments = s, .n_segments = n };
 
 	assert_true(n <= ARRAY_SIZE(s));
 	for (size_t i = 0; i < n; i++)
@@ -92,8 +80,7 @@ static void judge(const struct said *said, size_t n, bool damaged)
 			.damaged = damaged && i + 1 < n,
 			.text = { .p = (uint8_t *)said[i].text, .len = strlen(said[i].text) },
 		};
-	n_found = 0;
-	assert_int_equal(detect_turn(detect, &t, DETECT_RESPONSE, note, NULL), 0);
+	judge_phase(s, n, DETECT_RESPONSE);
 }
 
 static void whose_address_it_is(void **state)
@@ -128,7 +115,7 @@ static void whose_address_it_is(void **state)
 			{ SEG_ASSISTANT, ORIGIN_MODEL, rows[i].answer },
 		};
 
-		judge(said, ARRAY_SIZE(said), rows[i].damaged);
+		judge_said(said, ARRAY_SIZE(said), rows[i].damaged);
 		assert_int_equal(n_found, 1);
 		assert_int_equal(found[0].kind, KIND_URL_MALICIOUS);
 		assert_int_equal(found[0].mode, MODE_ALERT);
@@ -163,7 +150,7 @@ static void what_is_listed(void **state)
 		const struct said said = { SEG_ASSISTANT, ORIGIN_MODEL, rows[i].text };
 		const struct finding *f = NULL;
 
-		judge(&said, 1, false);
+		judge_said(&said, 1, false);
 		for (size_t k = 0; k < n_found; k++)
 			if (found[k].kind == KIND_URL_MALICIOUS)
 				f = &found[k];
@@ -203,7 +190,7 @@ static void repeated_is_not_made(void **state)
 			{ SEG_ASSISTANT, ORIGIN_MODEL, "Here: " CARRIES },
 		};
 
-		judge(said, ARRAY_SIZE(said), false);
+		judge_said(said, ARRAY_SIZE(said), false);
 		assert_int_equal(n_found, rows[i].n);
 		if (!n_found)
 			continue;
@@ -221,16 +208,16 @@ static void new_indexes_count(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < 2; i++) {
-		judge(&said, 1, false);
+		judge_said(&said, 1, false);
 		assert_int_equal(n_found, 1);
 		assert_non_null(strstr(found[0].why, "bad.example"));
 	}
 	detect_intel(detect, other);
-	judge(&said, 1, false);
+	judge_said(&said, 1, false);
 	assert_int_equal(n_found, 1);
 	assert_non_null(strstr(found[0].why, "worse.example"));
 	detect_intel(detect, NULL);
-	judge(&said, 1, false);
+	judge_said(&said, 1, false);
 	assert_int_equal(n_found, 0);
 	detect_intel(detect, listing);
 }
@@ -248,14 +235,14 @@ static void floods(void **state)
 		at += (size_t)snprintf(text + at, room - at, "https://host%u.example.com/?q={id} ",
 				       i);
 	snprintf(text + at, room - at, "https://bad.example/last");
-	judge(&said, 1, false);
+	judge_said(&said, 1, false);
 	assert_true(n_found >= 1 && n_found <= 24);
 	assert_int_equal(found[n_found - 1].kind, KIND_URL_MALICIOUS);
 	at = 0;
 	while (at < room - 200)
 		at += (size_t)snprintf(text + at, room - at, "http://paypa1.com/%zu ", at);
 	snprintf(text + at, room - at, "https://bad.example/last");
-	judge(&said, 1, false);
+	judge_said(&said, 1, false);
 	assert_true(n_found > 1 && n_found <= 24);
 	assert_int_equal(found[0].kind, KIND_URL_PHISHING);
 	assert_int_equal(found[n_found - 1].kind, KIND_URL_MALICIOUS);

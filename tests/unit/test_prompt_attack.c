@@ -9,24 +9,14 @@
 #include <cmocka.h>
 
 #include "base/own.h"
-#include "detect/detect.h"
-#include "patterns.h"
+#include "judge.h"
 
-static struct detect *detect;
 static const struct rules *rules;
 
 static int setup(void **state)
 {
-	(void)state;
-	detect = test_detect(NULL);
+	judge_setup(state);
 	rules = detect_rules(detect);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	detect_free(&detect);
 	return 0;
 }
 
@@ -81,5 +71,5 @@ int main(void)
 		cmocka_unit_test(every_rule),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, setup, judge_teardown);
 }
