@@ -83,12 +83,46 @@ static void in_a_flood(void **state)
 	}
 }
 
+/* Windows are wide enough for what each rule is to find, in the midst of a text. */
+static void every_rule(void **state)
+{
+	static char before[4000], after[4000];
+	const struct rules *rules = detect_rules(detect);
+	size_t tried = 0;
+
+	(void)state;
+	for (size_t at = 0; at + 8 < sizeof(before); at += 7) {
+		memcpy(before + at, "gravel ", 7);
+		memcpy(after + at, " gravel", 7);
+	}
+	for (size_t i = 0; i < rules->n_rules; i++) {
+		const struct rule_texts hits = rules->rule[i].hits;
+
+		for (size_t k = 0; k < hits.n; k++) {
+			const char *hit = rules_listed(rules, hits, k);
+			struct buf text = BUF(1 << 20);
+
+			assert_int_equal(buf_add(&text, span_str(before)), 0);
+			assert_int_equal(buf_add(&text, SPAN_LIT("\n")), 0);
+			assert_int_equal(buf_add(&text, span_str(hit)), 0);
+			assert_int_equal(buf_add(&text, SPAN_LIT("\n")), 0);
+			assert_int_equal(buf_add(&text, span_str(after)), 0);
+			if (detect_rule(detect, i, buf_span(&text)) != 1)
+				fail_msg("%s: %s", rules_text(rules, rules->rule[i].id), hit);
+			buf_free(&text);
+			tried++;
+		}
+	}
+	assert_true(tried > rules->n_rules / 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(anywhere),
 		cmocka_unit_test(far_apart),
 		cmocka_unit_test(in_a_flood),
+		cmocka_unit_test(every_rule),
 	};
 
 	return cmocka_run_group_tests(tests, judge_setup, judge_teardown);

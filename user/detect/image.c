@@ -50,7 +50,7 @@ static bool units_ok(const struct image_head *h)
 	    h->anchors.len % sizeof(*anchors) || !!n_units > h->n_dbs)
 		return false;
 	for (size_t i = 0; i < n_units; i++)
-		if (units[i].sets < 1 || units[i].sets > 2)
+		if (units[i].sets < 1 || units[i].sets > 2 || !(units[i].reach || units[i].words))
 			return false;
 	for (size_t i = 0; i < n_anchors; i++)
 		if (anchors[i].unit >= n_units || anchors[i].set >= units[anchors[i].unit].sets)
