@@ -70,6 +70,8 @@ static void order_and_place(void **state)
 		/* a question ends a sentence, a link's query does not */
 		{ "t-far", "forgetz? regelz", false },
 		{ "t-far", "forgetz x/?y regelz", true },
+		{ "t-far", "forgetz https://x.example/?y=1234 regelz", true },
+		{ "t-far", "forgetz https://x.example? /y=12345 regelz", false },
 		{ "t-twice", "forgetz", false },
 		{ "t-twice", "forgetz forgetz", true },
 	};
