@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -13,6 +14,12 @@
 #include "base/own.h"
 #include "nomem.h"
 #include "text/hidden.h"
+
+#ifdef EARSHOT_SAN
+#define FLOOD_SECONDS 5
+#else
+#define FLOOD_SECONDS 1
+#endif
 
 static struct viewer *viewer;
 
@@ -402,13 +409,43 @@ static void words_anywhere(void **state)
 		}
 }
 
+/* Made to be slow: what takes its square in these takes seconds. */
+static void floods(void **state)
+{
+	static const char *const walls[] = { "\u202ea\u202c ", "69677265", "1gn0r3 ", "a1a@" };
+	size_t size = 2 << 20;
+	const struct views *vs;
+	char *text = malloc(size);
+
+	(void)state;
+	assert_non_null(text);
+	for (size_t i = 0; i < ARRAY_SIZE(walls); i++) {
+		clock_t begin = clock();
+
+		for (size_t at = 0; at < size; at++)
+			text[at] = walls[i][at % strlen(walls[i])];
+		/* Something to look at in many places of one long word. */
+		for (size_t at = 0; at + 3 < size; at += 300)
+			memcpy(text + at, "a1b", 3);
+		assert_int_equal(views_make(viewer, span_of(text, size), &vs), 0);
+		views_clear(viewer);
+		assert_true(clock() - begin < FLOOD_SECONDS * CLOCKS_PER_SEC);
+	}
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(ascii_is_its_own_view), cmocka_unit_test(views_and_the_way_back),
-		cmocka_unit_test(not_decoded),		 cmocka_unit_test(every_range_leads_back),
-		cmocka_unit_test(broken_input),		 cmocka_unit_test(caps),
-		cmocka_unit_test(memory_runs_out),	 cmocka_unit_test(words_anywhere),
+		cmocka_unit_test(ascii_is_its_own_view),
+		cmocka_unit_test(views_and_the_way_back),
+		cmocka_unit_test(not_decoded),
+		cmocka_unit_test(every_range_leads_back),
+		cmocka_unit_test(broken_input),
+		cmocka_unit_test(caps),
+		cmocka_unit_test(memory_runs_out),
+		cmocka_unit_test(words_anywhere),
+		cmocka_unit_test(floods),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -156,7 +156,8 @@ static bool next(const struct reading *r, size_t at, size_t end, struct token *r
 	scan_v v;
 	bool word;
 
-	while (at < t.len && from <= end) {
+	/* Where one ends that begins in time. */
+	while (from < end && at < MIN(end + WORD_LEN_MAX, t.len)) {
 		m = scan_mask(signs(load(t, at)));
 		if (!m) {
 			at += sizeof(v);
