@@ -29,7 +29,11 @@
 #define FOLDS_MAX     64
 #define SHORT_WINDOWS 3
 #define TEXT_MAX      (1 << 20)
-#define WINDOWS_MAX   128 /* of a row, that are trained on; the others are left out evenly */
+
+/* A text is read in windows, and in sentences. */
+enum look { WINDOWS, SENTENCES, LOOK_MAX_ };
+/* Of a row, that are trained on; the others are left out evenly. */
+static const size_t parts_max[LOOK_MAX_] = { [WINDOWS] = 128, [SENTENCES] = 256 };
 
 static const struct {
 	unsigned epochs, unused; /* of which the first do not count in the mean */
@@ -43,14 +47,19 @@ static const unsigned weights_of[SURFACE_MAX_] = { [SURFACE_CONTENT] = 1 };
 struct window {
 	size_t at; /* in features */
 	uint32_t n;
+	uint32_t begin; /* in the text */
 };
 
 struct row {
 	char id[24];
 	unsigned label, surface, fold, train, calibrate;
 	float weight;
-	float evidence; /* of the rules */
-	size_t first, n_windows, all_windows;
+	float evidence;	  /* of the rules */
+	struct span text; /* as people read it */
+	struct {
+		size_t first, n;
+	} part[LOOK_MAX_];
+	size_t all_windows;
 };
 
 static struct row *rows;
@@ -161,15 +170,47 @@ static void add_windows(struct row *r, struct span text)
 		f.meant = 0;
 		ends[strides++] = n;
 	}
-	r->first = n_windows;
+	r->part[WINDOWS].first = n_windows;
 	r->all_windows = strides > 1 ? strides - 1 : 1;
-	step = (r->all_windows + WINDOWS_MAX - 1) / WINDOWS_MAX;
+	step = (r->all_windows + parts_max[WINDOWS] - 1) / parts_max[WINDOWS];
 	for (size_t i = strides > 1; i < strides; i += step) {
 		size_t from = i > 1 ? ends[i - 2] : 0;
 
 		add_window(hashes + from, ends[i] - from, meant[i] | (i ? meant[i - 1] : 0));
+		windows[n_windows - 1].begin = (uint32_t)((i - (i > 0)) * CLASSIFIER_STRIDE);
 	}
-	r->n_windows = n_windows - r->first;
+	r->part[WINDOWS].n = n_windows - r->part[WINDOWS].first;
+}
+
+static void add_sentence(struct span text)
+{
+	uint32_t hashes[(SENTENCE_MAX + 1) * FEATURES_PER_BYTE];
+	struct features f;
+	size_t n;
+
+	features_begin(&f, &senses);
+	n = features_add(&f, text, hashes);
+	n += features_add(&f, SPAN_LIT(" "), hashes + n);
+	for (size_t i = 0; i < n; i++)
+		hashes[i] %= SENTENCE_FEATURES;
+	add_window(hashes, n, f.meant);
+}
+
+static void add_sentences(struct row *r, struct span text)
+{
+	size_t n = 0, step;
+
+	r->part[SENTENCES].first = n_windows;
+	for (size_t at = 0; at < text.len; at = sentence_end(text, at))
+		n++;
+	step = (n + parts_max[SENTENCES] - 1) / parts_max[SENTENCES];
+	n = 0;
+	for (size_t at = 0, end; at < text.len; at = end, n++) {
+		end = sentence_end(text, at);
+		if (n % step == 0)
+			add_sentence(span_sub(text, at, end - at));
+	}
+	r->part[SENTENCES].n = n_windows - r->part[SENTENCES].first;
 }
 
 /* What the model itself says is none, nor are questions, which the sensor does not add either. */
@@ -201,6 +242,15 @@ static void ask_rules(struct detect *d, struct row *r, struct span text)
 	turn_clear(&t);
 }
 
+static void keep_text(struct row *r, struct span text)
+{
+	uint8_t *copy = malloc(text.len + 1);
+
+	if (!copy)
+		die("no memory", "");
+	r->text = span_of(memcpy(copy, text.p, text.len), text.len);
+}
+
 static void read_rows(const char *path)
 {
 	static char text[TEXT_MAX];
@@ -229,7 +279,9 @@ static void read_rows(const char *path)
 		/* As people read it; what is decoded is scored with the same weights. */
 		for (unsigned v = 0; v < vs->n; v++)
 			if (!vs->view[v].superseded && !vs->view[v].level) {
-				add_windows(&r, vs->view[v].text);
+				keep_text(&r, vs->view[v].text);
+				add_windows(&r, r.text);
+				add_sentences(&r, r.text);
 				break;
 			}
 		GROW(rows, n_rows, rows_room, 1UL);
@@ -255,13 +307,13 @@ static float score_window(const struct weights *m, const struct window *w)
 	return m->bias + sum * classifier_share(w->n);
 }
 
-static size_t strongest(const struct weights *m, const struct row *r, float *ret)
+static size_t strongest(const struct weights *m, const struct row *r, enum look look, float *ret)
 {
 	size_t best = 0;
 
 	*ret = -INFINITY;
-	for (size_t i = 0; i < r->n_windows; i++) {
-		float s = score_window(m, &windows[r->first + i]);
+	for (size_t i = 0; i < r->part[look].n; i++) {
+		float s = score_window(m, &windows[r->part[look].first + i]);
 
 		if (s > *ret) {
 			*ret = s;
@@ -290,7 +342,7 @@ static void learn(struct weights *m, const struct window *w, unsigned label, flo
 /* What a row counts for in the training of a surface. What users write also stands in content. */
 static float weight_on(const struct row *r, unsigned surface)
 {
-	if (!r->train || !r->n_windows)
+	if (!r->train || !r->part[WINDOWS].n)
 		return 0;
 	if (r->surface == surface)
 		return r->weight;
@@ -307,7 +359,7 @@ static void add_to_mean(struct weights *mean, const struct weights *m)
 		mean->w[i] += m->w[i] * share;
 }
 
-static void train(struct weights *m, unsigned surface, unsigned without)
+static void train(struct weights *m, unsigned surface, unsigned without, enum look look)
 {
 	static struct weights mean;
 	auto_mem uint32_t *order = malloc(n_rows * sizeof(*order));
@@ -333,17 +385,18 @@ static void train(struct weights *m, unsigned surface, unsigned without)
 		}
 		for (size_t i = 0; i < n; i++) {
 			const struct row *r = &rows[order[i]];
-			size_t k = random_next() % r->n_windows;
+			size_t parts = r->part[look].n, k = random_next() % parts;
 			float score;
 
 			/* Nobody knows yet which window of a long one is the attack. */
-			if (!epoch && r->label && r->n_windows > SHORT_WINDOWS)
+			if (!epoch && r->label && parts > SHORT_WINDOWS)
 				continue;
 
 			/* An attack is one window of its text; a harmless text has none. */
 			if (epoch && (r->label || random_next() % 4))
-				k = strongest(m, r, &score);
-			learn(m, &windows[r->first + k], r->label, weight_on(r, surface));
+				k = strongest(m, r, look, &score);
+			learn(m, &windows[r->part[look].first + k], r->label,
+			      weight_on(r, surface));
 		}
 		if (epoch >= how.unused)
 			add_to_mean(&mean, m);
@@ -351,9 +404,31 @@ static void train(struct weights *m, unsigned surface, unsigned without)
 	*m = mean;
 }
 
+/* As classifier_score() does it. */
+static float score_text(const struct weights *m, const struct row *r)
+{
+	float score, one, best = CLASSIFIER_LOOK_FLOOR;
+	size_t k = strongest(&m[WINDOWS], r, WINDOWS, &score);
+	size_t begin = windows[r->part[WINDOWS].first + k].begin;
+	size_t last = MIN(begin + 2 * CLASSIFIER_STRIDE, r->text.len), kept = n_features;
+
+	if (score <= CLASSIFIER_LOOK_FROM)
+		return score;
+	for (size_t at = begin - MIN(begin, SENTENCE_BEFORE), end; at < last; at = end) {
+		end = sentence_end(r->text, at);
+		if (end <= begin)
+			continue;
+		add_sentence(span_sub(r->text, at, end - at));
+		one = score_window(&m[SENTENCES], &windows[--n_windows]);
+		best = MAX(best, one);
+		n_features = kept;
+	}
+	return score + CLASSIFIER_LOOK_SHARE * (best - CLASSIFIER_LOOK_FLOOR);
+}
+
 static void cross(const char *path)
 {
-	auto_mem struct weights *m = malloc(sizeof(*m));
+	auto_mem struct weights *m = malloc(LOOK_MAX_ * sizeof(*m));
 	auto_file FILE *f = fopen(path, "w");
 
 	if (!f || !m)
@@ -366,15 +441,15 @@ static void cross(const char *path)
 				n += weights_of[rows[i].surface] == s && rows[i].fold == fold;
 			if (!n)
 				continue;
-			train(m, s, fold);
+			for (enum look look = 0; look < LOOK_MAX_; look++)
+				train(&m[look], s, fold, look);
 			for (size_t i = 0; i < n_rows; i++) {
 				const struct row *r = &rows[i];
-				float score;
 
-				if (weights_of[r->surface] != s || r->fold != fold || !r->n_windows)
+				if (weights_of[r->surface] != s || r->fold != fold ||
+				    !r->part[WINDOWS].n)
 					continue;
-				strongest(m, r, &score);
-				fprintf(f, "%s %.5f %zu %.4f\n", r->id, (double)score,
+				fprintf(f, "%s %.5f %zu %.4f\n", r->id, (double)score_text(m, r),
 					r->all_windows, (double)r->evidence);
 			}
 		}
@@ -385,6 +460,7 @@ static void cross(const char *path)
 static struct {
 	struct model_header header;
 	int8_t weights[CLASSIFIER_WEIGHTS][FEATURES_MAX];
+	int8_t sentences[CLASSIFIER_WEIGHTS][SENTENCE_FEATURES];
 } file;
 static_assert(sizeof(file) == MODEL_BYTES, "the file's layout");
 
@@ -407,37 +483,39 @@ static void write_model(const char *path)
 }
 
 /* The rarest hundredth of a percent of weights are cut off for a finer scale of the others. */
-static float unit_of(const struct weights *m)
+static float unit_of(const struct weights *m, size_t n)
 {
 	static float sorted[FEATURES_MAX];
 	unsigned counts[2048] = { 0 };
 	float most = 0;
-	size_t left = FEATURES_MAX / 10000;
+	size_t left = n / 10000;
 	unsigned i = ARRAY_SIZE(counts);
 
-	for (size_t k = 0; k < FEATURES_MAX; k++) {
+	for (size_t k = 0; k < n; k++) {
 		sorted[k] = fabsf(m->w[k]);
 		most = MAX(most, sorted[k]);
 	}
-	for (size_t k = 0; k < FEATURES_MAX; k++)
+	for (size_t k = 0; k < n; k++)
 		counts[(unsigned)(sorted[k] / most * (ARRAY_SIZE(counts) - 1))]++;
 	while (i > 1 && counts[i - 1] <= left)
 		left -= counts[--i];
 	return most * (float)i / ARRAY_SIZE(counts) / INT8_MAX;
 }
 
-static void quantise(const struct weights *m, struct model_surface *s, int8_t *ret,
-		     struct pairs *ret_pairs)
+static void quantise(const struct weights *m, size_t n, float *ret_bias, float *ret_scale,
+		     int8_t *ret, struct pairs *ret_pairs)
 {
-	s->bias = m->bias;
-	s->scale = unit_of(m);
-	for (size_t i = 0; i < FEATURES_MAX; i++) {
-		float w = roundf(m->w[i] / s->scale);
+	float scale = unit_of(m, n);
+
+	*ret_bias = m->bias;
+	*ret_scale = scale;
+	for (size_t i = 0; i < n; i++) {
+		float w = roundf(m->w[i] / scale);
 
 		ret[i] = (int8_t)MAX(-INT8_MAX, MIN(INT8_MAX, w));
 	}
 	for (size_t i = 0; i < SENSES_MAX * SENSES_MAX; i++) {
-		float w = roundf(m->w[FEATURES_MAX + i] / s->scale);
+		float w = roundf(m->w[FEATURES_MAX + i] / scale);
 
 		w = MAX(-CLASSIFIER_PAIR_MAX, MIN(CLASSIFIER_PAIR_MAX, w));
 		ret_pairs->weight[i / SENSES_MAX][i % SENSES_MAX] = (int16_t)w;
@@ -526,14 +604,22 @@ static void final(const char *scores, const char *path)
 		[SURFACE_OPERATOR] = { .rules = 0, .spread = 1.25f },
 	};
 	auto_mem struct weights *m = malloc(sizeof(*m));
+	struct model_header *h = &file.header;
 
 	if (!m)
 		die("no memory", "");
 	memcpy(file.header.surfaces, given, sizeof(given));
 	file.header.senses = senses;
 	for (unsigned s = 0; s < CLASSIFIER_WEIGHTS; s++) {
-		train(m, s, FOLDS_MAX);
-		quantise(m, &file.header.surfaces[s], file.weights[s], &file.header.pairs[s]);
+		struct model_surface *windowed = &h->surfaces[s];
+		struct model_sentences *sentences = &h->sentences[s];
+
+		train(m, s, FOLDS_MAX, WINDOWS);
+		quantise(m, FEATURES_MAX, &windowed->bias, &windowed->scale, file.weights[s],
+			 &h->pairs[s]);
+		train(m, s, FOLDS_MAX, SENTENCES);
+		quantise(m, SENTENCE_FEATURES, &sentences->bias, &sentences->scale,
+			 file.sentences[s], &sentences->pairs);
 	}
 	file.header.surfaces[SURFACE_OPERATOR].bias = file.header.surfaces[SURFACE_USER].bias;
 	file.header.surfaces[SURFACE_OPERATOR].scale = file.header.surfaces[SURFACE_USER].scale;

@@ -17,7 +17,7 @@
 
 struct classifier {
 	const struct model_header *model;
-	const int8_t *weights[CLASSIFIER_WEIGHTS];
+	const int8_t *weights[CLASSIFIER_WEIGHTS], *sentences[CLASSIFIER_WEIGHTS];
 	uint8_t stride; /* the last one used in seen */
 	uint8_t seen[FEATURES_MAX];
 };
@@ -66,8 +66,11 @@ int classifier_new(struct classifier **ret, struct span model)
 	if (!c)
 		return -ENOMEM;
 	c->model = m;
-	for (size_t i = 0; i < CLASSIFIER_WEIGHTS; i++)
+	for (size_t i = 0; i < CLASSIFIER_WEIGHTS; i++) {
 		c->weights[i] = (const int8_t *)(m + 1) + i * FEATURES_MAX;
+		c->sentences[i] = (const int8_t *)(m + 1) + CLASSIFIER_WEIGHTS * FEATURES_MAX +
+				  i * SENTENCE_FEATURES;
+	}
 	*ret = c;
 	return 0;
 }
@@ -120,12 +123,12 @@ static tally weigh_pairs(const struct pairs *p, uint32_t senses)
 	return TALLY_ONE * (n * (n + 1) / 2) + sum;
 }
 
-static float score_of(const struct model_surface *m, tally s)
+static float score_of(float bias, float scale, tally s)
 {
 	int32_t weight = (int32_t)(uint32_t)s;
 	uint32_t n = (uint32_t)((s - weight) / TALLY_ONE);
 
-	return m->bias + m->scale * (float)weight * classifier_share(n);
+	return bias + scale * (float)weight * classifier_share(n);
 }
 
 /* The number of the next stride; leave: this many before it must not count as seen. */
@@ -142,6 +145,84 @@ static uint8_t next_stride(struct classifier *c, unsigned leave)
 	c->stride = (uint8_t)(c->stride + leave + 1);
 	return c->stride;
 }
+
+/* --- sentences */
+
+static bool ends_sentence(struct span text, size_t i)
+{
+	uint8_t c = text.p[i], next = i + 1 < text.len ? text.p[i + 1] : '\n';
+
+	switch (c) {
+	case '\n':
+	case '|':
+	case '<':
+	case '>':
+		return true;
+	case '.':
+	case '!':
+	case '?':
+		return next <= ' ' || next == '"' || next == '<' || next == '*';
+	case '\\':
+		return next == 'n';
+	case '"':
+		return next == ',' || next == ':';
+	default:
+		return i >= 2 && !memcmp(text.p + i - 2, "。", 3);
+	}
+}
+
+size_t sentence_end(struct span text, size_t at)
+{
+	size_t last = MIN(text.len, at + SENTENCE_MAX);
+
+	for (size_t i = at + SENTENCE_MIN - 1; i < last; i++)
+		if (ends_sentence(text, i))
+			return i + 1;
+	/* Not within a character. */
+	while (last < text.len && last > at + SENTENCE_MIN && (text.p[last] & 0xc0) == 0x80)
+		last--;
+	return last;
+}
+
+static float score_sentence(struct classifier *c, uint32_t set, struct span text)
+{
+	const struct model_sentences *m = &c->model->sentences[set];
+	uint32_t hashes[(SENTENCE_MAX + 1) * FEATURES_PER_BYTE];
+	uint8_t now = next_stride(c, 0);
+	struct features f;
+	tally sum = 0;
+	size_t n;
+
+	features_begin(&f, &c->model->senses);
+	n = features_add(&f, text, hashes);
+	n += features_add(&f, SPAN_LIT(" "), hashes + n);
+	for (size_t i = 0; i < n; i++) {
+		uint32_t h = hashes[i] % SENTENCE_FEATURES;
+
+		sum += c->seen[h] != now ? TALLY_ONE + c->sentences[set][h] : 0;
+		c->seen[h] = now;
+	}
+	return score_of(m->bias, m->scale, sum + weigh_pairs(&m->pairs, f.meant & ~UINT32_C(1)));
+}
+
+/* What the sentences of the strongest window add to its score. */
+static float look_again(struct classifier *c, uint32_t set, struct span text, struct range window)
+{
+	float best = CLASSIFIER_LOOK_FLOOR;
+
+	for (size_t at = window.begin - MIN(window.begin, SENTENCE_BEFORE), end; at < window.end;
+	     at = end) {
+		end = sentence_end(text, at);
+		if (end > window.begin) {
+			float one = score_sentence(c, set, span_sub(text, at, end - at));
+
+			best = MAX(best, one);
+		}
+	}
+	return CLASSIFIER_LOOK_SHARE * (best - CLASSIFIER_LOOK_FLOOR);
+}
+
+/* --- windows */
 
 void classifier_score(struct classifier *c, enum surface surface, struct span text,
 		      struct classified *ret)
@@ -184,7 +265,8 @@ void classifier_score(struct classifier *c, enum surface surface, struct span te
 			continue;
 		}
 		senses = (last_meant | meant) & ~UINT32_C(1);
-		score = score_of(m, last + own - common + weigh_pairs(pairs, senses));
+		score =
+		    score_of(m->bias, m->scale, last + own - common + weigh_pairs(pairs, senses));
 		last = own;
 		last_meant = meant;
 		if (!ret->n_windows++ || score > ret->score) {
@@ -193,6 +275,8 @@ void classifier_score(struct classifier *c, enum surface surface, struct span te
 			ret->window.end = at + part.len;
 		}
 	}
+	if (ret->n_windows && ret->score > CLASSIFIER_LOOK_FROM)
+		ret->score += look_again(c, m->weights, text, ret->window);
 }
 
 static float rarity_of(const struct tail *t, float score)

@@ -39,7 +39,19 @@ struct pairs {
 	int16_t weight[SENSES_MAX][SENSES_MAX]; /* the lower sense first; 0 in the other half */
 };
 
-/* The file, little endian; behind the header the sets of weights, FEATURES_MAX bytes each. */
+/* A text whose strongest window scores higher than LOOK_FROM is looked at again: the sentences that
+ * window touches, each by itself, with weights of their own. The strongest one adds to the score
+ * LOOK_SHARE of what it scores above LOOK_FLOOR. */
+#define CLASSIFIER_LOOK_FROM  (-2.5f)
+#define CLASSIFIER_LOOK_FLOOR (-5.0f)
+#define CLASSIFIER_LOOK_SHARE 0.4f
+#define SENTENCE_FEATURES     (1 << 16) /* lower bits of the hashes */
+#define SENTENCE_BEFORE	      512	/* bytes before a window where the first one may begin */
+#define SENTENCE_MIN	      20	/* bytes; what is shorter goes on */
+#define SENTENCE_MAX	      250
+
+/* The file, little endian; behind the header the sets of weights, FEATURES_MAX bytes each, and
+ * those for sentences, SENTENCE_FEATURES bytes each. */
 struct model_header {
 	char magic[8];	     /* MODEL_MAGIC */
 	uint32_t version;    /* MODEL_VERSION */
@@ -57,13 +69,22 @@ struct model_header {
 	} surfaces[SURFACE_MAX_];
 	struct senses senses;
 	struct pairs pairs[CLASSIFIER_WEIGHTS];
+	struct model_sentences {
+		float bias, scale;
+		struct pairs pairs;
+	} sentences[CLASSIFIER_WEIGHTS];
 };
 #define MODEL_MAGIC   "EARSHOTM"
-#define MODEL_VERSION 3
-#define MODEL_BYTES   (sizeof(struct model_header) + (size_t)CLASSIFIER_WEIGHTS * FEATURES_MAX)
+#define MODEL_VERSION 4
+#define MODEL_BYTES                                                                                \
+	(sizeof(struct model_header) +                                                             \
+	 (size_t)CLASSIFIER_WEIGHTS * (FEATURES_MAX + SENTENCE_FEATURES))
 
 /* What a feature counts among n in a window: a long one has more of them, most of them noise. */
 float classifier_share(uint32_t n);
+
+/* Where the sentence that begins there ends, roughly: or a line, a cell, a string. */
+size_t sentence_end(struct span text, size_t at);
 
 /* The model in this program. */
 struct span classifier_model(void);
