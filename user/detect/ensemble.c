@@ -17,8 +17,8 @@
 #define RARITY_EVEN	 2.0f /* attack is .5: one in a hundred */
 #define RARITY_FINDING	 3.3f /* a finding to hunt with */
 #define RARITY_SUPPORT	 2.6f /* ... when a rule says so, too */
-#define RARITY_ALERT	 7.0f /* an alert without any rule */
-#define RARITY_SUPPORTED 6.0f /* ... with one */
+#define RARITY_ALERT	 8.0f /* an alert without any rule */
+#define RARITY_SUPPORTED 7.0f /* ... with one */
 #define SUPPORT		 0.5f /* what doubt such a rule leaves at most */
 #define PHRASES_MAX	 2
 #define PHRASE_BYTES	 40 /* of each, in why */
