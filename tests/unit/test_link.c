@@ -185,6 +185,7 @@ static void foreign(void **state)
 		n++;
 	}
 	assert_true(n > ENOUGH && n < MANY);
+	assert_true(s.foreign.unread >= MANY + 1 - n);
 	assert_int_equal(l.where.begin, len);
 	free(text);
 }

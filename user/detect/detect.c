@@ -488,6 +488,7 @@ static int prepare_input(struct detect *d, const struct turn *t, size_t i, struc
 				       .mac = d->mac,
 				       .classifier = d->classifier,
 				       .attack = &d->now.attack,
+				       .stats = &d->stats,
 				       .intel = d->intel };
 	err = views_make(d->viewer, text, &in->views);
 	if (!err)

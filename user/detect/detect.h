@@ -64,6 +64,7 @@ struct detector_input {
 	struct mac *mac;
 	struct classifier *classifier;
 	float *attack; /* for the ensemble: how much this text looks like a prompt attack */
+	struct detect_stats *stats;
 };
 
 struct detect;
@@ -174,6 +175,7 @@ struct detect_stats {
 	uint64_t segments, bytes; /* judged */
 	uint64_t cache_hits, cache_hit_bytes, cache_evicted;
 	uint64_t findings, errors;
+	uint64_t names_unread; /* struct url_foreign */
 };
 
 /* image: what detect_compile() made, aligned as memory of malloc() is not: to 64 bytes, as a map or

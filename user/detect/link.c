@@ -23,8 +23,8 @@
 void link_begin(struct link_scan *s, struct span text)
 {
 	*s = (struct link_scan){ .text = text,
-				 .foreign = (unsigned)MIN(FOREIGN_MIN + text.len / FOREIGN_EACH,
-							  (size_t)UINT_MAX) };
+				 .foreign.left = (unsigned)MIN(
+				     FOREIGN_MIN + text.len / FOREIGN_EACH, (size_t)UINT_MAX) };
 }
 
 enum {

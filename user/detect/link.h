@@ -31,7 +31,7 @@ struct link_scan {
 	size_t dotted_end; /* the same of letters, digits, dots and hyphens */
 	size_t paired;	   /* bytes read for closing brackets: a flood of them gets no more */
 	size_t floor;	   /* what stands before it belongs to an address found */
-	unsigned foreign; /* names beyond ASCII that are still read: a flood of them gets no more */
+	struct url_foreign foreign; /* a flood of names beyond ASCII is not read to its end */
 };
 
 void link_begin(struct link_scan *s, struct span text);

@@ -220,6 +220,7 @@ static int scan(const struct detector_input *in, emit_fn *emit, void *ctx)
 		link_begin(&s, in->views->view[v].text);
 		while (link_next(&s, &l))
 			judge(&w, v, &l);
+		in->stats->names_unread += s.foreign.unread;
 	}
 	return w.found;
 }

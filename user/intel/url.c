@@ -331,7 +331,7 @@ static size_t end_of_ascii(const char *s, size_t n)
 }
 
 /* A name or an IPv4 address from n bytes as written. */
-static bool read_host(struct url *u, char *s, size_t n, unsigned *foreign)
+static bool read_host(struct url *u, char *s, size_t n, struct url_foreign *foreign)
 {
 	bool ascii = true;
 	size_t len = 0;
@@ -355,9 +355,14 @@ static bool read_host(struct url *u, char *s, size_t n, unsigned *foreign)
 	if (!len || (ascii && len > URL_HOST_MAX))
 		return false;
 	s[len] = 0;
+	if (!ascii && !foreign->left) {
+		foreign->unread++;
+		return false;
+	}
+	foreign->left -= !ascii;
 	if (ascii)
 		memcpy(u->host, s, len + 1);
-	else if (!*foreign || (--*foreign, !to_ascii(u, s)))
+	else if (!to_ascii(u, s))
 		return false;
 	u->host_len = (uint8_t)(ascii ? len : strlen(u->host));
 	if (!good_labels(u->host, u->host_len))
@@ -429,12 +434,12 @@ static bool plausible(const struct url *u)
 
 size_t url_read(struct url *u, struct span s)
 {
-	unsigned foreign = 1;
+	struct url_foreign foreign = { .left = 1 };
 
 	return url_read_of_many(u, s, &foreign);
 }
 
-size_t url_read_of_many(struct url *u, struct span s, unsigned *foreign)
+size_t url_read_of_many(struct url *u, struct span s, struct url_foreign *foreign)
 {
 	char auth[URL_AUTHORITY_MAX + 1], c;
 	size_t at, n = 0, host, end, more;

@@ -43,9 +43,13 @@ struct url {
  * bytes they take, 0: none.
  */
 size_t url_read(struct url *u, struct span s);
-/* The same where many may follow: names beyond ASCII take microseconds each. *foreign says how many
- * are still read, and counts down; at 0 there is none in s. */
-size_t url_read_of_many(struct url *u, struct span s, unsigned *foreign);
+/* Names beyond ASCII take microseconds each. */
+struct url_foreign {
+	unsigned left;	 /* so many are still read */
+	unsigned unread; /* places where one was not, beyond them; a name may be tried at several */
+};
+/* The same where many may follow. */
+size_t url_read_of_many(struct url *u, struct span s, struct url_foreign *foreign);
 
 /* Is it the name of a public top-level domain, or of one that is kept for examples and networks of
  * one's own? In any case, ASCII. */

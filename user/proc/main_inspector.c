@@ -534,6 +534,7 @@ static void publish(struct inspector *in)
 		{ CTR_CACHE_HITS, d->cache_hits },
 		{ CTR_FINDINGS, d->findings },
 		{ CTR_DETECT_ERRORS, d->errors },
+		{ CTR_NAMES_UNREAD, d->names_unread },
 		{ CTR_FINDINGS_DROPPED, sendq_dropped(in->sendq) },
 		{ CTR_RING_BAD, intake_bad(in->intake) },
 	};
@@ -579,6 +580,7 @@ static void keep_counts(struct inspector *in)
 	in->base[CTR_CACHE_HITS] += d->cache_hits;
 	in->base[CTR_FINDINGS] += d->findings;
 	in->base[CTR_DETECT_ERRORS] += d->errors;
+	in->base[CTR_NAMES_UNREAD] += d->names_unread;
 }
 
 /* Rules and patterns of this image from now on; after an error, those before. */
