@@ -43,6 +43,26 @@ static inline uint32_t scan_mask(scan_v marked)
 #endif
 }
 
+/* Apart, so that a vector read from the text needs no place in memory. */
+static __attribute__((noinline, unused)) scan_v scan_load_last(struct span s, size_t at)
+{
+	scan_v v = { 0 };
+
+	memcpy(&v, s.p + at, s.len - at);
+	return v;
+}
+
+/* Up to 16 bytes from at, which lies inside, on; zeros behind the end. */
+static inline scan_v scan_load(struct span s, size_t at)
+{
+	scan_v v;
+
+	if (s.len - at < sizeof(v))
+		return scan_load_last(s, at);
+	memcpy(&v, s.p + at, sizeof(v));
+	return v;
+}
+
 /* Length of the leading run without CR and LF. */
 static inline size_t scan_line(struct span s)
 {

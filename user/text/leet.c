@@ -59,25 +59,6 @@ static scan_v signs(scan_v v)
 			(v == '+'));
 }
 
-/* Apart, so that a vector read from the text needs no place in memory. */
-static __attribute__((noinline)) scan_v load_last(struct span t, size_t at)
-{
-	scan_v v = { 0 };
-
-	memcpy(&v, t.p + at, t.len - at);
-	return v;
-}
-
-static scan_v load(struct span t, size_t at)
-{
-	scan_v v;
-
-	if (t.len - at < sizeof(v))
-		return load_last(t, at);
-	memcpy(&v, t.p + at, sizeof(v));
-	return v;
-}
-
 /* The first n lanes. */
 static scan_v first_lanes(size_t n)
 {
@@ -158,7 +139,7 @@ static bool next(const struct reading *r, size_t at, size_t end, struct token *r
 
 	/* Where one ends that begins in time. */
 	while (from < end && at < MIN(end + WORD_LEN_MAX, t.len)) {
-		m = scan_mask(signs(load(t, at)));
+		m = scan_mask(signs(scan_load(t, at)));
 		if (!m) {
 			at += sizeof(v);
 			continue;
@@ -168,7 +149,7 @@ static bool next(const struct reading *r, size_t at, size_t end, struct token *r
 		if (at > end)
 			break;
 		ret->begin = at;
-		v = load(t, at);
+		v = scan_load(t, at);
 		is_sign = scan_mask(signs(v));
 		ret->len = first_bit(~(scan_mask(letters(v)) | is_sign));
 		is_sign &= (1u << ret->len) - 1;

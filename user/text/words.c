@@ -224,30 +224,10 @@ static scan_v letters(scan_v v)
 	return (scan_v)(((v | 0x20) - 'a') < LETTERS);
 }
 
-/* Apart, so that a vector read from the text needs no place in memory. */
-static __attribute__((noinline)) scan_v load_last(struct span text, size_t at)
-{
-	scan_v v = { 0 };
-
-	memcpy(&v, text.p + at, text.len - at);
-	return v;
-}
-
-/* Up to 16 bytes from at on, zeros behind the end. */
-static scan_v load(struct span text, size_t at)
-{
-	scan_v v;
-
-	if (text.len - at < sizeof(v))
-		return load_last(text, at);
-	memcpy(&v, text.p + at, sizeof(v));
-	return v;
-}
-
 /* The word that begins at at. */
 static void word_read(struct span text, size_t at, struct word *ret)
 {
-	scan_v v = load(text, at);
+	scan_v v = scan_load(text, at);
 	size_t len = (size_t)__builtin_ctz(~scan_mask(letters(v)));
 
 	ret->begin = at;
@@ -263,7 +243,7 @@ bool word_next(struct span text, size_t at, size_t end, struct word *ret)
 	end = MIN(end, text.len);
 	/* Mostly one or two bytes lie between words. */
 	for (unsigned i = 0; at < end && !letter(text.p[at]); i++) {
-		int n = i < 3 ? 1 : scan_hit(letters(load(text, at)));
+		int n = i < 3 ? 1 : scan_hit(letters(scan_load(text, at)));
 
 		at += n < 0 ? sizeof(scan_v) : (size_t)n;
 	}
@@ -277,7 +257,7 @@ bool word_next_long(struct span text, size_t at, size_t end, size_t min, struct 
 {
 	end = MIN(end, text.len);
 	while (at < end) {
-		uint32_t m = scan_mask(letters(load(text, at)));
+		uint32_t m = scan_mask(letters(scan_load(text, at)));
 
 		for (size_t i = 1; i < min; i++)
 			m &= m >> 1;
