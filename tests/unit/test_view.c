@@ -281,6 +281,8 @@ static void not_decoded(void **state)
 		{ "Москва and сервер", "cepbep" }, /* no letter of that word is Latin */
 		{ "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "\n" },
 		{ "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk", "PNG" },
+		/* no characters' numbers */
+		{ "say \\U65555c55 and \\U80000041", "\xef\xbf\xbd" },
 		{ "🏴\U000E0067\U000E0062\U000E0065\U000E006E\U000E0067\U000E007F", "gbeng" },
 	};
 	struct range r;

@@ -18,18 +18,19 @@ static bool is_json(struct span t)
 	return end - p >= 2 && ((*p == '{' && end[-1] == '}') || (*p == '[' && end[-1] == ']'));
 }
 
+/* Of at most 8 digits; -1: they are not all there, or no character has that number. */
 static int32_t hex_number(struct span s, size_t at, size_t n)
 {
-	int32_t v = 0;
+	uint32_t v = 0;
 
 	if (at + n > s.len)
 		return -1;
 	for (size_t i = at; i < at + n; i++) {
 		if (hex_value(s.p[i]) < 0)
 			return -1;
-		v = v << 4 | hex_value(s.p[i]);
+		v = v << 4 | (uint32_t)hex_value(s.p[i]);
 	}
-	return v;
+	return v > 0x10ffff ? -1 : (int32_t)v;
 }
 
 /* \uXXXX, or a pair of them that is one character; its length, 0 for none. */
