@@ -70,6 +70,14 @@ static inline uint8_t ascii_lower(uint8_t c)
 	return c >= 'A' && c <= 'Z' ? c | 0x20 : c;
 }
 
+/* The value of a hexadecimal digit, or -1. */
+static inline int ascii_hex(uint8_t c)
+{
+	return (uint8_t)(c - '0') < 10		 ? c - '0'
+	       : (uint8_t)((c | 0x20) - 'a') < 6 ? (c | 0x20) - 'a' + 10
+						 : -1;
+}
+
 static inline bool ascii_alnum(uint8_t c)
 {
 	return (unsigned)(c | 0x20) - 'a' < 26 || (unsigned)c - '0' < 10;

@@ -145,21 +145,14 @@ static bool next_value(struct span rest, size_t *at, struct value *ret)
 	return true;
 }
 
-static int hex(uint8_t c)
-{
-	return c >= '0' && c <= '9'			? c - '0'
-	       : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (c | 0x20) - 'a' + 10
-							: -1;
-}
-
 /* Percent signs and plus signs undone. */
 static size_t unescape(struct span s, bool path, uint8_t ret[VALUE_MAX])
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < s.len && n < VALUE_MAX; i++) {
-		int hi = s.p[i] == '%' && i + 2 < s.len ? hex(s.p[i + 1]) : -1;
-		int lo = hi >= 0 ? hex(s.p[i + 2]) : -1;
+		int hi = s.p[i] == '%' && i + 2 < s.len ? ascii_hex(s.p[i + 1]) : -1;
+		int lo = hi >= 0 ? ascii_hex(s.p[i + 2]) : -1;
 
 		if (lo >= 0) {
 			ret[n++] = (uint8_t)(hi << 4 | lo);
@@ -199,11 +192,11 @@ static size_t decode(struct span s, uint8_t out[VALUE_MAX])
 	for (size_t i = 0; i < s.len; i++) {
 		if (!base64_sextets[s.p[i]] && s.p[i] != 'A' && s.p[i] != '=')
 			return 0;
-		digits += hex(s.p[i]) >= 0;
+		digits += ascii_hex(s.p[i]) >= 0;
 	}
 	if (digits == s.len && s.len % 2 == 0) {
 		for (size_t i = 0; i < s.len; i += 2)
-			out[n++] = (uint8_t)(hex(s.p[i]) << 4 | hex(s.p[i + 1]));
+			out[n++] = (uint8_t)(ascii_hex(s.p[i]) << 4 | ascii_hex(s.p[i + 1]));
 		if (readable(out, n))
 			return n;
 	}

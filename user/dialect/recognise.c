@@ -4,7 +4,6 @@
  */
 #include "dialect/recognise.h"
 
-#include <ctype.h>
 
 #include "base/own.h"
 #include "dialect/generic.h"
@@ -25,11 +24,6 @@ const struct dialect *const dialects[] = {
 };
 
 /* --- paths */
-
-static int hex(uint8_t c)
-{
-	return c >= '0' && c <= '9' ? c - '0' : isxdigit(c) ? ascii_lower(c) - 'a' + 10 : -1;
-}
 
 /* The last segment of *path, which becomes what is before it. Doubled and trailing slashes do not
  * count. False: there is none. */
@@ -54,10 +48,11 @@ static struct span decoded(uint8_t buf[PATH_SEGMENT_MAX], struct span s)
 	if (s.len > PATH_SEGMENT_MAX)
 		return (struct span){ 0 };
 	for (size_t i = 0; i < s.len; i++) {
-		bool coded =
-		    s.p[i] == '%' && i + 2 < s.len && hex(s.p[i + 1]) >= 0 && hex(s.p[i + 2]) >= 0;
+		bool coded = s.p[i] == '%' && i + 2 < s.len && ascii_hex(s.p[i + 1]) >= 0 &&
+			     ascii_hex(s.p[i + 2]) >= 0;
 
-		buf[n++] = coded ? (uint8_t)(hex(s.p[i + 1]) << 4 | hex(s.p[i + 2])) : s.p[i];
+		buf[n++] =
+		    coded ? (uint8_t)(ascii_hex(s.p[i + 1]) << 4 | ascii_hex(s.p[i + 2])) : s.p[i];
 		i += coded ? 2 : 0;
 	}
 	return span_of(buf, n);

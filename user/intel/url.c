@@ -158,18 +158,10 @@ static size_t read_scheme(struct url *u, struct span s, uint16_t *ret_port)
 	return at;
 }
 
-static int hex(uint8_t c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static int escaped(struct span s)
 {
-	int hi = s.len > 2 && s.p[0] == '%' ? hex(s.p[1]) : -1;
-	int lo = hi >= 0 ? hex(s.p[2]) : -1;
+	int hi = s.len > 2 && s.p[0] == '%' ? ascii_hex(s.p[1]) : -1;
+	int lo = hi >= 0 ? ascii_hex(s.p[2]) : -1;
 
 	return lo < 0 ? -1 : hi << 4 | lo;
 }
@@ -193,7 +185,7 @@ static bool number(const char *s, size_t n, uint64_t *ret, bool *odd)
 	if (n > 11 || (!n && base == 10))
 		return false;
 	for (; n; n--, s++) {
-		int d = hex((uint8_t)*s);
+		int d = ascii_hex((uint8_t)*s);
 
 		if (d < 0 || d >= (int)base)
 			return false;

@@ -119,14 +119,6 @@ static bool is_digit(uint8_t c)
 	return c >= '0' && c <= '9';
 }
 
-static int hex_value(uint8_t c)
-{
-	if (is_digit(c))
-		return c - '0';
-	c = ascii_lower(c);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* RFC 9110 section 5.6.2 */
 static bool is_token(uint8_t c)
 {
@@ -694,7 +686,7 @@ static void chunk_begin(struct http1 *h)
 static size_t step_chunk_size(struct http1 *h, struct span in)
 {
 	uint8_t c = in.p[0];
-	int digit = hex_value(c);
+	int digit = ascii_hex(c);
 
 	if (digit >= 0 && !(h->left & CHUNK_DIGITS_TOP)) {
 		h->left = h->left << 4 | (unsigned)digit;
@@ -792,10 +784,10 @@ static bool parse_chunk_line(struct span line, uint64_t *ret)
 	uint64_t n = 0;
 	size_t i;
 
-	for (i = 0; i < line.len && hex_value(line.p[i]) >= 0; i++) {
+	for (i = 0; i < line.len && ascii_hex(line.p[i]) >= 0; i++) {
 		if (n & CHUNK_DIGITS_TOP)
 			return false;
-		n = n << 4 | (unsigned)hex_value(line.p[i]);
+		n = n << 4 | (unsigned)ascii_hex(line.p[i]);
 	}
 	*ret = n;
 	return i && (i == line.len || line.p[i] == ';');

@@ -495,14 +495,6 @@ static void string_escape(struct json *j, uint8_t c)
 		string_utf8(j, c);
 }
 
-static int hex_value(uint8_t c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = ascii_lower(c);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* One byte that may not stand for itself. Returns whether it was taken. */
 static bool string_step(struct json *j, uint8_t c)
 {
@@ -513,7 +505,7 @@ static bool string_step(struct json *j, uint8_t c)
 		string_escape(j, c);
 		return true;
 	case HEX:
-		digit = hex_value(c);
+		digit = ascii_hex(c);
 		if (digit < 0) {
 			string_broken(j);
 			string_settle(j);
@@ -578,7 +570,7 @@ static size_t string_units(struct json *j, struct span in)
 		int any = 0;
 
 		for (size_t k = 2; k < 6; k++) {
-			int digit = hex_value(in.p[i + k]);
+			int digit = ascii_hex(in.p[i + k]);
 
 			any |= digit; /* negative when one is no digit */
 			unit = unit << 4 | (digit & 0xf);

@@ -26,9 +26,9 @@ static int32_t hex_number(struct span s, size_t at, size_t n)
 	if (at + n > s.len)
 		return -1;
 	for (size_t i = at; i < at + n; i++) {
-		if (hex_value(s.p[i]) < 0)
+		if (ascii_hex(s.p[i]) < 0)
 			return -1;
-		v = v << 4 | (uint32_t)hex_value(s.p[i]);
+		v = v << 4 | (uint32_t)ascii_hex(s.p[i]);
 	}
 	return v > 0x10ffff ? -1 : (int32_t)v;
 }
@@ -136,7 +136,7 @@ static struct code code_at(struct span s)
 	case 'u':
 		if (s.p[2] != '{')
 			return (struct code){ utf16_escape(s, &cp), cp, false };
-		while (n < s.len && n < 9 && hex_value(s.p[n]) >= 0)
+		while (n < s.len && n < 9 && ascii_hex(s.p[n]) >= 0)
 			n++;
 		v = n > 3 && n < s.len && s.p[n] == '}' ? hex_number(s, 3, n - 3) : -1;
 		return (struct code){ v < 0 ? 0 : n + 1, (uint32_t)v, false };

@@ -48,10 +48,3 @@ int edit_end(struct edit *e); /* the context behind the last one */
 bool is_text(struct span s);
 /* The same, and half of it is letters and blanks. */
 bool is_prose(struct span s);
-/* The value of a hexadecimal digit, or -1. */
-static inline int hex_value(uint8_t c)
-{
-	return (uint8_t)(c - '0') < 10		 ? c - '0'
-	       : (uint8_t)((c | 0x20) - 'a') < 6 ? (c | 0x20) - 'a' + 10
-						 : -1;
-}

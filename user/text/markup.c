@@ -104,7 +104,7 @@ static size_t entity(struct span s, uint32_t *ret)
 		return 0;
 	if (s.p[1] == '#') {
 		for (; n < MIN(s.len, ENTITY_MAX); n++) {
-			int d = hex_value(s.p[n]);
+			int d = ascii_hex(s.p[n]);
 
 			if (d < 0 || (!hex && d > 9) || v > 0x10ffff)
 				break;

@@ -93,7 +93,7 @@ static size_t hex_digits(struct span t, size_t *at, size_t end)
 
 	if (*at + 2 < end && t.p[*at] == '0' && (t.p[*at + 1] | 0x20) == 'x')
 		*at += 2;
-	while (*at + n < end && n < 2 * PIECE && hex_value(t.p[*at + n]) >= 0)
+	while (*at + n < end && n < 2 * PIECE && ascii_hex(t.p[*at + n]) >= 0)
 		n++;
 	if (n == 2 * PIECE)
 		return n;
@@ -107,7 +107,7 @@ static size_t hex_run(const struct reading *r, size_t at, size_t end, uint8_t *o
 
 	while (len < PIECE && (n = hex_digits(t, &i, end)) != 0) {
 		for (first = i; n && len < PIECE; n -= 2, i += 2) {
-			out[len++] = (uint8_t)(hex_value(t.p[i]) << 4 | hex_value(t.p[i + 1]));
+			out[len++] = (uint8_t)(ascii_hex(t.p[i]) << 4 | ascii_hex(t.p[i + 1]));
 			/* Noise shows soon. */
 			if ((len == 2 || len == HEX_MIN) && !is_text(span_of(out, len)))
 				return first + n;
