@@ -4,7 +4,6 @@
  */
 #include "dialect/recognise.h"
 
-
 #include "base/own.h"
 #include "dialect/generic.h"
 #include "dialect/provider.h"
