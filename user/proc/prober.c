@@ -788,9 +788,8 @@ void prober_who(struct prober *p, const struct who_msg *who)
 	} else if (look(p, pid, true, 0)) {
 		/* Forked, and gone before the kernel was told to tell of its parent's children. */
 		if (!met && parent_of(p, (pid_t)who->ppid, start_ns, who->comm, &parent)) {
-			process_fork(&p->procs, &parent, pid, start_ns);
+			met = process_fork(&p->procs, &parent, pid, start_ns);
 			on_exit_of(p, pid);
-			met = process_met(&p->procs, pid, start_ns);
 		}
 		p->o.proc(p->o.ctx, met && !met->stale ? &met->info : &gone);
 	}

@@ -43,7 +43,7 @@ const struct process *process_met(const struct processes *ps, pid_t pid, uint64_
 const struct process *process_parent(const struct processes *ps, pid_t pid,
 				     uint64_t child_start_ns);
 /* Keeps what is known of a process that runs, in place of what was known of that number. Owns its
- * exe_fd then; NULL: no memory, and nothing has changed. */
+ * exe_fd then; NULL: no memory. */
 struct process *process_add(struct processes *ps, const struct process *what);
 /* Keeps of a forked child what is known of its parent, which may stand in the table. NULL: no
  * memory. */
