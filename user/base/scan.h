@@ -43,6 +43,18 @@ static inline uint32_t scan_mask(scan_v marked)
 #endif
 }
 
+/* The lanes of ASCII letters. */
+static inline scan_v scan_letters(scan_v v)
+{
+	return (scan_v)((v | 0x20) - 'a' < 26);
+}
+
+/* ... of ASCII letters and digits. */
+static inline scan_v scan_alnums(scan_v v)
+{
+	return scan_letters(v) | (scan_v)(v - '0' < 10);
+}
+
 /* Apart, so that a vector read from the text needs no place in memory. */
 static __attribute__((noinline, unused)) scan_v scan_load_last(struct span s, size_t at)
 {

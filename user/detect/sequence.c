@@ -149,7 +149,7 @@ static size_t halves_of(struct span between)
 
 		memcpy(&c, between.p + i, sizeof(c));
 		memcpy(&next, between.p + i + 1, sizeof(next));
-		alnum = (scan_v)((next | 0x20) - 'a' < 26) | (scan_v)(next - '0' < 10);
+		alnum = scan_alnums(next);
 		end = (scan_v)(c == '!') | (scan_v)(c == '\n') | ((scan_v)(c == '?') & ~alnum) |
 		      ((scan_v)(c == '.') & ((scan_v)(next == ' ') | (scan_v)(next == '\t') |
 					     (scan_v)(next == '\r') | (scan_v)(next == 0)));

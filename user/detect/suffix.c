@@ -31,18 +31,16 @@
 #define WORD_MIX	UINT64_C(0x9e3779b97f4a7c15)
 #define SCORE_DOUBT	0.02f /* at the threshold, which one harmless prompt in thousands reaches */
 
-typedef uint8_t bytes __attribute__((vector_size(VECTOR)));
-
-static bytes load(const uint8_t *p)
+static scan_v load(const uint8_t *p)
 {
-	bytes v;
+	scan_v v;
 
 	memcpy(&v, p, sizeof(v));
 	return v;
 }
 
 /* Of lanes that are 0 to 15. */
-static unsigned sum(bytes v)
+static unsigned sum(scan_v v)
 {
 	uint64_t two[2];
 
@@ -50,15 +48,19 @@ static unsigned sum(bytes v)
 	return (unsigned)((two[0] + two[1]) * 0x0101010101010101 >> 56);
 }
 
+/* The lanes of signs. */
+static scan_v signs(scan_v v)
+{
+	return (scan_v)(v - '!' < 0x7f - '!') & ~scan_alnums(v);
+}
+
 /* How many seams begin in VECTOR bytes at p: a sign, or a small letter before a capital, with
  * something joined to it. Reads a byte more. */
 static unsigned seams(const uint8_t *p)
 {
-	bytes v = load(p), next = load(p + 1);
-	bytes letter = (bytes)((v | 0x20) - 'a' < 26), digit = (bytes)(v - '0' < 10);
-	bytes sign = (bytes)(v - '!' < 0x7f - '!') & ~letter & ~digit;
-	bytes seam = (sign & (bytes)(next - '!' < 0x7f - '!')) |
-		     ((bytes)(v - 'a' < 26) & (bytes)(next - 'A' < 26));
+	scan_v v = load(p), next = load(p + 1);
+	scan_v seam = (signs(v) & (scan_v)(next - '!' < 0x7f - '!')) |
+		      ((scan_v)(v - 'a' < 26) & (scan_v)(next - 'A' < 26));
 
 	return sum(seam & 1);
 }
@@ -159,17 +161,15 @@ struct window {
 };
 
 /* Bytes at at, which begin a vector of the window; what they are, and what they count. */
-static void sort(struct window *w, unsigned at, bytes n[SUFFIX_MAX_])
+static void sort(struct window *w, unsigned at, scan_v n[SUFFIX_MAX_])
 {
-	bytes v = load(w->bytes + VECTOR + at), last = load(w->bytes + VECTOR + at - 1);
-	bytes upper = (bytes)(v - 'A' < 26), letter = (bytes)((v | 0x20) - 'a' < 26);
-	bytes digit = (bytes)(v - '0' < 10), dense = (bytes)(v > ' ');
-	bytes sign = (bytes)(v - '!' < 0x7f - '!') & ~letter & ~digit;
-	bytes classes = (sign & ((v & 31) + ((bytes)(v >= 64) & 32))) | (upper & 1) |
-			(letter & ~upper & 2) | (~sign & ~letter & 3);
-	bytes last_sign = (bytes)(last - '!' < 0x7f - '!') & ~(bytes)((last | 0x20) - 'a' < 26) &
-			  ~(bytes)(last - '0' < 10);
-	bytes joint = (sign & (bytes)(last > ' ')) | (last_sign & dense);
+	scan_v v = load(w->bytes + VECTOR + at), last = load(w->bytes + VECTOR + at - 1);
+	scan_v upper = (scan_v)(v - 'A' < 26), letter = scan_letters(v);
+	scan_v digit = (scan_v)(v - '0' < 10), dense = (scan_v)(v > ' ');
+	scan_v sign = signs(v);
+	scan_v classes = (sign & ((v & 31) + ((scan_v)(v >= 64) & 32))) | (upper & 1) |
+			 (letter & ~upper & 2) | (~sign & ~letter & 3);
+	scan_v joint = (sign & (scan_v)(last > ' ')) | (signs(last) & dense);
 
 	memcpy(w->classes + VECTOR + at, &classes, sizeof(classes));
 	w->letters |= (marks)scan_mask(letter) << at;
@@ -178,14 +178,14 @@ static void sort(struct window *w, unsigned at, bytes n[SUFFIX_MAX_])
 	n[SUFFIX_LETTERS] += letter & 1;
 	n[SUFFIX_DIGITS] += digit & 1;
 	n[SUFFIX_SIGNS] += sign & 1;
-	n[SUFFIX_BLANKS] += ~dense & (bytes)(last > ' ') & 1;
-	n[SUFFIX_LINES] += (bytes)(v == '\n') & 1;
-	n[SUFFIX_HUMPS] += upper & (bytes)(last - 'a' < 26) & 1;
+	n[SUFFIX_BLANKS] += ~dense & (scan_v)(last > ' ') & 1;
+	n[SUFFIX_LINES] += (scan_v)(v == '\n') & 1;
+	n[SUFFIX_HUMPS] += upper & (scan_v)(last - 'a' < 26) & 1;
 }
 
 static void read_bytes(struct window *w, struct span text, float ret[SUFFIX_MAX_])
 {
-	bytes n[SUFFIX_MAX_] = { 0 };
+	scan_v n[SUFFIX_MAX_] = { 0 };
 
 	assert(text.len == SUFFIX_WINDOW);
 	memset(w->bytes, ' ', sizeof(w->bytes));

@@ -48,11 +48,6 @@ struct token {
 	bool known;
 };
 
-static scan_v letters(scan_v v)
-{
-	return (scan_v)((v | 0x20) - 'a' < 26);
-}
-
 static scan_v signs(scan_v v)
 {
 	return (scan_v)((v - '0' < 10) | (v == '@') | (v == '$') | (v == '!') | (v == '|') |
@@ -92,7 +87,7 @@ static scan_v lane(size_t i, unsigned byte)
 /* Writes it with letters for signs, each in its first meaning. */
 static scan_v spell(struct span raw, scan_v v, uint32_t is_sign, struct unsure *u)
 {
-	v = (v | (letters(v) & 0x20)) & first_lanes(raw.len);
+	v = (v | (scan_letters(v) & 0x20)) & first_lanes(raw.len);
 	u->n = u->n_signs = 0;
 	for (; is_sign; is_sign &= is_sign - 1) {
 		size_t i = first_bit(is_sign);
@@ -151,7 +146,7 @@ static bool next(const struct reading *r, size_t at, size_t end, struct token *r
 		ret->begin = at;
 		v = scan_load(t, at);
 		is_sign = scan_mask(signs(v));
-		ret->len = first_bit(~(scan_mask(letters(v)) | is_sign));
+		ret->len = first_bit(~(scan_mask(scan_letters(v)) | is_sign));
 		is_sign &= (1u << ret->len) - 1;
 		from = at += ret->len;
 		if (ret->len == sizeof(v) && at < t.len && letters_of[t.p[at]][0]) {

@@ -16,11 +16,6 @@
 typedef size_t decode_fn(const struct reading *r, size_t at, size_t end, uint8_t *out,
 			 size_t *ret_len);
 
-static scan_v alnums(scan_v v)
-{
-	return (scan_v)(((v | 0x20) - 'a' < 26) | (v - '0' < 10));
-}
-
 /* Where the next word begins, at or behind at; end: nowhere before that. */
 static size_t next_start(struct span t, size_t at, size_t end)
 {
@@ -36,7 +31,7 @@ static size_t next_start(struct span t, size_t at, size_t end)
 		}
 		memcpy(&v, t.p + at, sizeof(v));
 		memcpy(&before, t.p + at - 1, sizeof(before));
-		m = scan_mask(alnums(v) & ~alnums(before));
+		m = scan_mask(scan_alnums(v) & ~scan_alnums(before));
 		if (m)
 			return MIN(at + (size_t)__builtin_ctz(m), end);
 		at += sizeof(v);

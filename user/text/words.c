@@ -219,16 +219,11 @@ static bool letter(uint8_t c)
 	return (uint8_t)((c | 0x20) - 'a') < LETTERS;
 }
 
-static scan_v letters(scan_v v)
-{
-	return (scan_v)(((v | 0x20) - 'a') < LETTERS);
-}
-
 /* The word that begins at at. */
 static void word_read(struct span text, size_t at, struct word *ret)
 {
 	scan_v v = scan_load(text, at);
-	size_t len = (size_t)__builtin_ctz(~scan_mask(letters(v)));
+	size_t len = (size_t)__builtin_ctz(~scan_mask(scan_letters(v)));
 
 	ret->begin = at;
 	v = head(v | 0x20, len);
@@ -243,7 +238,7 @@ bool word_next(struct span text, size_t at, size_t end, struct word *ret)
 	end = MIN(end, text.len);
 	/* Mostly one or two bytes lie between words. */
 	for (unsigned i = 0; at < end && !letter(text.p[at]); i++) {
-		int n = i < 3 ? 1 : scan_hit(letters(scan_load(text, at)));
+		int n = i < 3 ? 1 : scan_hit(scan_letters(scan_load(text, at)));
 
 		at += n < 0 ? sizeof(scan_v) : (size_t)n;
 	}
@@ -257,7 +252,7 @@ bool word_next_long(struct span text, size_t at, size_t end, size_t min, struct 
 {
 	end = MIN(end, text.len);
 	while (at < end) {
-		uint32_t m = scan_mask(letters(scan_load(text, at)));
+		uint32_t m = scan_mask(scan_letters(scan_load(text, at)));
 
 		for (size_t i = 1; i < min; i++)
 			m &= m >> 1;
