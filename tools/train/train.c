@@ -184,16 +184,10 @@ static void add_windows(struct row *r, struct span text)
 
 static void add_sentence(struct span text)
 {
-	uint32_t hashes[(SENTENCE_MAX + 1) * FEATURES_PER_BYTE];
-	struct features f;
-	size_t n;
+	uint32_t hashes[SENTENCE_HASHES], meant;
+	size_t n = sentence_features(&senses, text, hashes, &meant);
 
-	features_begin(&f, &senses);
-	n = features_add(&f, text, hashes);
-	n += features_add(&f, SPAN_LIT(" "), hashes + n);
-	for (size_t i = 0; i < n; i++)
-		hashes[i] %= SENTENCE_FEATURES;
-	add_window(hashes, n, f.meant);
+	add_window(hashes, n, meant);
 }
 
 static void add_sentences(struct row *r, struct span text)
@@ -410,15 +404,14 @@ static float score_text(const struct weights *m, const struct row *r)
 	float score, one, best = CLASSIFIER_LOOK_FLOOR;
 	size_t k = strongest(&m[WINDOWS], r, WINDOWS, &score);
 	size_t begin = windows[r->part[WINDOWS].first + k].begin;
-	size_t last = MIN(begin + 2 * CLASSIFIER_STRIDE, r->text.len), kept = n_features;
+	struct range window = { begin, MIN(begin + 2 * CLASSIFIER_STRIDE, r->text.len) };
+	struct range s = { 0, 0 };
+	size_t kept = n_features;
 
 	if (score <= CLASSIFIER_LOOK_FROM)
 		return score;
-	for (size_t at = begin - MIN(begin, SENTENCE_BEFORE), end; at < last; at = end) {
-		end = sentence_end(r->text, at);
-		if (end <= begin)
-			continue;
-		add_sentence(span_sub(r->text, at, end - at));
+	while (sentence_next(r->text, window, &s)) {
+		add_sentence(span_sub(r->text, s.begin, s.end - s.begin));
 		one = score_window(&m[SENTENCES], &windows[--n_windows]);
 		best = MAX(best, one);
 		n_features = kept;

@@ -184,40 +184,61 @@ size_t sentence_end(struct span text, size_t at)
 	return last;
 }
 
+bool sentence_next(struct span text, struct range window, struct range *s)
+{
+	size_t at = s->end ? s->end : window.begin - MIN(window.begin, SENTENCE_BEFORE);
+
+	do {
+		if (at >= window.end)
+			return false;
+		*s = (struct range){ at, sentence_end(text, at) };
+		at = s->end;
+	} while (s->end <= window.begin);
+	return true;
+}
+
+size_t sentence_features(const struct senses *senses, struct span text,
+			 uint32_t ret[SENTENCE_HASHES], uint32_t *ret_meant)
+{
+	struct features f;
+	size_t n;
+
+	features_begin(&f, senses);
+	n = features_add(&f, text, ret);
+	n += features_add(&f, SPAN_LIT(" "), ret + n);
+	for (size_t i = 0; i < n; i++)
+		ret[i] %= SENTENCE_FEATURES;
+	*ret_meant = f.meant;
+	return n;
+}
+
 static float score_sentence(struct classifier *c, uint32_t set, struct span text)
 {
 	const struct model_sentences *m = &c->model->sentences[set];
-	uint32_t hashes[(SENTENCE_MAX + 1) * FEATURES_PER_BYTE];
+	uint32_t hashes[SENTENCE_HASHES], meant;
+	size_t n = sentence_features(&c->model->senses, text, hashes, &meant);
 	uint8_t now = next_stride(c, 0);
-	struct features f;
 	tally sum = 0;
-	size_t n;
 
-	features_begin(&f, &c->model->senses);
-	n = features_add(&f, text, hashes);
-	n += features_add(&f, SPAN_LIT(" "), hashes + n);
 	for (size_t i = 0; i < n; i++) {
-		uint32_t h = hashes[i] % SENTENCE_FEATURES;
+		uint32_t h = hashes[i];
 
 		sum += c->seen[h] != now ? TALLY_ONE + c->sentences[set][h] : 0;
 		c->seen[h] = now;
 	}
-	return score_of(m->bias, m->scale, sum + weigh_pairs(&m->pairs, f.meant & ~UINT32_C(1)));
+	return score_of(m->bias, m->scale, sum + weigh_pairs(&m->pairs, meant & ~UINT32_C(1)));
 }
 
 /* What the sentences of the strongest window add to its score. */
 static float look_again(struct classifier *c, uint32_t set, struct span text, struct range window)
 {
 	float best = CLASSIFIER_LOOK_FLOOR;
+	struct range s = { 0, 0 };
 
-	for (size_t at = window.begin - MIN(window.begin, SENTENCE_BEFORE), end; at < window.end;
-	     at = end) {
-		end = sentence_end(text, at);
-		if (end > window.begin) {
-			float one = score_sentence(c, set, span_sub(text, at, end - at));
+	while (sentence_next(text, window, &s)) {
+		float one = score_sentence(c, set, span_sub(text, s.begin, s.end - s.begin));
 
-			best = MAX(best, one);
-		}
+		best = MAX(best, one);
 	}
 	return CLASSIFIER_LOOK_SHARE * (best - CLASSIFIER_LOOK_FLOOR);
 }

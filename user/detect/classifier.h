@@ -85,6 +85,13 @@ float classifier_share(uint32_t n);
 
 /* Where the sentence that begins there ends, roughly: or a line, a cell, a string. */
 size_t sentence_end(struct span text, size_t at);
+/* The next sentence that a window touches; s: the one before, or 0, 0. False: no more. */
+bool sentence_next(struct span text, struct range window, struct range *s);
+#define SENTENCE_HASHES ((SENTENCE_MAX + 1) * FEATURES_PER_BYTE)
+/* Hashes of a sentence's features, below SENTENCE_FEATURES; returns how many. *ret_meant: a bit for
+ * each sense in it. */
+size_t sentence_features(const struct senses *senses, struct span text,
+			 uint32_t ret[SENTENCE_HASHES], uint32_t *ret_meant);
 
 /* The model in this program. */
 struct span classifier_model(void);
