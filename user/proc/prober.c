@@ -83,6 +83,7 @@ struct surveyor {
 	struct job job; /* in its hands; fd -1: none */
 	uint64_t job_ns;
 	bool answered;
+	bool interrupted;	/* for the sake of a new file: its job is to be done again */
 	uint64_t next_spawn_ns; /* after a failure to start one */
 };
 
@@ -183,14 +184,15 @@ static int open_program(struct prober *p, pid_t pid, struct inode_key *ret)
 }
 
 /* Fills in the hash of a process's program if it is known: true. Else the file is kept open for it.
- */
+ * The program's file may be told of after the library that made it of interest, and not be opened
+ * yet: then it is not looked up. */
 static bool find_hash(struct prober *p, struct process *proc)
 {
 	auto_close int fd = open_program(p, (pid_t)proc->info.tgid, &proc->exe);
 	const struct hash *h = hash_of(p, &proc->exe);
 	struct stat st;
 
-	proc->looked_up = true;
+	proc->looked_up = fd >= 0;
 	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
 		return false;
 	if (memcmp(&h->key, &proc->exe, sizeof(h->key)) || h->size != st.st_size ||
@@ -215,6 +217,7 @@ static void find_hashes(struct prober *p)
 		n++;
 		if (find_hash(p, proc))
 			p->o.proc(p->o.ctx, &proc->info);
+		proc->looked_up = true;
 	}
 }
 
@@ -236,6 +239,19 @@ static void keep_hash(struct prober *p, const struct job *j, const uint8_t sha25
 		own_close(&proc->exe_fd);
 		memcpy(proc->info.exe_sha256, sha256, FILEHASH_LEN);
 		p->o.proc(p->o.ctx, &proc->info);
+	}
+}
+
+/* The file waits once more, with a process that runs it. */
+static void hash_again(struct prober *p, struct job *j)
+{
+	for (size_t i = 0; i < p->procs.n; i++) {
+		struct process *proc = p->procs.all[i];
+
+		if (proc->exe_fd >= 0 || memcmp(&proc->exe, &j->key, sizeof(j->key)))
+			continue;
+		proc->exe_fd = steal_fd(&j->fd);
+		return;
 	}
 }
 
@@ -463,7 +479,9 @@ static void on_surveyor_end(void *ctx, uint32_t events)
 		    mono_ns() + NS_PER_SEC; /* it died before it had work: not in a tight loop */
 	else if (!s->answered && !s->job.hash)
 		fail(p, &s->job, NULL, "the surveyor could not examine it");
-	else if (!s->answered && !p->n_queue)
+	else if (!s->answered && s->interrupted)
+		hash_again(p, &s->job);
+	else if (!s->answered)
 		keep_hash(p, &s->job, (const uint8_t[FILEHASH_LEN]){ 0 }); /* not again and again */
 	own_close(&s->job.fd);
 	next_job(p);
@@ -482,7 +500,7 @@ static void keep_warm(struct prober *p, struct surveyor *s)
 		return;
 	}
 	s->peer = (struct peer){ s->child.sock, ROLE_SURVEYOR, surveyor_table, s };
-	s->answered = false;
+	s->answered = s->interrupted = false;
 	loop_add(p->loop, s->child.sock, EPOLLIN, on_answer, s);
 	loop_add(p->loop, s->child.pidfd, EPOLLIN, on_surveyor_end, s);
 }
@@ -560,8 +578,10 @@ static void on_file(void *ctx, const struct inode_key *key, const struct code_ra
 		look(p, pid, false, 0);
 	/* What is hashed can wait, and begins again. */
 	for (struct surveyor *s = p->surveyors; p->n_queue && s < p->surveyors + SURVEYORS; s++)
-		if (s->job.fd >= 0 && s->job.hash)
+		if (s->job.fd >= 0 && s->job.hash) {
+			s->interrupted = true;
 			kill(s->child.pid, SIGKILL);
+		}
 }
 
 /* With the program that it runs. A process is named for each of its files. */
@@ -679,7 +699,8 @@ static void tick(void *ctx, uint64_t now_ns)
 	for (struct surveyor *s = p->surveyors; s < p->surveyors + SURVEYORS; s++)
 		if (s->job.fd >= 0 && now_ns - s->job_ns > (s->job.hash ? HASH_NS : SURVEY_NS))
 			kill(s->child.pid, SIGKILL);
-	if (!p->n_queue)
+	/* What is being surveyed may be the TLS code of some of them. */
+	if (prober_settled(p))
 		find_hashes(p);
 	next_job(p);
 	page_set(p->o.page, CTR_LOST_DISCOVERY, discover_lost(p->discover));
