@@ -55,7 +55,7 @@ def told(sensor, flooder):
     def find():
         return [a for a in sensor.alerts() if a["kind"] == "sensor.flood" and any(name in e["why"] for e in a["evidence"])]
 
-    return wait_for(lambda: f"no alert names {name}: {sensor.alerts()}", find, 15, 0.2)[0]
+    return wait_for(lambda: f"no alert names {name}: {sensor.alerts()}", find, 30, 0.2)[0]
 
 
 def test_tenants(w):

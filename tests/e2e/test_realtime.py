@@ -55,7 +55,7 @@ def test_open(w):
         found = {a["kind"]: a for a in sensor.alerts()}
         return set(found) >= {"jailbreak.rules", "credential.leak"} and all(int(a["pids"]) == 2 for a in found.values()) and found
 
-    found = wait_for(lambda: [(a["kind"], a["pids"]) for a in sensor.alerts()], seen, 15)
+    found = wait_for(lambda: [(a["kind"], a["pids"]) for a in sensor.alerts()], seen, 30)
     equal(set(found), {"jailbreak.rules", "credential.leak"}, "kinds of alert")
     equal(found["jailbreak.rules"]["evidence"][0]["location"]["role"], "user", "role")
     equal(found["credential.leak"]["evidence"][0]["location"]["role"], "assistant", "role")

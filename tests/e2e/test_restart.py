@@ -36,7 +36,7 @@ def kill_role(sensor, name):
         role = next((r for r in status["roles"] if r["name"] == name), None)
         return role and role["pid"] != old and role["up"] and alive(role["pid"]) and role
 
-    return wait_for(f"{name} did not come back", back, 15, 0.05)
+    return wait_for(f"{name} did not come back", back, 30, 0.05)
 
 
 def killed_at_rest(name):
@@ -73,7 +73,7 @@ def killed_under_load(w, name, exact):
     before = traffic.by_user()
     thread = threading.Thread(target=run)
     thread.start()
-    wait_for("no alert of the load", lambda: set(traffic.by_user()) - set(before), 15, 0.01)
+    wait_for("no alert of the load", lambda: set(traffic.by_user()) - set(before), 30, 0.01)
     kill_role(sensor, name)
     thread.join(60)
     check(not failures, f"the client was harmed: {failures}")

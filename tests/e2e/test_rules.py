@@ -40,7 +40,7 @@ class Site:
 
     def start(self, wait=True):
         """With the capabilities of the unit and no other: what is kept must be written and read with those."""
-        caps = subprocess.run([self.sensor.world.program("earshotd"), "--print-caps"], capture_output=True, text=True, timeout=10).stdout.split()
+        caps = subprocess.run([self.sensor.world.program("earshotd"), "--print-caps"], capture_output=True, text=True, timeout=30).stdout.split()
         bounding = ",".join("+" + c.removeprefix("CAP_").lower() for c in caps)
         self.sensor.start(wait=wait, seconds=90, prefix=["setpriv", f"--bounding-set=-all,{bounding}", "--inh-caps=-all", "--no-new-privs"])
 

@@ -32,7 +32,7 @@ class Reader:
 
     def close(self):
         self.process.stdin.close()
-        self.process.wait(timeout=10)
+        self.process.wait(timeout=30)
 
 
 def readers(build):

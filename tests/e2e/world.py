@@ -46,7 +46,7 @@ class Server:
     def answers(self):
         check(self.process.running(), f"{self.name} ended: {self.process.output()}")
         try:
-            with urllib.request.urlopen(self.url + "/health", context=self.ssl, timeout=5) as reply:
+            with urllib.request.urlopen(self.url + "/health", context=self.ssl, timeout=30) as reply:
                 return reply.status == 200
         except urllib.error.HTTPError:
             return True
@@ -170,7 +170,7 @@ class Collector:
         self.process.stop(signal.SIGKILL)
 
     def alerts(self):
-        with urllib.request.urlopen(self.url + "/alerts?limit=10000", context=self.ssl, timeout=10) as reply:
+        with urllib.request.urlopen(self.url + "/alerts?limit=10000", context=self.ssl, timeout=30) as reply:
             return json.load(reply)
 
     def revisions(self):
