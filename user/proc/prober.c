@@ -1,22 +1,17 @@
 /* user/proc/prober.c - from a mapped file to probes in it.
- * Owns the discovery, the queue of files waiting for a survey, the warm surveyors, what is known of
- * each file, and the table of processes. A file's bytes are read by a surveyor only.
- * When no file waits, one of them hashes the programs of those processes, one by one; a new file
- * takes precedence.
+ * Owns the discovery, the queue of files waiting for a survey, the warm surveyors, and the tables
+ * of files, processes and programs. A file's bytes are read by a surveyor only. When no file waits,
+ * one of them hashes the programs, one by one; a new file takes precedence.
  */
 #include "proc/prober.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
-#define XXH_INLINE_ALL
-#include <xxhash.h>
 
 #include "base/clock.h"
 #include "base/own.h"
@@ -25,47 +20,23 @@
 #include "capture/sites.h"
 #include "capture/snapshot.h"
 #include "proc/choice.h"
+#include "proc/explaining.h"
 #include "proc/process.h"
+#include "proc/program.h"
 #include "proc/req.h"
 #include "proc/team.h"
 
-#define SURVEY_NS  (5 * NS_PER_SEC)
-#define HASH_NS	   (20 * NS_PER_SEC) /* for one program; beyond it it has no hash */
-#define HASHES_MAX 512
+#define SURVEY_NS (5 * NS_PER_SEC)
+#define HASH_NS	  (20 * NS_PER_SEC) /* for one program; beyond it it has no hash */
 /* A program maps itself first, then its libraries: with one surveyor these would wait for another
  * to start. */
-#define SURVEYORS      2
-#define RANGE_NS       NS_PER_SEC	/* between two looks at who maps what of a file */
-#define LOOKS_MAX      8		/* processes whose program is looked up in one go */
-#define REFRESH_NS     (2 * NS_PER_SEC) /* a process is looked at again, in turn: a GPU comes late */
-#define SHED_RECENT_NS (60 * NS_PER_SEC) /* a process is called over its budget for so long */
-#define PROC_KEEP_NS   (60 * NS_PER_SEC) /* after its exit, for records still on their way */
+#define SURVEYORS    2
+#define RANGE_NS     NS_PER_SEC	       /* between two looks at who maps what of a file */
+#define REFRESH_NS   (2 * NS_PER_SEC)  /* a process is looked at again, in turn: a GPU comes late */
+#define PROC_KEEP_NS (60 * NS_PER_SEC) /* after its exit, for records still on their way */
 /* After each look at what discovery has. A program that starts maps its libraries within it, and
  * none has come to its first TLS call. */
 #define REST_NS (5 * NS_PER_MS)
-
-enum file_state {
-	FILE_FREE,
-	FILE_WAITING,
-	FILE_PLAIN,
-	FILE_TLS,
-	FILE_FAILED,
-	FILE_PARTIAL, /* failed, for not all of its code was mapped: the next user may map it */
-};
-
-struct file {
-	struct inode_key key;
-	enum file_state state;
-	struct explained_file *told; /* NULL: it holds no TLS code */
-};
-
-/* A program's SHA-256, for as long as the file is what it was. */
-struct hash {
-	struct inode_key key; /* ino 0: free */
-	struct timespec mtime;
-	off_t size;
-	uint8_t sha256[FILEHASH_LEN]; /* all zero: it could not be had */
-};
 
 struct job {
 	struct inode_key key;
@@ -91,169 +62,16 @@ struct prober {
 	struct loop *loop;
 	struct prober_opts o;
 	struct discover *discover;
-	struct file files[PROBER_FILES_MAX * 2]; /* open addressing, never more than half full */
-	size_t n_files;
+	struct codefiles files;
 	struct job queue[PROBER_QUEUE_MAX]; /* a ring */
 	size_t head, n_queue;
 	struct surveyor surveyors[SURVEYORS];
 	struct processes procs;
+	struct programs programs;
 	bool choose;	  /* processes are selected for capture.plaintext */
 	size_t refreshed; /* which of them was looked at again last */
 	uint64_t refresh_ns, ranged_ns;
-	struct hash hashes[HASHES_MAX]; /* direct mapped */
 };
-
-static struct file *file_of(struct prober *p, const struct inode_key *key, bool add);
-
-/* A full table keeps what is probed or waits; the rest is surveyed again if it comes again. */
-static void forget_files(struct prober *p)
-{
-	auto_mem struct file *old = malloc(sizeof(p->files));
-
-	if (!old)
-		return;
-	memcpy(old, p->files, sizeof(p->files));
-	memset(p->files, 0, sizeof(p->files));
-	p->n_files = 0;
-	for (size_t i = 0; i < ARRAY_SIZE(p->files); i++) {
-		if (old[i].state == FILE_TLS || old[i].state == FILE_WAITING)
-			*file_of(p, &old[i].key, true) = old[i];
-		else
-			free(old[i].told);
-	}
-}
-
-static struct file *file_of(struct prober *p, const struct inode_key *key, bool add)
-{
-	size_t mask = ARRAY_SIZE(p->files) - 1;
-	size_t i = XXH3_64bits(key, sizeof(*key)) & mask;
-
-	while (p->files[i].state != FILE_FREE) {
-		if (!memcmp(&p->files[i].key, key, sizeof(*key)))
-			return &p->files[i];
-		i = (i + 1) & mask;
-	}
-	if (!add || p->n_files == PROBER_FILES_MAX)
-		return NULL;
-	p->n_files++;
-	p->files[i].key = *key;
-	return &p->files[i];
-}
-
-/* --- programs' hashes */
-
-static struct hash *hash_of(struct prober *p, const struct inode_key *key)
-{
-	return &p->hashes[XXH3_64bits(key, sizeof(*key)) % HASHES_MAX];
-}
-
-struct program { /* that a process runs */
-	struct prober *p;
-	struct inode_key key; /* ino 0: not seen */
-	bool tls;	      /* TLS code is mapped */
-};
-
-static void on_code(void *ctx, const struct inode_key *key, bool exe)
-{
-	struct program *program = ctx;
-	const struct file *f = file_of(program->p, key, false);
-
-	program->tls |= f && f->state == FILE_TLS;
-	/* One that was never opened (FUSE) could let us wait for ever. */
-	if (exe && f)
-		program->key = *key;
-}
-
-/* Opens the file that a process with TLS code runs. -1: not to be had. */
-static int open_program(struct prober *p, pid_t pid, struct inode_key *ret)
-{
-	struct program program = { .p = p }, again = { .p = p };
-	char path[32];
-	int fd;
-
-	if (discover_maps(p->discover, pid, on_code, &program) || !program.tls || !program.key.ino)
-		return -1;
-	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	/* Still what it runs? */
-	if (fd >= 0 && (discover_maps(p->discover, pid, on_code, &again) ||
-			memcmp(&again.key, &program.key, sizeof(again.key))))
-		own_close(&fd);
-	*ret = program.key;
-	return fd;
-}
-
-/* Fills in the hash of a process's program if it is known: true. Else the file is kept open for it.
- * The program's file may be told of after the library that made it of interest, and not be opened
- * yet: then it is not looked up. */
-static bool find_hash(struct prober *p, struct process *proc)
-{
-	auto_close int fd = open_program(p, (pid_t)proc->info.tgid, &proc->exe);
-	const struct hash *h = hash_of(p, &proc->exe);
-	struct stat st;
-
-	proc->looked_up = fd >= 0;
-	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
-		return false;
-	if (memcmp(&h->key, &proc->exe, sizeof(h->key)) || h->size != st.st_size ||
-	    h->mtime.tv_sec != st.st_mtim.tv_sec || h->mtime.tv_nsec != st.st_mtim.tv_nsec) {
-		proc->exe_fd = steal_fd(&fd);
-		return false;
-	}
-	memcpy(proc->info.exe_sha256, h->sha256, FILEHASH_LEN);
-	return true;
-}
-
-/* Some of those that were not looked up when they came. */
-static void find_hashes(struct prober *p)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < p->procs.n && n < LOOKS_MAX; i++) {
-		struct process *proc = p->procs.all[i];
-
-		if (proc->looked_up || proc->gone_ns)
-			continue;
-		n++;
-		if (find_hash(p, proc))
-			p->o.proc(p->o.ctx, &proc->info);
-		proc->looked_up = true;
-	}
-}
-
-/* Keeps what the job has brought, and tells it of every process that runs the file. */
-static void keep_hash(struct prober *p, const struct job *j, const uint8_t sha256[FILEHASH_LEN])
-{
-	struct hash *h = hash_of(p, &j->key);
-	struct stat st;
-
-	if (fstat(j->fd, &st) < 0)
-		return;
-	*h = (struct hash){ .key = j->key, .mtime = st.st_mtim, .size = st.st_size };
-	memcpy(h->sha256, sha256, FILEHASH_LEN);
-	for (size_t i = 0; i < p->procs.n; i++) {
-		struct process *proc = p->procs.all[i];
-
-		if (memcmp(&proc->exe, &h->key, sizeof(h->key)))
-			continue;
-		own_close(&proc->exe_fd);
-		memcpy(proc->info.exe_sha256, sha256, FILEHASH_LEN);
-		p->o.proc(p->o.ctx, &proc->info);
-	}
-}
-
-/* The file waits once more, with a process that runs it. */
-static void hash_again(struct prober *p, struct job *j)
-{
-	for (size_t i = 0; i < p->procs.n; i++) {
-		struct process *proc = p->procs.all[i];
-
-		if (proc->exe_fd >= 0 || memcmp(&proc->exe, &j->key, sizeof(j->key)))
-			continue;
-		proc->exe_fd = steal_fd(&j->fd);
-		return;
-	}
-}
 
 /* --- processes */
 
@@ -298,44 +116,21 @@ static int look(struct prober *p, pid_t pid, bool hash, uint32_t flags)
 		return -ENOMEM;
 	discover_follow(p->discover, pid); /* its children use what it uses */
 	if (hash)
-		find_hash(p, known);
+		program_find(&p->programs, known);
 	p->o.proc(p->o.ctx, &known->info);
 	return 0;
 }
 
 static void next_job(struct prober *p);
 
-/* Keeps what was learned of a file for `earshot explain`. Without memory it is not explained. */
-static void remember(struct file *f, const struct job *j, enum explain_state state,
-		     const struct survey *s, const char *why)
-{
-	struct explained_file *e = f->told ? f->told : calloc(1, sizeof(*e));
-
-	if (!e)
-		return;
-	f->told = e;
-	snprintf(e->path, sizeof(e->path), "%s", j->path);
-	snprintf(e->why, sizeof(e->why), "%s", why);
-	e->state = state;
-	if (!s)
-		return;
-	e->hints = s->hints;
-	e->n_sites = s->n_sites;
-	e->build_id_len = MIN(s->build_id_len, (uint32_t)sizeof(e->build_id));
-	memcpy(e->build_id, s->build_id, sizeof(e->build_id));
-	memcpy(e->sites, s->sites, sizeof(e->sites));
-	for (size_t i = 0; i < ARRAY_SIZE(e->sites); i++)
-		e->sites[i].symbol[sizeof(e->sites[i].symbol) - 1] = '\0';
-}
-
 static void fail(struct prober *p, const struct job *j, const struct survey *s, const char *why)
 {
-	struct file *f = file_of(p, &j->key, false);
+	struct codefile *f = codefile_of(&p->files, &j->key);
 	bool told = f && f->told && f->told->state == EXPLAIN_FAILED;
 
 	if (f) {
-		f->state = FILE_FAILED;
-		remember(f, j, EXPLAIN_FAILED, s, why);
+		f->state = CODEFILE_FAILED;
+		codefile_tell(f, j->path, EXPLAIN_FAILED, s, why);
 	}
 	page_add(p->o.page, CTR_SURVEY_FAILED, 1);
 	if (told)
@@ -365,7 +160,7 @@ static int on_surveyed(struct peer *peer, const struct req_msg *m)
 	struct surveyor *by = peer->ctx;
 	struct prober *p = by->prober;
 	const struct job *j = &by->job;
-	struct file *f = file_of(p, &j->key, false);
+	struct codefile *f = codefile_of(&p->files, &j->key);
 	struct survey s;
 	int err;
 
@@ -376,18 +171,18 @@ static int on_surveyed(struct peer *peer, const struct req_msg *m)
 	s.why[sizeof(s.why) - 1] = 0;
 	by->answered = true;
 	page_add(p->o.page, CTR_SURVEYED_FILES, 1);
-	f->state = FILE_PLAIN;
+	f->state = CODEFILE_PLAIN;
 	/* Not ELF is nothing to warn of: interpreters map scripts and data, too. */
 	if (s.verdict == SURVEY_BAD)
 		log_debug("%s: %s", j->path, s.why);
 	if (s.verdict != SURVEY_TLS) {
 		if (s.hints & ((1u << HINT_MAX_) - 1))
-			remember(f, j, EXPLAIN_FOREIGN, &s, s.why);
+			codefile_tell(f, j->path, EXPLAIN_FOREIGN, &s, s.why);
 		return 0;
 	}
 	if (check_sites(p, j, &s)) {
 		fail(p, j, NULL, "a probe site is not in code that is executed");
-		f->state = FILE_PARTIAL;
+		f->state = CODEFILE_PARTIAL;
 		discover_again(p->discover, &j->key);
 		return 0;
 	}
@@ -399,8 +194,8 @@ static int on_surveyed(struct peer *peer, const struct req_msg *m)
 		fail(p, j, &s, why);
 		return 0;
 	}
-	f->state = FILE_TLS;
-	remember(f, j, EXPLAIN_CAPTURED, &s, s.why);
+	f->state = CODEFILE_TLS;
+	codefile_tell(f, j->path, EXPLAIN_CAPTURED, &s, s.why);
 	page_set(p->o.page, CTR_ATTACHED_FILES, capture_attached(p->o.capture));
 	log_info("%s: %s; %u probe sites", j->path, s.why, s.n_sites);
 	look(p, j->pid, true, 0);
@@ -414,25 +209,19 @@ static int on_hashed(struct peer *peer, const struct req_msg *m)
 	if (by->job.fd < 0 || !by->job.hash)
 		return -EBADMSG;
 	by->answered = true;
-	keep_hash(by->prober, &by->job, m->body);
+	program_hashed(&by->prober->programs, &by->job.key, by->job.fd, m->body);
 	return 0;
 }
 
 /* The next program to be hashed. false: none waits. */
-static bool next_hash(struct prober *p, struct job *ret)
+static bool next_program(struct prober *p, struct job *ret)
 {
-	for (size_t i = 0; i < p->procs.n; i++) {
-		struct process *proc = p->procs.all[i];
+	struct job j = { .hash = true };
 
-		if (proc->exe_fd < 0)
-			continue;
-		*ret = (struct job){ .key = proc->exe,
-				     .fd = steal_fd(&proc->exe_fd),
-				     .pid = (pid_t)proc->info.tgid,
-				     .hash = true };
-		return true;
-	}
-	return false;
+	j.fd = program_next(&p->programs, &j.key, &j.pid);
+	if (j.fd >= 0)
+		*ret = j;
+	return j.fd >= 0;
 }
 
 static bool next_file(struct prober *p, struct job *ret)
@@ -480,9 +269,10 @@ static void on_surveyor_end(void *ctx, uint32_t events)
 	else if (!s->answered && !s->job.hash)
 		fail(p, &s->job, NULL, "the surveyor could not examine it");
 	else if (!s->answered && s->interrupted)
-		hash_again(p, &s->job);
+		program_again(&p->programs, &s->job.key, steal_fd(&s->job.fd));
 	else if (!s->answered)
-		keep_hash(p, &s->job, (const uint8_t[FILEHASH_LEN]){ 0 }); /* not again and again */
+		program_hashed(&p->programs, &s->job.key, s->job.fd,
+			       (const uint8_t[FILEHASH_LEN]){ 0 }); /* not again and again */
 	own_close(&s->job.fd);
 	next_job(p);
 }
@@ -528,7 +318,7 @@ static void hand_out(struct prober *p, struct surveyor *s)
 	bool last = s == &p->surveyors[SURVEYORS - 1];
 
 	if (s->child.pid && s->job.fd < 0 &&
-	    (next_file(p, &s->job) || (last && next_hash(p, &s->job))))
+	    (next_file(p, &s->job) || (last && next_program(p, &s->job))))
 		give(p, s);
 }
 
@@ -548,20 +338,13 @@ static void on_file(void *ctx, const struct inode_key *key, const struct code_ra
 {
 	struct prober *p = ctx;
 	auto_close int owned = fd;
-	struct file *f = NULL;
 	struct job *j;
+	int r = p->n_queue < PROBER_QUEUE_MAX ? codefile_met(&p->files, key) : -ENOSPC;
 
-	if (p->n_files == PROBER_FILES_MAX)
-		forget_files(p);
-	if (p->n_queue < PROBER_QUEUE_MAX)
-		f = file_of(p, key, true);
-	if (!f) {
+	if (r < 0)
 		page_add(p->o.page, CTR_SURVEY_FAILED, 1);
+	if (r <= 0)
 		return;
-	}
-	if (f->state != FILE_FREE && f->state != FILE_PARTIAL)
-		return;
-	f->state = FILE_WAITING;
 	/* The likely ones first: of a program that starts, the library after the program itself. */
 	if (strstr(path, "ssl")) {
 		p->head = (p->head + PROBER_QUEUE_MAX - 1) % PROBER_QUEUE_MAX;
@@ -602,11 +385,11 @@ static bool is_known(struct prober *p, pid_t pid)
 static void on_user(void *ctx, const struct inode_key *key, pid_t pid)
 {
 	struct prober *p = ctx;
-	const struct file *f = file_of(p, key, false);
+	const struct codefile *f = codefile_of(&p->files, key);
 
-	if (f && f->state == FILE_TLS)
+	if (f && f->state == CODEFILE_TLS)
 		look(p, pid, true, 0);
-	else if (f && f->state == FILE_WAITING && !is_known(p, pid))
+	else if (f && f->state == CODEFILE_WAITING && !is_known(p, pid))
 		look(p, pid, false, 0);
 }
 
@@ -701,7 +484,7 @@ static void tick(void *ctx, uint64_t now_ns)
 			kill(s->child.pid, SIGKILL);
 	/* What is being surveyed may be the TLS code of some of them. */
 	if (prober_settled(p))
-		find_hashes(p);
+		programs_find(&p->programs);
 	next_job(p);
 	page_set(p->o.page, CTR_LOST_DISCOVERY, discover_lost(p->discover));
 	if (now_ns - p->refresh_ns >= REFRESH_NS) {
@@ -735,6 +518,11 @@ int prober_new(struct prober **ret, struct loop *l, const struct prober_opts *o,
 						     .child = { .pidfd = -1, .sock = -1 },
 						     .job = { .fd = -1 } };
 	err = discover_new(&p->discover, &ops, p, why, why_size);
+	p->programs = (struct programs){ .discover = p->discover,
+					 .files = &p->files,
+					 .procs = &p->procs,
+					 .proc = o->proc,
+					 .ctx = o->ctx };
 	if (!err)
 		err = loop_add(l, discover_fd(p->discover), EPOLLIN, on_discovery, p);
 	if (!err)
@@ -764,8 +552,7 @@ void prober_free(struct prober **p)
 	for (size_t i = 0; i < (*p)->n_queue; i++)
 		own_close(&(*p)->queue[((*p)->head + i) % PROBER_QUEUE_MAX].fd);
 	processes_free(&(*p)->procs);
-	for (size_t i = 0; i < ARRAY_SIZE((*p)->files); i++)
-		free((*p)->files[i].told);
+	codefiles_free(&(*p)->files);
 	free(*p);
 	*p = NULL;
 }
@@ -804,7 +591,7 @@ void prober_who(struct prober *p, const struct who_msg *who)
 
 	if (current) {
 		if (!met->looked_up)
-			find_hash(p, process_of(&p->procs, pid));
+			program_find(&p->programs, process_of(&p->procs, pid));
 		p->o.proc(p->o.ctx, &met->info);
 	} else if (look(p, pid, true, 0)) {
 		/* Forked, and gone before the kernel was told to tell of its parent's children. */
@@ -817,84 +604,6 @@ void prober_who(struct prober *p, const struct who_msg *who)
 	next_job(p);
 }
 
-/* --- explaining */
-
-struct account { /* of the files that a process maps */
-	struct prober *p;
-	struct explained *e;
-	unsigned maps, tls, waiting, failed, foreign;
-	uint32_t hints;
-};
-
-static void on_mapped(void *ctx, const struct inode_key *key, bool exe)
-{
-	struct account *a = ctx;
-	struct explained *e = a->e;
-	const struct file *f = file_of(a->p, key, false);
-
-	(void)exe;
-	a->maps++;
-	if (!f) {
-		e->unexamined++;
-		return;
-	}
-	a->waiting += f->state == FILE_WAITING;
-	if (!f->told)
-		return;
-	/* A file may be mapped in several pieces. */
-	for (uint32_t i = 0; i < e->n_files; i++)
-		if (!memcmp(&e->files[i], f->told, sizeof(*f->told)))
-			return;
-	a->tls += f->told->state == EXPLAIN_CAPTURED;
-	a->failed += f->told->state == EXPLAIN_FAILED;
-	a->foreign += f->told->state == EXPLAIN_FOREIGN;
-	a->hints |= f->told->hints;
-	if (e->n_files == EXPLAIN_FILES_MAX)
-		e->more_files++;
-	else
-		e->files[e->n_files++] = *f->told;
-}
-
-static void say_hints(char *out, size_t size, uint32_t hints)
-{
-	size_t at = (size_t)snprintf(out, size, "nothing that can be probed: ");
-
-	for (int i = 0; i < HINT_MAX_ && at < size; i++)
-		if (hints & 1u << i) {
-			at += (size_t)snprintf(out + at, size - at, "%s; ", hint_rows[i].why);
-			hints &= ~(1u << i);
-		}
-	if (at < size && at > 2)
-		out[at - 2] = '\0';
-}
-
-struct passed { /* on the connections of one process */
-	const struct proc_info *proc;
-	struct explained *e;
-	uint32_t exec; /* of the program whose figures these are: the latest */
-};
-
-static int on_proc_stats(void *ctx, const struct ev_proc *of, const struct ev_proc_stats *s)
-{
-	struct passed *w = ctx;
-	struct explained *e = w->e;
-
-	if (!proc_same(of->tgid, of->start_ns, w->proc) || of->exec < w->exec)
-		return 0;
-	w->exec = of->exec;
-	e->conns = s->conns;
-	e->calls = s->calls;
-	e->bytes = s->bytes;
-	e->lost_events = s->lost_events;
-	e->lost_bytes = s->lost_bytes;
-	e->muted_bytes = s->muted_bytes;
-	e->shed_bytes = s->shed_bytes;
-	e->shed_ns = s->shed_ns;
-	e->lost_ns = s->lost_ns;
-	e->lost_why = s->lost_why;
-	return 0;
-}
-
 static bool is_surveyor(const struct prober *p, pid_t pid)
 {
 	for (size_t i = 0; i < SURVEYORS; i++)
@@ -905,62 +614,8 @@ static bool is_surveyor(const struct prober *p, pid_t pid)
 
 void prober_explain(struct prober *p, pid_t pid, struct explained *ret)
 {
-	struct passed passed = { .proc = &ret->proc, .e = ret };
-	struct account a = { .p = p, .e = ret };
-	const struct process *known;
-	char *why = ret->reason;
-	size_t size = sizeof(ret->reason);
-	bool chosen;
-	int at = 0;
-
-	ret->pid = (uint32_t)pid;
-	ret->state = EXPLAIN_GONE;
-	if (snapshot_process(pid, &ret->proc) || discover_maps(p->discover, pid, on_mapped, &a) ||
-	    ret->proc.flags & PROC_EXITED) {
-		snprintf(why, size, "no such process");
-		return;
-	}
-	known = process_of(&p->procs, pid);
-	if (known)
-		memcpy(ret->proc.exe_sha256, known->info.exe_sha256, sizeof(ret->proc.exe_sha256));
-	if (is_surveyor(p, pid)) {
-		ret->state = EXPLAIN_SENSOR;
-		ret->n_files = ret->more_files = 0;
-		snprintf(why, size, "a process of the sensor itself: never captured");
-		return;
-	}
-	chosen = choice_made(p->o.capture, pid);
-	if (a.tls || capture_plain(p->o.capture))
-		capture_each_proc(p->o.capture, on_proc_stats, &passed);
-	if (a.tls || chosen || ret->calls) {
-		ret->state = EXPLAIN_CAPTURED;
-		if (a.tls)
-			at = snprintf(why, size, "%u file(s) with TLS code, probed by %s; ", a.tls,
-				      capture_method_names[capture_method(p->o.capture)]);
-		if (chosen || (!a.tls && ret->calls))
-			at += snprintf(why + at, size - (size_t)at, "plain text is captured%s; ",
-				       chosen ? ", for the process is selected"
-					      : " on selected ports");
-		if (ret->shed_ns && mono_ns() - ret->shed_ns < SHED_RECENT_NS)
-			at += snprintf(why + at, size - (size_t)at,
-				       "over its budget, so part of its traffic is not captured; ");
-		why[at - 2] = '\0';
-	} else if (a.failed) {
-		ret->state = EXPLAIN_FAILED;
-		snprintf(why, size, "%s", ret->files[0].why);
-	} else if (a.waiting) {
-		ret->state = EXPLAIN_WAITING;
-		snprintf(why, size, "%u of its files wait to be examined", a.waiting);
-	} else if (a.foreign) {
-		ret->state = EXPLAIN_FOREIGN;
-		say_hints(why, size, a.hints);
-	} else if (!a.maps && !*ret->proc.exe) {
-		ret->state = EXPLAIN_KERNEL;
-		snprintf(why, size, "a kernel thread, or a process that maps no file");
-	} else {
-		ret->state = EXPLAIN_NO_TLS;
-		snprintf(why, size, "it maps no TLS code that Earshot knows");
-	}
+	explain_process(p->discover, &p->files, &p->procs, p->o.capture, pid, is_surveyor(p, pid),
+			ret);
 }
 
 pid_t prober_next(const struct prober *p, pid_t after)

@@ -10,9 +10,6 @@
 #include "proc/req.h"
 #include "proc/spawn.h"
 
-#define PROBER_FILES_MAX                                                                           \
-	16384		      /* files remembered; beyond it those without probes are forgotten    \
-			       */
 #define PROBER_QUEUE_MAX 2048 /* files waiting for the surveyor */
 
 struct prober;
