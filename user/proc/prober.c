@@ -30,10 +30,13 @@
 #define HASH_NS	  (20 * NS_PER_SEC) /* for one program; beyond it it has no hash */
 /* A program maps itself first, then its libraries: with one surveyor these would wait for another
  * to start. */
-#define SURVEYORS    2
-#define RANGE_NS     NS_PER_SEC	       /* between two looks at who maps what of a file */
-#define REFRESH_NS   (2 * NS_PER_SEC)  /* a process is looked at again, in turn: a GPU comes late */
-#define PROC_KEEP_NS (60 * NS_PER_SEC) /* after its exit, for records still on their way */
+#define SURVEYORS 2
+#define RANGE_NS  NS_PER_SEC /* between two looks at who maps what of a file */
+/* All processes are looked at again in 30 s, up to 960 of them. */
+#define REFRESH_NS     (2 * NS_PER_SEC)
+#define REFRESH_ROUNDS 15
+#define REFRESH_MAX    64		 /* in one round */
+#define PROC_KEEP_NS   (60 * NS_PER_SEC) /* after its exit, for records still on their way */
 /* After each look at what discovery has. A program that starts maps its libraries within it, and
  * none has come to its first TLS call. */
 #define REST_NS (5 * NS_PER_MS)
@@ -454,18 +457,11 @@ static void on_discovery(void *ctx, uint32_t events)
 }
 
 /* What changes in the life of a process: it opens a GPU, gives itself another name. */
-static void refresh(struct prober *p)
+static void refresh(struct prober *p, struct process *proc)
 {
 	struct proc_info info;
-	struct process *proc = NULL;
 
-	/* Those whose program is known are those with TLS code. */
-	for (size_t i = 0; i < p->procs.n && !proc; i++) {
-		proc = p->procs.all[++p->refreshed % p->procs.n];
-		if (proc->gone_ns || !proc->exe.ino)
-			proc = NULL;
-	}
-	if (!proc || snapshot_process((pid_t)proc->info.tgid, &info) ||
+	if (snapshot_process((pid_t)proc->info.tgid, &info) || info.flags & PROC_EXITED ||
 	    info.start_ns != proc->info.start_ns)
 		return;
 	memcpy(info.exe_sha256, proc->info.exe_sha256, sizeof(info.exe_sha256));
@@ -473,6 +469,22 @@ static void refresh(struct prober *p)
 		return;
 	proc->info = info;
 	p->o.proc(p->o.ctx, &proc->info);
+}
+
+/* Some, in turn. */
+static void refresh_some(struct prober *p)
+{
+	size_t n = MIN(p->procs.n / REFRESH_ROUNDS + 1, REFRESH_MAX);
+
+	for (size_t i = 0; i < p->procs.n && n; i++) {
+		struct process *proc = p->procs.all[++p->refreshed % p->procs.n];
+
+		/* Those whose program is known are those with TLS code. */
+		if (proc->gone_ns || !proc->exe.ino)
+			continue;
+		n--;
+		refresh(p, proc);
+	}
 }
 
 static void tick(void *ctx, uint64_t now_ns)
@@ -489,7 +501,7 @@ static void tick(void *ctx, uint64_t now_ns)
 	page_set(p->o.page, CTR_LOST_DISCOVERY, discover_lost(p->discover));
 	if (now_ns - p->refresh_ns >= REFRESH_NS) {
 		p->refresh_ns = now_ns;
-		refresh(p);
+		refresh_some(p);
 	}
 	if (now_ns > PROC_KEEP_NS)
 		processes_expire(&p->procs, now_ns - PROC_KEEP_NS);
