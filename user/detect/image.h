@@ -7,7 +7,7 @@
 #include "detect/detect.h"
 
 #define IMAGE_ALIGN	64 /* of the image, and of its parts in it: what Vectorscan wants */
-#define IMAGE_MAGIC	"EARSHOT\10"
+#define IMAGE_MAGIC	"EARSHOT\11"
 #define IMAGE_UNITS_MAX 256 /* expressions that are tried where their anchors are */
 #define IMAGE_DBS_MAX	3
 #define IMAGE_BYTES_MAX (96 << 20) /* once in memory, however many processes use it */

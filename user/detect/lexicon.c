@@ -6,6 +6,7 @@
  */
 #include "detect/lexicon.h"
 
+#include <assert.h>
 #include <endian.h>
 #include <errno.h>
 #include <stdalign.h>
@@ -52,7 +53,7 @@ struct found {
 	const struct entry *entry;
 };
 
-/* What entries, ids and texts follow, in this order. */
+/* What entries, ids, tags and texts follow, in this order. */
 struct head {
 	uint64_t seen[SEEN_BITS / 64];
 	uint32_t first[(1 << BUCKET_BITS) + 1]; /* of the entries of each bucket */
@@ -65,6 +66,7 @@ struct lexicon {
 	const uint32_t *first;
 	const struct entry *entries; /* by hash */
 	const uint32_t *ids;
+	const uint16_t *tags; /* of each entry, for most of a bucket have another key */
 	const uint8_t *texts;
 
 	struct span text;
@@ -111,6 +113,13 @@ static inline unsigned bucket_of(unsigned hash)
 {
 	return hash >> (32 - BUCKET_BITS);
 }
+
+/* What of a hash its bucket does not say. */
+static inline uint16_t tag_of(unsigned hash)
+{
+	return (uint16_t)hash;
+}
+static_assert(BUCKET_BITS + 16 <= 32, "bucket and tag share bits");
 
 /* --- the table */
 
@@ -169,8 +178,8 @@ static unsigned hash_of_entry(const struct making *m, const struct entry *e)
 	return hash_of(le64toh(head) | SMALL, e->key);
 }
 
-/* The entries by bucket, those of one as they came. */
-static void sort(struct making *m, struct entry *sorted)
+/* The entries by bucket, those of one as they came, and their tags. */
+static void sort(struct making *m, struct entry *sorted, uint16_t *tags)
 {
 	struct head *h = &m->head;
 
@@ -191,6 +200,8 @@ static void sort(struct making *m, struct entry *sorted)
 	/* Now first[b + 1] is where b begins. */
 	memmove(h->first, h->first + 1, sizeof(h->first) - sizeof(h->first[0]));
 	h->first[1 << BUCKET_BITS] = h->n;
+	for (size_t i = 0; i < h->n; i++)
+		tags[i] = tag_of(hash_of_entry(m, &sorted[i]));
 }
 
 static bool same(const struct lexicon_word *a, const struct lexicon_word *b)
@@ -203,20 +214,26 @@ static bool same(const struct lexicon_word *a, const struct lexicon_word *b)
 
 static uint64_t table_len(const struct head *h)
 {
-	return sizeof(*h) + h->n * sizeof(struct entry) + h->n_ids * sizeof(uint32_t) + h->n_texts;
+	return sizeof(*h) + h->n * (sizeof(struct entry) + sizeof(uint16_t)) +
+	       h->n_ids * sizeof(uint32_t) + h->n_texts;
 }
 
 static int lay_out(struct making *m, uint8_t **ret, size_t *ret_len)
 {
-	size_t len = table_len(&m->head), at = sizeof(m->head);
+	size_t len = table_len(&m->head);
 	uint8_t *table = malloc(len);
+	struct entry *entries;
+	uint32_t *ids;
+	uint16_t *tags;
 
 	if (!table)
 		return -ENOMEM;
-	sort(m, (struct entry *)(table + at));
-	at += m->head.n * sizeof(struct entry);
-	memcpy(table + at, m->ids, m->head.n_ids * sizeof(m->ids[0]));
-	memcpy(table + at + m->head.n_ids * sizeof(m->ids[0]), m->texts, m->head.n_texts);
+	entries = (struct entry *)(table + sizeof(m->head));
+	ids = (uint32_t *)(entries + m->head.n);
+	tags = (uint16_t *)(ids + m->head.n_ids);
+	sort(m, entries, tags);
+	memcpy(ids, m->ids, m->head.n_ids * sizeof(*ids));
+	memcpy(tags + m->head.n, m->texts, m->head.n_texts);
 	memcpy(table, &m->head, sizeof(m->head));
 	*ret = table;
 	*ret_len = len;
@@ -287,7 +304,8 @@ int lexicon_new(struct lexicon **ret, struct span table, uint32_t ids_end)
 	l->first = h->first;
 	l->entries = (const struct entry *)(h + 1);
 	l->ids = (const uint32_t *)(l->entries + h->n);
-	l->texts = (const uint8_t *)(l->ids + h->n_ids);
+	l->tags = (const uint16_t *)(l->ids + h->n_ids);
+	l->texts = (const uint8_t *)(l->tags + h->n);
 	if (!table_ok(h, l->entries, l->ids, ids_end))
 		return -EINVAL;
 	*ret = steal(l);
@@ -479,18 +497,42 @@ static unsigned find_candidates(const struct lexicon *l, uint64_t begins, struct
 	return n;
 }
 
-/* Compares what begins there with the words of that key. */
-static int compare(struct lexicon *l, const struct candidate *c, unsigned key, lexicon_fn *fn,
-		   void *ctx)
+/* A candidate with one of its keys. */
+struct key_of {
+	uint32_t first, end; /* entries of its bucket */
+	uint16_t tag;
+	uint8_t candidate, key;
+};
+
+static unsigned find_buckets(const struct lexicon *l, const struct candidate *c, unsigned n,
+			     struct key_of *ret)
 {
-	unsigned bucket = bucket_of(hash_of(c->head | SMALL, key));
+	unsigned n_keys = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		for (uint32_t any = c[i].keys; any; any &= any - 1) {
+			unsigned key = (unsigned)__builtin_ctz(any);
+			unsigned hash = hash_of(c[i].head | SMALL, key);
+			const uint32_t *first = &l->first[bucket_of(hash)];
+
+			ret[n_keys++] = (struct key_of){ first[0], first[1], tag_of(hash),
+							 (uint8_t)i, (uint8_t)key };
+		}
+	return n_keys;
+}
+
+/* Compares what begins there with the words of that key. */
+static int compare(struct lexicon *l, const struct candidate *c, const struct key_of *k,
+		   lexicon_fn *fn, void *ctx)
+{
 	size_t at = l->at + c->at;
 	int err = 0;
 
-	for (uint32_t i = l->first[bucket]; i < l->first[bucket + 1] && !err; i++) {
+	for (uint32_t i = k->first; i < k->end && !err; i++) {
 		const struct entry *e = &l->entries[i];
 
-		if ((c->head & e->mask) != e->value || e->key != key || !stands(l, e, at))
+		if (l->tags[i] != k->tag || (c->head & e->mask) != e->value || e->key != k->key ||
+		    !stands(l, e, at))
 			continue;
 		/* Told out of order rather than not at all. */
 		if (l->n_pending == PENDING_MAX)
@@ -505,6 +547,7 @@ static int look(struct lexicon *l, lexicon_fn *fn, void *ctx)
 {
 	const uint8_t *p = l->text.p + l->at;
 	struct candidate candidates[BLOCK + 1];
+	struct key_of found[N_KEYS * BLOCK];
 	uint8_t last[BLOCK] = { 0 };
 	uint64_t words, leads, begins;
 	unsigned n;
@@ -519,9 +562,9 @@ static int look(struct lexicon *l, lexicon_fn *fn, void *ctx)
 	begins = (words & ~(words << 1 | l->in_word)) | leads;
 	l->in_word = words >> 63;
 	n = find_candidates(l, begins, candidates);
+	n = find_buckets(l, candidates, n, found);
 	for (unsigned i = 0; i < n && !err; i++)
-		for (uint32_t any = candidates[i].keys; any && !err; any &= any - 1)
-			err = compare(l, &candidates[i], (unsigned)__builtin_ctz(any), fn, ctx);
+		err = compare(l, &candidates[found[i].candidate], &found[i], fn, ctx);
 	l->words += (unsigned)__builtin_popcountll(begins);
 	l->at += MIN(BLOCK, l->text.len - l->at);
 	return err;
