@@ -19,13 +19,15 @@
 
 static size_t count(struct span text)
 {
-	size_t next = 0, at, n = 0;
+	struct suffix_windows w;
+	size_t n = 0;
 
-	while (suffix_next(text, &next, &at)) {
+	suffix_begin(&w, text);
+	while (suffix_next(&w)) {
 		float x[SUFFIX_MAX_];
 
-		assert_true(at + SUFFIX_WINDOW < text.len);
-		suffix_measure(text, at, x);
+		assert_true(w.at + SUFFIX_WINDOW < text.len);
+		suffix_measure(&w, x);
 		n++;
 	}
 	return n;
@@ -46,6 +48,16 @@ static void prose_is_not_measured(void **state)
 	assert_true(count(span_of(text, at)) > 0);
 }
 
+/* Of the first window. */
+static bool measure(const char *text, float x[SUFFIX_MAX_])
+{
+	struct suffix_windows w;
+
+	suffix_begin(&w, span_str(text));
+	assert_true(suffix_next(&w));
+	return suffix_measure(&w, x);
+}
+
 static void measures(void **state)
 {
 	static const char text[] = "The cat sat near THE Mat [[x]] fooBar fooBar, 12 (34)\n"
@@ -53,7 +65,7 @@ static void measures(void **state)
 	float x[SUFFIX_MAX_];
 
 	(void)state;
-	assert_true(suffix_measure(span_str(text), 0, x));
+	assert_true(measure(text, x));
 	assert_true(x[SUFFIX_HUMPS] == 2);
 	assert_true(x[SUFFIX_LINES] == 1);
 	assert_true(x[SUFFIX_DIGITS] == 4);
@@ -61,19 +73,16 @@ static void measures(void **state)
 	assert_int_equal((int)x[SUFFIX_SMALL_WORDS], 2);
 	assert_true(x[SUFFIX_HIGH] == 0);
 	/* What holds sentences together tells prose from all else. */
-	assert_false(
-	    suffix_measure(span_str("what the cat has is a tail [and] it will be of use "
-				    "to all cats who live with somebody, as you know for sure"),
-			   0, x));
+	assert_false(measure("what the cat has is a tail [[and]] it will be of use "
+			     "to all cats who live with somebody, as you know for sure",
+			     x));
 	/* Keys and minified code are no candidates, nor is a table of numbers. */
-	assert_false(
-	    suffix_measure(span_str("abcdefghijklmnopqrstuvwxyz(abcdefghijklmnopqrstuvwxyz)"
-				    "abcdefghijklmnopqrstuvwxyz{abcdefghijklmnopqrstuvwxyz}"),
-			   0, x));
-	assert_false(
-	    suffix_measure(span_str("1,2,3 4,5,6 7,8,9 1,2,3 4,5,6 7,8,9 1,2,3 4,5,6 7,8,9 "
-				    "1,2,3 4,5,6 7,8,9 1,2,3 4,5,6 7,8,9 1,2,3 4,5,6 7,8,9"),
-			   0, x));
+	assert_false(measure("abcdefghijklmnopqrstuvwxyz(abcdefghijklmnopqrstuvwxyz)"
+			     "abcdefghijklmnopqrstuvwxyz{abcdefghijklmnopqrstuvwxyz}",
+			     x));
+	assert_false(measure("1,2,3 4,5,6 7,8,9 1,2,3 4,5,6 7,8,9 1,2,3 4,5,6 7,8,9 "
+			     "1,2,3 4,5,6 7,8,9 1,2,3 4,5,6 7,8,9 1,2,3 4,5,6 7,8,9",
+			     x));
 }
 
 static void every_length(void **state)

@@ -60,15 +60,16 @@ static void read_rows(void)
 	while (scanf("%u %u %zu", &label, &fold, &len) == 3) {
 		struct span s = { text, len };
 		float x[SUFFIX_MAX_];
-		size_t next = 0, at;
+		struct suffix_windows w;
 
 		if (getchar() != '\n' || len > TEXT_MAX || fread(text, 1, len, stdin) != len)
 			exit(1);
 		if (!(n_rows & (n_rows - 1)))
 			rows = grow(rows, n_rows ? 2 * n_rows : 1, sizeof(*rows));
 		rows[n_rows] = (struct row){ .suffix = label, .fold = fold };
-		while (suffix_next(s, &next, &at)) {
-			if (!suffix_measure(s, at, x))
+		suffix_begin(&w, s);
+		while (suffix_next(&w)) {
+			if (!suffix_measure(&w, x))
 				continue;
 			if (n_windows == room) {
 				room = room ? 2 * room : 1024;

@@ -24,11 +24,11 @@
 #define SMALL_MAX	6    /* letters of a small word */
 #define SMALL_SOME	4    /* ... so many of them make sentences */
 #define SHORT		2048 /* bytes of a text */
-#define SEEN		4096
 #define VECTOR		16
 #define SMALL_OF_LETTER 9
 #define BLANKS		UINT64_C(0x2020202020202020)
 #define WORD_MIX	UINT64_C(0x9e3779b97f4a7c15)
+#define ROUNDING	0.01f /* more than sums of floats err */
 #define SCORE_DOUBT	0.02f /* at the threshold, which one harmless prompt in thousands reaches */
 
 static scan_v load(const uint8_t *p)
@@ -54,29 +54,115 @@ static scan_v signs(scan_v v)
 	return (scan_v)(v - '!' < 0x7f - '!') & ~scan_alnums(v);
 }
 
-/* How many seams begin in VECTOR bytes at p: a sign, or a small letter before a capital, with
- * something joined to it. Reads a byte more. */
-static unsigned seams(const uint8_t *p)
-{
-	scan_v v = load(p), next = load(p + 1);
-	scan_v seam = (signs(v) & (scan_v)(next - '!' < 0x7f - '!')) |
-		      ((scan_v)(v - 'a' < 26) & (scan_v)(next - 'A' < 26));
+/* What is counted byte by byte, in the order of a piece's counts. */
+enum count {
+	COUNT_LETTERS,
+	COUNT_DIGITS,
+	COUNT_SIGNS,
+	COUNT_BLANKS,
+	COUNT_LINES,
+	COUNT_HUMPS,
+	COUNT_JOINTS,
+	COUNT_WORDS, /* their beginnings */
+	COUNT_MAX_
+};
+static_assert(COUNT_MAX_ == sizeof(uint64_t) && SUFFIX_WINDOW <= UINT8_MAX, "a byte each");
 
-	return sum(seam & 1);
+static unsigned counted(uint64_t counts, enum count c)
+{
+	return counts >> 8 * c & 0xff;
 }
 
-bool suffix_next(struct span text, size_t *next, size_t *ret)
+/* What VECTOR bytes at at are, which last is before and next behind. */
+static void sort(struct suffix_piece *p, unsigned at, scan_v v, scan_v last, scan_v next,
+		 scan_v n[COUNT_MAX_])
 {
-	size_t last = text.len > SUFFIX_WINDOW ? text.len - SUFFIX_WINDOW - 1 : 0;
+	scan_v upper = (scan_v)(v - 'A' < 26), letter = scan_letters(v), dense = (scan_v)(v > ' ');
+	scan_v sign = signs(v);
+	scan_v joint = (sign & (scan_v)(last > ' ')) | (signs(last) & dense);
+	scan_v seam = (sign & (scan_v)(next - '!' < 0x7f - '!')) |
+		      ((scan_v)(v - 'a' < 26) & (scan_v)(next - 'A' < 26));
 
-	/* The last window ends where the text does. */
-	while (text.len > SUFFIX_WINDOW && *next < last + SUFFIX_STEP) {
+	p->letters |= scan_mask(letter) << at;
+	p->dense |= scan_mask(dense) << at;
+	p->joints |= scan_mask(joint) << at;
+	p->seams += sum(seam & 1);
+	n[COUNT_LETTERS] += letter & 1;
+	n[COUNT_DIGITS] += (scan_v)(v - '0' < 10) & 1;
+	n[COUNT_SIGNS] += sign & 1;
+	n[COUNT_BLANKS] += ~dense & (scan_v)(last > ' ') & 1;
+	n[COUNT_LINES] += (scan_v)(v == '\n') & 1;
+	n[COUNT_HUMPS] += upper & (scan_v)(last - 'a' < 26) & 1;
+	n[COUNT_JOINTS] += joint & 1;
+	n[COUNT_WORDS] += letter & ~scan_letters(last) & 1;
+}
+
+static bool letter(uint8_t c)
+{
+	return (uint8_t)((c | 0x20) - 'a') < 26;
+}
+
+/* What counts differently when a window begins at c, for then nothing is before it. */
+static uint64_t edge(uint8_t c, uint8_t before, bool joint)
+{
+	uint64_t one = 1, less = 0;
+
+	less += joint ? one << 8 * COUNT_JOINTS : 0;
+	less += c <= ' ' && before > ' ' ? one << 8 * COUNT_BLANKS : 0;
+	less +=
+	    (uint8_t)(c - 'A') < 26 && (uint8_t)(before - 'a') < 26 ? one << 8 * COUNT_HUMPS : 0;
+	return (letter(c) && letter(before) ? one << 8 * COUNT_WORDS : 0) - less;
+}
+
+/* Reads a byte more. */
+static void read_piece(struct suffix_piece *ret, struct span text, size_t at)
+{
+	const uint8_t *p = text.p + at;
+	uint8_t before = at ? p[-1] : ' ', head[VECTOR];
+	scan_v n[COUNT_MAX_] = { 0 }, first = load(p), last;
+
+	head[0] = before;
+	memcpy(head + 1, p, VECTOR - 1);
+	last = load(head);
+	*ret = (struct suffix_piece){ 0 };
+	sort(ret, 0, first, last, load(p + 1), n);
+	sort(ret, VECTOR, load(p + VECTOR), load(p + VECTOR - 1), load(p + VECTOR + 1), n);
+	static_assert(SUFFIX_STEP == 2 * VECTOR, "a piece is two vectors");
+	for (enum count c = 0; c < COUNT_MAX_; c++)
+		ret->counts |= (uint64_t)sum(n[c]) << 8 * c;
+	ret->edge = edge(*p, before, ret->joints & 1);
+}
+
+void suffix_begin(struct suffix_windows *w, struct span text)
+{
+	w->text = text;
+	w->next = 0;
+	memset(w->seen, 0, sizeof(w->seen));
+}
+
+/* Windows overlap: of the next one most pieces are known, but for the last one, which ends where
+ * the text does. */
+static void move(struct suffix_windows *w, size_t at)
+{
+	unsigned known = w->next && at == w->at + SUFFIX_STEP ? SUFFIX_PIECES - 1 : 0;
+
+	memmove(w->piece, w->piece + SUFFIX_PIECES - known, known * sizeof(w->piece[0]));
+	for (; known < SUFFIX_PIECES; known++)
+		read_piece(&w->piece[known], w->text, at + known * SUFFIX_STEP);
+	w->at = at;
+}
+
+bool suffix_next(struct suffix_windows *w)
+{
+	size_t len = w->text.len, last = len > SUFFIX_WINDOW ? len - SUFFIX_WINDOW - 1 : 0;
+
+	while (len > SUFFIX_WINDOW && w->next < last + SUFFIX_STEP) {
 		unsigned n = 0;
 
-		*ret = MIN(*next, last);
-		*next += SUFFIX_STEP;
-		for (size_t i = 0; i < SUFFIX_WINDOW; i += VECTOR)
-			n += seams(text.p + *ret + i);
+		move(w, MIN(w->next, last));
+		w->next += SUFFIX_STEP;
+		for (unsigned i = 0; i < SUFFIX_PIECES; i++)
+			n += w->piece[i].seams;
 		if (n >= SEAMS_MIN)
 			return true;
 	}
@@ -121,18 +207,14 @@ static bool is_small_word(uint64_t word, uint8_t first)
 	return found;
 }
 
-/* A set of numbers, by what remains of them, and how many of them are different. */
-struct seen {
-	uint64_t bits[SEEN / 64];
-	unsigned n, different;
-};
-
-static void see(struct seen *s, unsigned x)
+/* Is it new among the numbers that were seen, by what remains of it? */
+static bool see(uint64_t seen[SUFFIX_SEEN / 64], unsigned x)
 {
-	x %= SEEN;
-	s->n++;
-	s->different += !(s->bits[x / 64] >> x % 64 & 1);
-	s->bits[x / 64] |= UINT64_C(1) << x % 64;
+	uint64_t *word = &seen[x % SUFFIX_SEEN / 64], bit = UINT64_C(1) << x % 64;
+	bool is_new = !(*word & bit);
+
+	*word |= bit;
+	return is_new;
 }
 
 /* A bit for each byte of a window. */
@@ -154,51 +236,41 @@ static bool has_run(marks m, unsigned n)
 	return m;
 }
 
+/* A window as it is measured. */
 struct window {
-	uint8_t bytes[VECTOR + SUFFIX_WINDOW + VECTOR];	  /* blanks around it */
-	uint8_t classes[VECTOR + SUFFIX_WINDOW + VECTOR]; /* signs, letters and digits */
+	const uint8_t *p;
 	marks letters, dense, joints;
+	uint64_t counts;
 };
 
-/* Bytes at at, which begin a vector of the window; what they are, and what they count. */
-static void sort(struct window *w, unsigned at, scan_v n[SUFFIX_MAX_])
+static void put_together(struct window *w, const struct suffix_windows *in)
 {
-	scan_v v = load(w->bytes + VECTOR + at), last = load(w->bytes + VECTOR + at - 1);
-	scan_v upper = (scan_v)(v - 'A' < 26), letter = scan_letters(v);
-	scan_v digit = (scan_v)(v - '0' < 10), dense = (scan_v)(v > ' ');
-	scan_v sign = signs(v);
-	scan_v classes = (sign & ((v & 31) + ((scan_v)(v >= 64) & 32))) | (upper & 1) |
-			 (letter & ~upper & 2) | (~sign & ~letter & 3);
-	scan_v joint = (sign & (scan_v)(last > ' ')) | (signs(last) & dense);
+	*w = (struct window){ .p = in->text.p + in->at, .counts = in->piece[0].edge };
+	for (unsigned i = 0; i < SUFFIX_PIECES; i++) {
+		const struct suffix_piece *p = &in->piece[i];
 
-	memcpy(w->classes + VECTOR + at, &classes, sizeof(classes));
-	w->letters |= (marks)scan_mask(letter) << at;
-	w->dense |= (marks)scan_mask(dense) << at;
-	w->joints |= (marks)scan_mask(joint) << at;
-	n[SUFFIX_LETTERS] += letter & 1;
-	n[SUFFIX_DIGITS] += digit & 1;
-	n[SUFFIX_SIGNS] += sign & 1;
-	n[SUFFIX_BLANKS] += ~dense & (scan_v)(last > ' ') & 1;
-	n[SUFFIX_LINES] += (scan_v)(v == '\n') & 1;
-	n[SUFFIX_HUMPS] += upper & (scan_v)(last - 'a' < 26) & 1;
+		w->letters |= (marks)p->letters << i * SUFFIX_STEP;
+		w->dense |= (marks)p->dense << i * SUFFIX_STEP;
+		w->joints |= (marks)p->joints << i * SUFFIX_STEP;
+		w->counts += p->counts;
+	}
+	w->joints &= ~(marks)1;
 }
 
-static void read_bytes(struct window *w, struct span text, float ret[SUFFIX_MAX_])
+static void read_counts(const struct window *w, float ret[SUFFIX_MAX_])
 {
-	scan_v n[SUFFIX_MAX_] = { 0 };
-
-	assert(text.len == SUFFIX_WINDOW);
-	memset(w->bytes, ' ', sizeof(w->bytes));
-	memcpy(w->bytes + VECTOR, text.p, SUFFIX_WINDOW);
-	w->letters = w->dense = w->joints = 0;
-	for (unsigned at = 0; at < SUFFIX_WINDOW; at += VECTOR)
-		sort(w, at, n);
-	for (unsigned i = 0; i <= SUFFIX_SIGNS; i++)
-		ret[i] = (float)sum(n[i]);
+	ret[SUFFIX_LETTERS] = (float)counted(w->counts, COUNT_LETTERS);
+	ret[SUFFIX_RUN] = ret[SUFFIX_LETTERS] / (float)counted(w->counts, COUNT_WORDS);
+	ret[SUFFIX_JOINTS] = (float)counted(w->counts, COUNT_JOINTS);
+	ret[SUFFIX_HUMPS] = (float)counted(w->counts, COUNT_HUMPS);
+	ret[SUFFIX_BLANKS] = (float)counted(w->counts, COUNT_BLANKS);
+	ret[SUFFIX_DIGITS] = (float)counted(w->counts, COUNT_DIGITS);
+	ret[SUFFIX_LINES] = (float)counted(w->counts, COUNT_LINES);
+	ret[SUFFIX_SIGNS] = (float)counted(w->counts, COUNT_SIGNS);
 }
 
-/* Counts the words of a window. False: they make a sentence. */
-static bool read_words(const struct window *w, unsigned *ret_n, float ret[SUFFIX_MAX_])
+/* Reads the n words of a window. False: they make a sentence. */
+static bool read_words(const struct window *w, unsigned n, float ret[SUFFIX_MAX_])
 {
 	static const uint64_t first[] = {
 		0,	    0xff,	  0xffff,	  0xffffff,
@@ -206,12 +278,16 @@ static bool read_words(const struct window *w, unsigned *ret_n, float ret[SUFFIX
 		UINT64_MAX
 	};
 	marks starts = w->letters & ~(w->letters << 1), ends = ~w->letters & w->letters << 1;
-	unsigned n = 0, n_long = 0, small = 0, capitals = 0, different = 0;
+	uint8_t bytes[SUFFIX_WINDOW + sizeof(uint64_t)];
+	unsigned n_long = 0, small = 0, capitals = 0, different = 0;
 	uint64_t seen[SUFFIX_WINDOW / 4];
 
-	for (; starts; starts &= starts - 1, ends &= ends - 1, n++) {
-		const uint8_t *p = w->bytes + VECTOR + first_of(starts);
-		size_t len = (size_t)(w->bytes + VECTOR + first_of(ends) - p);
+	/* Words are read in eights, which may reach beyond the text. */
+	memcpy(bytes, w->p, SUFFIX_WINDOW);
+	memset(bytes + SUFFIX_WINDOW, 0, sizeof(bytes) - SUFFIX_WINDOW);
+	for (; starts; starts &= starts - 1, ends &= ends - 1) {
+		const uint8_t *p = bytes + first_of(starts);
+		size_t len = (size_t)(bytes + first_of(ends) - p);
 		uint64_t word, tail;
 		unsigned k = 0;
 
@@ -225,93 +301,85 @@ static bool read_words(const struct window *w, unsigned *ret_n, float ret[SUFFIX
 			return false;
 		if (len < 3)
 			continue;
-		memcpy(&tail, p + len - sizeof(tail), sizeof(tail));
-		if (len > sizeof(tail))
+		if (len > sizeof(tail)) {
+			memcpy(&tail, p + len - sizeof(tail), sizeof(tail));
 			word = word * WORD_MIX ^ (tail | BLANKS) ^ len;
+		}
 		while (k < different && seen[k] != word)
 			k++;
 		if (k == different)
 			seen[different++] = word;
 	}
-	*ret_n = n;
 	ret[SUFFIX_WORDS] = (float)n_long;
 	ret[SUFFIX_CAPITALS] = (float)capitals;
 	ret[SUFFIX_SMALL_WORDS] = (float)small;
 	ret[SUFFIX_DIFFERENT] = (float)different;
-	return true;
+	ret[SUFFIX_SMALL_SHARE] = (float)small / (float)n;
+	ret[SUFFIX_BOTH] = ret[SUFFIX_JOINT_KINDS] * (float)n_long;
+	return n_long >= WORDS_MIN;
 }
 
-static void read_seams(const struct window *w, float ret[SUFFIX_MAX_])
+/* What bytes are to seams: signs, capitals, small letters, or else. */
+static scan_v classes_of(scan_v v)
 {
-	struct seen joints = { .n = 0 };
+	scan_v sign = signs(v), letter = scan_letters(v), upper = (scan_v)(v - 'A' < 26);
 
-	for (marks m = w->joints; m; m &= m - 1) {
-		const uint8_t *class = w->classes + VECTOR + first_of(m);
+	return (sign & ((v & 31) + ((scan_v)(v >= 64) & 32))) | (upper & 1) |
+	       (letter & ~upper & 2) | (~sign & ~letter & 3);
+}
 
-		see(&joints, (unsigned)class[-1] << 6 | class[0]);
+static void read_seams(const struct window *w, uint64_t seen[SUFFIX_SEEN / 64],
+		       float ret[SUFFIX_MAX_])
+{
+	unsigned joints[SUFFIX_WINDOW], n = 0, different = 0;
+	uint8_t classes[SUFFIX_WINDOW];
+
+	for (unsigned at = 0; at < SUFFIX_WINDOW; at += VECTOR) {
+		scan_v v = classes_of(load(w->p + at));
+
+		memcpy(classes + at, &v, sizeof(v));
 	}
-	ret[SUFFIX_JOINTS] = (float)joints.n;
-	ret[SUFFIX_JOINT_KINDS] = (float)joints.different;
-	ret[SUFFIX_VARIETY] = joints.n ? (float)joints.different / (float)joints.n : 0;
-	ret[SUFFIX_SEAMS] = sqrtf((float)joints.different + 2 * ret[SUFFIX_HUMPS]);
+	for (unsigned half = 0; half < 2; half++)
+		for (uint64_t m = (uint64_t)(w->joints >> 64 * half); m; m &= m - 1) {
+			const uint8_t *class = classes + 64 * half + __builtin_ctzll(m);
+
+			joints[n] = (unsigned)class[-1] << 6 | class[0];
+			different += see(seen, joints[n++]);
+		}
+	for (unsigned i = 0; i < n; i++)
+		seen[joints[i] / 64] = 0;
+	ret[SUFFIX_JOINT_KINDS] = (float)different;
+	ret[SUFFIX_VARIETY] = n ? (float)different / (float)n : 0;
+	ret[SUFFIX_SEAMS] = sqrtf((float)different + 2 * ret[SUFFIX_HUMPS]);
 }
 
 static float share_of_trigrams(const struct window *w)
 {
-	struct seen trigrams = { .n = 0 };
+	uint64_t seen[SUFFIX_SEEN / 64] = { 0 };
+	unsigned n = 0, different = 0;
 
-	for (marks m = w->letters & w->letters >> 1 & w->letters >> 2; m; m &= m - 1) {
-		const uint8_t *p = w->bytes + VECTOR + first_of(m);
+	for (marks m = w->letters & w->letters >> 1 & w->letters >> 2; m; m &= m - 1, n++) {
+		const uint8_t *p = w->p + first_of(m);
 		uint32_t three = (p[0] & 31u) << 10 | (p[1] & 31u) << 5 | (p[2] & 31u);
 
-		see(&trigrams, three * 2654435761u >> 20);
+		different += see(seen, three * 2654435761u >> 20);
 	}
-	return trigrams.n ? (float)trigrams.different / (float)trigrams.n : 0;
+	return n ? (float)different / (float)n : 0;
 }
 
 static float share_of_high(struct span s)
 {
-	size_t n = 0;
+	scan_v high = { 0 };
+	unsigned n;
+	size_t i = 0;
 
-	for (size_t i = 0; i < s.len; i++)
+	assert(s.len <= SUFFIX_WINDOW + 2 * AROUND); /* a lane counts to 15 */
+	for (; s.len - i >= VECTOR; i += VECTOR)
+		high += (scan_v)(load(s.p + i) >= 0x80) & 1;
+	n = sum(high);
+	for (; i < s.len; i++)
 		n += s.p[i] >= 0x80;
 	return (float)n / (float)s.len;
-}
-
-/* All but the shares of trigrams and of other alphabets, which take longest. */
-static bool measure(struct window *w, struct span text, float ret[SUFFIX_MAX_])
-{
-	unsigned n;
-
-	memset(ret, 0, SUFFIX_MAX_ * sizeof(*ret));
-	read_bytes(w, text, ret);
-	if (ret[SUFFIX_LETTERS] < LETTERS_MIN || has_run(w->dense, UNBROKEN) ||
-	    !read_words(w, &n, ret) || ret[SUFFIX_WORDS] < WORDS_MIN)
-		return false;
-	read_seams(w, ret);
-	ret[SUFFIX_RUN] = ret[SUFFIX_LETTERS] / (float)n;
-	ret[SUFFIX_SMALL_SHARE] = ret[SUFFIX_SMALL_WORDS] / (float)n;
-	ret[SUFFIX_BOTH] = ret[SUFFIX_JOINT_KINDS] * ret[SUFFIX_WORDS];
-	return true;
-}
-
-static void measure_shares(const struct window *w, struct span text, size_t at,
-			   float ret[SUFFIX_MAX_])
-{
-	size_t from = at - MIN(at, (size_t)AROUND);
-
-	ret[SUFFIX_TRIGRAMS] = share_of_trigrams(w);
-	ret[SUFFIX_HIGH] = share_of_high(span_sub(text, from, at - from + SUFFIX_WINDOW + AROUND));
-}
-
-bool suffix_measure(struct span text, size_t at, float ret[SUFFIX_MAX_])
-{
-	struct window w;
-
-	if (!measure(&w, span_sub(text, at, SUFFIX_WINDOW), ret))
-		return false;
-	measure_shares(&w, text, at, ret);
-	return true;
 }
 
 static float weighed(const float x[SUFFIX_MAX_])
@@ -323,21 +391,78 @@ static float weighed(const float x[SUFFIX_MAX_])
 	return z;
 }
 
+/* Of what is at least and at most so much, what weighs more. */
+static float best(enum suffix_measure i, float least, float most)
+{
+	return suffix_weights[i] > 0 ? most : least;
+}
+
+/* The most that a window weighs whose counts are known. */
+static bool seams_may_do(float x[SUFFIX_MAX_], float n_words, float least)
+{
+	float joints = x[SUFFIX_JOINTS], some = MIN(joints, 1), humps = x[SUFFIX_HUMPS];
+
+	x[SUFFIX_JOINT_KINDS] = best(SUFFIX_JOINT_KINDS, some, joints);
+	x[SUFFIX_VARIETY] = best(SUFFIX_VARIETY, joints ? 1 / joints : 0, some);
+	x[SUFFIX_SEAMS] = best(SUFFIX_SEAMS, sqrtf(some + 2 * humps), sqrtf(joints + 2 * humps));
+	x[SUFFIX_WORDS] = best(SUFFIX_WORDS, WORDS_MIN, n_words);
+	x[SUFFIX_DIFFERENT] = best(SUFFIX_DIFFERENT, 0, n_words);
+	x[SUFFIX_CAPITALS] = best(SUFFIX_CAPITALS, 0, n_words);
+	x[SUFFIX_SMALL_WORDS] = best(SUFFIX_SMALL_WORDS, 0, SMALL_SOME - 1);
+	x[SUFFIX_SMALL_SHARE] = best(SUFFIX_SMALL_SHARE, 0, (SMALL_SOME - 1) / n_words);
+	x[SUFFIX_BOTH] = best(SUFFIX_BOTH, some * WORDS_MIN, joints * n_words);
+	x[SUFFIX_TRIGRAMS] = best(SUFFIX_TRIGRAMS, 0, 1);
+	return weighed(x) > least;
+}
+
+/* ... and whose seams are. */
+static bool words_may_do(float x[SUFFIX_MAX_], float n_words, float least)
+{
+	x[SUFFIX_BOTH] = x[SUFFIX_JOINT_KINDS] * best(SUFFIX_BOTH, WORDS_MIN, n_words);
+	return weighed(x) > least;
+}
+
+/* Measures a window, cheap measures first. False: it is no candidate, or cannot weigh more than
+ * least. */
+static bool measure(struct suffix_windows *in, float least, float ret[SUFFIX_MAX_])
+{
+	size_t from = in->at - MIN(in->at, (size_t)AROUND);
+	struct window w;
+	unsigned n;
+
+	put_together(&w, in);
+	n = counted(w.counts, COUNT_WORDS);
+	if (counted(w.counts, COUNT_LETTERS) < LETTERS_MIN || n < WORDS_MIN ||
+	    has_run(w.dense, UNBROKEN))
+		return false;
+	memset(ret, 0, SUFFIX_MAX_ * sizeof(*ret));
+	read_counts(&w, ret);
+	ret[SUFFIX_HIGH] =
+	    share_of_high(span_sub(in->text, from, in->at - from + SUFFIX_WINDOW + AROUND));
+	if (!seams_may_do(ret, (float)n, least))
+		return false;
+	read_seams(&w, in->seen, ret);
+	if (!words_may_do(ret, (float)n, least) || !read_words(&w, n, ret))
+		return false;
+	/* Most are none whatever their share of trigrams is. */
+	ret[SUFFIX_TRIGRAMS] = best(SUFFIX_TRIGRAMS, 0, 1);
+	if (weighed(ret) <= least)
+		return false;
+	ret[SUFFIX_TRIGRAMS] = share_of_trigrams(&w);
+	return true;
+}
+
+bool suffix_measure(struct suffix_windows *w, float ret[SUFFIX_MAX_])
+{
+	return measure(w, -INFINITY, ret);
+}
+
 /* The sum for a window; not above 0: it is none. */
-static float weigh(struct span text, size_t at)
+static float weigh(struct suffix_windows *w)
 {
 	float x[SUFFIX_MAX_];
-	struct window w;
 
-	if (!measure(&w, span_sub(text, at, SUFFIX_WINDOW), x))
-		return 0;
-	/* Most are none whatever their shares are. */
-	x[SUFFIX_TRIGRAMS] = suffix_weights[SUFFIX_TRIGRAMS] > 0;
-	x[SUFFIX_HIGH] = suffix_weights[SUFFIX_HIGH] > 0;
-	if (weighed(x) <= 0)
-		return 0;
-	measure_shares(&w, text, at, x);
-	return weighed(x);
+	return measure(w, -ROUNDING, x) ? weighed(x) : 0;
 }
 
 static int scan(const struct detector_input *in, emit_fn *emit, void *ctx)
@@ -345,11 +470,14 @@ static int scan(const struct detector_input *in, emit_fn *emit, void *ctx)
 	struct span text = in->views->view[0].text;
 	struct finding f = { .kind = KIND_JAILBREAK_SUFFIX, .mode = MODE_HUNT };
 	struct range where = { 0, 0 };
+	struct suffix_windows windows;
 	float z, most = 0;
-	size_t next = 0, at, last = 0;
+	size_t at, last = 0;
 
-	while (suffix_next(text, &next, &at)) {
-		z = weigh(text, at);
+	suffix_begin(&windows, text);
+	while (suffix_next(&windows)) {
+		at = windows.at;
+		z = weigh(&windows);
 		if (z <= 0)
 			continue;
 		/* Of many windows, one alone is chance; a suffix fills several. */

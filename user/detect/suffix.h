@@ -6,7 +6,7 @@
 #include "base/span.h"
 
 #define SUFFIX_WINDOW 96 /* bytes */
-#define SUFFIX_STEP   32
+#define SUFFIX_STEP   32 /* where a window begins behind another one; a piece of a window */
 
 enum suffix_measure {
 	SUFFIX_LETTERS,	    /* their share */
@@ -33,7 +33,26 @@ enum suffix_measure {
 
 extern const float suffix_weights[SUFFIX_MAX_], suffix_bias; /* a sum above 0: it is one */
 
-/* Measures the window of text that begins at at. False: it is no candidate. */
-bool suffix_measure(struct span text, size_t at, float ret[SUFFIX_MAX_]);
-/* Where the next window is that deserves measuring; *next, which begins as 0, moves on. */
-bool suffix_next(struct span text, size_t *next, size_t *ret);
+/* What 32 bytes of a text are, and what they count. */
+struct suffix_piece {
+	uint64_t counts, edge; /* a byte each; edge: what to add where a window begins here */
+	uint32_t letters, dense, joints;
+	unsigned seams;
+};
+#define SUFFIX_PIECES (SUFFIX_WINDOW / SUFFIX_STEP)
+#define SUFFIX_SEEN   4096
+
+/* The windows of a text, which it borrows. */
+struct suffix_windows {
+	struct span text;
+	size_t at; /* the window in hand */
+	size_t next;
+	struct suffix_piece piece[SUFFIX_PIECES]; /* of the window in hand */
+	uint64_t seen[SUFFIX_SEEN / 64];	  /* all clear between windows */
+};
+
+void suffix_begin(struct suffix_windows *w, struct span text);
+/* Moves to the next window that deserves measuring. False: no more. */
+bool suffix_next(struct suffix_windows *w);
+/* Measures the window in hand. False: it is no candidate. */
+bool suffix_measure(struct suffix_windows *w, float ret[SUFFIX_MAX_]);
