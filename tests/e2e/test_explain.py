@@ -136,6 +136,7 @@ def test_identity(w):
     late.popen.stdin.close()
     wait_for("no alert says that the process has a GPU open", lambda: any(p["gpu"] for p in shown()), 90, 0.5)
     check(explain(sensor, late.pid)["process"]["gpu"], "explain")
+    late.stop()
 
 
 def test_hash_interrupted(w):
