@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <stdalign.h>
 #include <stdlib.h>
+#include <string.h>
 #ifdef __SSE2__
 #include <emmintrin.h>
 #endif
@@ -22,6 +23,7 @@
 #define BUCKET_BITS 14
 #define HEAD	    8	/* bytes of a word that are compared at once */
 #define PENDING_MAX 256 /* words that were found and end behind what was asked for */
+#define AHEAD	    8	/* blocks that are looked at together */
 #define SMALL	    UINT64_C(0x2020202020202020)
 
 /* What a key holds of the first bytes, the lowest being the first; and its part of the table of
@@ -60,6 +62,22 @@ struct head {
 	uint32_t n, n_ids, n_texts;
 };
 
+/* A place where a word may begin: a bit for each of its keys. */
+struct candidate {
+	uint64_t head; /* the first bytes there */
+	size_t at, words;
+	uint32_t keys;
+};
+
+/* ... and one of its keys. */
+struct place {
+	uint64_t head;
+	size_t at, words;
+	uint32_t first, end; /* entries of that bucket */
+	unsigned hash;
+	uint8_t key;
+};
+
 struct lexicon {
 	/* In the table, borrowed. */
 	const uint64_t *seen;
@@ -70,11 +88,15 @@ struct lexicon {
 	const uint8_t *texts;
 
 	struct span text;
-	size_t at;	  /* blocks before it were looked at */
-	size_t words;	  /* began so far */
+	size_t at;	  /* blocks before it were told of */
+	size_t ahead;	  /* ... were looked at */
+	size_t words;	  /* began before that */
 	uint32_t *counts; /* of words before each block */
 	size_t n_counts, counts_room;
-	bool in_word;			   /* the byte before is of a word */
+	bool in_word; /* the byte before is of a word */
+	struct candidate candidates[AHEAD * BLOCK + 1];
+	struct place places[AHEAD * BLOCK * N_KEYS];
+	size_t n_places, next_place;	   /* those from next on are in blocks not told of */
 	struct found pending[PENDING_MAX]; /* by end, then in the order of the words */
 	size_t n_pending;
 };
@@ -317,6 +339,7 @@ void lexicon_free(struct lexicon **l)
 	if (!*l)
 		return;
 	free((*l)->counts);
+	explicit_bzero(*l, sizeof(**l)); /* it holds what words of the text begin with */
 	free(*l);
 	*l = NULL;
 }
@@ -337,8 +360,9 @@ int lexicon_begin(struct lexicon *l, struct span text)
 	}
 	l->n_counts = 0;
 	l->text = text;
-	l->at = 0;
+	l->at = l->ahead = 0;
 	l->words = 0;
+	l->n_places = l->next_place = 0;
 	l->in_word = false;
 	l->n_pending = 0;
 	return 0;
@@ -349,7 +373,7 @@ size_t lexicon_place(const struct lexicon *l, size_t word)
 	size_t lo = 0, hi = l->n_counts;
 
 	if (word >= l->words)
-		return l->at;
+		return l->ahead;
 	/* The last block before which are no more words than that. */
 	while (hi - lo > 1) {
 		size_t mid = lo + (hi - lo) / 2;
@@ -471,73 +495,99 @@ static inline bool seen(const struct lexicon *l, unsigned bit)
 	return l->seen[bit / 64] >> bit % 64 & 1;
 }
 
-/* What may begin at a place: a bit for each length of a key. */
-struct candidate {
-	uint64_t head;
-	uint32_t keys;
-	uint8_t at, words; /* in the block */
-};
-
-/* Places in the next block where words of the table may begin, of those where any may. Without
- * branches: which way they go is as good as random. */
-static unsigned find_candidates(const struct lexicon *l, uint64_t begins, struct candidate *ret)
+/* Adds the places in the next block where words of the table may begin to the n that are known; of
+ * those where any may. Without branches: which way they go is as good as random. */
+static unsigned find_candidates(struct lexicon *l, unsigned n)
 {
-	unsigned n = 0;
+	size_t left = l->text.len - l->ahead, word = l->words;
+	const uint8_t *p = l->text.p + l->ahead;
+	uint8_t last[BLOCK] = { 0 };
+	uint64_t words, leads, begins;
 
-	for (uint8_t words = 0; begins; begins &= begins - 1, words++) {
-		struct candidate c = { .at = (uint8_t)__builtin_ctzll(begins), .words = words };
+	if (left < BLOCK)
+		p = memcpy(last, p, left);
+	l->counts[l->n_counts++] = (uint32_t)word;
+	classify(p, &words, &leads);
+	begins = (words & ~(words << 1 | l->in_word)) | leads;
+	l->in_word = words >> 63;
+	for (; begins; begins &= begins - 1, word++) {
+		struct candidate c = { .at = l->ahead + (size_t)__builtin_ctzll(begins),
+				       .words = word };
 
-		c.head = head_at(l->text, l->at + c.at);
+		c.head = head_at(l->text, c.at);
 #pragma GCC unroll 5
 		for (unsigned k = 0; k < N_KEYS; k++)
 			c.keys |= (uint32_t)seen(l, bit_of(hash_of(c.head | SMALL, k), k)) << k;
-		ret[n] = c;
+		l->candidates[n] = c;
 		n += c.keys != 0;
 	}
+	l->words = word;
+	l->ahead += MIN(BLOCK, left);
 	return n;
 }
 
-/* A candidate with one of its keys. */
-struct key_of {
-	uint32_t first, end; /* entries of its bucket */
-	uint16_t tag;
-	uint8_t candidate, key;
-};
-
-static unsigned find_buckets(const struct lexicon *l, const struct candidate *c, unsigned n,
-			     struct key_of *ret)
+/* Looks at the next blocks. Each step for all places together, so that none waits for what the one
+ * before loads from far. */
+static void look_ahead(struct lexicon *l)
 {
-	unsigned n_keys = 0;
+	unsigned n_candidates = 0;
+	size_t n = 0;
 
-	for (unsigned i = 0; i < n; i++)
-		for (uint32_t any = c[i].keys; any; any &= any - 1) {
-			unsigned key = (unsigned)__builtin_ctz(any);
-			unsigned hash = hash_of(c[i].head | SMALL, key);
-			const uint32_t *first = &l->first[bucket_of(hash)];
+	l->n_places = l->next_place = 0;
+	for (unsigned i = 0; i < AHEAD && l->ahead < l->text.len; i++)
+		n_candidates = find_candidates(l, n_candidates);
+	for (unsigned i = 0; i < n_candidates; i++) {
+		const struct candidate *c = &l->candidates[i];
 
-			ret[n_keys++] = (struct key_of){ first[0], first[1], tag_of(hash),
-							 (uint8_t)i, (uint8_t)key };
+		for (uint32_t any = c->keys; any; any &= any - 1) {
+			uint8_t key = (uint8_t)__builtin_ctz(any);
+			unsigned hash = hash_of(c->head | SMALL, key);
+
+			__builtin_prefetch(&l->first[bucket_of(hash)]);
+			l->places[l->n_places++] = (struct place){
+				.head = c->head,
+				.at = c->at,
+				.words = c->words,
+				.hash = hash,
+				.key = key,
+			};
 		}
-	return n_keys;
+	}
+	for (size_t i = 0; i < l->n_places; i++) {
+		struct place *p = &l->places[i];
+
+		p->first = l->first[bucket_of(p->hash)];
+		p->end = l->first[bucket_of(p->hash) + 1];
+		__builtin_prefetch(&l->tags[p->first]);
+	}
+	/* Those are left that have an entry of their tag. */
+	for (size_t i = 0; i < l->n_places; i++) {
+		struct place p = l->places[i];
+
+		while (p.first < p.end && l->tags[p.first] != tag_of(p.hash))
+			p.first++;
+		__builtin_prefetch(&l->entries[p.first]);
+		l->places[n] = p;
+		n += p.first < p.end;
+	}
+	l->n_places = n;
 }
 
 /* Compares what begins there with the words of that key. */
-static int compare(struct lexicon *l, const struct candidate *c, const struct key_of *k,
-		   lexicon_fn *fn, void *ctx)
+static int compare(struct lexicon *l, const struct place *p, lexicon_fn *fn, void *ctx)
 {
-	size_t at = l->at + c->at;
 	int err = 0;
 
-	for (uint32_t i = k->first; i < k->end && !err; i++) {
+	for (uint32_t i = p->first; i < p->end && !err; i++) {
 		const struct entry *e = &l->entries[i];
 
-		if (l->tags[i] != k->tag || (c->head & e->mask) != e->value || e->key != k->key ||
-		    !stands(l, e, at))
+		if (l->tags[i] != tag_of(p->hash) || (p->head & e->mask) != e->value ||
+		    e->key != p->key || !stands(l, e, p->at))
 			continue;
 		/* Told out of order rather than not at all. */
 		if (l->n_pending == PENDING_MAX)
 			err = tell(l, 1, fn, ctx);
-		put(l, (struct found){ at - e->lead + e->len, l->words + c->words, e });
+		put(l, (struct found){ p->at - e->lead + e->len, p->words, e });
 	}
 	return err;
 }
@@ -545,28 +595,13 @@ static int compare(struct lexicon *l, const struct candidate *c, const struct ke
 /* Finds what begins in the next block. */
 static int look(struct lexicon *l, lexicon_fn *fn, void *ctx)
 {
-	const uint8_t *p = l->text.p + l->at;
-	struct candidate candidates[BLOCK + 1];
-	struct key_of found[N_KEYS * BLOCK];
-	uint8_t last[BLOCK] = { 0 };
-	uint64_t words, leads, begins;
-	unsigned n;
 	int err = 0;
 
-	if (l->text.len - l->at < BLOCK) {
-		memcpy(last, p, l->text.len - l->at);
-		p = last;
-	}
-	l->counts[l->n_counts++] = (uint32_t)l->words;
-	classify(p, &words, &leads);
-	begins = (words & ~(words << 1 | l->in_word)) | leads;
-	l->in_word = words >> 63;
-	n = find_candidates(l, begins, candidates);
-	n = find_buckets(l, candidates, n, found);
-	for (unsigned i = 0; i < n && !err; i++)
-		err = compare(l, &candidates[found[i].candidate], &found[i], fn, ctx);
-	l->words += (unsigned)__builtin_popcountll(begins);
+	if (l->at == l->ahead)
+		look_ahead(l);
 	l->at += MIN(BLOCK, l->text.len - l->at);
+	while (l->next_place < l->n_places && l->places[l->next_place].at < l->at && !err)
+		err = compare(l, &l->places[l->next_place++], fn, ctx);
 	return err;
 }
 
