@@ -54,7 +54,9 @@ struct detect {
 	hs_scratch_t *scratch;
 	unsigned first[N_DETECTORS + 1]; /* where each one's patterns begin */
 	unsigned *of_rules;		 /* of each rule's pattern, its number among all */
-	uint16_t *counts;		 /* hits of each pattern in the view being scanned */
+	/* Of words that a database tells of as one: sequences_changes() when none was wanted. */
+	uint64_t *idle;
+	uint16_t *counts; /* hits of each pattern in the view being scanned */
 	struct hits {
 		struct hit *v;
 		size_t n, room;
@@ -142,7 +144,8 @@ int detect_new(struct detect **ret, const struct detect_opts *o, struct span ima
 	if (err)
 		return err;
 	d->counts = calloc(d->image->n_patterns + 1, sizeof(*d->counts));
-	if (!d->counts)
+	d->idle = calloc(d->image->n_patterns + 1, sizeof(*d->idle));
+	if (!d->counts || !d->idle)
 		return -ENOMEM;
 	err = mac_new(&d->mac, o->key);
 	if (!err)
@@ -185,6 +188,7 @@ void detect_free(struct detect **d)
 	mac_free(&(*d)->mac);
 	free((*d)->own);
 	free((*d)->counts);
+	free((*d)->idle);
 	explicit_bzero(*d, sizeof(**d));
 	free(*d);
 	*d = NULL;
@@ -277,31 +281,55 @@ static int on_sequence(void *ctx, size_t pattern, struct range where)
 	return keep(s, s->d->of_rules[pattern], where);
 }
 
-/* A pattern matched up to there. */
-static int matched(struct scan *s, unsigned id, size_t to)
+/* Words are told to sequences, unless no sequence wants any of those that are the same. */
+static int on_words(struct scan *s, unsigned id, size_t to)
 {
-	const struct image_owner *o = &s->d->owners[id];
-	struct range where = { o->literal ? to - o->len : to, to };
-	const struct rule_pattern *list;
-	size_t n;
+	struct detect *d = s->d;
+	unsigned first = id;
+	bool wanted = false;
+	int err = sequences_until(d->sequences, to, on_sequence, s);
 
-	if (o->sort != RULE_WORD && o->sort != RULE_WORD_LIKE)
-		return keep(s, id, where);
-	list = rules_patterns(&s->d->rules, detectors[o->detector]->rules, &n);
-	return sequences_word(s->d->sequences, (size_t)(list - s->d->rules.pattern) + o->index,
-			      where, on_sequence, s);
+	if (err || d->idle[first] == sequences_changes(d->sequences))
+		return err;
+	do {
+		const struct image_owner *o = &d->owners[id];
+		size_t n,
+		    pattern =
+			(size_t)(rules_patterns(&d->rules, detectors[o->detector]->rules, &n) -
+				 d->rules.pattern) +
+			o->index;
+
+		if (sequences_wants(d->sequences, pattern)) {
+			wanted = true;
+			err = sequences_word(d->sequences, pattern,
+					     (struct range){ o->literal ? to - o->len : to, to },
+					     on_sequence, s);
+		}
+		id = o->next;
+	} while (!err && id);
+	if (!wanted)
+		d->idle[first] = sequences_changes(d->sequences);
+	return err;
 }
 
+/* Patterns matched up to there: this one, and those that are the same. */
 static int on_match(unsigned id, unsigned long long from, unsigned long long to, unsigned flags,
 		    void *ctx)
 {
 	struct scan *s = ctx;
-	int err = matched(s, id, s->where.begin + to);
+	size_t end = s->where.begin + to;
+	int err = 0;
 
 	(void)from;
 	(void)flags;
-	while (!err && (id = s->d->owners[id].next))
-		err = matched(s, id, s->where.begin + to);
+	if (s->d->owners[id].sort == RULE_WORD || s->d->owners[id].sort == RULE_WORD_LIKE)
+		return on_words(s, id, end);
+	do {
+		const struct image_owner *o = &s->d->owners[id];
+
+		err = keep(s, id, (struct range){ o->literal ? end - o->len : end, end });
+		id = o->next;
+	} while (!err && id);
 	return err;
 }
 

@@ -12,10 +12,13 @@
 #include "base/scan.h"
 #include "detect/lexicon.h"
 
-/* A list of words stands at a step of a sequence; with what must be known of the sequence until
- * the step is taken. */
+/* A list of words stands at a step of a sequence, not the first one; with what must be known of the
+ * sequence until the step is taken. */
 struct use {
 	uint32_t sequence;
+	uint16_t next; /* the list of the step behind it; the first list, at step 1, is of the place
+			  before */
+	uint16_t before;
 	uint8_t step;
 	bool near; /* the step before must be */
 	bool last;
@@ -26,19 +29,32 @@ struct place {
 	uint32_t begin, end;
 };
 
+/* What is known of a list in the text in hand. */
+struct list {
+	uint32_t awaited;   /* in this round: a sequence has come to a step before one of its own */
+	uint32_t round;	    /* of its places */
+	struct place at[2]; /* as the first step of sequences, which it is the same for; the latest
+			       first */
+};
+
 struct sequences {
 	const struct rules *rules;
 	struct lexicon *lexicon; /* ids from n_patterns on: others */
 	lexicon_fn *on_other;
 	struct span text;
-	uint32_t *pattern;			   /* of each sequence */
-	struct place (*at)[SEQUENCE_STEPS_MAX][2]; /* the latest first */
-	size_t n;
-	uint32_t *first; /* of each list's uses; closed by one more */
-	struct use *uses;
+	uint16_t *list_of; /* each pattern that is a word, its list */
+	struct list *lists;
 	size_t n_lists;
+	uint32_t *first_use; /* of each list; closed by one more */
+	struct use *uses;
+	uint32_t *first_follower; /* of each list */
+	uint16_t *followers;	  /* lists behind it, where it is the first of a sequence */
+	uint32_t *pattern;	  /* of each sequence */
+	struct place (*at)[SEQUENCE_STEPS_MAX][2]; /* from step 1 on, the latest first */
 	uint32_t *round; /* of each sequence's places: those of another one are of another text */
+	size_t n;
 	uint32_t now;
+	uint64_t changes; /* of what is wanted */
 	struct {
 		size_t from, to;
 		size_t halves; /* letters between, twice */
@@ -50,11 +66,55 @@ bool sequences_finds(struct span word)
 	return lexicon_takes(word);
 }
 
+/* Counts of each list, from its second place on, become where its rows begin, from there on. */
+static void sum_up(uint32_t *counts, size_t n_lists)
+{
+	for (size_t i = 2; i < n_lists + 2; i++)
+		counts[i] += counts[i - 1];
+}
+
+/* The tables: counted, summed up, filled in. */
+static void fill(struct sequences *s)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->rules->n_patterns; i++) {
+		const struct rule_pattern *p = &s->rules->pattern[i];
+
+		s->list_of[i] = p->words;
+		if (p->sort != RULE_SEQUENCE)
+			continue;
+		s->first_follower[p->step[0] + 2]++;
+		for (size_t k = 1; k < p->n_steps; k++)
+			s->first_use[p->step[k] + 2]++;
+	}
+	sum_up(s->first_use, s->n_lists);
+	sum_up(s->first_follower, s->n_lists);
+	for (size_t i = 0; i < s->rules->n_patterns; i++) {
+		const struct rule_pattern *p = &s->rules->pattern[i];
+
+		if (p->sort != RULE_SEQUENCE)
+			continue;
+		s->pattern[n] = (uint32_t)i;
+		s->followers[s->first_follower[p->step[0] + 1]++] = p->step[1];
+		/* Later steps first, so that a word is not two of them. */
+		for (size_t k = p->n_steps; --k;)
+			s->uses[s->first_use[p->step[k] + 1]++] =
+			    (struct use){ .sequence = (uint32_t)n,
+					  .next = k + 1 < p->n_steps ? p->step[k + 1] : 0,
+					  .before = p->step[k - 1],
+					  .step = (uint8_t)k,
+					  .near = p->near & 1u << k,
+					  .last = k + 1 == p->n_steps };
+		n++;
+	}
+}
+
 int sequences_new(struct sequences **ret, const struct rules *rules, struct span words,
 		  size_t n_other, lexicon_fn *on_other)
 {
 	auto_free(sequences) struct sequences *s = calloc(1, sizeof(*s));
-	size_t n_uses = 0, n = 0;
+	size_t n_uses = 0;
 	int err;
 
 	if (!s)
@@ -73,34 +133,19 @@ int sequences_new(struct sequences **ret, const struct rules *rules, struct span
 		for (size_t k = 0; p->sort == RULE_SEQUENCE && k < p->n_steps; k++)
 			s->n_lists = MAX(s->n_lists, (size_t)p->step[k] + 1);
 	}
+	s->list_of = calloc(rules->n_patterns + 1, sizeof(*s->list_of));
+	s->lists = calloc(s->n_lists + 1, sizeof(*s->lists));
+	s->first_use = calloc(s->n_lists + 2, sizeof(*s->first_use));
+	s->uses = calloc(n_uses + 1, sizeof(*s->uses));
+	s->first_follower = calloc(s->n_lists + 2, sizeof(*s->first_follower));
+	s->followers = calloc(s->n + 1, sizeof(*s->followers));
 	s->pattern = calloc(s->n + 1, sizeof(*s->pattern));
 	s->at = calloc(s->n + 1, sizeof(*s->at));
 	s->round = calloc(s->n + 1, sizeof(*s->round));
-	s->first = calloc(s->n_lists + 2, sizeof(*s->first));
-	s->uses = calloc(n_uses + 1, sizeof(*s->uses));
-	if (!s->pattern || !s->at || !s->round || !s->first || !s->uses)
+	if (!s->list_of || !s->lists || !s->first_use || !s->uses || !s->first_follower ||
+	    !s->followers || !s->pattern || !s->at || !s->round)
 		return -ENOMEM;
-	/* Counted, summed up, filled in: later steps first, so that a word is not two of them. */
-	for (size_t i = 0; i < rules->n_patterns; i++)
-		for (size_t k = 0;
-		     rules->pattern[i].sort == RULE_SEQUENCE && k < rules->pattern[i].n_steps; k++)
-			s->first[rules->pattern[i].step[k] + 2]++;
-	for (size_t i = 2; i < s->n_lists + 2; i++)
-		s->first[i] += s->first[i - 1];
-	for (size_t i = 0; i < rules->n_patterns; i++) {
-		const struct rule_pattern *p = &rules->pattern[i];
-
-		if (p->sort != RULE_SEQUENCE)
-			continue;
-		s->pattern[n] = (uint32_t)i;
-		for (size_t k = p->n_steps; k--;)
-			s->uses[s->first[p->step[k] + 1]++] =
-			    (struct use){ .sequence = (uint32_t)n,
-					  .step = (uint8_t)k,
-					  .near = p->near & 1u << k,
-					  .last = k + 1 == p->n_steps };
-		n++;
-	}
+	fill(s);
 	*ret = steal(s);
 	return 0;
 }
@@ -110,11 +155,15 @@ void sequences_free(struct sequences **s)
 	if (!*s)
 		return;
 	lexicon_free(&(*s)->lexicon);
+	free((*s)->list_of);
+	free((*s)->lists);
+	free((*s)->first_use);
+	free((*s)->uses);
+	free((*s)->first_follower);
+	free((*s)->followers);
 	free((*s)->pattern);
 	free((*s)->at);
 	free((*s)->round);
-	free((*s)->first);
-	free((*s)->uses);
 	free(*s);
 	*s = NULL;
 }
@@ -128,9 +177,11 @@ int sequences_begin(struct sequences *s, struct span text)
 {
 	s->text = text;
 	s->gap.to = 0;
+	s->changes++;
 	/* All of them are forgotten when the numbers begin again. */
 	if (!++s->now) {
 		memset(s->round, 0, s->n * sizeof(*s->round));
+		memset(s->lists, 0, s->n_lists * sizeof(*s->lists));
 		s->now = 1;
 	}
 	return lexicon_begin(s->lexicon, text);
@@ -193,42 +244,85 @@ static bool whole(const struct rule_pattern *p, struct span text, struct range r
 	return !p->ends || r.end == text.len || !ascii_alnum(text.p[r.end]);
 }
 
-static int follow(struct sequences *s, size_t pattern, struct range where, sequence_fn *fn,
-		  void *ctx)
+/* The latest place of the step before a use; of a place that lies in the word, the one before.
+ * NULL: it was not taken. */
+static const struct place *place_before(const struct sequences *s, const struct use *u,
+					size_t begin)
 {
-	const struct rule_pattern *word = &s->rules->pattern[pattern];
+	const struct place *last;
+
+	if (u->step == 1) {
+		if (s->lists[u->before].round != s->now)
+			return NULL;
+		last = s->lists[u->before].at;
+	} else {
+		if (s->round[u->sequence] != s->now)
+			return NULL;
+		last = s->at[u->sequence][u->step - 1];
+	}
+	last += last->end > begin;
+	return last->end && last->end <= begin ? last : NULL;
+}
+
+static void await(struct sequences *s, uint16_t list)
+{
+	s->changes += s->lists[list].awaited != s->now;
+	s->lists[list].awaited = s->now;
+}
+
+static void take_step(struct sequences *s, const struct use *u, struct place here)
+{
+	struct place(*at)[2] = s->at[u->sequence];
+
+	if (s->round[u->sequence] != s->now) {
+		s->round[u->sequence] = s->now;
+		memset(at, 0, sizeof(*s->at));
+	}
+	at[u->step][1] = at[u->step][0];
+	at[u->step][0] = here;
+	if (!u->last)
+		await(s, u->next);
+}
+
+/* The first step of all sequences that begin with the list. */
+static void begin_sequences(struct sequences *s, uint16_t list, struct place here)
+{
+	struct list *l = &s->lists[list];
+
+	if (l->round != s->now) {
+		l->round = s->now;
+		l->at[0] = (struct place){ 0 };
+		for (uint32_t i = s->first_follower[list]; i < s->first_follower[list + 1]; i++)
+			await(s, s->followers[i]);
+	}
+	l->at[1] = l->at[0];
+	l->at[0] = here;
+}
+
+static int follow(struct sequences *s, size_t pattern, struct range where, size_t like,
+		  sequence_fn *fn, void *ctx)
+{
+	uint16_t list = s->list_of[pattern];
+	struct place here = { (uint32_t)where.begin, (uint32_t)where.end };
+	uint32_t end = s->lists[list].awaited == s->now ? s->first_use[list + 1] : 0;
 	int err;
 
-	for (uint32_t i = s->first[word->words]; i < s->first[word->words + 1]; i++) {
+	for (uint32_t i = s->first_use[list]; i < end; i++) {
 		const struct use *u = &s->uses[i];
-		struct place(*at)[2] = s->at[u->sequence];
-		struct place here = { (uint32_t)where.begin, (uint32_t)where.end };
+		const struct place *last = place_before(s, u, where.begin);
 
-		if (s->round[u->sequence] != s->now) {
-			if (u->step)
-				continue;
-			s->round[u->sequence] = s->now;
-			memset(at, 0, sizeof(*s->at));
-		}
-		if (u->step) {
-			const struct place *last = at[u->step - 1];
-
-			last += last->end > where.begin;
-			if (!last->end || last->end > where.begin ||
-			    !close_by(s, last->end, where.begin,
-				      (u->near ? SEQUENCE_NEAR : SEQUENCE_GAP) +
-					  (word->sort == RULE_WORD_LIKE ? SEQUENCE_LIKE : 0)))
-				continue;
-			here.begin = last->begin;
-		}
-		at[u->step][1] = at[u->step][0];
-		at[u->step][0] = here;
+		if (!last || !close_by(s, last->end, where.begin,
+				       (u->near ? SEQUENCE_NEAR : SEQUENCE_GAP) + like))
+			continue;
+		take_step(s, u, (struct place){ last->begin, here.end });
 		if (!u->last)
 			continue;
-		err = fn(ctx, s->pattern[u->sequence], (struct range){ here.begin, here.end });
+		err = fn(ctx, s->pattern[u->sequence], (struct range){ last->begin, here.end });
 		if (err)
 			return err;
 	}
+	if (s->first_follower[list] < s->first_follower[list + 1])
+		begin_sequences(s, list, here);
 	return 0;
 }
 
@@ -243,30 +337,42 @@ static int on_word(void *ctx, uint32_t id, const struct lexicon_hit *h)
 	const struct following *f = ctx;
 	uint32_t n = (uint32_t)f->s->rules->n_patterns;
 
-	return id < n ? follow(f->s, id, h->where, f->fn, f->ctx)
+	return id < n ? follow(f->s, id, h->where, 0, f->fn, f->ctx)
 		      : f->s->on_other(f->ctx, id - n, h);
 }
 
-/* The words of the lexicon up to end. */
-static int catch_up(struct sequences *s, size_t end, sequence_fn *fn, void *ctx)
+int sequences_until(struct sequences *s, size_t end, sequence_fn *fn, void *ctx)
 {
 	struct following f = { s, fn, ctx };
 
 	return lexicon_until(s->lexicon, end, on_word, &f);
 }
 
+bool sequences_wants(const struct sequences *s, size_t pattern)
+{
+	uint16_t list = s->list_of[pattern];
+
+	return s->lists[list].awaited == s->now ||
+	       s->first_follower[list] < s->first_follower[list + 1];
+}
+
+uint64_t sequences_changes(const struct sequences *s)
+{
+	return s->changes;
+}
+
 int sequences_word(struct sequences *s, size_t pattern, struct range where, sequence_fn *fn,
 		   void *ctx)
 {
-	int err;
+	const struct rule_pattern *p = &s->rules->pattern[pattern];
 
-	if (!whole(&s->rules->pattern[pattern], s->text, where))
-		return 0;
-	err = catch_up(s, where.end, fn, ctx);
-	return err ? err : follow(s, pattern, where, fn, ctx);
+	return whole(p, s->text, where)
+		   ? follow(s, pattern, where, p->sort == RULE_WORD_LIKE ? SEQUENCE_LIKE : 0, fn,
+			    ctx)
+		   : 0;
 }
 
 int sequences_end(struct sequences *s, sequence_fn *fn, void *ctx)
 {
-	return catch_up(s, s->text.len, fn, ctx);
+	return sequences_until(s, s->text.len, fn, ctx);
 }

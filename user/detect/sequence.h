@@ -32,8 +32,15 @@ const struct lexicon *sequences_lexicon(const struct sequences *s);
 
 /* pattern: index of the sequence in rules->pattern. Not 0: stop, and return it. */
 typedef int sequence_fn(void *ctx, size_t pattern, struct range where);
-/* One of the other words was found, in the order of their ends; pattern is its index in
- * rules->pattern. */
+/* Words up to end are found, by the lexicon. */
+int sequences_until(struct sequences *s, size_t end, sequence_fn *fn, void *ctx);
+/* Can one of the other words be a step, when it ends there? pattern is its index in rules->pattern.
+ */
+bool sequences_wants(const struct sequences *s, size_t pattern);
+/* What is wanted stays the same while this does. */
+uint64_t sequences_changes(const struct sequences *s);
+/* One of the other words was found, in the order of their ends, which sequences_until() has been
+ * told. */
 int sequences_word(struct sequences *s, size_t pattern, struct range where, sequence_fn *fn,
 		   void *ctx);
 /* There are no more of them. */
