@@ -43,7 +43,7 @@ ROWS = {
     "debhandbook": 800, "manpages": 800,
 }
 T0_ROWS = 45
-FOREIGN_ROWS = 60
+FOREIGN_ROWS = 100
 # Folds: unlike languages together; then a quarter of the lines of each language; then one per family of attacks.
 LANGUAGE_FOLDS = 4
 KEPT_FOLD = 4
@@ -244,7 +244,7 @@ def twins(rows, rng):
 def weigh(source, label, n):
     """A family counts by what it adds, which grows slower than its rows; few sentences stand for a language."""
     if re.fullmatch("(seeds|kept)-..", source):
-        return 2.5
+        return 1.5
     if not label:
         return 1 if source == "seeds-benign" or source.startswith("harmless-") else 0.5
     return (min(n, 400) / n) ** 0.6

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """tools/train/senses.py - prints which words have which sense, for earshot-train: a line "number word" for each, "word*" for
-the beginning of one. English words are those of senses.txt; the lists of the rule packs add those of other languages."""
+the beginning of one. First those of senses.txt; the lists of the rule packs add more of other languages than English."""
 import os
 import re
 import sys
@@ -17,16 +17,28 @@ LISTS = {
     "TEXT": "BODY", "REFUSE": "REFUSE",
 }
 SHORTEST = 3  # letters of a word
-# Scripts without blanks between words: there each character is a token.
-ALONE = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\ua4cf\uf900-\ufaff]")
-ASCII_STEM, STEM = 5, 8  # as in user/detect/features.c
+# As in user/detect/features.c. Scripts in which each character is a token, and how many of them a word has at most.
+ALONE = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\ua4cf\uac00-\ud7af\uf900-\ufaff]+")
+RUN = 9
+STEMS = ((0x80, 5), (0xe0, 8), (0x100, 15))
+# What is written together with the word behind it.
+PREFIXES = {
+    "ar": ("ال", "و", "ب", "ل", "لل", "بال", "وال"),
+    "he": ("ה", "ו", "ל", "ב", "מה", "ש", "כל"),
+}
 
 
 def stem(word):
     """How it begins, in bytes; None if it is no longer than that."""
     raw = word.encode()
-    n = ASCII_STEM if raw[0] < 128 else STEM
-    return raw[:n] if len(raw) >= n else None
+    n = next(n for first, n in STEMS if raw[0] < first)
+    return raw[:n] if len(raw) >= n and not ALONE.match(word) else None
+
+
+def usable(word):
+    if ALONE.search(word):
+        return ALONE.fullmatch(word) and 2 <= len(word) <= RUN
+    return re.fullmatch(r"[^\W\d_][\w\u0900-\u0d7f]*", word) and len(word) >= SHORTEST
 
 
 def english():
@@ -45,7 +57,8 @@ def main():
             if line.startswith("# "):
                 continue
             name, *words = line.split()
-            names.append(name)
+            if name not in names:
+                names.append(name)
             for word in words:
                 known.setdefault((stem(word[:-1]), True) if word.endswith("*") else (word.encode(), False), name)
     spoken = english() - {word.decode() for word, begins in known if not begins}
@@ -61,9 +74,10 @@ def main():
                     break
                 whole = word.endswith("$")
                 word = word.strip(" $'").lower()
-                if not re.fullmatch(r"[^\W\d_]+", word) or len(word) < SHORTEST or ALONE.search(word) or word in spoken:
+                if not usable(word) or word in spoken:
                     continue
-                known.setdefault((word.encode(), False), sense)
+                for prefix in ("",) + PREFIXES.get(path[5:7], ()):
+                    known.setdefault(((prefix + word).encode(), False), sense)
                 if not whole and stem(word) and stem(word) not in starts:
                     known.setdefault((stem(word), True), sense)
     for (word, begins), name in known.items():

@@ -122,7 +122,7 @@ static void read_senses(const char *path)
 /* Behind the hashes: pairs of senses. */
 #define FEATURES_ALL (FEATURES_MAX + SENSES_MAX * SENSES_MAX)
 
-static size_t list_pairs(uint32_t meant, uint32_t *ret)
+static size_t list_pairs(uint64_t meant, uint32_t *ret)
 {
 	size_t n = 0;
 
@@ -134,7 +134,7 @@ static size_t list_pairs(uint32_t meant, uint32_t *ret)
 }
 
 /* Adds the different ones of n hashes as a window, and the pairs of what is meant in it. */
-static void add_window(const uint32_t *hashes, size_t n, uint32_t meant)
+static void add_window(const uint32_t *hashes, size_t n, uint64_t meant)
 {
 	static uint32_t seen[FEATURES_MAX], mark;
 
@@ -157,7 +157,7 @@ static void add_windows(struct row *r, struct span text)
 {
 	static uint32_t hashes[(TEXT_MAX + 1) * FEATURES_PER_BYTE];
 	static size_t ends[TEXT_MAX / CLASSIFIER_STRIDE + 1];
-	static uint32_t meant[TEXT_MAX / CLASSIFIER_STRIDE + 1];
+	static uint64_t meant[TEXT_MAX / CLASSIFIER_STRIDE + 1];
 	size_t n = 0, strides = 0, step;
 	struct features f;
 
@@ -184,7 +184,8 @@ static void add_windows(struct row *r, struct span text)
 
 static void add_sentence(struct span text)
 {
-	uint32_t hashes[SENTENCE_HASHES], meant;
+	uint32_t hashes[SENTENCE_HASHES];
+	uint64_t meant;
 	size_t n = sentence_features(&senses, text, hashes, &meant);
 
 	add_window(hashes, n, meant);

@@ -97,18 +97,18 @@ float classifier_share(uint32_t n)
 typedef int16_t lanes __attribute__((vector_size(16)));
 #define LANES (sizeof(lanes) / sizeof(int16_t))
 
-static tally weigh_pairs(const struct pairs *p, uint32_t senses)
+static tally weigh_pairs(const struct pairs *p, uint64_t senses)
 {
 	static const lanes bits = { 1, 2, 4, 8, 16, 32, 64, 128 };
 	lanes wanted[SENSES_MAX / LANES], sums[SENSES_MAX / LANES] = { 0 };
-	uint32_t n = (uint32_t)__builtin_popcount(senses);
+	uint32_t n = (uint32_t)__builtin_popcountll(senses);
 	int32_t sum = 0;
 
 	static_assert(CLASSIFIER_PAIR_MAX * SENSES_MAX <= INT16_MAX, "a lane holds a column");
 	for (unsigned i = 0; i < ARRAY_SIZE(sums); i++)
 		wanted[i] = ((int16_t)(senses >> i * LANES & 0xff) & bits) == bits;
-	for (uint32_t left = senses; left; left &= left - 1) {
-		const int16_t *row = p->weight[__builtin_ctz(left)];
+	for (uint64_t left = senses; left; left &= left - 1) {
+		const int16_t *row = p->weight[__builtin_ctzll(left)];
 
 		for (unsigned i = 0; i < ARRAY_SIZE(sums); i++) {
 			lanes weights;
@@ -148,6 +148,20 @@ static uint8_t next_stride(struct classifier *c, unsigned leave)
 
 /* --- sentences */
 
+/* Signs beyond ASCII that end a sentence. */
+static bool ends_with_sign(struct span text)
+{
+	static const char *const signs[] = { "。", "！", "？", "।", "؟", "۔" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(signs); i++) {
+		size_t n = strlen(signs[i]);
+
+		if (text.len >= n && !memcmp(text.p + text.len - n, signs[i], n))
+			return true;
+	}
+	return false;
+}
+
 static bool ends_sentence(struct span text, size_t i)
 {
 	uint8_t c = text.p[i], next = i + 1 < text.len ? text.p[i + 1] : '\n';
@@ -167,7 +181,7 @@ static bool ends_sentence(struct span text, size_t i)
 	case '"':
 		return next == ',' || next == ':';
 	default:
-		return i >= 2 && !memcmp(text.p + i - 2, "。", 3);
+		return c >= 0x80 && ends_with_sign(span_sub(text, 0, i + 1));
 	}
 }
 
@@ -198,7 +212,7 @@ bool sentence_next(struct span text, struct range window, struct range *s)
 }
 
 size_t sentence_features(const struct senses *senses, struct span text,
-			 uint32_t ret[SENTENCE_HASHES], uint32_t *ret_meant)
+			 uint32_t ret[SENTENCE_HASHES], uint64_t *ret_meant)
 {
 	struct features f;
 	size_t n;
@@ -215,7 +229,8 @@ size_t sentence_features(const struct senses *senses, struct span text,
 static float score_sentence(struct classifier *c, uint32_t set, struct span text)
 {
 	const struct model_sentences *m = &c->model->sentences[set];
-	uint32_t hashes[SENTENCE_HASHES], meant;
+	uint32_t hashes[SENTENCE_HASHES];
+	uint64_t meant;
 	size_t n = sentence_features(&c->model->senses, text, hashes, &meant);
 	uint8_t now = next_stride(c, 0);
 	tally sum = 0;
@@ -226,7 +241,7 @@ static float score_sentence(struct classifier *c, uint32_t set, struct span text
 		sum += c->seen[h] != now ? TALLY_ONE + c->sentences[set][h] : 0;
 		c->seen[h] = now;
 	}
-	return score_of(m->bias, m->scale, sum + weigh_pairs(&m->pairs, meant & ~UINT32_C(1)));
+	return score_of(m->bias, m->scale, sum + weigh_pairs(&m->pairs, meant & ~UINT64_C(1)));
 }
 
 /* What the sentences of the strongest window add to its score. */
@@ -251,7 +266,7 @@ void classifier_score(struct classifier *c, enum surface surface, struct span te
 	const struct model_surface *m = &c->model->surfaces[surface];
 	const struct pairs *pairs = &c->model->pairs[m->weights];
 	const int8_t *weights = c->weights[m->weights];
-	uint32_t last_meant = 0;
+	uint64_t last_meant = 0;
 	uint32_t hashes[(CLASSIFIER_STRIDE + 1) * FEATURES_PER_BYTE];
 	struct features f;
 	tally last = 0;
@@ -263,7 +278,7 @@ void classifier_score(struct classifier *c, enum surface surface, struct span te
 		size_t n = features_add(&f, part, hashes);
 		uint8_t now = next_stride(c, at ? 0 : 1);
 		tally own = 0, common = 0;
-		uint32_t meant, senses;
+		uint64_t meant, senses;
 		float score;
 
 		if (at + part.len == text.len)
@@ -285,7 +300,7 @@ void classifier_score(struct classifier *c, enum surface surface, struct span te
 			last_meant = meant;
 			continue;
 		}
-		senses = (last_meant | meant) & ~UINT32_C(1);
+		senses = (last_meant | meant) & ~UINT64_C(1);
 		score =
 		    score_of(m->bias, m->scale, last + own - common + weigh_pairs(pairs, senses));
 		last = own;

@@ -34,7 +34,7 @@ struct tail {
 
 /* What two senses in one window weigh together, in units of the weights; of the same one: what it
  * weighs itself. */
-#define CLASSIFIER_PAIR_MAX 1000
+#define CLASSIFIER_PAIR_MAX 500
 struct pairs {
 	int16_t weight[SENSES_MAX][SENSES_MAX]; /* the lower sense first; 0 in the other half */
 };
@@ -75,7 +75,7 @@ struct model_header {
 	} sentences[CLASSIFIER_WEIGHTS];
 };
 #define MODEL_MAGIC   "EARSHOTM"
-#define MODEL_VERSION 4
+#define MODEL_VERSION 5
 #define MODEL_BYTES                                                                                \
 	(sizeof(struct model_header) +                                                             \
 	 (size_t)CLASSIFIER_WEIGHTS * (FEATURES_MAX + SENTENCE_FEATURES))
@@ -91,7 +91,7 @@ bool sentence_next(struct span text, struct range window, struct range *s);
 /* Hashes of a sentence's features, below SENTENCE_FEATURES; returns how many. *ret_meant: a bit for
  * each sense in it. */
 size_t sentence_features(const struct senses *senses, struct span text,
-			 uint32_t ret[SENTENCE_HASHES], uint32_t *ret_meant);
+			 uint32_t ret[SENTENCE_HASHES], uint64_t *ret_meant);
 
 /* The model in this program. */
 struct span classifier_model(void);

@@ -12,7 +12,11 @@
 
 #define BLOCK	  64 /* bits of a mask */
 #define BLOCK_MIN 8  /* for less than that a block does not pay */
-#define STEM	  5  /* bytes, of a longer token; 8 when it is not ASCII */
+
+/* Bytes of a longer token that count as its beginning: by the length of its first character. */
+#define STEM	  5
+#define STEM_2	  8
+#define STEM_WIDE 15
 
 /* Odd constants, different for each kind of feature, so that kinds do not meet in one bucket by
  * rule. */
@@ -23,6 +27,8 @@
 #define MIX_STEM 0x165667b19e3779f9u
 #define MIX_PAIR 0xd6e8feb86659fd93u
 #define MIX_RUN	 0x9e3779b97f4a7c15u
+#define MIX_SUM	 0x01000193u
+#define MIX_ENDS 0x85ebca6bu
 
 enum kind { BLANK, WORD, SIGNS };
 
@@ -45,12 +51,13 @@ static inline uint32_t bucket(uint64_t x)
 }
 
 /* Scripts without blanks between words: Han, kana and their neighbours, those of Thailand, Laos,
- * Burma and Cambodia. */
+ * Burma and Cambodia; and Hangul. */
 static bool stands_alone(uint32_t cp)
 {
-	return (cp >= 0x2e80 && cp < 0xa4d0) || (cp >= 0xf900 && cp < 0xfb00) ||
-	       (cp >= 0x20000 && cp < 0x30000) || (cp >= 0xe00 && cp < 0xf00) ||
-	       (cp >= 0x1000 && cp < 0x10a0) || (cp >= 0x1780 && cp < 0x1800);
+	return (cp >= 0x2e80 && cp < 0xa4d0) || (cp >= 0xac00 && cp < 0xd7b0) ||
+	       (cp >= 0xf900 && cp < 0xfb00) || (cp >= 0x20000 && cp < 0x30000) ||
+	       (cp >= 0xe00 && cp < 0xf00) || (cp >= 0x1000 && cp < 0x10a0) ||
+	       (cp >= 0x1780 && cp < 0x1800);
 }
 
 /* --- tokens to hashes */
@@ -61,11 +68,20 @@ struct token {
 	bool longer;
 };
 
+static inline size_t stem_len(uint8_t first)
+{
+	return first < 0x80 ? STEM : first < 0xe0 ? STEM_2 : STEM_WIDE;
+}
+
 static inline struct token token_of(const uint64_t *bytes, size_t len)
 {
 	uint64_t mixed = bytes[0] * MIX_1 ^ bytes[1] * MIX_2 ^ bytes[2] * MIX_3;
-	uint64_t stem = bytes[0] & ((bytes[0] & 0x80) ? UINT64_MAX : (UINT64_C(1) << 8 * STEM) - 1);
+	uint64_t stem = bytes[0];
 
+	if (!(bytes[0] & 0x80))
+		stem &= (UINT64_C(1) << 8 * STEM) - 1;
+	else if ((uint8_t)bytes[0] >= 0xe0)
+		stem ^= (bytes[1] & ((UINT64_C(1) << 8 * (STEM_WIDE - 8)) - 1)) * MIX_2;
 	mixed = (mixed ^ mixed >> 29) * MIX_WORD;
 	return (struct token){ (uint32_t)(mixed >> 32), stem * MIX_STEM, len > STEM };
 }
@@ -76,7 +92,7 @@ static inline uint16_t slot_of(uint32_t hash, unsigned sense)
 }
 
 /* A bit for the sense, if it has one; bit 0 is without meaning. */
-static inline uint32_t meaning(const struct senses *s, uint32_t hash)
+static inline uint64_t meaning(const struct senses *s, uint32_t hash)
 {
 	typedef uint16_t slots __attribute__((vector_size(SENSE_SLOTS * sizeof(uint16_t))));
 	slots v;
@@ -87,7 +103,44 @@ static inline uint32_t meaning(const struct senses *s, uint32_t hash)
 	v &= (slots)(v < SENSES_MAX);
 	/* One slot at most is left: their sum is in the highest one. */
 	memcpy(&all, &v, sizeof(all));
-	return UINT32_C(1) << (all * UINT64_C(0x0001000100010001) >> 48);
+	return UINT64_C(1) << (all * UINT64_C(0x0001000100010001) >> 48);
+}
+
+/* --- words that are runs of characters */
+
+static inline size_t ends_in(uint32_t before, uint32_t last)
+{
+	return (before * 3 ^ last) * MIX_ENDS >> 20;
+}
+static_assert(SENSE_ENDS == 1 << 12, "what is left of 32 bits");
+
+/* Of the last n characters. */
+static uint32_t hash_run(const struct features *f, unsigned n)
+{
+	uint32_t power = 1, sum;
+
+	for (unsigned i = 0; i < n; i++)
+		power *= MIX_SUM;
+	sum = f->sums[f->run % FEATURES_RUN] - f->sums[(f->run - n) % FEATURES_RUN] * power;
+	return (uint32_t)((sum ^ sum >> 15) * MIX_WORD >> 32);
+}
+
+/* One more character, which is not f->last yet. */
+static void add_to_run(struct features *f, uint32_t hash)
+{
+	uint32_t sum = f->sums[f->run % FEATURES_RUN] * MIX_SUM + hash;
+	unsigned lengths;
+
+	f->sums[++f->run % FEATURES_RUN] = sum;
+	if (f->run < 2)
+		return;
+	lengths = f->senses->ends[ends_in(f->last, hash)];
+	for (; lengths; lengths &= lengths - 1) {
+		unsigned n = (unsigned)__builtin_ctz(lengths) + 2;
+
+		if (n <= f->run)
+			f->meant |= meaning(f->senses, hash_run(f, n));
+	}
 }
 
 static inline size_t hash_token(struct features *f, const uint64_t *bytes, size_t len, bool alone,
@@ -96,7 +149,11 @@ static inline size_t hash_token(struct features *f, const uint64_t *bytes, size_
 	struct token t = token_of(bytes, len);
 
 	f->meant |= meaning(f->senses, t.word);
-	f->meant |= meaning(f->senses, (uint32_t)(t.stem >> 32)) & -(uint32_t)t.longer;
+	f->meant |= meaning(f->senses, (uint32_t)(t.stem >> 32)) & -(uint64_t)t.longer;
+	if (alone)
+		add_to_run(f, t.word);
+	else
+		f->run = 0;
 	ret[0] = t.word >> (32 - FEATURE_BITS);
 	ret[1] = bucket((f->last ^ (uint64_t)t.word << 32) * MIX_PAIR);
 	ret[2] = alone ? bucket(((f->last ^ f->before * 3) ^ (uint64_t)t.word << 32) * MIX_RUN)
@@ -303,21 +360,11 @@ size_t features_add(struct features *f, struct span text, uint32_t *ret)
 	return n;
 }
 
-int senses_add(struct senses *senses, struct span word, bool begins, unsigned sense)
+/* Adds what hashes so; 0 also when it has a sense already. */
+static int add_sense(struct senses *senses, uint32_t hash, unsigned sense)
 {
-	uint64_t bytes[3] = { 0 };
-	size_t least = word.len && word.p[0] >= 0x80 ? sizeof(bytes[0]) : STEM;
-	struct token t;
-	uint32_t hash;
-	uint16_t *slots;
+	uint16_t *slots = senses->slots[hash % SENSE_BUCKETS];
 
-	if (begins && word.len < least)
-		return -EINVAL;
-	for (size_t i = 0; i < MIN(word.len, FEATURES_TOKEN); i++)
-		bytes[i / 8] |= (uint64_t)symbol_of(word.p[i]) << i % 8 * 8;
-	t = token_of(bytes, word.len);
-	hash = begins ? (uint32_t)(t.stem >> 32) : t.word;
-	slots = senses->slots[hash % SENSE_BUCKETS];
 	for (unsigned i = 0; i < SENSE_SLOTS; i++) {
 		if (!slots[i])
 			slots[i] = slot_of(hash, sense);
@@ -325,4 +372,39 @@ int senses_add(struct senses *senses, struct span word, bool begins, unsigned se
 			return 0;
 	}
 	return -ENOSPC;
+}
+
+/* A word of several tokens: characters that each are one. */
+static int add_run(struct senses *senses, const struct features *f, size_t len, unsigned sense)
+{
+	int err;
+
+	if (f->run > SENSE_RUN || f->run * 3 != len)
+		return -EINVAL;
+	err = add_sense(senses, hash_run(f, f->run), sense);
+	if (!err)
+		senses->ends[ends_in(f->before, f->last)] |= (uint8_t)(1 << (f->run - 2));
+	return err;
+}
+static_assert(SENSE_RUN - 2 < 8, "a byte has a bit for each length");
+
+int senses_add(struct senses *senses, struct span word, bool begins, unsigned sense)
+{
+	static const struct senses none;
+	uint32_t hashes[3 * (SENSE_RUN + 1) * FEATURES_PER_BYTE];
+	uint64_t bytes[3] = { 0 };
+	struct features f;
+	struct token t;
+
+	features_begin(&f, &none);
+	features_add(&f, span_sub(word, 0, sizeof(hashes) / sizeof(*hashes) / FEATURES_PER_BYTE),
+		     hashes);
+	if (begins && (f.run || !word.len || word.len < stem_len(word.p[0])))
+		return -EINVAL;
+	if (f.run > 1)
+		return add_run(senses, &f, word.len, sense);
+	for (size_t i = 0; i < MIN(word.len, FEATURES_TOKEN); i++)
+		bytes[i / 8] |= (uint64_t)symbol_of(word.p[i]) << i % 8 * 8;
+	t = token_of(bytes, word.len);
+	return add_sense(senses, begins ? (uint32_t)(t.stem >> 32) : t.word, sense);
 }
