@@ -73,20 +73,27 @@ static unsigned counted(uint64_t counts, enum count c)
 	return counts >> 8 * c & 0xff;
 }
 
-/* What VECTOR bytes at at are, which last is before and next behind. */
-static void sort(struct suffix_piece *p, unsigned at, scan_v v, scan_v last, scan_v next,
-		 scan_v n[COUNT_MAX_])
+/* The beginnings of seams in VECTOR bytes at p: a sign, or a small letter before a capital, with
+ * something joined to it. Reads a byte more. */
+static scan_v seams(const uint8_t *p)
+{
+	scan_v v = load(p), next = load(p + 1);
+
+	return (signs(v) & (scan_v)(next - '!' < 0x7f - '!')) |
+	       ((scan_v)(v - 'a' < 26) & (scan_v)(next - 'A' < 26));
+}
+
+/* What VECTOR bytes at at are, which last is before. */
+static inline __attribute__((always_inline)) void sort(struct suffix_piece *p, unsigned at,
+						       scan_v v, scan_v last, scan_v n[COUNT_MAX_])
 {
 	scan_v upper = (scan_v)(v - 'A' < 26), letter = scan_letters(v), dense = (scan_v)(v > ' ');
 	scan_v sign = signs(v);
 	scan_v joint = (sign & (scan_v)(last > ' ')) | (signs(last) & dense);
-	scan_v seam = (sign & (scan_v)(next - '!' < 0x7f - '!')) |
-		      ((scan_v)(v - 'a' < 26) & (scan_v)(next - 'A' < 26));
 
 	p->letters |= scan_mask(letter) << at;
 	p->dense |= scan_mask(dense) << at;
 	p->joints |= scan_mask(joint) << at;
-	p->seams += sum(seam & 1);
 	n[COUNT_LETTERS] += letter & 1;
 	n[COUNT_DIGITS] += (scan_v)(v - '0' < 10) & 1;
 	n[COUNT_SIGNS] += sign & 1;
@@ -114,23 +121,23 @@ static uint64_t edge(uint8_t c, uint8_t before, bool joint)
 	return (letter(c) && letter(before) ? one << 8 * COUNT_WORDS : 0) - less;
 }
 
-/* Reads a byte more. */
-static void read_piece(struct suffix_piece *ret, struct span text, size_t at)
+static void count_piece(struct suffix_piece *ret, struct span text, size_t at)
 {
 	const uint8_t *p = text.p + at;
 	uint8_t before = at ? p[-1] : ' ', head[VECTOR];
-	scan_v n[COUNT_MAX_] = { 0 }, first = load(p), last;
+	scan_v n[COUNT_MAX_] = { 0 };
 
+	static_assert(SUFFIX_STEP == 2 * VECTOR, "a piece is two vectors");
 	head[0] = before;
 	memcpy(head + 1, p, VECTOR - 1);
-	last = load(head);
-	*ret = (struct suffix_piece){ 0 };
-	sort(ret, 0, first, last, load(p + 1), n);
-	sort(ret, VECTOR, load(p + VECTOR), load(p + VECTOR - 1), load(p + VECTOR + 1), n);
-	static_assert(SUFFIX_STEP == 2 * VECTOR, "a piece is two vectors");
+	ret->letters = ret->dense = ret->joints = 0;
+	sort(ret, 0, load(p), load(head), n);
+	sort(ret, VECTOR, load(p + VECTOR), load(p + VECTOR - 1), n);
+	ret->counts = 0;
 	for (enum count c = 0; c < COUNT_MAX_; c++)
 		ret->counts |= (uint64_t)sum(n[c]) << 8 * c;
 	ret->edge = edge(*p, before, ret->joints & 1);
+	ret->counted = true;
 }
 
 void suffix_begin(struct suffix_windows *w, struct span text)
@@ -138,6 +145,12 @@ void suffix_begin(struct suffix_windows *w, struct span text)
 	w->text = text;
 	w->next = 0;
 	memset(w->seen, 0, sizeof(w->seen));
+}
+
+static void read_seams(struct suffix_piece *ret, const uint8_t *p)
+{
+	ret->seams = sum((seams(p) & 1) + (seams(p + VECTOR) & 1));
+	ret->counted = false;
 }
 
 /* Windows overlap: of the next one most pieces are known, but for the last one, which ends where
@@ -148,7 +161,7 @@ static void move(struct suffix_windows *w, size_t at)
 
 	memmove(w->piece, w->piece + SUFFIX_PIECES - known, known * sizeof(w->piece[0]));
 	for (; known < SUFFIX_PIECES; known++)
-		read_piece(&w->piece[known], w->text, at + known * SUFFIX_STEP);
+		read_seams(&w->piece[known], w->text.p + at + known * SUFFIX_STEP);
 	w->at = at;
 }
 
@@ -243,18 +256,19 @@ struct window {
 	uint64_t counts;
 };
 
-static void put_together(struct window *w, const struct suffix_windows *in)
+static void put_together(struct window *w, struct suffix_windows *in)
 {
-	*w = (struct window){ .p = in->text.p + in->at, .counts = in->piece[0].edge };
-	for (unsigned i = 0; i < SUFFIX_PIECES; i++) {
-		const struct suffix_piece *p = &in->piece[i];
+	struct suffix_piece *p = in->piece;
 
-		w->letters |= (marks)p->letters << i * SUFFIX_STEP;
-		w->dense |= (marks)p->dense << i * SUFFIX_STEP;
-		w->joints |= (marks)p->joints << i * SUFFIX_STEP;
-		w->counts += p->counts;
-	}
-	w->joints &= ~(marks)1;
+	static_assert(SUFFIX_PIECES == 3 && SUFFIX_STEP == 32, "pieces are put together by hand");
+	for (unsigned i = 0; i < SUFFIX_PIECES; i++)
+		if (!p[i].counted)
+			count_piece(&p[i], in->text, in->at + i * SUFFIX_STEP);
+	w->p = in->text.p + in->at;
+	w->letters = (marks)p[2].letters << 64 | (uint64_t)p[1].letters << 32 | p[0].letters;
+	w->dense = (marks)p[2].dense << 64 | (uint64_t)p[1].dense << 32 | p[0].dense;
+	w->joints = (marks)p[2].joints << 64 | (uint64_t)p[1].joints << 32 | (p[0].joints & ~1u);
+	w->counts = p[0].edge + p[0].counts + p[1].counts + p[2].counts;
 }
 
 static void read_counts(const struct window *w, float ret[SUFFIX_MAX_])
@@ -328,8 +342,8 @@ static scan_v classes_of(scan_v v)
 	       (letter & ~upper & 2) | (~sign & ~letter & 3);
 }
 
-static void read_seams(const struct window *w, uint64_t seen[SUFFIX_SEEN / 64],
-		       float ret[SUFFIX_MAX_])
+static void read_joints(const struct window *w, uint64_t seen[SUFFIX_SEEN / 64],
+			float ret[SUFFIX_MAX_])
 {
 	unsigned joints[SUFFIX_WINDOW], n = 0, different = 0;
 	uint8_t classes[SUFFIX_WINDOW];
@@ -391,6 +405,20 @@ static float weighed(const float x[SUFFIX_MAX_])
 	return z;
 }
 
+/* The same, but for rounding. */
+static float weighed_fast(const float x[SUFFIX_MAX_])
+{
+	float sums[4] = { suffix_bias };
+
+	static_assert(SUFFIX_MAX_ % 4 == 3, "three are left");
+	for (unsigned i = 0; i + 4 <= SUFFIX_MAX_; i += 4)
+		for (unsigned k = 0; k < 4; k++)
+			sums[k] += suffix_weights[i + k] * x[i + k];
+	for (unsigned k = 0; k < 3; k++)
+		sums[k] += suffix_weights[SUFFIX_MAX_ - 3 + k] * x[SUFFIX_MAX_ - 3 + k];
+	return (sums[0] + sums[1]) + (sums[2] + sums[3]);
+}
+
 /* Of what is at least and at most so much, what weighs more. */
 static float best(enum suffix_measure i, float least, float most)
 {
@@ -412,14 +440,14 @@ static bool seams_may_do(float x[SUFFIX_MAX_], float n_words, float least)
 	x[SUFFIX_SMALL_SHARE] = best(SUFFIX_SMALL_SHARE, 0, (SMALL_SOME - 1) / n_words);
 	x[SUFFIX_BOTH] = best(SUFFIX_BOTH, some * WORDS_MIN, joints * n_words);
 	x[SUFFIX_TRIGRAMS] = best(SUFFIX_TRIGRAMS, 0, 1);
-	return weighed(x) > least;
+	return weighed_fast(x) > least;
 }
 
 /* ... and whose seams are. */
 static bool words_may_do(float x[SUFFIX_MAX_], float n_words, float least)
 {
 	x[SUFFIX_BOTH] = x[SUFFIX_JOINT_KINDS] * best(SUFFIX_BOTH, WORDS_MIN, n_words);
-	return weighed(x) > least;
+	return weighed_fast(x) > least;
 }
 
 /* Measures a window, cheap measures first. False: it is no candidate, or cannot weigh more than
@@ -432,16 +460,15 @@ static bool measure(struct suffix_windows *in, float least, float ret[SUFFIX_MAX
 
 	put_together(&w, in);
 	n = counted(w.counts, COUNT_WORDS);
-	if (counted(w.counts, COUNT_LETTERS) < LETTERS_MIN || n < WORDS_MIN ||
-	    has_run(w.dense, UNBROKEN))
+	if (counted(w.counts, COUNT_LETTERS) < LETTERS_MIN || n < WORDS_MIN)
 		return false;
 	memset(ret, 0, SUFFIX_MAX_ * sizeof(*ret));
 	read_counts(&w, ret);
 	ret[SUFFIX_HIGH] =
 	    share_of_high(span_sub(in->text, from, in->at - from + SUFFIX_WINDOW + AROUND));
-	if (!seams_may_do(ret, (float)n, least))
+	if (!seams_may_do(ret, (float)n, least) || has_run(w.dense, UNBROKEN))
 		return false;
-	read_seams(&w, in->seen, ret);
+	read_joints(&w, in->seen, ret);
 	if (!words_may_do(ret, (float)n, least) || !read_words(&w, n, ret))
 		return false;
 	/* Most are none whatever their share of trigrams is. */

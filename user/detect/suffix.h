@@ -35,9 +35,10 @@ extern const float suffix_weights[SUFFIX_MAX_], suffix_bias; /* a sum above 0: i
 
 /* What 32 bytes of a text are, and what they count. */
 struct suffix_piece {
-	uint64_t counts, edge; /* a byte each; edge: what to add where a window begins here */
-	uint32_t letters, dense, joints;
 	unsigned seams;
+	bool counted; /* what follows is known, too */
+	uint32_t letters, dense, joints;
+	uint64_t counts, edge; /* a byte each; edge: what to add where a window begins here */
 };
 #define SUFFIX_PIECES (SUFFIX_WINDOW / SUFFIX_STEP)
 #define SUFFIX_SEEN   4096
