@@ -10,8 +10,8 @@
 #include "base/own.h"
 #include "base/scan.h"
 
-#define SLOTS	    4096 /* three times the words, a power of two */
-#define BITS	    65536
+#define SLOTS	    16384 /* twice the words, a power of two */
+#define BITS	    131072
 #define HASH_BEGIN  2166136261u
 #define LETTERS	    26
 #define MADE_OF_MIN 3
@@ -48,7 +48,7 @@ static uint32_t hash_end(uint32_t h)
 
 static unsigned slot_of(uint32_t h)
 {
-	return (h >> 8 ^ h >> 20) & (SLOTS - 1);
+	return (h >> 8 ^ h >> 18) & (SLOTS - 1);
 }
 
 static bool in(const uint32_t set[SLOTS], uint32_t h)

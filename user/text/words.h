@@ -1,5 +1,5 @@
 /* user/text/words.h - common words, to tell what is meant as text from what merely could be. Some
- * two thousand: of English, of what attacks say, and the same in other languages in Latin letters.
+ * eight thousand: of English, of what attacks say, and the same in other languages in Latin letters.
  */
 #pragma once
 
