@@ -192,6 +192,24 @@ static void test_two_stores(void **state)
 	check_alerts(v, 2, 10);
 }
 
+/* Who is new cannot go on in the chain of somebody else. */
+static void test_foreign_chain(void **state)
+{
+	auto_vault struct vault *v = fresh();
+	struct seen seen;
+
+	(void)state;
+	make_sensor(&one, 1, 5, 1, "a");
+	make_sensor(&other, 2, 9, 1, "b");
+	assert_string_equal(send(v, &one, 1, 3, &seen), "3");
+	for (size_t i = 0; i < 9; i++)
+		other.r[i].store.data = one.store;
+	assert_string_equal(send(v, &other, 9, 1, &seen),
+			    "-74 the first revision is malformed or of another store");
+	assert_string_equal(send(v, &one, 4, 2, &seen), "5");
+	check_alerts(v, 1, 5);
+}
+
 /* Another sensor cannot replace an alert by using its id. */
 static void test_foreign_id(void **state)
 {
@@ -301,7 +319,8 @@ static void test_garbage(void **state)
 	assert_int_equal(seen.n, 0);
 	check_alerts(v, 0, 0);
 	one.r[0].previous_hash.len = 0;
-	assert_string_equal(send(v, &one, 1, 1, &seen), "-74 the first revision is malformed");
+	assert_string_equal(send(v, &one, 1, 1, &seen),
+			    "-74 the first revision is malformed or of another store");
 	assert_int_equal(vault_take(v, SPAN_LIT("\xff\xff"), 1, on_new, &seen, &ack, why),
 			 -EBADMSG);
 	assert_int_equal(vault_take(v, SPAN_LIT("\x08\x07"), 1, on_new, &seen, &ack, why),
@@ -363,12 +382,13 @@ static void test_reopened(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_in_order),      cmocka_unit_test(test_repeated),
-		cmocka_unit_test(test_hole),	      cmocka_unit_test(test_two_stores),
-		cmocka_unit_test(test_foreign_id),    cmocka_unit_test(test_changed),
-		cmocka_unit_test(test_rewritten),     cmocka_unit_test(test_stubs),
-		cmocka_unit_test(test_bad_body),      cmocka_unit_test(test_garbage),
-		cmocka_unit_test(test_many_rejected), cmocka_unit_test(test_reopened),
+		cmocka_unit_test(test_in_order),   cmocka_unit_test(test_repeated),
+		cmocka_unit_test(test_hole),	   cmocka_unit_test(test_two_stores),
+		cmocka_unit_test(test_foreign_id), cmocka_unit_test(test_foreign_chain),
+		cmocka_unit_test(test_changed),	   cmocka_unit_test(test_rewritten),
+		cmocka_unit_test(test_stubs),	   cmocka_unit_test(test_bad_body),
+		cmocka_unit_test(test_garbage),	   cmocka_unit_test(test_many_rejected),
+		cmocka_unit_test(test_reopened),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

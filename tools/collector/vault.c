@@ -343,9 +343,10 @@ static int take_all(struct taking *t, char why[VAULT_WHY_MAX])
 	if (err < 0)
 		return err;
 	/* A sensor may have run without an upstream, or with another one: its first batch here
-	 * begins where it begins. */
-	if (!err && chain_join(&t->chain, t->batch->revisions[0])) {
-		snprintf(why, VAULT_WHY_MAX, "the first revision is malformed");
+	 * begins where it begins, but in its own chain. */
+	if (!err && (chain_join(&t->chain, t->batch->revisions[0]) ||
+		     memcmp(t->chain.store, t->batch->store.data, CHAIN_STORE_LEN))) {
+		snprintf(why, VAULT_WHY_MAX, "the first revision is malformed or of another store");
 		return -EBADMSG;
 	}
 	for (size_t i = 0; i < t->batch->n_revisions && t->ack->n_rejected < VAULT_REJECTED_MAX;
