@@ -10,6 +10,7 @@
 
 #define TAGGED	 offsetof(struct image_head, digest)
 #define DIGESTED offsetof(struct image_head, inputs)
+#define DB_HEAD	 32 /* hs_database_size() reads no more of a database, and every one has more */
 
 void image_platform(uint8_t ret[16])
 {
@@ -78,8 +79,8 @@ int image_open(struct span image, const struct image_head **ret)
 		const hs_database_t *db = (const hs_database_t *)(image.p + h->db[i].at);
 		size_t size;
 
-		if (!part_ok(h, h->db[i]) || hs_database_size(db, &size) != HS_SUCCESS ||
-		    size > h->db[i].len)
+		if (!part_ok(h, h->db[i]) || h->db[i].len < DB_HEAD ||
+		    hs_database_size(db, &size) != HS_SUCCESS || size > h->db[i].len)
 			return -EINVAL;
 	}
 	for (size_t i = 0; i < h->n_patterns; i++) {
