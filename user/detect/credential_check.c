@@ -12,14 +12,11 @@
 #include "detect/token.h"
 
 #define AWS_PAIR_ENTROPY 4.3
-#define ENTROPY_MIN                                                                                \
-	3.0 /* random hex of 20 and more characters has 3.4 and more, random base62 more than 4 */
-#define ENTROPY_PART .75 /* of what its length allows, for what is shorter */
-#define PEM_BODY_MIN 64	 /* base64 characters; a header alone is quoted in prose all the time */
-#define PEM_RUN_MIN  16	 /* ... in one run: words are shorter */
-#define PEM_MAX	     (16 << 10)
-#define AROUND	     200 /* bytes searched for context */
-#define DECODED_MAX  4096
+#define PEM_BODY_MIN	 64 /* base64 characters; a header alone is quoted in prose all the time */
+#define PEM_RUN_MIN	 16 /* ... in one run: words are shorter */
+#define PEM_MAX		 (16 << 10)
+#define AROUND		 200 /* bytes searched for context */
+#define DECODED_MAX	 4096
 #define EXPIRED_BEFORE                                                                             \
 	1735689600 /* 2025: what ended before then was of no use when this was written */
 
@@ -47,54 +44,6 @@ size_t credential_base64(struct span s, uint8_t *ret, size_t max)
 	while (n < s.len && n < max / 3 * 4 && base64_sextets[s.p[n]])
 		n++;
 	return base64_decode(ret, span_sub(s, 0, n));
-}
-
-double credential_entropy(struct span s)
-{
-	unsigned count[256] = { 0 };
-	double bits = 0;
-
-	for (size_t i = 0; i < s.len; i++)
-		count[s.p[i]]++;
-	for (unsigned i = 0; i < 256; i++)
-		if (count[i])
-			bits -= count[i] * log2((double)count[i] / (double)s.len);
-	return s.len ? bits / (double)s.len : 0;
-}
-
-bool credential_placeholder(struct span s)
-{
-	static const char *const words[] = { "xxxx",	 "example",  "placeholder", "redacted",
-					     "dummy",	 "sample",   "your",	    "insert",
-					     "changeme", "fake",     "abcdefgh",    "12345678",
-					     "00000000", "....",     "****",	    "mykey",
-					     "replace",	 "secretkey" };
-	/* Of standards and manuals. */
-	static const char *const famous[] = { "2yotnfzfejr1zcsicmwpaa",
-					      "tgzv3jokf0xg5qx2tlkwia",
-					      "splxlobezqqybys6wxsbia",
-					      "mf_9.b5f-4.1jqm",
-					      "gx1fbat3bv",
-					      "jbswy3dpehpk3pxp",
-					      "wjalrxutnfemi",
-					      "4ec39hqlyjwdarjtt1zdp7dc",
-					      "bm90ig15ihjlywwgcgfzc3dvcmq" };
-	size_t steps = 0, back = 0, every_other = 0;
-
-	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
-		if (ascii_contains(s, words[i]))
-			return true;
-	for (size_t i = 0; i < ARRAY_SIZE(famous); i++)
-		if (ascii_contains(s, famous[i]))
-			return true;
-	/* "abcdef", "987654", "1a2b3c4d" */
-	for (size_t i = 1; i < s.len; i++) {
-		steps += s.p[i] == s.p[i - 1] || s.p[i] == s.p[i - 1] + 1;
-		back += s.p[i] + 1 == s.p[i - 1];
-		every_other += i > 1 && abs(s.p[i] - s.p[i - 2]) == 1;
-	}
-	return steps * 3 > s.len || back * 3 > s.len || every_other * 5 > s.len * 2 ||
-	       credential_entropy(s) < MIN(ENTROPY_MIN, ENTROPY_PART * log2((double)s.len + 1));
 }
 
 float check_fixed_mark(struct candidate *c)

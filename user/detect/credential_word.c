@@ -2,6 +2,8 @@
  * each letter surprises behind another one.
  */
 #include <ctype.h>
+#include <math.h>
+#include <stdlib.h>
 
 #include "base/own.h"
 #include "detect/credential.h"
@@ -10,6 +12,9 @@
 #define CERTAIN_BITS 5.0 /* so much alone will do; chance has 6.4 on the average */
 #define PAIRS_MIN    4	 /* pairs of letters that say something */
 #define HEX_ENTROPY  2.8
+#define ENTROPY_MIN                                                                                \
+	3.0 /* random hex of 20 and more characters has 3.4 and more, random base62 more than 4 */
+#define ENTROPY_PART .75 /* of what its length allows, for what is shorter */
 
 /* -log2 of how often a letter (column) comes behind another one (row) in words of many languages
  * and names in code. */
@@ -83,6 +88,54 @@ static struct makeup look(struct span s)
 static double bits_of(const struct makeup *m)
 {
 	return m->pairs ? (double)m->bits / (double)m->pairs : 0;
+}
+
+double credential_entropy(struct span s)
+{
+	unsigned count[256] = { 0 };
+	double bits = 0;
+
+	for (size_t i = 0; i < s.len; i++)
+		count[s.p[i]]++;
+	for (unsigned i = 0; i < 256; i++)
+		if (count[i])
+			bits -= count[i] * log2((double)count[i] / (double)s.len);
+	return s.len ? bits / (double)s.len : 0;
+}
+
+bool credential_placeholder(struct span s)
+{
+	static const char *const words[] = { "xxxx",	 "example",  "placeholder", "redacted",
+					     "dummy",	 "sample",   "your",	    "insert",
+					     "changeme", "fake",     "abcdefgh",    "12345678",
+					     "00000000", "....",     "****",	    "mykey",
+					     "replace",	 "secretkey" };
+	/* Of standards and manuals. */
+	static const char *const famous[] = { "2yotnfzfejr1zcsicmwpaa",
+					      "tgzv3jokf0xg5qx2tlkwia",
+					      "splxlobezqqybys6wxsbia",
+					      "mf_9.b5f-4.1jqm",
+					      "gx1fbat3bv",
+					      "jbswy3dpehpk3pxp",
+					      "wjalrxutnfemi",
+					      "4ec39hqlyjwdarjtt1zdp7dc",
+					      "bm90ig15ihjlywwgcgfzc3dvcmq" };
+	size_t steps = 0, back = 0, every_other = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (ascii_contains(s, words[i]))
+			return true;
+	for (size_t i = 0; i < ARRAY_SIZE(famous); i++)
+		if (ascii_contains(s, famous[i]))
+			return true;
+	/* "abcdef", "987654", "1a2b3c4d" */
+	for (size_t i = 1; i < s.len; i++) {
+		steps += s.p[i] == s.p[i - 1] || s.p[i] == s.p[i - 1] + 1;
+		back += s.p[i] + 1 == s.p[i - 1];
+		every_other += i > 1 && abs(s.p[i] - s.p[i - 2]) == 1;
+	}
+	return steps * 3 > s.len || back * 3 > s.len || every_other * 5 > s.len * 2 ||
+	       credential_entropy(s) < MIN(ENTROPY_MIN, ENTROPY_PART * log2((double)s.len + 1));
 }
 
 bool credential_random(struct span s)
