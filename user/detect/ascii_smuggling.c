@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "base/own.h"
-#include "detect/detect.h"
+#include "detect/detector.h"
 #include "detect/redact.h"
 #include "text/hidden.h"
 

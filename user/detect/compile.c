@@ -10,6 +10,7 @@
 
 #include "base/own.h"
 #include "detect/anchor.h"
+#include "detect/detect.h"
 #include "detect/gate.h"
 #include "detect/image.h"
 #include "detect/prepare.h"

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "detect/credential.h"
-#include "detect/detect.h"
+#include "detect/detector.h"
 
 /* Emits what a tool result or a document of the request held and a tool call or an address of the
  * response holds again. */

@@ -19,7 +19,6 @@
 #include "detect/gate.h"
 #include "detect/image.h"
 #include "detect/own_rule.h"
-#include "detect/redact.h"
 #include "detect/sequence.h"
 #include "intel/index.h"
 
@@ -207,31 +206,6 @@ void detect_intel(struct detect *d, const struct intel_header *intel)
 const struct detect_stats *detect_stats(const struct detect *d)
 {
 	return &d->stats;
-}
-
-void detect_locate(const struct detector_input *in, struct finding *f, unsigned view,
-		   struct range where)
-{
-	const struct views *vs = in->views;
-	struct range origin = views_range(vs, view, where, 0);
-	struct mask masks[SECRETS_MAX];
-	size_t n = 0;
-
-	static_assert(sizeof(f->view) >= VIEW_NAME_MAX, "a view's name must fit");
-	for (size_t i = 0; i < in->n_secrets; i++) {
-		const struct secret *s = &in->secrets[i];
-
-		/* A secret inside an encoded run hides that run. */
-		if (s->view == view)
-			masks[n++] = (struct mask){ s->where, s->type, s->head, s->tail };
-		else if (views_descends(vs, s->view, view))
-			masks[n++] = (struct mask){ views_range(vs, s->view, s->where, view),
-						    s->type, 0, 0 };
-	}
-	f->begin = (uint32_t)origin.begin;
-	f->end = (uint32_t)origin.end;
-	views_name(vs, view, where, f->view);
-	redact(f->evidence, sizeof(f->evidence), vs->view[view].text, where, masks, n);
 }
 
 struct scan {

@@ -4,7 +4,7 @@
 #pragma once
 
 #include "detect/classifier.h"
-#include "detect/detect.h"
+#include "detect/detector.h"
 
 struct opinion {
 	struct classified seen; /* of the view that looks most like an attack */

@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 #include "base/own.h"
-#include "detect/detect.h"
+#include "detect/detector.h"
 
 #define BLOCK	      4096
 #define SAMPLE	      512 /* of a block, read first */

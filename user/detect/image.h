@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "detect/detect.h"
+#include "detect/detector.h"
 
 #define IMAGE_ALIGN	64 /* of the image, and of its parts in it: what Vectorscan wants */
 #define IMAGE_MAGIC	"EARSHOT\11"

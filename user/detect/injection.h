@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include "detect/detect.h"
+#include "detect/detector.h"
 
 struct injection {
 	enum kind kind;

@@ -7,7 +7,7 @@
 #include <xxhash.h>
 
 #include "base/own.h"
-#include "detect/detect.h"
+#include "detect/detector.h"
 #include "detect/link_suspect.h"
 #include "intel/index.h"
 

@@ -8,7 +8,7 @@
 #include <strings.h>
 
 #include "base/own.h"
-#include "detect/detect.h"
+#include "detect/detector.h"
 
 #define MOCKUP_MIN 2  /* turns that consent */
 #define MANY_MIN   16 /* ... and a model learns from them */

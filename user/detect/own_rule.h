@@ -1,7 +1,7 @@
 /* user/detect/own_rule.h - what the operator's own rules ask of a text, and of its turn. */
 #pragma once
 
-#include "detect/detect.h"
+#include "detect/detector.h"
 
 /* Model, provider and application are those that the rule is for. */
 bool own_rule_fits(const struct rules *rs, const struct rule *r, const struct turn *t);

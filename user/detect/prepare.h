@@ -2,7 +2,7 @@
 #pragma once
 
 #include "base/buf.h"
-#include "detect/detect.h"
+#include "detect/detector.h"
 
 /* Folded like the texts it is to be found in; ret, of PATTERN_VIEW, can be used again. -ENOMEM,
  * -E2BIG. */

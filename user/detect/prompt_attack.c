@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/own.h"
-#include "detect/detect.h"
+#include "detect/detector.h"
 #include "detect/ensemble.h"
 #include "detect/injection.h"
 

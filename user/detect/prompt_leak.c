@@ -12,7 +12,7 @@
 
 #include "base/escape.h"
 #include "base/own.h"
-#include "detect/detect.h"
+#include "detect/detector.h"
 
 #define GRAM	     4	       /* words that must follow each other */
 #define GRAMS_MAX    (1 << 17) /* of a system prompt; the rest of a longer one is not compared */

@@ -1,7 +1,7 @@
 /* user/detect/rule_check.h - is a pattern of a rule fit to be searched for in everything? */
 #pragma once
 
-#include "detect/detect.h"
+#include "detect/detector.h"
 
 #define RULE_DB_MAX    (1 << 20) /* bytes of its automaton; those built in take a fraction of it */
 #define RULE_MIN_WIDTH 3	 /* bytes that it matches at least */

@@ -7,7 +7,7 @@
 #include <stdio.h>
 
 #include "base/own.h"
-#include "detect/detect.h"
+#include "detect/detector.h"
 #include "detect/sensitive_words.h"
 
 #define PER_TYPE_MAX  64 /* of a text: more say no more */

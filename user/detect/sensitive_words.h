@@ -2,7 +2,7 @@
  * it. */
 #pragma once
 
-#include "detect/detect.h"
+#include "detect/detector.h"
 #include "detect/sensitive.h"
 
 /* The i-th lead; false past the last. */

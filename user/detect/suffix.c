@@ -14,7 +14,7 @@
 
 #include "base/own.h"
 #include "base/scan.h"
-#include "detect/detect.h"
+#include "detect/detector.h"
 
 #define SEAMS_MIN	2    /* in a window: what prose does not have */
 #define WORDS_MIN	4    /* of four letters */
