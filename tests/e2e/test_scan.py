@@ -63,7 +63,7 @@ def test_conversations(w):
 def test_bad_lines(w):
     """a bad line is answered by its number, and the rest goes on"""
     bad = ['nonsense', '[1]', '{"id":1}', '{"text":5}', '{"text":"x","role":"king"}', '{"turns":[]}', '{"turns":[{"role":"user","origin":"mars","text":"x"}]}',
-           '{"text":"cut', '{"text":"a"} {"text":"b"} x']
+           '{"text":"cut', '{"text":"a"} {"text":"b"} x', '{"id":' + "[" * 100 + "x" + "]" * 100 + ',"text":"x"}']
     data = "".join(line + "\n" for line in bad) + "\n" + lines({"id": "last", "text": JAILBREAK})
     done = scan(w, data, "--jsonl")
     equal([d.get("line") for d in done[:-1]], list(range(1, len(bad) + 1)), "numbers of the bad lines")

@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/own.h"
+#include "base/utf8.h"
 #include "detect/detect.h"
 #include "detect/finding_json.h"
 #include "dialect/dialect.h"
@@ -245,6 +246,13 @@ static struct span raw_id(struct span line)
 	return span_of(NULL, 0);
 }
 
+/* It is put out as it stands, so it must be sound: strings that are no UTF-8 were mended, and what
+ * is nested too deep was not looked at, when the line was read. */
+static bool id_ok(struct span id, bool skipped)
+{
+	return utf8_is_text(id, false) && !(skipped && id.len && (*id.p == '{' || *id.p == '['));
+}
+
 /* --- judging */
 
 static void on_finding(void *ctx, const struct finding *f)
@@ -423,6 +431,7 @@ static int scan_line(struct scan *s, struct span line)
 {
 	struct json_out o = JSON_OUT(s->out, JSON_OUT_COMPACT);
 	struct span id;
+	uint64_t skipped = json_skipped(s->json);
 	int err = 0, bad = json_feed(s->json, line);
 
 	bad = json_end(s->json) || bad;
@@ -432,6 +441,9 @@ static int scan_line(struct scan *s, struct span line)
 		s->error = "neither text nor turns";
 	if (!s->error && s->conversation && !s->n_words)
 		s->error = "no turns";
+	id = raw_id(line);
+	if (!s->error && !id_ok(id, json_skipped(s->json) != skipped))
+		s->error = "its id is not UTF-8, or too deep";
 	for (size_t i = 0; i < s->n_words && !s->error && !err; i++)
 		err = judge_word(s, i);
 	if (err)
@@ -447,7 +459,6 @@ static int scan_line(struct scan *s, struct span line)
 		return json_out_done(&o);
 	}
 	/* As it stands in the input: any JSON value. */
-	id = raw_id(line);
 	json_out_object(&o);
 	json_out_key(&o, "id");
 	json_out_raw(&o, id.len ? id : SPAN_LIT("null"));
