@@ -440,19 +440,70 @@ static int place(const hs_database_t *db, uint8_t *to)
 	return hs == HS_SUCCESS ? 0 : -EINVAL;
 }
 
-/* Of all that the image will depend on, beside the platform. */
-static XXH128_hash_t inputs_of(const struct making *m, struct span rules)
+/* How this program lays images out: sizes, and a table of words of every sort, which changes with
+ * all that a lexicon's table depends on. So no other program's image fits. -ENOMEM. */
+static int add_layout(XXH3_state_t *x)
+{
+	static const uint32_t sizes[] = {
+		sizeof(struct image_head),   sizeof(struct image_owner), sizeof(struct image_unit),
+		sizeof(struct image_anchor), sizeof(struct rules_head),	 sizeof(struct rule),
+		sizeof(struct rule_pattern),
+	};
+	static const struct lexicon_word words[] = {
+		{ SPAN_LIT("in"), 0, true },
+		{ SPAN_LIT("and"), 1, false },
+		{ SPAN_LIT("your"), 2, false },
+		{ SPAN_LIT("system"), 3, true },
+		{ SPAN_LIT("instructions"), 4 },
+		{ SPAN_LIT("<|end|>"), 5 },
+		{ SPAN_LIT("\xe6\x8c\x87\xe4\xbb\xa4"), 6 },
+		{ SPAN_LIT("and"), 7, false },
+	};
+	auto_mem uint8_t *table = NULL;
+	size_t len;
+	int err = lexicon_make(&table, &len, words, ARRAY_SIZE(words));
+
+	if (err)
+		return err;
+	XXH3_128bits_update(x, sizes, sizeof(sizes));
+	XXH3_128bits_update(x, table, len);
+	return 0;
+}
+
+/* Of all that the image will depend on, beside the platform. -ENOMEM. */
+static int inputs_of(const struct making *m, struct span rules, XXH128_hash_t *ret)
 {
 	XXH3_state_t x;
+	int err;
 
 	XXH3_128bits_reset(&x);
+	err = add_layout(&x);
+	if (err)
+		return err;
 	XXH3_128bits_update(&x, rules.p, rules.len);
 	for (size_t i = 0; i < m->n; i++) {
 		XXH3_128bits_update(&x, m->sources[i].text, strlen(m->sources[i].text) + 1);
 		XXH3_128bits_update(&x, &m->sources[i].flags, sizeof(m->sources[i].flags));
 		XXH3_128bits_update(&x, &m->owners[i], sizeof(m->owners[i]));
 	}
-	return XXH3_128bits_digest(&x);
+	*ret = XXH3_128bits_digest(&x);
+	return 0;
+}
+
+/* Is what was kept that which would be made? Whatever else may be wrong with it shows when a judge
+ * is made of it. 1, 0, -ENOMEM. */
+static int fits(const struct compile_opts *o, const XXH128_hash_t *inputs)
+{
+	auto_free(detect) struct detect *d = NULL;
+	struct detect_opts opts;
+	int err;
+
+	if (!image_fits(o->mac, o->cached, (const uint8_t *)inputs))
+		return 0;
+	detect_default_opts(&opts);
+	opts.cache_bytes = 0;
+	err = detect_new(&d, &opts, o->cached);
+	return err == -EINVAL ? 0 : err ? err : 1;
 }
 
 static int lay_out(const struct making *m, const struct compile_opts *o,
@@ -530,10 +581,10 @@ int detect_compile_rules(const struct compile_opts *o, uint8_t **ret, size_t *re
 	*why = 0;
 	if (!err)
 		err = collect(&m);
-	if (!err) {
-		inputs = inputs_of(&m, o->rules);
-		err = image_fits(o->mac, o->cached, (const uint8_t *)&inputs);
-	}
+	if (!err)
+		err = inputs_of(&m, o->rules, &inputs);
+	if (!err)
+		err = fits(o, &inputs);
 	if (!err)
 		err = check_rules(&m);
 	if (!err)

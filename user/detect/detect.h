@@ -27,8 +27,8 @@ struct compile_opts {
 			       kept the image is trusted */
 };
 
-/* 0: made, to be freed; 1: cached is what would be made, and whole. -ENOMEM; -EINVAL, -E2BIG with
- * the reason in why. */
+/* 0: made, to be freed; 1: cached is what would be made, whole, and works. -ENOMEM; -EINVAL, -E2BIG
+ * with the reason in why. */
 int detect_compile_rules(const struct compile_opts *o, uint8_t **ret, size_t *ret_len, char *why,
 			 size_t why_size);
 /* The same with the built-in rules. */

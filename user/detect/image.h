@@ -21,7 +21,8 @@ struct image_head {
 	uint64_t len;	      /* of the whole image */
 	uint8_t tag[16];      /* by who has a key, of all behind this field: against malice */
 	uint8_t digest[16];   /* XXH3-128 of all behind this field: against damage */
-	uint8_t inputs[16];   /* XXH3-128 of the rules, patterns and flags that it was made of */
+	uint8_t inputs[16];   /* XXH3-128 of the rules, patterns and flags that it was made of, and
+				 of how they are laid out */
 	uint8_t platform[16]; /* image_platform() where it was made */
 	uint32_t n_patterns, n_dbs;
 	/* struct image_owner for each pattern, image_unit, image_anchor; a lexicon's table of the
@@ -56,6 +57,7 @@ struct image_owner {
 	uint8_t sort; /* enum rule_sort; a sequence is in none, nor is a word that it finds */
 	bool literal;
 	uint16_t len; /* of a literal, folded */
+	uint16_t pad;
 	/* Patterns of the same text are one in their database: the number that it tells, and the
 	 * next of them, 0: none. */
 	uint32_t as, next;

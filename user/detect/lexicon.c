@@ -48,6 +48,7 @@ struct entry {
 	uint8_t lead; /* its punctuation, before its key */
 	uint8_t key;
 	uint8_t ends; /* nothing may be joined to it */
+	uint8_t pad[7];
 };
 
 struct found {

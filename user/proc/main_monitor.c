@@ -249,7 +249,8 @@ static bool take_made(struct monitor *m, struct compiling *job, int cached)
 		return false;
 	}
 	m->rules.compiled++;
-	log_info("patterns were compiled in %.1f s", (double)(mono_ns() - job->begun_ns) / 1e9);
+	log_info("patterns were compiled in %.1f s%s", (double)(mono_ns() - job->begun_ns) / 1e9,
+		 cached < 0 ? "" : ": those kept are not what is needed now");
 	own_close(&m->rules.before);
 	m->rules.before = m->rules.fd;
 	m->rules.fd = steal_fd(&job->fd);
