@@ -1,7 +1,8 @@
 #!/bin/sh
 # deploy/install.sh BUILD_DIR DESTDIR PREFIX        - install what `make` built
 # deploy/install.sh --uninstall DESTDIR PREFIX      - remove it again; configuration and alerts stay
-# DESTDIR and PREFIX may be empty; PREFIX is then /usr/local.
+# DESTDIR and PREFIX may be empty; PREFIX is then /usr/local. Programs are installed without their symbols, by $STRIP (strip); who
+# packages symbols apart keeps them with STRIP=true.
 set -eu
 
 here=$(dirname "$(readlink -f "$0")")
@@ -20,6 +21,11 @@ live() {
 # put MODE SOURCE TARGET, below DESTDIR
 put() {
 	install -D -m "$1" "$2" "$destdir$3"
+}
+
+# put_program SOURCE TARGET
+put_program() {
+	install -D -s --strip-program="${STRIP:-strip}" -m 755 "$1" "$destdir$2"
 }
 
 if [ "${1-}" = --uninstall ]; then
@@ -47,11 +53,11 @@ fi
 build=$1 destdir=$2 prefix=${3:-/usr/local}
 [ -x "$build/earshotd" ] || fail "$build/earshotd is missing: run make first"
 
-put 755 "$build/earshotd" "$prefix/sbin/earshotd"
-put 755 "$build/earshot" "$prefix/bin/earshot"
-put 755 "$build/earshot-collector" "$prefix/bin/earshot-collector"
-put 755 "$build/earshot-sites" "$prefix/bin/earshot-sites"
-for role in $roles; do put 755 "$build/$role" "$prefix/lib/earshot/$role"; done
+put_program "$build/earshotd" "$prefix/sbin/earshotd"
+put_program "$build/earshot" "$prefix/bin/earshot"
+put_program "$build/earshot-collector" "$prefix/bin/earshot-collector"
+put_program "$build/earshot-sites" "$prefix/bin/earshot-sites"
+for role in $roles; do put_program "$build/$role" "$prefix/lib/earshot/$role"; done
 
 unit=$(mktemp)
 trap 'rm -f "$unit"' EXIT

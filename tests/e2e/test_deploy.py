@@ -46,10 +46,10 @@ def sensor_caps(w):
     return set(caps)
 
 
-def installed(w, prefix="/usr"):
+def installed(w, prefix="/usr", **env):
     tree = w.dir / "tree"
     shutil.rmtree(tree, ignore_errors=True)
-    done = run(DEPLOY / "install.sh", w.build, tree, prefix)
+    done = run(DEPLOY / "install.sh", w.build, tree, prefix, env={**os.environ, **env})
     check(done.returncode == 0, f"install.sh: {done.stderr}")
     return tree
 
@@ -202,6 +202,22 @@ def test_install(w):
     done = run(DEPLOY / "install.sh", "--uninstall", tree, "/usr")
     equal(done.returncode, 0, done.stderr)
     equal([str(p.relative_to(tree)) for p in tree.rglob("*") if p.is_file()], ["etc/earshot/earshot.yaml"], "left behind")
+
+
+def has_symbols(program):
+    done = run("readelf", "-SW", program)
+    equal(done.returncode, 0, done.stderr)
+    return " .symtab " in done.stdout
+
+
+def test_install_symbols(w):
+    """programs are installed without symbols, unless who packages them wants them; their build-id stays"""
+    for env, kept in (({}, False), ({"STRIP": "true"}, True)):
+        tree = installed(w, **env)
+        programs = [p for p in tree.rglob("*") if p.is_file() and os.access(p, os.X_OK)]
+        check(len(programs) >= 12, f"installed: {programs}")
+        equal({p.name: has_symbols(p) for p in programs}, {p.name: kept for p in programs}, f"symbols with {env}")
+        check(all(".note.gnu.build-id" in run("readelf", "-SW", p).stdout for p in programs), "a program has no build-id")
 
 
 def test_install_prefix(w):
