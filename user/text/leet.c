@@ -11,6 +11,7 @@
 #define ALONE_MIN   5	/* letters of a word that proves it alone */
 #define NEAR	    256 /* bytes around proven words in which others are read like them */
 #define TOKENS_MAX  64	/* unproven ones remembered until one is proven */
+#define BACK_MIN    2	/* letters of a word spelled backwards, behind one that proves that */
 #define GUESSES_MAX 3	/* signs of one word with two meanings */
 
 /* The letter that a character is or stands for, and another one that it may stand for. */
@@ -46,6 +47,7 @@ struct token {
 	size_t begin, len;
 	struct word word; /* what it spells */
 	bool known;
+	bool backwards; /* it is known so only */
 };
 
 static scan_v signs(scan_v v)
@@ -101,29 +103,36 @@ static scan_v spell(struct span raw, scan_v v, uint32_t is_sign, struct unsure *
 	return v;
 }
 
-/* Makes it a known word, if it can be one. */
-static bool guess(const struct words *words, struct word *x, scan_v first, const struct unsure *u)
+/* Makes it a known word, if it can be one. Backwards it is read by the view of that name, behind
+ * this one: short words only where others are spelled so. */
+static bool guess(const struct words *words, struct token *x, scan_v first, const struct unsure *u,
+		  bool backwards)
 {
-	memcpy(x->s, &first, sizeof(first));
-	if (!words_alike(words, x))
+	memcpy(x->word.s, &first, sizeof(first));
+	if (!words_alike(words, &x->word))
 		return false;
-	for (unsigned which = 0; which < 1u << u->n; which++) {
-		scan_v v = first;
+	for (unsigned turn = 0; turn < 2; turn++) {
+		x->backwards = turn ? !backwards : backwards;
+		if (x->backwards && x->word.len < (size_t)(backwards ? BACK_MIN : ALONE_MIN))
+			continue;
+		for (unsigned which = 0; which < 1u << u->n; which++) {
+			scan_v v = first;
 
-		for (size_t k = 0; k < u->n; k++)
-			v ^= which >> k & 1 ? u->other[k] : (scan_v){ 0 };
-		memcpy(x->s, &v, sizeof(v));
-		/* Backwards it is read by the view of that name, behind this one. */
-		if (words_known(words, x) ||
-		    (x->len >= ALONE_MIN && words_known_reversed(words, x)))
-			return true;
+			for (size_t k = 0; k < u->n; k++)
+				v ^= which >> k & 1 ? u->other[k] : (scan_v){ 0 };
+			memcpy(x->word.s, &v, sizeof(v));
+			if (x->backwards ? words_known_reversed(words, &x->word)
+					 : words_known(words, &x->word))
+				return true;
+		}
 	}
-	memcpy(x->s, &first, sizeof(first));
+	memcpy(x->word.s, &first, sizeof(first));
 	return false;
 }
 
-/* The next token at or behind at that mixes letters and signs. */
-static bool next(const struct reading *r, size_t at, size_t end, struct token *ret)
+/* The next token at or behind at that mixes letters and signs. backwards: those before it were
+ * spelled so. */
+static bool next(const struct reading *r, size_t at, size_t end, bool backwards, struct token *ret)
 {
 	struct span t = r->text, raw;
 	struct unsure u;
@@ -157,7 +166,7 @@ static bool next(const struct reading *r, size_t at, size_t end, struct token *r
 		}
 		raw = span_sub(t, ret->begin, ret->len);
 		ret->word.len = ret->len;
-		word = guess(r->words, &ret->word, spell(raw, v, is_sign, &u), &u);
+		word = guess(r->words, ret, spell(raw, v, is_sign, &u), &u, backwards);
 		ret->known = word && ret->len >= KNOWN_MIN;
 		/* Mostly signs: a number, if not a word. A short one proves nothing. */
 		if (u.n_signs > 2 * (ret->len - u.n_signs)) {
@@ -166,14 +175,18 @@ static bool next(const struct reading *r, size_t at, size_t end, struct token *r
 			ret->known &= ret->len > u.n_signs;
 			return true;
 		}
-		/* A sentence may end with the sign. */
-		if (!ret->known && raw.p[ret->len - 1] == '!') {
+		/* A sentence may end with the sign, or begin with it when it is turned round. */
+		if (!ret->known && raw.p[backwards ? 0 : ret->len - 1] == '!') {
 			if (u.n_signs == 1)
 				continue;
-			raw.len = ret->word.len = --ret->len;
-			is_sign &= ~(1u << ret->len);
-			ret->known = guess(r->words, &ret->word, spell(raw, v, is_sign, &u), &u) &&
-				     ret->len >= KNOWN_MIN;
+			raw = span_sub(raw, backwards, raw.len - 1);
+			ret->begin += backwards;
+			ret->word.len = ret->len = raw.len;
+			is_sign = is_sign >> backwards & ((1u << raw.len) - 1);
+			v = scan_load(t, ret->begin);
+			ret->known =
+			    guess(r->words, ret, spell(raw, v, is_sign, &u), &u, backwards) &&
+			    ret->len >= KNOWN_MIN;
 		}
 		return true;
 	}
@@ -233,6 +246,7 @@ int leet_view(const struct reading *r, struct view *w)
 	struct token v[TOKENS_MAX + 1];
 	struct range where;
 	size_t at = 0, n = 0;
+	bool backwards = false;
 	int err = 0;
 
 	while (!err && survey_next(r->survey, SURVEY_MIXED, WORD_LEN_MAX, at, &where)) {
@@ -240,8 +254,10 @@ int leet_view(const struct reading *r, struct view *w)
 		/* Not from the middle of a word. */
 		while (at && at < where.end && letters_of[r->text.p[at - 1]][0])
 			at++;
-		while (!err && next(r, at, where.end, &v[n])) {
+		while (!err && next(r, at, where.end, backwards, &v[n])) {
 			at = v[n].begin + v[n].len;
+			if (v[n].known && v[n].len >= ALONE_MIN)
+				backwards = v[n].backwards;
 			if (n && (n == TOKENS_MAX || v[n].begin - v[n - 1].begin > NEAR)) {
 				err = flush(&e, v, n);
 				v[0] = v[n];
