@@ -95,6 +95,7 @@ float classifier_share(uint32_t n)
 
 /* What all pairs of these senses weigh, each with itself, too. */
 typedef int16_t lanes __attribute__((vector_size(16)));
+typedef int32_t pairs_of_lanes __attribute__((vector_size(16)));
 #define LANES (sizeof(lanes) / sizeof(int16_t))
 
 static tally weigh_pairs(const struct pairs *p, uint64_t senses)
@@ -102,8 +103,11 @@ static tally weigh_pairs(const struct pairs *p, uint64_t senses)
 	static const lanes bits = { 1, 2, 4, 8, 16, 32, 64, 128 };
 	lanes wanted[SENSES_MAX / LANES], sums[SENSES_MAX / LANES] = { 0 };
 	uint32_t n = (uint32_t)__builtin_popcountll(senses);
-	int32_t sum = 0;
+	pairs_of_lanes all = { 0 };
+	int32_t sum;
 
+	if (!senses)
+		return 0;
 	static_assert(CLASSIFIER_PAIR_MAX * SENSES_MAX <= INT16_MAX, "a lane holds a column");
 	for (unsigned i = 0; i < ARRAY_SIZE(sums); i++)
 		wanted[i] = ((int16_t)(senses >> i * LANES & 0xff) & bits) == bits;
@@ -117,9 +121,12 @@ static tally weigh_pairs(const struct pairs *p, uint64_t senses)
 			sums[i] += weights & wanted[i];
 		}
 	}
-	for (unsigned i = 0; i < ARRAY_SIZE(sums); i++)
-		for (unsigned k = 0; k < LANES; k++)
-			sum += sums[i][k];
+	for (unsigned i = 0; i < ARRAY_SIZE(sums); i++) {
+		pairs_of_lanes two = (pairs_of_lanes)sums[i];
+
+		all += (two << 16 >> 16) + (two >> 16);
+	}
+	sum = all[0] + all[1] + all[2] + all[3];
 	return TALLY_ONE * (n * (n + 1) / 2) + sum;
 }
 

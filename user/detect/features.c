@@ -126,7 +126,7 @@ static uint32_t hash_run(const struct features *f, unsigned n)
 }
 
 /* One more character, which is not f->last yet. */
-static void add_to_run(struct features *f, uint32_t hash)
+static __attribute__((noinline)) void add_to_run(struct features *f, uint32_t hash)
 {
 	uint32_t sum = f->sums[f->run % FEATURES_RUN] * MIX_SUM + hash;
 	unsigned lengths;
@@ -143,8 +143,9 @@ static void add_to_run(struct features *f, uint32_t hash)
 	}
 }
 
-static inline size_t hash_token(struct features *f, const uint64_t *bytes, size_t len, bool alone,
-				uint32_t *ret)
+/* Compiled into each caller, so that where tokens are words of ASCII nothing else is asked. */
+static inline __attribute__((always_inline)) size_t
+hash_token(struct features *f, const uint64_t *bytes, size_t len, bool alone, uint32_t *ret)
 {
 	struct token t = token_of(bytes, len);
 
