@@ -20,7 +20,7 @@ PACKAGES = ("Django==5.2", "home-assistant-frontend==20250109.2")
 LANGUAGES = ("ar bg bn ca cs da de el es et fa fi fr he hi hr hu id it ja ko lt lv ms nb nl pl pt ro ru sk sl sr sv ta th tr uk ur"
              " vi zh").split()
 FOLDERS = {"zh": "zh_Hans"}  # as the packages call them, with - or _
-LINES = 400
+LINES = 800
 BYTES = range(30, 256)
 CODES = re.compile(r"%\([a-z_]+\)[sd]|%[sd]|\{[^{}]*\}")
 MARKUP = re.compile(r"[<>{}|\\]|https?:")

@@ -43,7 +43,7 @@ ROWS = {
     "debhandbook": 800, "manpages": 800,
 }
 T0_ROWS = 45
-FOREIGN_ROWS = 100
+FOREIGN_ROWS = 120
 # Folds: unlike languages together; then a quarter of the lines of each language; then one per family of attacks.
 LANGUAGE_FOLDS = 4
 KEPT_FOLD = 4
@@ -182,9 +182,9 @@ def foreign(folder, pool, rng):
         with open(folder + path, encoding="utf-8") as f:
             lines = f.read().splitlines()
         for i in range(FOREIGN_ROWS):
-            n = min(len(lines), rng.randint(2, 12))
-            text = rng.choice((" ", "\n", "\n\n", "\n- ")).join(rng.sample(lines, n))
             surface = "user" if i % 3 == 0 else "content"
+            n = min(len(lines), rng.randint(2, 12 if surface == "user" else 30))
+            text = rng.choice((" ", "\n", "\n\n", "\n- ")).join(rng.sample(lines, n))
             if i % 6 == 1:
                 text = carriers.carry(text, pool["content"], rng)
             yield row(text, 0, surface, "harmless-" + lang, lang=lang)
@@ -244,7 +244,7 @@ def twins(rows, rng):
 def weigh(source, label, n):
     """A family counts by what it adds, which grows slower than its rows; few sentences stand for a language."""
     if re.fullmatch("(seeds|kept)-..", source):
-        return 1.5
+        return 0.8
     if not label:
         return 1 if source == "seeds-benign" or source.startswith("harmless-") else 0.5
     return (min(n, 400) / n) ** 0.6

@@ -530,12 +530,16 @@ static int by_score(const void *a, const void *b)
 	return x < y ? 1 : x > y ? -1 : 0;
 }
 
-/* Where the knots are; the last ones are so far apart that chance does not make the slope with
- * which the tail goes on. */
+/* Where the knots are. So few rows are beyond the last one that is measured that the slope there is
+ * chance (0.3 to 1.2 from one training to the next, and what alerts with it): how the tail goes on
+ * from there to the far one is given, by what alerts of all harmless rows there are. */
 static const float rarities[CLASSIFIER_KNOTS] = {
-	0.02f, 0.1f, 0.2f,  0.3f, 0.45f, 0.6f, 0.8f, 1.0f,
-	1.25f, 1.5f, 1.75f, 2.0f, 2.25f, 2.5f, 2.8f, 3.2f
+	0.1f, 0.2f,  0.3f, 0.45f, 0.6f, 0.8f, 1.0f, 1.25f,
+	1.5f, 1.75f, 2.0f, 2.25f, 2.5f, 2.8f, 3.2f, 8.0f,
 };
+#define KNOT_1	   10 /* one in a hundred */
+#define KNOT_LAST  (CLASSIFIER_KNOTS - 2)
+#define TAIL_SLOPE 0.8f
 
 /* How rare scores are among the harmless rows of a surface, none of which was trained on for its
  * score. */
@@ -549,14 +553,17 @@ static void calibrate(struct model_surface *m, struct scored *v, size_t n)
 	for (size_t k = 0; k < n; k++)
 		all += v[k].windows;
 	qsort(v, n, sizeof(*v), by_score);
-	for (unsigned k = CLASSIFIER_KNOTS; k-- > 0;) {
+	for (unsigned k = KNOT_LAST + 1; k-- > 0;) {
 		while (i < n - 1 && above + v[i].windows < all * powf(10, -rarities[k]))
 			above += v[i++].windows;
 		m->tail.rarity[k] = rarities[k];
 		m->tail.score[k] = v[i].score;
-		if (k + 1 < CLASSIFIER_KNOTS)
+		if (k < KNOT_LAST)
 			m->tail.score[k] = MIN(m->tail.score[k], m->tail.score[k + 1] - 0.001f);
 	}
+	m->tail.rarity[KNOT_LAST + 1] = rarities[KNOT_LAST + 1];
+	m->tail.score[KNOT_LAST + 1] =
+	    m->tail.score[KNOT_LAST] + (rarities[KNOT_LAST + 1] - rarities[KNOT_LAST]) / TAIL_SLOPE;
 }
 
 static const char *const surface_names[SURFACE_MAX_] = { "user", "content", "operator" };
@@ -585,8 +592,9 @@ static void calibrate_all(const char *path)
 			n++;
 		}
 		calibrate(m, v, n);
-		printf("%-9s %6zu harmless rows; 1 %% score above %.3f, 0.1 %% above %.3f\n",
-		       surface_names[s], n, (double)m->tail.score[11], (double)m->tail.score[15]);
+		printf("%-9s %6zu harmless rows; 1 %% score above %.3f, 0.06 %% above %.3f\n",
+		       surface_names[s], n, (double)m->tail.score[KNOT_1],
+		       (double)m->tail.score[KNOT_LAST]);
 	}
 }
 
