@@ -46,7 +46,8 @@ static_assert(WORD_LEN_MAX == sizeof(scan_v), "a word is one vector");
 struct token {
 	size_t begin, len;
 	struct word word; /* what it spells */
-	bool known;
+	bool is_word;
+	bool known;	/* as one that is long enough to say something */
 	bool backwards; /* it is known so only */
 };
 
@@ -139,7 +140,6 @@ static bool next(const struct reading *r, size_t at, size_t end, bool backwards,
 	uint32_t m, is_sign;
 	size_t from = at;
 	scan_v v;
-	bool word;
 
 	/* Where one ends that begins in time. */
 	while (from < end && at < MIN(end + WORD_LEN_MAX, t.len)) {
@@ -166,11 +166,11 @@ static bool next(const struct reading *r, size_t at, size_t end, bool backwards,
 		}
 		raw = span_sub(t, ret->begin, ret->len);
 		ret->word.len = ret->len;
-		word = guess(r->words, ret, spell(raw, v, is_sign, &u), &u, backwards);
-		ret->known = word && ret->len >= KNOWN_MIN;
+		ret->is_word = guess(r->words, ret, spell(raw, v, is_sign, &u), &u, backwards);
+		ret->known = ret->is_word && ret->len >= KNOWN_MIN;
 		/* Mostly signs: a number, if not a word. A short one proves nothing. */
 		if (u.n_signs > 2 * (ret->len - u.n_signs)) {
-			if (!word)
+			if (!ret->is_word)
 				continue;
 			ret->known &= ret->len > u.n_signs;
 			return true;
@@ -184,9 +184,9 @@ static bool next(const struct reading *r, size_t at, size_t end, bool backwards,
 			ret->word.len = ret->len = raw.len;
 			is_sign = is_sign >> backwards & ((1u << raw.len) - 1);
 			v = scan_load(t, ret->begin);
-			ret->known =
-			    guess(r->words, ret, spell(raw, v, is_sign, &u), &u, backwards) &&
-			    ret->len >= KNOWN_MIN;
+			ret->is_word =
+			    guess(r->words, ret, spell(raw, v, is_sign, &u), &u, backwards);
+			ret->known = ret->is_word && ret->len >= KNOWN_MIN;
 		}
 		return true;
 	}
@@ -235,8 +235,10 @@ static int flush(struct edit *e, const struct token *v, size_t n)
 	assert(r.end - r.begin + sizeof(scan_v) <= sizeof(out));
 	memcpy(out, e->text.p + r.begin, r.end - r.begin);
 	memset(out + (r.end - r.begin), 0, sizeof(scan_v));
+	/* "Q2" stays what it is. */
 	for (size_t i = 0; i < n; i++)
-		put(&v[i], out + (v[i].begin - r.begin));
+		if (v[i].is_word || v[i].len >= KNOWN_MIN)
+			put(&v[i], out + (v[i].begin - r.begin));
 	return edit_replace(e, r, span_of(out, r.end - r.begin), false);
 }
 
