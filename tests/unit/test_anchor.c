@@ -29,21 +29,21 @@ static void sets(void **state)
 	} rows[] = {
 		{ "\\bzebra\\b", "zebra", "" },
 		{ "\\bzebras?\\b", "zebra", "" },
-		{ "\\bZeb(?:ra|u)s?\\W+of\\W+jungle", "jungle", "zebra|zebu" },
+		{ "\\bZeb(?:ra|u)s?\\W+of\\W+quokka", "quokka", "zebra|zebu" },
 		{ "\\b(?:a|the)\\W+zebra", "zebra", "" },
-		{ "\\bzebra(?: jungle)?x", "zebra junglex|zebrax", "" },
-		{ "\\bzebra(?:[^.]{0,30}jungle)?", "zebra", "" },
-		{ "\\bzebra(?:[^.]{1,30}\\bjungle){1,3}", "jungle", "zebra" },
-		{ "\\b(?:zebra|jungle\\W+gnuu)\\W+okapi", "okapi", "zebra|jungle" },
-		{ "(?i:zebra)|^jungle", "", "" },
-		{ "^(?i:zebra)|^jungle", "jungle|zebra", "" },
+		{ "\\bzebra(?: quokka)?x", "zebra quokkax|zebrax", "" },
+		{ "\\bzebra(?:[^.]{0,30}quokka)?", "zebra", "" },
+		{ "\\bzebra(?:[^.]{1,30}\\bquokka){1,3}", "quokka", "zebra" },
+		{ "\\b(?:zebra|quokka\\W+gnuu)\\W+okapi", "okapi", "zebra|quokka" },
+		{ "(?i:zebra)|^quokka", "", "" },
+		{ "^(?i:zebra)|^quokka", "quokka|zebra", "" },
 		{ "\\bzebr[ao]", "zebra|zebro", "" },
 		{ "\\bzebr[a-o]", "zebr", "" },
 		{ "\\bze\\.bra", "ze.bra", "" },
 		{ "x?\\bzebra", "", "" },
 		{ "规则\\S*zebra", "规则", "" },
 		{ "\\w+ zebra", "zebra", "" },
-		{ "\\w+zebra jungle", "jungle", "" },
+		{ "\\w+zebra quokka", "quokka", "" },
 		/* where a word may begin in the middle of a longer one, nothing is known */
 		{ "zebra", "", "" },
 		{ "\\w*zebra", "", "" },
@@ -88,7 +88,7 @@ static void rare_words_first(void **state)
 static int reading(void *ctx)
 {
 	struct anchors a[2];
-	int err = anchors_of("\\b(?:zebra|gnuu\\W+okapi)s?\\W+(?:jungle|[xy] forest)", a);
+	int err = anchors_of("\\b(?:zebra|gnuu\\W+okapi)s?\\W+(?:quokka|[xy] forest)", a);
 
 	(void)ctx;
 	anchors_free(a);
