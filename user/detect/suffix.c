@@ -345,7 +345,8 @@ static scan_v classes_of(scan_v v)
 static void read_joints(const struct window *w, uint64_t seen[SUFFIX_SEEN / 64],
 			float ret[SUFFIX_MAX_])
 {
-	unsigned joints[SUFFIX_WINDOW], n = 0, different = 0;
+	uint16_t joints[SUFFIX_WINDOW] = { 0 };
+	unsigned n = 0, different = 0;
 	uint8_t classes[SUFFIX_WINDOW];
 
 	for (unsigned at = 0; at < SUFFIX_WINDOW; at += VECTOR) {
@@ -357,7 +358,7 @@ static void read_joints(const struct window *w, uint64_t seen[SUFFIX_SEEN / 64],
 		for (uint64_t m = (uint64_t)(w->joints >> 64 * half); m; m &= m - 1) {
 			const uint8_t *class = classes + 64 * half + __builtin_ctzll(m);
 
-			joints[n] = (unsigned)class[-1] << 6 | class[0];
+			joints[n] = (uint16_t)(class[-1] << 6 | class[0]);
 			different += see(seen, joints[n++]);
 		}
 	for (unsigned i = 0; i < n; i++)
