@@ -270,7 +270,7 @@ bench-detect: ## how fast content is judged, new, resent and made to be slow, be
 	@$(SUBMAKE) programs
 	@tests/bench/detect $(B)
 
-bench-obfuscate: ## what part of attacks is still found when they are obfuscated, in each of seventy ways
+bench-obfuscate: ## what part of attacks is still found when they are obfuscated, in each of eighty ways
 	@tools/deps.sh build
 	@$(SUBMAKE) programs
 	@tests/bench/obfuscate $(B)

@@ -1,12 +1,21 @@
-/* user/text/spaced.c - i g n o r e and ignoreallprevious: words taken apart, and words run
- * together.
+/* user/text/spaced.c - i g n o r e, ignoreallprevious and ignore_all_previous: words taken apart,
+ * words run together, and words with signs between them where blanks should be.
  */
 #include "base/own.h"
 #include "text/maker.h"
 
-#define SINGLES_MIN 5 /* letters */
-#define GAP_MAX	    6 /* characters between them */
-#define JOINED_MIN  16
+#define SINGLES_MIN  5	/* letters */
+#define GAP_MAX	     6	/* characters between them */
+#define GAPS_SEEN    12 /* gaps that tell which one is the usual */
+#define JOINED_MIN   16
+#define NEAR_MIN     6	  /* letters of those behind words that were joined */
+#define NEAR	     64	  /* bytes */
+#define CAMEL_MIN    24	  /* letters and */
+#define HUMPS_MIN    4	  /* words of OneLongName that may be a sentence */
+#define FUNCTION_MIN 2	  /* function words in either */
+#define CHAIN_MAX    1024 /* bytes */
+#define CHAIN_MIN    5	  /* signs in it, and known words */
+#define CHAIN_LOOK   4	  /* signs behind which it must have shown known words */
 
 static bool letter(uint8_t c)
 {
@@ -97,14 +106,42 @@ static size_t signs_of(struct span g, uint8_t usual, uint8_t *out)
 	return n;
 }
 
+/* The gap that is most usual between the letters from at on: its length and first character. */
+static size_t usual_gap(struct span t, size_t at, uint8_t *ret_mark)
+{
+	size_t lens[GAPS_SEEN], n = 0, best = 0, ret = 0;
+	uint8_t marks[GAPS_SEEN];
+
+	*ret_mark = 0;
+	for (; n < GAPS_SEEN && at + 1 < t.len && letter(t.p[at]); n++) {
+		lens[n] = gap(t, at + 1);
+		marks[n] = t.p[at + 1];
+		if (!lens[n])
+			break;
+		at += 1 + lens[n];
+	}
+	for (size_t i = 0; i < n; i++) {
+		size_t same = 0;
+
+		for (size_t k = i; k < n; k++)
+			same += lens[k] == lens[i] && marks[k] == marks[i];
+		if (same > best) {
+			best = same;
+			ret = lens[i];
+			*ret_mark = marks[i];
+		}
+	}
+	return ret;
+}
+
 /* Letters one by one from at on. A wider gap than the usual one, or another one, ends a word.
  * Returns where they end;
  * *ret_len is 0 when they make no words. */
 static size_t singles(const struct reading *r, size_t at, uint8_t *out, size_t *ret_len)
 {
 	struct span t = r->text;
-	uint8_t piece[WORDS_JOINED_MAX], mark = 0;
-	size_t n = 0, usual = 0, g = 0, last = at;
+	uint8_t piece[WORDS_JOINED_MAX], mark;
+	size_t n = 0, usual = usual_gap(t, at, &mark), g = 0, last = at;
 	struct spelled y = { 0 };
 	bool apart = false;
 
@@ -113,12 +150,8 @@ static size_t singles(const struct reading *r, size_t at, uint8_t *out, size_t *
 		bool more = at < t.len && in_word(t.p[at]) && t.p[at] < 0x80 &&
 			    (at + 1 >= t.len || !in_word(t.p[at + 1])) &&
 			    y.letters + n < WORDS_JOINED_MAX;
-		bool wide = y.letters + n > 1 && (g > usual || (g && t.p[last] != mark));
+		bool wide = y.letters + n && (g > usual || (g && t.p[last] != mark));
 
-		if (n == 1 && !y.letters) {
-			usual = g;
-			mark = last < t.len ? t.p[last] : 0;
-		}
 		apart |= wide;
 		if (n && (!more || wide)) {
 			*ret_len += spell(r->words, span_of(piece, n), apart, out + *ret_len, &y);
@@ -138,45 +171,119 @@ static size_t singles(const struct reading *r, size_t at, uint8_t *out, size_t *
 	return last;
 }
 
-/* The same for a run of letters that is words without blanks. */
-static size_t joined(const struct reading *r, size_t at, uint8_t *out, size_t *ret_len)
+/* How many of the words are such as sentences are held together by, and names of things are not. */
+static size_t function_words(struct span s)
+{
+	static const char *const list[] = { "the", "and", "you", "your", "all",	 "are", "me",
+					    "my",  "not", "now", "this", "that", "is",	"of",
+					    "it",  "do",  "was", "what", "with", "will" };
+	size_t n = 0;
+	struct word x;
+
+	for (size_t at = 0; word_next(s, at, s.len, &x); at = x.begin + x.len)
+		for (size_t i = 0; i < ARRAY_SIZE(list); i++)
+			n += x.len == strlen(list[i]) && !memcmp(x.s, list[i], x.len);
+	return n;
+}
+
+/* The same for a run of letters that is words without blanks; shorter ones count near others. */
+static size_t joined(const struct reading *r, size_t at, bool near, uint8_t *out, size_t *ret_len)
 {
 	struct span t = span_sub(r->text, at, WORDS_JOINED_MAX);
-	size_t n = 0, upper = 0, words = 1, known;
+	size_t n = 0, upper = 0, humps = 1, words = 1, known;
+	bool camel;
 
 	*ret_len = 0;
-	for (; n < t.len && letter(t.p[n]); n++)
-		upper += !(t.p[n] & 0x20);
+	for (; n < t.len && letter(t.p[n]); n++) {
+		bool tall = !(t.p[n] & 0x20);
+
+		upper += tall;
+		humps += tall && n && t.p[n - 1] & 0x20;
+	}
+	if (n < (near ? NEAR_MIN : JOINED_MIN))
+		return at + n;
+	camel = upper != n && humps > 1;
 	/* namesInPrograms are no secret. */
-	if (n < JOINED_MIN || (upper != n && upper > !(t.p[0] & 0x20)))
+	if (camel && (n < CAMEL_MIN || humps < HUMPS_MIN))
 		return at + n;
 	known = respell(r->words, span_sub(t, 0, n), out, ret_len);
 	for (size_t i = 0; i < *ret_len; i++)
 		words += out[i] == ' ';
-	if (known * 10 < n * 9 || words < 3 || words * 3 > n)
+	if (known * 10 < n * (n < 2 * JOINED_MIN ? 9 : 8) || words < (near ? 2 : 3) ||
+	    words * 3 > n || (camel && function_words(span_of(out, *ret_len)) < FUNCTION_MIN))
 		*ret_len = 0;
 	return at + n;
 }
+
+/* Words with one and the same sign between them. */
+static size_t chained(const struct reading *r, size_t at, uint8_t *out, size_t *ret_len)
+{
+	struct span t = span_sub(r->text, at, CHAIN_MAX);
+	size_t n = 0, signs = 0, known = 0, of_known = 0, letters = 0;
+	struct word x;
+	uint8_t mark;
+
+	*ret_len = 0;
+	while (n < t.len && letter(t.p[n]))
+		n++;
+	mark = n < t.len ? t.p[n] : 0;
+	if (!mark || !memchr("_-", mark, 2))
+		return at + n;
+	memcpy(out, t.p, n);
+	for (; n < t.len && t.p[n] > ' '; n++) {
+		out[n] = t.p[n] == mark ? ' ' : t.p[n];
+		signs += t.p[n] == mark && t.p[n - 1] != mark;
+		/* Noise shows soon. */
+		if (signs == CHAIN_LOOK && t.p[n] == mark &&
+		    !words_made_of(r->words, span_sub(t, 0, n)))
+			return at + n;
+	}
+	if (signs < CHAIN_MIN)
+		return at + n;
+	for (size_t i = 0; word_next(span_sub(t, 0, n), i, n, &x); i = x.begin + x.len) {
+		letters += x.len;
+		if (!words_known(r->words, &x))
+			continue;
+		of_known += x.len;
+		known++;
+	}
+	if (known >= CHAIN_MIN && of_known * 10 >= letters * 7 &&
+	    function_words(span_of(out, n)) >= FUNCTION_MIN)
+		*ret_len = n;
+	return at + n;
+}
+
+#define SIGNS (SURVEY_SINGLES | SURVEY_LONG | SURVEY_NAME)
 
 int spaced_view(const struct reading *r, struct view *w)
 {
 	struct edit e = { .w = w, .text = r->text };
 	uint8_t out[(GAP_MAX + 2) * WORDS_JOINED_MAX];
 	struct range where;
-	size_t at = 0, end, len;
+	size_t at = 0, end, len, near = 0; /* up to where shorter ones count */
 	int err = 0;
 
-	while (!err &&
-	       survey_next(r->survey, SURVEY_SINGLES | SURVEY_LONG, SURVEY_BLOCK, at, &where)) {
+	static_assert(sizeof(out) >= CHAIN_MAX, "a chain fits, too");
+	while (!err && survey_next(r->survey, SIGNS, SURVEY_BLOCK, at, &where)) {
 		for (at = where.begin; !err && at < where.end; at++) {
+			bool whole = true;
+
 			if (!letter(r->text.p[at]) || (at && in_word(r->text.p[at - 1])))
 				continue;
-			end = at + 1 < r->text.len && letter(r->text.p[at + 1])
-				  ? joined(r, at, out, &len)
-				  : singles(r, at, out, &len);
+			if (at + 1 >= r->text.len || !letter(r->text.p[at + 1]))
+				end = singles(r, at, out, &len);
+			else
+				end = joined(r, at, at < near, out, &len);
+			near = len ? end + NEAR : near;
+			if (!len) {
+				size_t behind = chained(r, at, out, &len);
+
+				end = MAX(end, behind);
+				whole = false;
+			}
 			if (len)
 				err = edit_replace(&e, (struct range){ at, end }, span_of(out, len),
-						   true);
+						   whole);
 			else
 				/* What hides behind noise is found from halfway on. */
 				end = at + MAX((end - at) / 2, 1);

@@ -129,8 +129,13 @@ static struct range cut(struct span text, struct range *in)
 
 bool slices_next(struct slices *s, struct range *ret)
 {
+	const struct survey *y = s->r->survey;
+	/* A brief text has too few words to sound odd: enough that they are none. */
+	bool all = !(y->all & SURVEY_ODD) && !words_made_of(s->r->words, s->r->text);
+
 	if (s->where.begin >= s->where.end) {
-		if (!survey_next(s->r->survey, SURVEY_ODD, SURVEY_BLOCK, s->at, &s->where))
+		if (!survey_next(y, all ? SURVEY_BRIEF : SURVEY_ODD, SURVEY_BLOCK, s->at,
+				 &s->where))
 			return false;
 		s->at = s->where.end;
 	}

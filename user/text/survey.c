@@ -19,6 +19,8 @@
 #define NUMBERS_LETTERS_MAX 24
 #define DOTS_MIN	    20
 #define LETTERS_MIN	    24 /* in one block, from which on the vowels among them are counted */
+#define NAME_DIGITS_MAX	    3  /* in one block */
+#define BRIEF_MAX	    3  /* blocks */
 #define STARTS_MIN	    2 /* odd beginnings of words in two neighbouring blocks; one and few vowels */
 
 /* One bit for each of 64 bytes. */
@@ -349,8 +351,13 @@ static uint16_t signs(const struct masks *m, const struct masks *l, const uint8_
 
 	if (m->high)
 		s |= SURVEY_HIGH;
-	if (run_of(m->alpha | m->digit | m->code, l->alpha | l->digit | l->code, 24))
+	if (run_of(m->alpha | m->digit | m->code, l->alpha | l->digit | l->code, 24)) {
 		s |= SURVEY_RUN;
+		/* Paths are no sentences. */
+		if (count(m->digit) <= NAME_DIGITS_MAX &&
+		    !(m->code & ~(m->line | m->dots) & back(m->alpha, l->alpha, 1)))
+			s |= SURVEY_NAME;
+	}
 	if ((m->digit | l->digit) && count(m->digit) + count(l->digit) >= DIGITS_MIN)
 		s |= number_signs(m, l, now, last);
 	if (single && single & back(single, last_single, 2) & back(single, last_single, 4) &
@@ -376,6 +383,7 @@ static uint16_t signs(const struct masks *m, const struct masks *l, const uint8_
 int survey_make(struct survey *s, struct span text)
 {
 	size_t n = (text.len + SURVEY_BLOCK - 1) / SURVEY_BLOCK;
+	uint16_t brief = n <= BRIEF_MAX ? SURVEY_BRIEF : 0;
 	struct masks m[2] = { 0 };
 	unsigned odd[2] = { 0 };
 	const uint8_t *before = NULL;
@@ -405,7 +413,7 @@ int survey_make(struct survey *s, struct span text)
 		    p, now->alpha & now->alpha >> 1 &
 			   ~back(now->alpha | now->digit | now->line | now->escape,
 				 last->alpha | last->digit | last->line | last->escape, 1));
-		s->blocks[i] = signs(now, last, p, before, odd[0] + odd[1]);
+		s->blocks[i] = signs(now, last, p, before, odd[0] + odd[1]) | brief;
 		s->all |= s->blocks[i];
 		before = p;
 	}

@@ -23,6 +23,8 @@ enum survey_sign {
 	SURVEY_MIXED = 1 << 7,	  /* digits and signs inside words */
 	SURVEY_ODD = 1 << 8,	  /* words that do not begin, or sound, like words */
 	SURVEY_LONG = 1 << 9,	  /* 16 letters of one case without a break */
+	SURVEY_NAME = 1 << 13, /* such a run of base64's with letters and one sign, hardly digits */
+	SURVEY_BRIEF = 1 << 12, /* the text has no more than a few words, whichever they are */
 };
 
 struct survey {

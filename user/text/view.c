@@ -49,10 +49,10 @@ static const struct maker {
 	{ "binary", SURVEY_BITS, binary_view, CONCEALING },
 	{ "numbers", SURVEY_NUMBERS, numbers_view, CONCEALING },
 	{ "morse", SURVEY_DOTS, morse_view, CONCEALING },
-	{ "spaced", SURVEY_SINGLES | SURVEY_LONG, spaced_view, CONCEALING | PARTIAL },
+	{ "spaced", SURVEY_SINGLES | SURVEY_LONG | SURVEY_NAME, spaced_view, CONCEALING | PARTIAL },
 	{ "leet", SURVEY_MIXED, leet_view, CONCEALING | PARTIAL },
-	{ "rotated", SURVEY_ODD, rotated_view, CONCEALING | PARTIAL },
-	{ "reversed", SURVEY_ODD, reversed_view, CONCEALING },
+	{ "rotated", SURVEY_ODD | SURVEY_BRIEF, rotated_view, CONCEALING | PARTIAL },
+	{ "reversed", SURVEY_ODD | SURVEY_BRIEF, reversed_view, CONCEALING },
 };
 
 int viewer_new(struct viewer **ret)

@@ -1,5 +1,6 @@
 /* user/text/words.h - common words, to tell what is meant as text from what merely could be. Some
- * eight thousand: of English, of what attacks say, and the same in other languages in Latin letters.
+ * eight thousand: of English, of what attacks say, and the same in other languages in Latin
+ * letters.
  */
 #pragma once
 
