@@ -307,7 +307,14 @@ def test_libraries(w):
     pki, server, _, traffic, _ = stage(w)
     jobs = []
 
-    def seen(name, process):
+    def captured(process):
+        """Its library is examined: what a process does before that, in its first milliseconds, is not what this is about."""
+        said = json.loads(traffic.sensor.cli("explain", process.pid, "-o", "json").stdout)
+        return said["state"] == "captured"
+
+    def seen(name, process, loaded=True):
+        if loaded:
+            wait_for(f"{name} is not captured", lambda: captured(process), every=0.1)
         job = traffic.job(Call(re.sub(r"\W+", "-", name), f"{JAILBREAK} ({name})", ["jailbreak.rules"], "user"))
         tell(process, server, pki, job)
         jobs.append(job)
@@ -330,7 +337,7 @@ def test_libraries(w):
                          stdin=subprocess.PIPE))
     wait_for("no Python", lambda: "libc.so" in pathlib.Path(f"/proc/{late.pid}/maps").read_text())
     check("libssl" not in pathlib.Path(f"/proc/{late.pid}/maps").read_text(), "it has loaded OpenSSL already")
-    seen("which loads the library with its first call (dlopen)", late)
+    seen("which loads the library with its first call (dlopen)", late, loaded=False)
     traffic.expect(jobs, BOTH)
 
 

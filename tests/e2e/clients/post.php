@@ -2,6 +2,7 @@
 // tests/e2e/clients/post.php - posts one request by PHP's streams, as post.py does.
 $job = json_decode(stream_get_contents(STDIN), true);
 $ca = tempnam(sys_get_temp_dir(), 'ca');
+register_shutdown_function('unlink', $ca);
 file_put_contents($ca, $job['ca']);
 $headers = array_map(fn($k, $v) => "$k: $v", array_keys($job['headers']), $job['headers']);
 $context = stream_context_create([

@@ -17,8 +17,11 @@ def urllib_(job):
 
 
 def ca_file(job):
+    import atexit
+    import os
     import tempfile
     f = tempfile.NamedTemporaryFile("w", suffix=".pem", delete=False)
+    atexit.register(os.unlink, f.name)
     f.write(job["ca"])
     f.close()
     return f.name
