@@ -33,6 +33,11 @@ def becomes(sensor, pid, state, seconds=30):
                     lambda: (e := explain(sensor, pid))["state"] == state and e, seconds, 0.1)
 
 
+def told_of(alerts, pid):
+    """The process, as each alert that names it has it."""
+    return [p for a in alerts for p in [a["context"]["process"], *a["others"]] if p["pid"] == pid]
+
+
 def sleeper(w, name, *argv):
     return w.own(Process(name, argv, w.dir / f"{name}.log"))
 
@@ -108,7 +113,7 @@ def test_identity(w):
     traffic.run(Client(w, "curl", pki), server, [traffic.job(hostile("identity")[0])])
     alerts = wait_for("no alert", lambda: [a for a in sensor.alerts() if a["kind"].startswith("injection.") or
                                            a["kind"].startswith("jailbreak.")], 30)
-    seen = [p for a in alerts for p in [a["context"]["process"], *a["others"]] if p["pid"] == worker]
+    seen = told_of(alerts, worker)
     check(seen, f"no alert of the worker {worker}: {[a['context']['process'] for a in alerts]}")
     equal(seen[0]["executable_sha256"], digest, "hash in the alert")
     equal(seen[0]["ppid"], server.process.pid, "the worker's parent")
@@ -130,7 +135,7 @@ def test_identity(w):
     for i in range(60):
         sleeper(w, f"many-{i}", tls_program(w, "many") if not i else w.dir / "many")
     late = w.own(Process("late", (sys.executable, "-c", LATE, server.url, pki.ca, device), w.dir / "late.log", stdin=subprocess.PIPE))
-    shown = lambda: [p for a in sensor.alerts() for p in [a["context"]["process"], *a["others"]] if p["pid"] == late.pid]
+    shown = lambda: told_of(sensor.alerts(), late.pid)
     wait_for("no alert of the process before it opens the GPU", shown, 60, 0.2)
     check(not any(p["gpu"] for p in shown()), "a GPU that is not open yet")
     late.popen.stdin.close()

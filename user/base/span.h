@@ -78,9 +78,15 @@ static inline int ascii_hex(uint8_t c)
 						 : -1;
 }
 
+/* c: a byte, or a code point. */
+static inline bool ascii_letter(uint32_t c)
+{
+	return (c | 0x20) - 'a' < 26;
+}
+
 static inline bool ascii_alnum(uint8_t c)
 {
-	return (unsigned)(c | 0x20) - 'a' < 26 || (unsigned)c - '0' < 10;
+	return ascii_letter(c) || (unsigned)c - '0' < 10;
 }
 
 /* Equal but for the case of ASCII letters, as HTTP field names compare (RFC 9110 section 5.1). */

@@ -1,9 +1,7 @@
 /* user/detect/credential_check.c - what tells a credential from something that is shaped like one.
  */
 #include <ctype.h>
-#include <math.h>
 #include <openssl/sha.h>
-#include <stdlib.h>
 #include <zlib.h>
 
 #include "base/base64.h"

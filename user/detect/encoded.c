@@ -58,8 +58,7 @@ static size_t to_hex(struct span value, unsigned how, uint8_t out[ROOM])
 
 static bool unreserved(uint8_t c)
 {
-	return (uint8_t)((c | 0x20) - 'a') < 26 || (uint8_t)(c - '0') < 10 ||
-	       (c && memchr("-._~", c, 4));
+	return ascii_alnum(c) || (c && memchr("-._~", c, 4));
 }
 
 /* how: 0, what URLs reserve; 1, every byte. */

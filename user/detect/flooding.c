@@ -27,7 +27,7 @@ struct tally {
 
 static bool in_word(uint8_t c)
 {
-	return (uint8_t)((c | 0x20) - 'a') < 26 || c >= 0x80 || c == '\'';
+	return ascii_letter(c) || c >= 0x80 || c == '\'';
 }
 
 static bool between_words(uint8_t c)

@@ -188,11 +188,6 @@ static void read_word(struct context *c, size_t i)
 		spot(c, i, third);
 }
 
-static scan_v letters(scan_v v)
-{
-	return (scan_v)(((v | 0x20) - 'a') < 26);
-}
-
 /* Bits of the 16 bytes at p, behind two others, at which words may begin. */
 static uint32_t may_start(const uint8_t *p)
 {
@@ -201,7 +196,7 @@ static uint32_t may_start(const uint8_t *p)
 	memcpy(&v, p, sizeof(v));
 	memcpy(&before, p - 1, sizeof(before));
 	memcpy(&first, p - 2, sizeof(first));
-	return scan_mask((letters(v) & ~letters(before)) |
+	return scan_mask((scan_letters(v) & ~scan_letters(before)) |
 			 (scan_v)((v - 'A' < 26) & (before - 'a' < 26)) |
 			 (scan_v)((v >= 0xc0) | (first == '\\')));
 }

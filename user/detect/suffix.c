@@ -104,11 +104,6 @@ static inline __attribute__((always_inline)) void sort(struct suffix_piece *p, u
 	n[COUNT_WORDS] += letter & ~scan_letters(last) & 1;
 }
 
-static bool letter(uint8_t c)
-{
-	return (uint8_t)((c | 0x20) - 'a') < 26;
-}
-
 /* What counts differently when a window begins at c, for then nothing is before it. */
 static uint64_t edge(uint8_t c, uint8_t before, bool joint)
 {
@@ -118,7 +113,7 @@ static uint64_t edge(uint8_t c, uint8_t before, bool joint)
 	less += c <= ' ' && before > ' ' ? one << 8 * COUNT_BLANKS : 0;
 	less +=
 	    (uint8_t)(c - 'A') < 26 && (uint8_t)(before - 'a') < 26 ? one << 8 * COUNT_HUMPS : 0;
-	return (letter(c) && letter(before) ? one << 8 * COUNT_WORDS : 0) - less;
+	return (ascii_letter(c) && ascii_letter(before) ? one << 8 * COUNT_WORDS : 0) - less;
 }
 
 static void count_piece(struct suffix_piece *ret, struct span text, size_t at)

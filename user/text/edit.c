@@ -77,7 +77,6 @@ bool is_prose(struct span s)
 	size_t n = 0;
 
 	for (size_t i = 0; i < s.len; i++)
-		n += s.p[i] >= 0x80 || s.p[i] == ' ' || s.p[i] == '\n' ||
-		     (uint8_t)((s.p[i] | 0x20) - 'a') < 26;
+		n += s.p[i] >= 0x80 || s.p[i] == ' ' || s.p[i] == '\n' || ascii_letter(s.p[i]);
 	return n * 2 >= s.len && is_text(s);
 }

@@ -204,11 +204,6 @@ static uint32_t lookup(const struct fold *f, uint32_t cp)
 	return entry(cp) | (twin_of(f, cp) ? LOOSE | LETTER : 0);
 }
 
-static bool ascii_letter(uint32_t c)
-{
-	return (c | 0x20) - 'a' < 26;
-}
-
 size_t ascii_len(struct span s)
 {
 	uint64_t w[2];

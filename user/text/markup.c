@@ -44,7 +44,7 @@ static int find_tag(struct span name)
 
 static bool letter(struct span t, size_t at)
 {
-	return at < t.len && (((uint8_t)((t.p[at] | 0x20) - 'a') < 26) || t.p[at] >= 0x80);
+	return at < t.len && (ascii_letter(t.p[at]) || t.p[at] >= 0x80);
 }
 
 /* The tag at at, or 0; does it join what is left and right of it? */
@@ -62,7 +62,7 @@ static size_t tag(struct span t, size_t at, bool *ret_joins)
 	}
 	s = span_sub(s, s.len && s.p[0] == '/', s.len);
 	name = s;
-	for (name.len = 0; name.len < s.len && (uint8_t)((s.p[name.len] | 0x20) - 'a') < 26;)
+	for (name.len = 0; name.len < s.len && ascii_letter(s.p[name.len]);)
 		name.len++;
 	found = find_tag(name);
 	if (!found)

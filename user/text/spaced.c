@@ -17,14 +17,9 @@
 #define CHAIN_MIN    5	  /* signs in it, and known words */
 #define CHAIN_LOOK   4	  /* signs behind which it must have shown known words */
 
-static bool letter(uint8_t c)
-{
-	return (uint8_t)((c | 0x20) - 'a') < 26;
-}
-
 static bool in_word(uint8_t c)
 {
-	return letter(c) || (uint8_t)(c - '0') < 10 || c >= 0x80;
+	return ascii_letter(c) || (uint8_t)(c - '0') < 10 || c >= 0x80;
 }
 
 /* Letters cut into words, with blanks between them. How many of the letters are in known words. */
@@ -113,7 +108,7 @@ static size_t usual_gap(struct span t, size_t at, uint8_t *ret_mark)
 	uint8_t marks[GAPS_SEEN];
 
 	*ret_mark = 0;
-	for (; n < GAPS_SEEN && at + 1 < t.len && letter(t.p[at]); n++) {
+	for (; n < GAPS_SEEN && at + 1 < t.len && ascii_letter(t.p[at]); n++) {
 		lens[n] = gap(t, at + 1);
 		marks[n] = t.p[at + 1];
 		if (!lens[n])
@@ -194,7 +189,7 @@ static size_t joined(const struct reading *r, size_t at, bool near, uint8_t *out
 	bool camel;
 
 	*ret_len = 0;
-	for (; n < t.len && letter(t.p[n]); n++) {
+	for (; n < t.len && ascii_letter(t.p[n]); n++) {
 		bool tall = !(t.p[n] & 0x20);
 
 		upper += tall;
@@ -224,7 +219,7 @@ static size_t chained(const struct reading *r, size_t at, uint8_t *out, size_t *
 	uint8_t mark;
 
 	*ret_len = 0;
-	while (n < t.len && letter(t.p[n]))
+	while (n < t.len && ascii_letter(t.p[n]))
 		n++;
 	mark = n < t.len ? t.p[n] : 0;
 	if (!mark || !memchr("_-", mark, 2))
@@ -268,9 +263,9 @@ int spaced_view(const struct reading *r, struct view *w)
 		for (at = where.begin; !err && at < where.end; at++) {
 			bool whole = true;
 
-			if (!letter(r->text.p[at]) || (at && in_word(r->text.p[at - 1])))
+			if (!ascii_letter(r->text.p[at]) || (at && in_word(r->text.p[at - 1])))
 				continue;
-			if (at + 1 >= r->text.len || !letter(r->text.p[at + 1]))
+			if (at + 1 >= r->text.len || !ascii_letter(r->text.p[at + 1]))
 				end = singles(r, at, out, &len);
 			else
 				end = joined(r, at, at < near, out, &len);

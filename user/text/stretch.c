@@ -119,7 +119,7 @@ static struct range cut(struct span text, struct range *in)
 
 		if (line && line > text.p + in->begin)
 			end = (size_t)(line - text.p);
-		while (end < in->end && (uint8_t)((text.p[end] | 0x20) - 'a') < 26)
+		while (end < in->end && ascii_letter(text.p[end]))
 			end++;
 		ret.end = end;
 	}

@@ -214,11 +214,6 @@ void words_free(struct words **w)
 	*w = NULL;
 }
 
-static bool letter(uint8_t c)
-{
-	return (uint8_t)((c | 0x20) - 'a') < LETTERS;
-}
-
 /* The word that begins at at. */
 static void word_read(struct span text, size_t at, struct word *ret)
 {
@@ -228,7 +223,7 @@ static void word_read(struct span text, size_t at, struct word *ret)
 	ret->begin = at;
 	v = head(v | 0x20, len);
 	memcpy(ret->s, &v, sizeof(v));
-	while (len >= sizeof(v) && at + len < text.len && letter(text.p[at + len]))
+	while (len >= sizeof(v) && at + len < text.len && ascii_letter(text.p[at + len]))
 		len++;
 	ret->len = len;
 }
@@ -237,7 +232,7 @@ bool word_next(struct span text, size_t at, size_t end, struct word *ret)
 {
 	end = MIN(end, text.len);
 	/* Mostly one or two bytes lie between words. */
-	for (unsigned i = 0; at < end && !letter(text.p[at]); i++) {
+	for (unsigned i = 0; at < end && !ascii_letter(text.p[at]); i++) {
 		int n = i < 3 ? 1 : scan_hit(scan_letters(scan_load(text, at)));
 
 		at += n < 0 ? sizeof(scan_v) : (size_t)n;
@@ -348,8 +343,8 @@ bool words_plausible(const struct words *w, struct span text)
 	size_t letters = 0, blanks = 0, vowels = 0;
 
 	for (size_t i = 0; i < text.len; i++) {
-		letters += letter(text.p[i]);
-		vowels += letter(text.p[i]) && strchr("aeiouy", text.p[i] | 0x20);
+		letters += ascii_letter(text.p[i]);
+		vowels += ascii_letter(text.p[i]) && strchr("aeiouy", text.p[i] | 0x20);
 		blanks += text.p[i] <= ' ';
 	}
 	if (letters >= SOUNDS_MIN && (letters + blanks) * 5 >= text.len * 4 &&
