@@ -1,6 +1,7 @@
 /* tests/unit/test_gate.c - expressions that are tried only around their anchors match where they
  * would match anyway: wherever that is in a text, and whatever else is in it. */
 #include <setjmp.h>
+#include <stdalign.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,6 +53,22 @@ static void anywhere(void **state)
 	assert_false(stands("x", 1, PHRASE, "", 0));
 	assert_false(stands("_", 1, PHRASE, "", 0));
 	assert_false(stands("", 0, "ignore all previous instruction", "z", 1));
+}
+
+/* Wherever the text lies in memory, the same is found in it. */
+static void at_every_alignment(void **state)
+{
+	static const char text[] =
+	    "You can reset it here: https://web.example/password.php?token=q1w2"
+	    " Please note that this link will expire in 24 hours. If you did "
+	    "not request this change, please ignore this message.";
+	alignas(64) uint8_t room[64 + sizeof(text)];
+
+	(void)state;
+	for (size_t at = 0; at < 64; at++) {
+		memcpy(room + at, text, sizeof(text));
+		assert_true(matches("en-loose-send", span_of(room + at, strlen(text))));
+	}
 }
 
 /* What parts its words may be long. */
@@ -119,9 +136,8 @@ static void every_rule(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(anywhere),
-		cmocka_unit_test(far_apart),
-		cmocka_unit_test(in_a_flood),
+		cmocka_unit_test(anywhere),   cmocka_unit_test(at_every_alignment),
+		cmocka_unit_test(far_apart),  cmocka_unit_test(in_a_flood),
 		cmocka_unit_test(every_rule),
 	};
 

@@ -3,7 +3,6 @@
  */
 #include <assert.h>
 #include <errno.h>
-#include <hs/hs.h>
 #include <stdlib.h>
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -11,6 +10,7 @@
 #include "base/own.h"
 #include "detect/anchor.h"
 #include "detect/detect.h"
+#include "detect/engine.h"
 #include "detect/gate.h"
 #include "detect/image.h"
 #include "detect/prepare.h"
@@ -228,8 +228,12 @@ static int compile_multi(struct making *m, const char *const *text, const unsign
 			 const unsigned *ids, unsigned n)
 {
 	hs_compile_error_t *error = NULL;
-	hs_error_t hs =
-	    hs_compile_multi(text, flags, ids, n, HS_MODE_BLOCK, NULL, &m->db[m->n_dbs], &error);
+	hs_platform_info_t platform;
+	hs_error_t hs;
+
+	engine_platform(&platform);
+	hs = hs_compile_multi(text, flags, ids, n, HS_MODE_BLOCK, &platform, &m->db[m->n_dbs],
+			      &error);
 
 	if (hs == HS_SUCCESS) {
 		m->n_dbs++;

@@ -8,13 +8,13 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <hs/hs.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/own.h"
 #include "detect/classifier.h"
+#include "detect/engine.h"
 #include "detect/facts.h"
 #include "detect/gate.h"
 #include "detect/image.h"
@@ -55,7 +55,8 @@ struct detect {
 	unsigned *of_rules;		 /* of each rule's pattern, its number among all */
 	/* Of words that a database tells of as one: sequences_changes() when none was wanted. */
 	uint64_t *idle;
-	uint16_t *counts; /* hits of each pattern in the view being scanned */
+	uint16_t *counts;   /* hits of each pattern in the view being scanned */
+	unsigned *together; /* words that were found and end at one place, by their numbers */
 	struct hits {
 		struct hit *v;
 		size_t n, room;
@@ -144,7 +145,8 @@ int detect_new(struct detect **ret, const struct detect_opts *o, struct span ima
 		return err;
 	d->counts = calloc(d->image->n_patterns + 1, sizeof(*d->counts));
 	d->idle = calloc(d->image->n_patterns + 1, sizeof(*d->idle));
-	if (!d->counts || !d->idle)
+	d->together = calloc(d->image->n_patterns + 1, sizeof(*d->together));
+	if (!d->counts || !d->idle || !d->together)
 		return -ENOMEM;
 	err = mac_new(&d->mac, o->key);
 	if (!err)
@@ -188,6 +190,7 @@ void detect_free(struct detect **d)
 	free((*d)->own);
 	free((*d)->counts);
 	free((*d)->idle);
+	free((*d)->together);
 	explicit_bzero(*d, sizeof(**d));
 	free(*d);
 	*d = NULL;
@@ -212,6 +215,7 @@ struct scan {
 	struct detect *d;
 	unsigned view;
 	struct range where; /* of the view's text, is searched */
+	size_t n_together, together_end;
 	int err;
 };
 
@@ -286,6 +290,34 @@ static int on_words(struct scan *s, unsigned id, size_t to)
 	return err;
 }
 
+/* Those that ended at one place, in an order that does not depend on where the text lies. */
+static int tell_together(struct scan *s)
+{
+	size_t n = s->n_together;
+	int err = 0;
+
+	s->n_together = 0;
+	for (size_t i = 0; i < n && !err; i++)
+		err = on_words(s, s->d->together[i], s->together_end);
+	return err;
+}
+
+static int add_words(struct scan *s, unsigned id, size_t end)
+{
+	unsigned *ids = s->d->together;
+	int err = s->n_together && s->together_end != end ? tell_together(s) : 0;
+	size_t i = s->n_together;
+
+	if (i == s->d->image->n_patterns)
+		return err;
+	for (; i && ids[i - 1] > id; i--)
+		ids[i] = ids[i - 1];
+	ids[i] = id;
+	s->n_together++;
+	s->together_end = end;
+	return err;
+}
+
 /* Patterns matched up to there: this one, and those that are the same. */
 static int on_match(unsigned id, unsigned long long from, unsigned long long to, unsigned flags,
 		    void *ctx)
@@ -297,7 +329,7 @@ static int on_match(unsigned id, unsigned long long from, unsigned long long to,
 	(void)from;
 	(void)flags;
 	if (s->d->owners[id].sort == RULE_WORD || s->d->owners[id].sort == RULE_WORD_LIKE)
-		return on_words(s, id, end);
+		return add_words(s, id, end);
 	do {
 		const struct image_owner *o = &s->d->owners[id];
 
@@ -330,8 +362,8 @@ static bool matches_from(struct detect *d, unsigned id, struct span text, size_t
 	struct probe p = { .id = d->owners[id].as, .to = end - from };
 
 	/* A character behind the end: patterns look at it. */
-	hs_scan(db_of(d, d->owners[id].db), (const char *)text.p + from,
-		(unsigned)(MIN(end + 1, text.len) - from), 0, d->scratch, on_probe, &p);
+	engine_scan(db_of(d, d->owners[id].db), (const char *)text.p + from,
+		    (unsigned)(MIN(end + 1, text.len) - from), d->scratch, on_probe, &p);
 	return p.found;
 }
 
@@ -397,11 +429,12 @@ static void narrow_all(struct detect *d, const struct views *vs)
 static int search(struct scan *s, size_t db, struct span text, struct range where)
 {
 	s->where = where;
-	if (where.begin < where.end && hs_scan(db_of(s->d, db), (const char *)text.p + where.begin,
-					       (unsigned)(where.end - where.begin), 0,
-					       s->d->scratch, on_match, s) != HS_SUCCESS)
+	if (where.begin < where.end &&
+	    engine_scan(db_of(s->d, db), (const char *)text.p + where.begin,
+			(unsigned)(where.end - where.begin), s->d->scratch, on_match,
+			s) != HS_SUCCESS)
 		return s->err ? s->err : -ENOMEM;
-	return 0;
+	return tell_together(s) ? s->err : 0;
 }
 
 /* Expressions around their anchors, which were found before. */

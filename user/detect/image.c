@@ -2,11 +2,11 @@
 #include "detect/image.h"
 
 #include <errno.h>
-#include <hs/hs.h>
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
 #include "base/own.h"
+#include "detect/engine.h"
 
 #define TAGGED	 offsetof(struct image_head, digest)
 #define DIGESTED offsetof(struct image_head, inputs)
@@ -14,11 +14,11 @@
 
 void image_platform(uint8_t ret[16])
 {
-	hs_platform_info_t p = { 0 };
+	hs_platform_info_t p;
 	XXH3_state_t x;
 	XXH128_hash_t h;
 
-	hs_populate_platform(&p);
+	engine_platform(&p);
 	XXH3_128bits_reset(&x);
 	XXH3_128bits_update(&x, hs_version(), strlen(hs_version()));
 	XXH3_128bits_update(&x, &p.tune, sizeof(p.tune));

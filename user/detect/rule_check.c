@@ -2,11 +2,11 @@
 #include "detect/rule_check.h"
 
 #include <errno.h>
-#include <hs/hs.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/own.h"
+#include "detect/engine.h"
 #include "detect/prepare.h"
 #include "detect/sequence.h"
 
@@ -58,6 +58,7 @@ int rule_check(const struct rules *rules, const struct rule_pattern *p, struct h
 					 .caseless = true };
 	hs_compile_error_t *error = NULL;
 	hs_database_t *db = NULL;
+	hs_platform_info_t platform;
 	auto_mem char *text = NULL;
 	struct fold *fold = NULL;
 	unsigned flags;
@@ -78,7 +79,8 @@ int rule_check(const struct rules *rules, const struct rule_pattern *p, struct h
 		err = check_shape(text, flags, why, why_size);
 	if (err)
 		return MIN(err, 0);
-	hs = hs_compile(text, flags, HS_MODE_BLOCK, NULL, &db, &error);
+	engine_platform(&platform);
+	hs = hs_compile(text, flags, HS_MODE_BLOCK, &platform, &db, &error);
 	if (hs != HS_SUCCESS) {
 		snprintf(why, why_size, "%s", error ? error->message : "no memory");
 		hs_free_compile_error(error);

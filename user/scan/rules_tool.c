@@ -2,7 +2,6 @@
 #include "scan/rules_tool.h"
 
 #include <errno.h>
-#include <hs/hs.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <time.h>
@@ -12,6 +11,7 @@
 #include "base/json_out.h"
 #include "base/own.h"
 #include "detect/detect.h"
+#include "detect/engine.h"
 #include "detect/rule_check.h"
 #include "detect/rule_pack.h"
 #include "scan/patterns.h"
@@ -292,8 +292,8 @@ static int speed(const hs_database_t *db, struct span flood, uint64_t *ret_mb, s
 		uint64_t begin = cpu_ns();
 
 		*ret_matches = 0;
-		hs_scan(db, (const char *)flood.p, (unsigned)flood.len, 0, scratch, count_match,
-			ret_matches);
+		engine_scan(db, (const char *)flood.p, (unsigned)flood.len, scratch, count_match,
+			    ret_matches);
 		best = MIN(best, cpu_ns() - begin);
 	}
 	hs_free_scratch(scratch);
