@@ -101,32 +101,32 @@ typedef int32_t pairs_of_lanes __attribute__((vector_size(16)));
 static tally weigh_pairs(const struct pairs *p, uint64_t senses)
 {
 	static const lanes bits = { 1, 2, 4, 8, 16, 32, 64, 128 };
-	lanes wanted[SENSES_MAX / LANES], sums[SENSES_MAX / LANES] = { 0 };
 	uint32_t n = (uint32_t)__builtin_popcountll(senses);
+	lanes sums[SENSES_MAX / LANES] = { 0 };
 	pairs_of_lanes all = { 0 };
-	int32_t sum;
+	int32_t sum = 0;
 
-	if (!senses)
-		return 0;
 	static_assert(CLASSIFIER_PAIR_MAX * SENSES_MAX <= INT16_MAX, "a lane holds a column");
-	for (unsigned i = 0; i < ARRAY_SIZE(sums); i++)
-		wanted[i] = ((int16_t)(senses >> i * LANES & 0xff) & bits) == bits;
 	for (uint64_t left = senses; left; left &= left - 1) {
 		const int16_t *row = p->weight[__builtin_ctzll(left)];
 
+#pragma GCC unroll 8 /* so that the sums stay in registers */
 		for (unsigned i = 0; i < ARRAY_SIZE(sums); i++) {
 			lanes weights;
 
 			memcpy(&weights, row + i * LANES, sizeof(weights));
-			sums[i] += weights & wanted[i];
+			sums[i] += weights;
 		}
 	}
+#pragma GCC unroll 8
 	for (unsigned i = 0; i < ARRAY_SIZE(sums); i++) {
-		pairs_of_lanes two = (pairs_of_lanes)sums[i];
+		lanes wanted = ((int16_t)(senses >> i * LANES & 0xff) & bits) == bits;
+		pairs_of_lanes two = (pairs_of_lanes)(sums[i] & wanted);
 
 		all += (two << 16 >> 16) + (two >> 16);
 	}
-	sum = all[0] + all[1] + all[2] + all[3];
+	for (unsigned i = 0; i < LANES / 2; i++)
+		sum += all[i];
 	return TALLY_ONE * (n * (n + 1) / 2) + sum;
 }
 
@@ -138,16 +138,15 @@ static float score_of(float bias, float scale, tally s)
 	return bias + scale * (float)weight * classifier_share(n);
 }
 
-/* The number of the next stride; leave: this many before it must not count as seen. */
-static uint8_t next_stride(struct classifier *c, unsigned leave)
+/* The number of the next stride; leave: this many before it must not count as seen, except for the
+ * last one's n hashes. */
+static uint8_t next_stride(struct classifier *c, unsigned leave, const uint32_t *last, size_t n)
 {
 	if (c->stride + leave + 1 > STRIDES_MAX) {
-		uint8_t last = c->stride; /* a copy, for seen might hold the other one */
-
-		/* Only whether it was in the last one matters. */
-		for (size_t i = 0; i < FEATURES_MAX; i++)
-			c->seen[i] = c->seen[i] == last;
+		memset(c->seen, 0, sizeof(c->seen));
 		c->stride = 1;
+		for (size_t i = 0; i < n; i++)
+			c->seen[last[i]] = c->stride;
 	}
 	c->stride = (uint8_t)(c->stride + leave + 1);
 	return c->stride;
@@ -239,7 +238,7 @@ static float score_sentence(struct classifier *c, uint32_t set, struct span text
 	uint32_t hashes[SENTENCE_HASHES];
 	uint64_t meant;
 	size_t n = sentence_features(&c->model->senses, text, hashes, &meant);
-	uint8_t now = next_stride(c, 0);
+	uint8_t now = next_stride(c, 0, NULL, 0);
 	tally sum = 0;
 
 	for (size_t i = 0; i < n; i++) {
@@ -277,17 +276,18 @@ void classifier_score(struct classifier *c, enum surface surface, struct span te
 	uint32_t hashes[(CLASSIFIER_STRIDE + 1) * FEATURES_PER_BYTE];
 	struct features f;
 	tally last = 0;
+	size_t n = 0;
 
 	*ret = (struct classified){ .score = m->bias };
 	features_begin(&f, &c->model->senses);
 	for (size_t at = 0; at < text.len; at += CLASSIFIER_STRIDE) {
 		struct span part = span_sub(text, at, CLASSIFIER_STRIDE);
-		size_t n = features_add(&f, part, hashes);
-		uint8_t now = next_stride(c, at ? 0 : 1);
+		uint8_t now = next_stride(c, at ? 0 : 1, hashes, n);
 		tally own = 0, common = 0;
 		uint64_t meant, senses;
 		float score;
 
+		n = features_add(&f, part, hashes);
 		if (at + part.len == text.len)
 			n += features_add(&f, SPAN_LIT(" "), hashes + n); /* ends the last word */
 		/* Without branches: which way they go is as good as random. */

@@ -9,6 +9,7 @@
 
 #include "base/own.h"
 #include "base/scan.h"
+#include "base/wide.h"
 
 #define BLOCK	  64 /* bits of a mask */
 #define BLOCK_MIN 8  /* for less than that a block does not pay */
@@ -94,13 +95,13 @@ static inline uint16_t slot_of(uint32_t hash, unsigned sense)
 /* A bit for the sense, if it has one; bit 0 is without meaning. */
 static inline uint64_t meaning(const struct senses *s, uint32_t hash)
 {
-	typedef uint16_t slots __attribute__((vector_size(SENSE_SLOTS * sizeof(uint16_t))));
-	slots v;
+	typedef uint16_t slot_lanes __attribute__((vector_size(SENSE_SLOTS * sizeof(uint16_t))));
+	slot_lanes v;
 	uint64_t all;
 
 	memcpy(&v, s->slots[hash % SENSE_BUCKETS], sizeof(v));
 	v ^= slot_of(hash, 0);
-	v &= (slots)(v < SENSES_MAX);
+	v &= (slot_lanes)(v < SENSES_MAX);
 	/* One slot at most is left: their sum is in the highest one. */
 	memcpy(&all, &v, sizeof(all));
 	return UINT64_C(1) << (all * UINT64_C(0x0001000100010001) >> 48);
@@ -231,8 +232,9 @@ static size_t add_byte(struct features *f, uint8_t c, uint32_t *ret)
 /* --- bytes to tokens, a block at a time */
 
 struct block {
-	uint64_t word, signs;			 /* which bytes are */
-	uint8_t symbols[BLOCK + FEATURES_TOKEN]; /* and room to load behind the last one */
+	uint64_t word, signs; /* which bytes are */
+	/* Room for what is in hand before the first one, and to load behind the last. */
+	uint8_t symbols[FEATURES_TOKEN + BLOCK + FEATURES_TOKEN];
 };
 
 static void sort(struct block *b, const uint8_t *p)
@@ -249,12 +251,12 @@ static void sort(struct block *b, const uint8_t *p)
 		seen = (scan_v)(v - '!' <= '~' - '!');
 		b->word |= (uint64_t)scan_mask(letter | digit) << i;
 		b->signs |= (uint64_t)scan_mask(seen & ~(letter | digit)) << i;
-		memcpy(b->symbols + i, &v, sizeof(v));
+		memcpy(b->symbols + FEATURES_TOKEN + i, &v, sizeof(v));
 	}
 }
 
-/* The bytes of a token that count. */
-static inline void load(const uint8_t *p, size_t len, uint64_t ret[3])
+/* Leaves the bytes of a token that count. */
+static inline void mask(uint64_t bytes[FEATURES_TOKEN / 8], size_t len)
 {
 	static const uint64_t first[9] = {
 		0,	    0xff,	  0xffff,	  0xffffff,
@@ -262,10 +264,130 @@ static inline void load(const uint8_t *p, size_t len, uint64_t ret[3])
 		UINT64_MAX,
 	};
 
-	memcpy(ret, p, 3 * sizeof(*ret));
-	ret[0] &= first[MIN(len, 8)];
-	ret[1] &= first[len > 8 ? MIN(len - 8, 8) : 0];
-	ret[2] &= first[len > 16 ? MIN(len - 16, 8) : 0];
+	bytes[0] &= first[MIN(len, 8)];
+	bytes[1] &= first[len > 8 ? MIN(len - 8, 8) : 0];
+	bytes[2] &= first[len > 16 ? MIN(len - 16, 8) : 0];
+}
+
+static inline void load(const uint8_t *p, size_t len, uint64_t ret[FEATURES_TOKEN / 8])
+{
+	memcpy(ret, p, FEATURES_TOKEN);
+	mask(ret, len);
+}
+
+/* Tokens of ASCII, to be hashed together. */
+#define LANES 8
+typedef uint64_t lanes __attribute__((vector_size(LANES * sizeof(uint64_t))));
+typedef uint32_t half_lanes __attribute__((vector_size(LANES * sizeof(uint32_t))));
+typedef uint16_t slot_lanes __attribute__((vector_size(LANES * sizeof(uint64_t))));
+
+struct batch {
+	unsigned n;
+	uint64_t bytes[FEATURES_TOKEN / 8][BLOCK]; /* and what stands behind a token */
+	uint64_t len[BLOCK];
+};
+
+static inline void put(struct batch *b, const uint8_t *p, size_t len)
+{
+	for (unsigned i = 0; i < FEATURES_TOKEN / 8; i++)
+		memcpy(&b->bytes[i][b->n], p + 8 * i, 8);
+	b->len[b->n++] = len;
+}
+
+/* f gets what it would if each were hashed when it ended. */
+static size_t hash_batch(struct features *f, const struct batch *b, uint32_t *ret)
+{
+	size_t n = 0;
+
+	for (unsigned i = 0; i < b->n; i++) {
+		uint64_t bytes[FEATURES_TOKEN / 8];
+
+		for (unsigned k = 0; k < ARRAY_SIZE(bytes); k++)
+			bytes[k] = b->bytes[k][i];
+		mask(bytes, b->len[i]);
+		n += hash_token(f, bytes, b->len[i], false, ret + n);
+	}
+	return n;
+}
+
+/* --- the same, LANES tokens at a time */
+
+/* Adds what meaning() tells of each hash that is wanted; the others may be anything. */
+static inline __attribute__((always_inline)) void
+add_meanings(const struct senses *s, const lanes *of, const lanes *wanted, lanes *meant)
+{
+	const uint64_t each = UINT64_C(0x0001000100010001);
+	const lanes one = { 1, 1, 1, 1, 1, 1, 1, 1 };
+	lanes found;
+	uint64_t at[LANES];
+	slot_lanes v;
+
+	memcpy(at, of, sizeof(at));
+	for (unsigned i = 0; i < LANES; i++) {
+		uint64_t bucket_slots;
+
+		memcpy(&bucket_slots, s->slots[at[i] % SENSE_BUCKETS], sizeof(bucket_slots));
+		found[i] = bucket_slots;
+	}
+	v = (slot_lanes)(found ^ (*of >> (16 + SENSE_BITS) << SENSE_BITS) * each);
+	v &= (slot_lanes)(v < SENSES_MAX);
+	*meant |= one << ((lanes)v * each >> 48) & *wanted;
+}
+
+static WIDE size_t hash_wide(struct features *f, const struct batch *b, uint32_t *ret)
+{
+	const lanes one = { 1, 1, 1, 1, 1, 1, 1, 1 }, places = { 0, 1, 2, 3, 4, 5, 6, 7 };
+	lanes meant = { 0 }, last = { 0, 0, 0, 0, 0, 0, f->before, f->last };
+	uint32_t words[BLOCK], pairs[BLOCK], stems[BLOCK], more[BLOCK];
+	lanes before = { 0 };
+	size_t n = 0;
+
+	for (unsigned i = 0; i < b->n; i += LANES) {
+		lanes bytes[FEATURES_TOKEN / 8], len, rest, word, stem, wanted, high;
+		half_lanes h;
+
+		for (unsigned k = 0; k < ARRAY_SIZE(bytes); k++)
+			memcpy(&bytes[k], &b->bytes[k][i], sizeof(bytes[k]));
+		memcpy(&len, &b->len[i], sizeof(len));
+		/* The eight that a token ends in are its own up to there. */
+		rest = (one << (len % 8 * 8)) - 1;
+		bytes[0] &= rest | (lanes)(len >= 8);
+		bytes[1] &= (rest | (lanes)(len >= 16)) & (lanes)(len > 8);
+		bytes[2] &= (rest | (lanes)(len >= 24)) & (lanes)(len > 16);
+		word = bytes[0] * MIX_1 ^ bytes[1] * MIX_2 ^ bytes[2] * MIX_3;
+		word = (word ^ word >> 29) * MIX_WORD >> 32;
+		stem = (bytes[0] & ((UINT64_C(1) << 8 * STEM) - 1)) * MIX_STEM;
+		before = __builtin_shufflevector(last, word, 7, 8, 9, 10, 11, 12, 13, 14);
+		last = word;
+		h = __builtin_convertvector(word >> (32 - FEATURE_BITS), half_lanes);
+		memcpy(&words[i], &h, sizeof(h));
+		h = __builtin_convertvector((before ^ word << 32) * MIX_PAIR >> (64 - FEATURE_BITS),
+					    half_lanes);
+		memcpy(&pairs[i], &h, sizeof(h));
+		h = __builtin_convertvector(stem >> (64 - FEATURE_BITS), half_lanes);
+		memcpy(&stems[i], &h, sizeof(h));
+		h = __builtin_convertvector(2 - (lanes)(len > STEM), half_lanes);
+		memcpy(&more[i], &h, sizeof(h));
+		wanted = (lanes)(places < (uint64_t)(b->n - i));
+		add_meanings(f->senses, &word, &wanted, &meant);
+		high = stem >> 32;
+		wanted &= (lanes)(len > STEM);
+		add_meanings(f->senses, &high, &wanted, &meant);
+	}
+	for (unsigned i = 0; i < b->n; i++) {
+		ret[n] = words[i];
+		ret[n + 1] = pairs[i];
+		ret[n + 2] = stems[i];
+		n += more[i];
+	}
+	for (unsigned i = 0; i < LANES; i++)
+		f->meant |= meant[i];
+	if (!n)
+		return 0;
+	f->before = (uint32_t)before[(b->n - 1) % LANES];
+	f->last = (uint32_t)last[(b->n - 1) % LANES];
+	f->run = 0;
+	return n;
 }
 
 /* p: a whole block to read, of which n bytes are ASCII and wanted. */
@@ -273,9 +395,12 @@ static size_t add_block(struct features *f, const uint8_t *p, unsigned len, uint
 {
 	uint64_t valid = len < BLOCK ? (UINT64_C(1) << len) - 1 : UINT64_MAX;
 	uint64_t before_word, before_signs, starts, ends;
+	struct batch tokens;
 	struct block b;
+	uint8_t *first = b.symbols + FEATURES_TOKEN, *hand = first - MIN(f->len, FEATURES_TOKEN);
 	size_t n = 0;
 
+	memcpy(hand, f->hand, sizeof(f->hand));
 	sort(&b, p);
 	b.word &= valid;
 	b.signs &= valid;
@@ -283,29 +408,33 @@ static size_t add_block(struct features *f, const uint8_t *p, unsigned len, uint
 	before_signs = b.signs << 1 | (f->kind == SIGNS);
 	starts = (b.word & ~before_word) | (b.signs & ~before_signs);
 	ends = ((before_word & ~b.word) | (before_signs & ~b.signs)) & valid;
-	if (f->len) {
-		unsigned end = ends ? (unsigned)__builtin_ctzll(ends) : len;
-
-		for (unsigned i = 0; i < end; i++)
-			take(f, b.symbols[i]);
-		if (ends) {
+	tokens.n = 0;
+	if (f->len && !ends) {
+		f->len += len;
+		load(hand, f->len, f->hand);
+	} else if (f->len) {
+		f->len += (unsigned)__builtin_ctzll(ends);
+		load(hand, f->len, f->hand);
+		if (f->hand[0] & 0x80) {
 			n = end_token(f, false, ret);
-			ends &= ends - 1;
+		} else {
+			put(&tokens, hand, f->len);
+			memset(f->hand, 0, sizeof(f->hand));
+			f->len = 0;
 		}
+		ends &= ends - 1;
 	}
 	for (; ends; ends &= ends - 1, starts &= starts - 1) {
-		unsigned start = (unsigned)__builtin_ctzll(starts);
-		size_t size = (unsigned)__builtin_ctzll(ends) - start;
-		uint64_t bytes[3];
+		const uint8_t *start = first + __builtin_ctzll(starts);
 
-		load(b.symbols + start, size, bytes);
-		n += hash_token(f, bytes, size, false, ret + n);
+		put(&tokens, start, (size_t)(first + __builtin_ctzll(ends) - start));
 	}
+	n += wide() ? hash_wide(f, &tokens, ret + n) : hash_batch(f, &tokens, ret + n);
 	if (starts) {
 		unsigned start = (unsigned)__builtin_ctzll(starts);
 
 		f->len = len - start;
-		load(b.symbols + start, f->len, f->hand);
+		load(first + start, f->len, f->hand);
 	}
 	f->kind = b.word >> (len - 1) & 1 ? WORD : b.signs >> (len - 1) & 1 ? SIGNS : BLANK;
 	f->missing = 0;
