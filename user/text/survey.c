@@ -5,12 +5,12 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
 
 #include "base/own.h"
+#include "base/scan64.h"
 #include "text/view.h"
+
+static_assert(SURVEY_BLOCK == SCAN64, "a block is looked at as one");
 
 #define DIGITS_MIN	    12 /* in two neighbouring blocks; the same for bits and dots */
 #define BITS_MIN	    28
@@ -25,172 +25,48 @@
 
 /* One bit for each of 64 bytes. */
 struct masks {
-	uint64_t high, alpha, digit, vowel, code /* + / - _ */, dots /* . - */;
-	uint64_t escape /* % \ */, angle /* < & */, line /* _ */, emphasis /* * ~ ` */,
-	    sign /* @ $ ! | */;
+	uint64_t high, alpha, tall /* capitals */, digit, vowel;
+	uint64_t code /* + / - _ */, dots /* . - */, escape /* % \ */, angle /* < & */,
+	    line /* _ */, emphasis /* * ~ ` */, sign /* @ $ ! | */;
 };
 
-#ifdef __SSE2__
-
-static uint64_t bits(__m128i v)
+static SCAN64_INLINE struct masks classify(const uint8_t p[SURVEY_BLOCK], scan64_fn *of)
 {
-	return (uint64_t)(uint32_t)_mm_movemask_epi8(v);
-}
+	uint64_t dash = of(p, 0, '-', 1), line = of(p, 0, '_', 1);
 
-/* Bytes from first on, n of them. */
-static __m128i among(__m128i v, int first, int n)
-{
-	__m128i moved = _mm_add_epi8(v, _mm_set1_epi8((char)(-128 - first)));
-
-	return _mm_cmplt_epi8(moved, _mm_set1_epi8((char)(-128 + n)));
-}
-
-static __m128i is(__m128i v, int c)
-{
-	return _mm_cmpeq_epi8(v, _mm_set1_epi8((char)c));
-}
-
-static __m128i either(__m128i a, __m128i b)
-{
-	return _mm_or_si128(a, b);
-}
-
-/* The bytes from first on, n of them, when these bits are set in all. */
-static uint64_t range_of(const uint8_t p[SURVEY_BLOCK], uint8_t set, uint8_t first, uint8_t n)
-{
-	uint64_t ret = 0;
-
-	for (unsigned i = 0; i < SURVEY_BLOCK; i += 16) {
-		__m128i v = _mm_loadu_si128((const __m128i *)(p + i));
-
-		ret |= bits(among(either(v, _mm_set1_epi8((char)set)), first, n)) << i;
-	}
-	return ret;
-}
-
-/* Letters, digits, and the most usual marks; all others are in *ret_others. */
-static void classify_plain(const uint8_t p[SURVEY_BLOCK], struct masks *m, uint64_t *ret_others)
-{
-	uint64_t usual = 0;
-
-	for (unsigned i = 0; i < SURVEY_BLOCK; i += 16) {
-		__m128i v = _mm_loadu_si128((const __m128i *)(p + i));
-		__m128i low = either(v, _mm_set1_epi8(0x20)), dot = is(v, '.');
-		__m128i alpha = among(low, 'a', 26), digit = among(v, '0', 10);
-
-		m->high |= bits(v) << i;
-		m->alpha |= bits(alpha) << i;
-		m->digit |= bits(digit) << i;
-		m->dots |= bits(dot) << i;
-		m->vowel |= bits(either(either(either(is(low, 'a'), is(low, 'e')),
-					       either(is(low, 'i'), is(low, 'o'))),
-					is(low, 'u')))
-			    << i;
-		/* Controls and blanks are less than '!'; so are bytes beyond ASCII, to this
-		 * instruction. */
-		usual |= bits(either(either(either(alpha, digit), either(dot, is(v, ','))),
-				     _mm_cmplt_epi8(v, _mm_set1_epi8('!'))))
-			 << i;
-	}
-	*ret_others = ~usual;
-}
-
-static void classify_marks(const uint8_t p[SURVEY_BLOCK], struct masks *m)
-{
-	for (unsigned i = 0; i < SURVEY_BLOCK; i += 16) {
-		__m128i v = _mm_loadu_si128((const __m128i *)(p + i));
-		__m128i dash = is(v, '-'), line = is(v, '_');
-
-		m->line |= bits(line) << i;
-		m->code |= bits(either(either(dash, line), either(is(v, '+'), is(v, '/')))) << i;
-		m->dots |= bits(dash) << i;
-		m->escape |= bits(either(is(v, '%'), is(v, '\\'))) << i;
-		m->angle |= bits(either(is(v, '<'), is(v, '&'))) << i;
-		m->emphasis |= bits(either(is(v, '*'), either(is(v, '~'), is(v, '`')))) << i;
-		m->sign |=
-		    bits(either(either(is(v, '@'), is(v, '$')), either(is(v, '!'), is(v, '|'))))
-		    << i;
-	}
-}
-
-#else
-
-static uint64_t range_of(const uint8_t p[SURVEY_BLOCK], uint8_t set, uint8_t first, uint8_t n)
-{
-	uint64_t ret = 0;
-
-	for (unsigned i = 0; i < SURVEY_BLOCK; i++)
-		ret |= (uint64_t)((uint8_t)((p[i] | set) - first) < n) << i;
-	return ret;
-}
-
-static void classify_plain(const uint8_t p[SURVEY_BLOCK], struct masks *m, uint64_t *ret_others)
-{
-	uint64_t usual = 0;
-
-	for (unsigned i = 0; i < SURVEY_BLOCK; i++) {
-		uint8_t c = p[i], low = c | 0x20;
-
-		m->high |= (uint64_t)(c >> 7) << i;
-		m->alpha |= (uint64_t)(low >= 'a' && low <= 'z') << i;
-		m->digit |= (uint64_t)(c >= '0' && c <= '9') << i;
-		m->dots |= (uint64_t)(c == '.') << i;
-		m->vowel |=
-		    (uint64_t)(low == 'a' || low == 'e' || low == 'i' || low == 'o' || low == 'u')
-		    << i;
-		usual |= (uint64_t)(c <= ' ' || c == ',') << i;
-	}
-	*ret_others = ~(usual | m->high | m->alpha | m->digit | m->dots);
-}
-
-static void classify_marks(const uint8_t p[SURVEY_BLOCK], struct masks *m)
-{
-	for (unsigned i = 0; i < SURVEY_BLOCK; i++) {
-		uint8_t c = p[i];
-
-		m->line |= (uint64_t)(c == '_') << i;
-		m->code |= (uint64_t)(c == '+' || c == '/' || c == '-' || c == '_') << i;
-		m->dots |= (uint64_t)(c == '-') << i;
-		m->escape |= (uint64_t)(c == '%' || c == '\\') << i;
-		m->angle |= (uint64_t)(c == '<' || c == '&') << i;
-		m->emphasis |= (uint64_t)(c == '*' || c == '~' || c == '`') << i;
-		m->sign |= (uint64_t)(c == '@' || c == '$' || c == '!' || c == '|') << i;
-	}
-}
-
-#endif
-
-static void classify(const uint8_t p[SURVEY_BLOCK], struct masks *m)
-{
-	uint64_t others;
-
-	*m = (struct masks){ 0 };
-	classify_plain(p, m, &others);
-	if (others)
-		classify_marks(p, m);
+	return (struct masks){
+		.high = of(p, 0, 0x80, 0x80),
+		.alpha = of(p, 0x20, 'a', 26),
+		.tall = of(p, 0, 'A', 26),
+		.digit = of(p, 0, '0', 10),
+		.vowel = of(p, 0x20, 'a', 1) | of(p, 0x20, 'e', 1) | of(p, 0x20, 'i', 1) |
+			 of(p, 0x20, 'o', 1) | of(p, 0x20, 'u', 1),
+		.code = dash | line | of(p, 0, '+', 1) | of(p, 0, '/', 1),
+		.dots = dash | of(p, 0, '.', 1),
+		.escape = of(p, 0, '%', 1) | of(p, 0, '\\', 1),
+		.angle = of(p, 0, '<', 1) | of(p, 0, '&', 1),
+		.line = line,
+		.emphasis = of(p, 0, '*', 1) | of(p, 0, '~', 1) | of(p, 0, '`', 1),
+		.sign = of(p, 0, '@', 1) | of(p, 0, '$', 1) | of(p, 0, '!', 1) | of(p, 0, '|', 1),
+	};
 }
 
 /* Bit i tells of the byte n places before byte i. */
-static uint64_t back(uint64_t now, uint64_t last, unsigned n)
+static SCAN64_INLINE uint64_t back(uint64_t now, uint64_t last, unsigned n)
 {
 	return now << n | last >> (64 - n);
 }
 
 /* Where a run of 8 ones ends in now, and (n: 16, 24) of more: told without a branch, for in plain
  * text nobody could foretell it. */
-static uint64_t run_of(uint64_t now, uint64_t last, unsigned n)
+static SCAN64_INLINE uint64_t run_of(uint64_t now, uint64_t last, unsigned n)
 {
-	uint64_t a = now, b = last, eight, last_eight;
+	uint64_t two = now & back(now, last, 1), last_two = last & last << 1;
+	uint64_t four = two & back(two, last_two, 2), last_four = last_two & last_two << 2;
+	uint64_t eight = four & back(four, last_four, 4), last_eight = last_four & last_four << 4;
+	uint64_t sixteen = eight & back(eight, last_eight, 8);
 
-	for (unsigned step = 1; step < 8; step *= 2) {
-		a &= back(a, b, step);
-		b &= b << step;
-	}
-	eight = a;
-	last_eight = b;
-	a &= back(eight, last_eight, 8);
-	b &= last_eight << 8;
-	return n == 16 ? a : a & back(eight, last_eight, 16);
+	return n == 16 ? sixteen : sixteen & back(eight, last_eight, 16);
 }
 
 /* First two letters with which next to no word begins, but many do that are spelled backwards or
@@ -246,11 +122,16 @@ static const uint32_t odd_starts[32] = {
 
 /* How many of the words that begin in the block begin oddly; those of its last letter are left
  * out. */
-static unsigned count_odd(const uint8_t p[SURVEY_BLOCK], uint64_t starts)
+static SCAN64_INLINE unsigned count_odd(const uint8_t p[SURVEY_BLOCK], const struct masks *m,
+					uint64_t starts, scan64_fn *of)
 {
 	unsigned n = 0;
 
-	for (starts &= ~(UINT64_C(1) << 63); starts; starts &= starts - 1) {
+	/* Most words begin with a consonant and a vowel, and q and x are the only ones of these
+	 * that do so oddly. */
+	starts &= ~(UINT64_C(1) << 63);
+	starts &= m->vowel | ~(m->vowel >> 1) | of(p, 0x20, 'q', 1) | of(p, 0x20, 'x', 1);
+	for (; starts; starts &= starts - 1) {
 		unsigned i = (unsigned)__builtin_ctzll(starts);
 
 		n += odd_starts[p[i] & 31] >> ((p[i + 1] - 1) & 31) & 1;
@@ -258,8 +139,9 @@ static unsigned count_odd(const uint8_t p[SURVEY_BLOCK], uint64_t starts)
 	return n;
 }
 
-/* Without the instruction, which not every x86-64 has, the compiler calls a function. */
-static unsigned count(uint64_t m)
+/* Without the instruction, which not every x86-64 has, the compiler calls a function for the
+ * builtin; with it, it knows this for what it is. */
+static SCAN64_INLINE unsigned count(uint64_t m)
 {
 	m -= m >> 1 & 0x5555555555555555;
 	m = (m & 0x3333333333333333) + (m >> 2 & 0x3333333333333333);
@@ -268,14 +150,14 @@ static unsigned count(uint64_t m)
 }
 
 /* Texts of most languages have 35 to 50 vowels in a hundred letters. */
-static bool sounds_odd(unsigned letters, unsigned vowels, unsigned starts)
+static SCAN64_INLINE bool sounds_odd(unsigned letters, unsigned vowels, unsigned starts)
 {
 	return starts >= STARTS_MIN || (starts && vowels * 10 < letters * 3) ||
 	       (letters >= LETTERS_MIN && vowels * 5 < letters);
 }
 
 /* Signs for letters: between letters, or in front of two. */
-static bool mixes(const struct masks *m, const struct masks *l)
+static SCAN64_INLINE bool mixes(const struct masks *m, const struct masks *l)
 {
 	uint64_t sign = m->digit | m->sign, last_sign = l->digit | l->sign;
 	uint64_t behind = m->alpha & back(sign, last_sign, 1); /* letters behind a sign */
@@ -290,14 +172,14 @@ static bool mixes(const struct masks *m, const struct masks *l)
 }
 
 /* Numbers in the block now (or, of those that need many digits, in it and the last one). */
-static unsigned number_signs(const struct masks *m, const struct masks *l, const uint8_t *now,
-			     const uint8_t *last)
+static SCAN64_INLINE unsigned number_signs(const struct masks *m, const struct masks *l,
+					   const uint8_t *now, const uint8_t *last, scan64_fn *of)
 {
 	static const uint8_t nothing[SURVEY_BLOCK];
 	uint64_t word = m->alpha | m->digit | m->high, last_word = l->alpha | l->digit | l->high;
 	uint64_t pairs = ~word, last_pairs = ~last_word;
 	uint64_t numbers = m->digit & ~back(m->digit, l->digit, 1);
-	uint64_t x = range_of(now, 0x20, 'x', 1);
+	uint64_t x = of(now, 0x20, 'x', 1);
 	unsigned s = 0;
 
 	last = last ? last : nothing;
@@ -306,11 +188,10 @@ static unsigned number_signs(const struct masks *m, const struct masks *l, const
 		last_pairs &= last_pairs << 3 * k;
 	}
 	if (pairs ||
-	    run_of(m->digit | range_of(now, 0x20, 'a', 6), l->digit | range_of(last, 0x20, 'a', 6),
-		   16) ||
+	    run_of(m->digit | of(now, 0x20, 'a', 6), l->digit | of(last, 0x20, 'a', 6), 16) ||
 	    count(x & back(m->digit, l->digit, 1)) >= PREFIXES_MIN)
 		s |= SURVEY_HEX;
-	if (count(range_of(now, 0, '0', 2)) + count(range_of(last, 0, '0', 2)) >= BITS_MIN)
+	if (count(of(now, 0, '0', 2)) + count(of(last, 0, '0', 2)) >= BITS_MIN)
 		s |= SURVEY_BITS;
 	if (count(numbers) >= NUMBERS_MIN && count(m->alpha) <= NUMBERS_LETTERS_MAX)
 		s |= SURVEY_NUMBERS;
@@ -318,30 +199,25 @@ static unsigned number_signs(const struct masks *m, const struct masks *l, const
 }
 
 /* A word that has a capital at its end, behind a small letter: "ereirongI". Not across blocks. */
-static bool ends_tall(const struct masks *m, const uint8_t *now)
+static SCAN64_INLINE bool ends_tall(const struct masks *m)
 {
-	uint64_t tall = range_of(now, 0, 'A', 26), small = m->alpha & ~tall;
+	uint64_t small = m->alpha & ~m->tall;
 
-	return tall << 1 & small << 2 & ~(m->alpha | m->digit);
+	return m->tall << 1 & small << 2 & ~(m->alpha | m->digit);
 }
 
 /* 16 letters of one case. */
-static bool is_long(const struct masks *m, const struct masks *l, const uint8_t *now,
-		    const uint8_t *last)
+static SCAN64_INLINE bool is_long(const struct masks *m, const struct masks *l)
 {
-	uint64_t lower, last_lower;
-
-	if (!run_of(m->alpha, l->alpha, 16))
-		return false;
-	lower = range_of(now, 0, 'a', 26);
-	last_lower = last ? range_of(last, 0, 'a', 26) : 0;
-	return run_of(lower, last_lower, 16) ||
-	       run_of(m->alpha & ~lower, l->alpha & ~last_lower, 16);
+	return run_of(m->alpha, l->alpha, 16) &&
+	       (run_of(m->alpha & ~m->tall, l->alpha & ~l->tall, 16) ||
+		run_of(m->tall, l->tall, 16));
 }
 
 /* Of the block now, behind the last one (NULL: there is none). */
-static uint16_t signs(const struct masks *m, const struct masks *l, const uint8_t *now,
-		      const uint8_t *last, unsigned odd)
+static SCAN64_INLINE uint16_t signs(const struct masks *m, const struct masks *l,
+				    const uint8_t *now, const uint8_t *last, unsigned odd,
+				    scan64_fn *of)
 {
 	uint64_t word = m->alpha | m->digit | m->high, last_word = l->alpha | l->digit | l->high;
 	uint64_t single = back(m->alpha, l->alpha, 1) & ~word & ~back(word, last_word, 2);
@@ -359,7 +235,7 @@ static uint16_t signs(const struct masks *m, const struct masks *l, const uint8_
 			s |= SURVEY_NAME;
 	}
 	if ((m->digit | l->digit) && count(m->digit) + count(l->digit) >= DIGITS_MIN)
-		s |= number_signs(m, l, now, last);
+		s |= number_signs(m, l, now, last, of);
 	if (single && single & back(single, last_single, 2) & back(single, last_single, 4) &
 			  back(single, last_single, 6))
 		s |= SURVEY_SINGLES;
@@ -373,21 +249,43 @@ static uint16_t signs(const struct masks *m, const struct masks *l, const uint8_
 		s |= SURVEY_MIXED;
 	/* Not in what is one long word: that is a name, a path, a picture. */
 	if (!(s & SURVEY_RUN) &&
-	    (ends_tall(m, now) || sounds_odd(count(m->alpha), count(m->vowel), odd)))
+	    (ends_tall(m) || sounds_odd(count(m->alpha), count(m->vowel), odd)))
 		s |= SURVEY_ODD;
-	if (is_long(m, l, now, last))
+	if (is_long(m, l))
 		s |= SURVEY_LONG;
 	return s;
 }
 
-int survey_make(struct survey *s, struct span text)
+static SCAN64_INLINE void make_with(struct survey *s, struct span text, scan64_fn *of)
+{
+	uint16_t brief = s->n <= BRIEF_MAX ? SURVEY_BRIEF : 0;
+	struct masks now, last = { 0 };
+	unsigned odd, last_odd = 0;
+	const uint8_t *before = NULL;
+	uint8_t tail[SURVEY_BLOCK];
+
+	for (size_t i = 0; i < s->n; i++) {
+		const uint8_t *p = scan64_at(text, i * SURVEY_BLOCK, tail);
+
+		now = classify(p, of);
+		odd = count_odd(p, &now,
+				now.alpha & now.alpha >> 1 &
+				    ~back(now.alpha | now.digit | now.line | now.escape,
+					  last.alpha | last.digit | last.line | last.escape, 1),
+				of);
+		s->blocks[i] = signs(&now, &last, p, before, last_odd + odd, of) | brief;
+		s->all |= s->blocks[i];
+		last = now;
+		last_odd = odd;
+		before = p;
+	}
+}
+
+SCAN64_FUNCTION(void, make, (struct survey * s, struct span text), s, text)
+
+static int begin(struct survey *s, struct span text)
 {
 	size_t n = (text.len + SURVEY_BLOCK - 1) / SURVEY_BLOCK;
-	uint16_t brief = n <= BRIEF_MAX ? SURVEY_BRIEF : 0;
-	struct masks m[2] = { 0 };
-	unsigned odd[2] = { 0 };
-	const uint8_t *before = NULL;
-	uint8_t tail[SURVEY_BLOCK] = { 0 };
 
 	if (n > s->room) {
 		uint16_t *p = realloc(s->blocks, n * sizeof(*p));
@@ -400,22 +298,30 @@ int survey_make(struct survey *s, struct span text)
 	s->n = n;
 	s->len = text.len;
 	s->all = 0;
-	for (size_t i = 0; i < n; i++) {
-		const uint8_t *p = text.p + i * SURVEY_BLOCK;
-		struct masks *now = &m[i & 1], *last = &m[~i & 1];
+	return 0;
+}
 
-		if (text.len - i * SURVEY_BLOCK < SURVEY_BLOCK) {
-			memcpy(tail, p, text.len - i * SURVEY_BLOCK);
-			p = tail;
-		}
-		classify(p, now);
-		odd[i & 1] = count_odd(
-		    p, now->alpha & now->alpha >> 1 &
-			   ~back(now->alpha | now->digit | now->line | now->escape,
-				 last->alpha | last->digit | last->line | last->escape, 1));
-		s->blocks[i] = signs(now, last, p, before, odd[0] + odd[1]) | brief;
-		s->all |= s->blocks[i];
-		before = p;
+int survey_make(struct survey *s, struct span text)
+{
+	int err = begin(s, text);
+
+	if (!err)
+		make(s, text);
+	return err;
+}
+
+int survey_make_high(struct survey *s, struct span text)
+{
+	size_t at = ascii_len(text);
+	int err = begin(s, at < text.len ? text : span_of(NULL, 0));
+
+	if (err)
+		return err;
+	if (s->n)
+		memset(s->blocks, 0, s->n * sizeof(*s->blocks));
+	for (; at < s->len; at += ascii_len(span_sub(text, at, s->len))) {
+		s->blocks[at / SURVEY_BLOCK] = s->all = SURVEY_HIGH;
+		at = MIN((at / SURVEY_BLOCK + 1) * SURVEY_BLOCK, s->len);
 	}
 	return 0;
 }
@@ -426,14 +332,28 @@ void survey_wipe(struct survey *s)
 	*s = (struct survey){ 0 };
 }
 
+/* The next block at or behind i that has the sign, or s->n. */
+static size_t next_block(const struct survey *s, unsigned sign, size_t i)
+{
+	uint64_t four, signs_of_four = sign * UINT64_C(0x0001000100010001);
+
+	for (; s->n - i >= 4; i += 4) {
+		memcpy(&four, s->blocks + i, sizeof(four));
+		if (four & signs_of_four)
+			break;
+	}
+	while (i < s->n && !(s->blocks[i] & sign))
+		i++;
+	return i;
+}
+
 bool survey_next(const struct survey *s, unsigned sign, size_t margin, size_t at, struct range *ret)
 {
 	size_t i = at / SURVEY_BLOCK, end;
 
 	if (!(s->all & sign) || at >= s->len)
 		return false;
-	while (i < s->n && !(s->blocks[i] & sign))
-		i++;
+	i = next_block(s, sign, i);
 	if (i >= s->n)
 		return false;
 	ret->begin = i * SURVEY_BLOCK;

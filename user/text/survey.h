@@ -36,6 +36,8 @@ struct survey {
 
 /* -ENOMEM. */
 int survey_make(struct survey *s, struct span text);
+/* Tells of SURVEY_HIGH only. -ENOMEM. */
+int survey_make_high(struct survey *s, struct span text);
 void survey_wipe(struct survey *s);
 /* The next stretch at or behind *at whose blocks have the sign, with margin bytes around it, joined
  * with its neighbours where these touch. False: there is none. */

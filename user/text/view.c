@@ -29,7 +29,7 @@ int folded_view(const struct reading *r, struct view *w)
 	return fold_view(r->fold, r->text, w);
 }
 
-/* A new way to read a text is one row. */
+/* A new way to read a text is one row; those that ask for SURVEY_HIGH alone stand first. */
 static const struct maker {
 	const char *name;
 	unsigned signs; /* tried only where the survey saw one of them */
@@ -183,10 +183,20 @@ int views_make(struct viewer *v, struct span text, const struct views **ret)
 	vs->n = 1;
 	v->extra = 2 * text.len + VIEWS_EXTRA_MAX;
 	for (unsigned p = 0; p < vs->n; p++) {
-		err = survey_make(&v->survey, vs->view[p].text);
-		for (size_t i = 0; !err && i < ARRAY_SIZE(makers) && vs->n < VIEWS_MAX; i++)
-			if (applies(v, p, &makers[i]))
+		bool whole = false;
+
+		/* The first makers ask for this sign only, and often leave the others nothing. */
+		err = survey_make_high(&v->survey, vs->view[p].text);
+		for (size_t i = 0; !err && i < ARRAY_SIZE(makers) && vs->n < VIEWS_MAX; i++) {
+			if (!whole && makers[i].signs != SURVEY_HIGH) {
+				if (vs->view[p].superseded)
+					break;
+				err = survey_make(&v->survey, vs->view[p].text);
+				whole = true;
+			}
+			if (!err && applies(v, p, &makers[i]))
 				err = grow(v, p, &makers[i]);
+		}
 		if (err)
 			return err;
 	}

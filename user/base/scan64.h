@@ -1,0 +1,124 @@
+/* user/base/scan64.h - 64 bytes of a text as bit masks, with the widest vectors that the processor
+ * has: a function that asks for masks is written once, compiled for each kind of processor, and
+ * chosen when it is called. Elsewhere than on x86-64, and on old ones, 16 bytes at a time.
+ */
+#pragma once
+
+#include <stdbool.h>
+#ifdef __x86_64__
+#include <immintrin.h>
+#endif
+
+#include "base/scan.h"
+
+#define SCAN64 64
+
+/* What becomes part of each variant of a function, rather than a function of its own. */
+#define SCAN64_INLINE inline __attribute__((always_inline))
+
+/* A bit for each of 64 bytes: those from first on, n of them, when the bits of set are set. Must be
+ * a constant where it is called. */
+typedef uint64_t scan64_fn(const uint8_t p[SCAN64], uint8_t set, uint8_t first, uint8_t n);
+
+static SCAN64_INLINE uint64_t scan64_any(const uint8_t p[SCAN64], uint8_t set, uint8_t first,
+					 uint8_t n)
+{
+	uint64_t ret = 0;
+
+	for (unsigned i = 0; i < SCAN64; i += sizeof(scan_v)) {
+		scan_v v;
+
+		memcpy(&v, p + i, sizeof(v));
+		ret |= (uint64_t)scan_mask((scan_v)((v | set) - first < n)) << i;
+	}
+	return ret;
+}
+
+#ifdef __x86_64__
+#define SCAN64_AVX2   __attribute__((target("avx2,bmi,bmi2,lzcnt,popcnt")))
+#define SCAN64_AVX512 __attribute__((target("avx512bw,bmi,bmi2,lzcnt,popcnt")))
+
+static inline bool scan64_has_avx2(void)
+{
+	return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2");
+}
+
+static inline bool scan64_has_avx512(void)
+{
+	return __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("bmi2");
+}
+
+SCAN64_AVX2 static SCAN64_INLINE uint64_t scan64_avx2(const uint8_t p[SCAN64], uint8_t set,
+						      uint8_t first, uint8_t n)
+{
+	uint64_t ret = 0;
+
+	for (unsigned i = 0; i < SCAN64; i += sizeof(__m256i)) {
+		__m256i v = _mm256_loadu_si256((const __m256i *)(p + i));
+
+		if (set)
+			v = _mm256_or_si256(v, _mm256_set1_epi8((char)set));
+		if (n == 1) {
+			v = _mm256_cmpeq_epi8(v, _mm256_set1_epi8((char)first));
+		} else {
+			/* Bytes are compared as signed ones. */
+			v = _mm256_add_epi8(v, _mm256_set1_epi8((char)(-128 - first)));
+			v = _mm256_cmpgt_epi8(_mm256_set1_epi8((char)(-128 + n)), v);
+		}
+		ret |= (uint64_t)(uint32_t)_mm256_movemask_epi8(v) << i;
+	}
+	return ret;
+}
+
+SCAN64_AVX512 static SCAN64_INLINE uint64_t scan64_avx512(const uint8_t p[SCAN64], uint8_t set,
+							  uint8_t first, uint8_t n)
+{
+	__m512i v = _mm512_loadu_si512(p);
+
+	if (set)
+		v = _mm512_or_si512(v, _mm512_set1_epi8((char)set));
+	if (n == 1)
+		return _mm512_cmpeq_epi8_mask(v, _mm512_set1_epi8((char)first));
+	v = _mm512_sub_epi8(v, _mm512_set1_epi8((char)first));
+	return _mm512_cmplt_epu8_mask(v, _mm512_set1_epi8((char)n));
+}
+
+/* name(params) for every processor, from the SCAN64_INLINE function name_with(arguments, masks). */
+#define SCAN64_FUNCTION(type, name, params, ...)                                                   \
+	static type name##_any params                                                              \
+	{                                                                                          \
+		return name##_with(__VA_ARGS__, scan64_any);                                       \
+	}                                                                                          \
+	SCAN64_AVX2 static type name##_avx2 params                                                 \
+	{                                                                                          \
+		return name##_with(__VA_ARGS__, scan64_avx2);                                      \
+	}                                                                                          \
+	SCAN64_AVX512 static type name##_avx512 params                                             \
+	{                                                                                          \
+		return name##_with(__VA_ARGS__, scan64_avx512);                                    \
+	}                                                                                          \
+	static type name params                                                                    \
+	{                                                                                          \
+		if (scan64_has_avx512())                                                           \
+			return name##_avx512(__VA_ARGS__);                                         \
+		if (scan64_has_avx2())                                                             \
+			return name##_avx2(__VA_ARGS__);                                           \
+		return name##_any(__VA_ARGS__);                                                    \
+	}
+#else
+#define SCAN64_FUNCTION(type, name, params, ...)                                                   \
+	static type name params                                                                    \
+	{                                                                                          \
+		return name##_with(__VA_ARGS__, scan64_any);                                       \
+	}
+#endif
+
+/* The 64 bytes at at, those behind the end of the text being zeros: in the text, or in tail. */
+static inline const uint8_t *scan64_at(struct span s, size_t at, uint8_t tail[SCAN64])
+{
+	if (s.len - at >= SCAN64)
+		return s.p + at;
+	memset(tail, 0, SCAN64);
+	memcpy(tail, s.p + at, s.len - at);
+	return tail;
+}
