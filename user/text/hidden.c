@@ -171,27 +171,27 @@ static void read_bits(struct hidden *h, int *symbols, size_t n)
 		}
 }
 
-/* May an invisible character, or a black flag, begin with these two bytes? */
-static bool may_hide(uint8_t a, uint8_t b)
+/* May an invisible character, or a black flag, begin with these three bytes? */
+static bool may_hide(const uint8_t *p)
 {
-	switch (a) {
-	case 0xe1:
-		return b == 0xa0;
-	case 0xe2:
-		return b == 0x80 || b == 0x81;
-	case 0xef:
-		return b == 0xb8 || b == 0xbb;
+	switch (p[0]) {
+	case 0xe1: /* U+180E */
+		return p[1] == 0xa0 && p[2] == 0x8e;
+	case 0xe2: /* U+200B..F, U+2060..4; quotes and dashes are their neighbours */
+		return (p[1] == 0x80 && p[2] - 0x8bu <= 4) || (p[1] == 0x81 && p[2] - 0xa0u <= 4);
+	case 0xef: /* U+FE00..F, U+FEFF */
+		return (p[1] == 0xb8 && p[2] < 0x90) || (p[1] == 0xbb && p[2] == 0xbf);
 	case 0xf0:
-		return b == 0x9f;
+		return p[1] == 0x9f && p[2] == 0x8f;
 	default:
-		return a == 0xf3;
+		return p[0] == 0xf3;
 	}
 }
 
 /* Up to the next place where one may. */
 static size_t to_hidden(struct span t, size_t at)
 {
-	for (; t.len - at > sizeof(scan_v); at += sizeof(scan_v)) {
+	for (; t.len - at > sizeof(scan_v) + 1; at += sizeof(scan_v)) {
 		scan_v v;
 		uint32_t m;
 
@@ -201,13 +201,13 @@ static size_t to_hidden(struct span t, size_t at)
 		for (; m; m &= m - 1) {
 			size_t i = at + (size_t)__builtin_ctz(m);
 
-			if (may_hide(t.p[i], t.p[i + 1]))
+			if (may_hide(t.p + i))
 				return i;
 		}
 	}
-	while (at + 1 < t.len && !may_hide(t.p[at], t.p[at + 1]))
+	while (t.len - at > 2 && !may_hide(t.p + at))
 		at++;
-	return at + 1 < t.len ? at : t.len;
+	return t.len - at > 2 ? at : t.len;
 }
 
 int hidden_next(struct span text, size_t *at, struct hidden *ret)

@@ -16,32 +16,73 @@
 typedef size_t decode_fn(const struct reading *r, size_t at, size_t end, uint8_t *out,
 			 size_t *ret_len);
 
-/* Where the next word begins, at or behind at; end: nowhere before that. */
-static size_t next_start(struct span t, size_t at, size_t end)
-{
-	while (at < end) {
-		scan_v v, before;
-		uint32_t m;
+/* 64 bytes of a text, zeros behind its end, with a bit for each that is a letter or digit, and for
+ * those of them that are the first of a word. */
+struct look {
+	scan_v v[4];
+	uint64_t alnum, first;
+};
 
-		if (!at || t.len - at < sizeof(v)) {
-			if (ascii_alnum(t.p[at]) && !(at && ascii_alnum(t.p[at - 1])))
-				return at;
-			at++;
-			continue;
-		}
-		memcpy(&v, t.p + at, sizeof(v));
-		memcpy(&before, t.p + at - 1, sizeof(before));
-		m = scan_mask(scan_alnums(v) & ~scan_alnums(before));
-		if (m)
-			return MIN(at + (size_t)__builtin_ctz(m), end);
-		at += sizeof(v);
-	}
-	return end;
+#define AHEAD 3 /* bytes behind one that are looked at to tell whether something may begin there   \
+		 */
+#define LOOK (64 - AHEAD)
+
+/* Which of the first words in it may begin what a decoder reads? A cheap test, that lets some pass
+ * which are none. */
+typedef uint64_t begins_fn(const struct look *k);
+
+typedef scan_v is_fn(scan_v v);
+
+static inline __attribute__((always_inline)) uint64_t which(const struct look *k, is_fn *is)
+{
+	uint64_t ret = 0;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(k->v); i++)
+		ret |= (uint64_t)scan_mask(is(k->v[i])) << i * sizeof(scan_v);
+	return ret;
 }
 
-/* Tries the decoder wherever a word begins, in places that have the sign. */
-static int each_run(const struct reading *r, struct view *w, unsigned sign, decode_fn *decode)
+static struct look look(struct span t, size_t at)
 {
+	struct look k = { 0 };
+
+	for (unsigned i = 0; i < ARRAY_SIZE(k.v) && at + i * sizeof(scan_v) < t.len; i++)
+		k.v[i] = scan_load(t, at + i * sizeof(scan_v));
+	k.alnum = which(&k, scan_alnums);
+	k.first = k.alnum & ~(k.alnum << 1 | (at && ascii_alnum(t.p[at - 1])));
+	return k;
+}
+
+/* Places where something may begin. */
+struct places {
+	begins_fn *begins;
+	size_t from;   /* of the bytes looked at */
+	uint64_t left; /* those of them that were not asked for */
+};
+
+/* The next one at or behind at; end: none before that. */
+static size_t next_place(struct places *s, struct span t, size_t at, size_t end)
+{
+	if (at - s->from < LOOK)
+		s->left &= ~UINT64_C(0) << (at - s->from);
+	else
+		s->left = 0;
+	if (!s->left && at - s->from < LOOK)
+		at = s->from + LOOK;
+	for (; !s->left && at < end; at += LOOK) {
+		struct look k = look(t, at);
+
+		s->from = at;
+		s->left = s->begins(&k) & ~UINT64_C(0) >> AHEAD;
+	}
+	return s->left ? MIN(s->from + (size_t)__builtin_ctzll(s->left), end) : end;
+}
+
+/* Tries the decoder wherever something may begin, in places that have the sign. */
+static int each_run(const struct reading *r, struct view *w, unsigned sign, begins_fn *begins,
+		    decode_fn *decode)
+{
+	struct places places = { begins, SIZE_MAX - LOOK, 0 };
 	struct span t = r->text;
 	uint8_t out[PIECE];
 	struct range where;
@@ -49,7 +90,7 @@ static int each_run(const struct reading *r, struct view *w, unsigned sign, deco
 	int err = 0;
 
 	while (!err && survey_next(r->survey, sign, SURVEY_BLOCK, at, &where)) {
-		at = next_start(t, where.begin, where.end);
+		at = next_place(&places, t, where.begin, where.end);
 		while (!err && at < where.end) {
 			len = 0;
 			end = decode(r, at, t.len, out, &len);
@@ -61,7 +102,7 @@ static int each_run(const struct reading *r, struct view *w, unsigned sign, deco
 			/* A long run is decoded piece by piece. */
 			at = len && end < where.end && ascii_alnum(t.p[end])
 				 ? end
-				 : next_start(t, end, where.end);
+				 : next_place(&places, t, end, where.end);
 		}
 		at = MAX(at, where.end);
 	}
@@ -115,9 +156,46 @@ static size_t hex_run(const struct reading *r, size_t at, size_t end, uint8_t *o
 	return at;
 }
 
+static scan_v is_hex(scan_v v)
+{
+	return (scan_v)((v - '0' < 10) | ((v | 0x20) - 'a' < 6));
+}
+
+/* A first digit that text has in front of any other. */
+static scan_v is_leading(scan_v v)
+{
+	return (scan_v)((v - '2' < 6) | ((v | 0x20) - 'c' < 4));
+}
+
+static scan_v is_zero(scan_v v)
+{
+	return (scan_v)(v == '0');
+}
+
+/* What stands behind a zero: of a line's end, a prefix. */
+static scan_v is_behind_zero(scan_v v)
+{
+	return (scan_v)((v == '9') | ((v | 0x20) - 'a' < 4) | ((v | 0x20) == 'x'));
+}
+
+static scan_v is_x(scan_v v)
+{
+	return (scan_v)((v | 0x20) == 'x');
+}
+
+/* A pair that is a character of text, with another one behind it or nothing; a prefix. */
+static uint64_t hex_begins(const struct look *k)
+{
+	uint64_t hex = which(k, is_hex), zero = which(k, is_zero);
+	uint64_t pair = (which(k, is_leading) & hex >> 1) | (zero & which(k, is_behind_zero) >> 1);
+
+	return k->first & pair &
+	       (~k->alnum >> 2 | (hex >> 2 & hex >> 3) | (zero & which(k, is_x) >> 1));
+}
+
 int hex_view(const struct reading *r, struct view *w)
 {
-	return each_run(r, w, SURVEY_HEX, hex_run);
+	return each_run(r, w, SURVEY_HEX, hex_begins, hex_run);
 }
 
 /* Groups of seven or eight, or bits that are not grouped at all: eight. */
@@ -148,9 +226,21 @@ static size_t bit_run(const struct reading *r, size_t at, size_t end, uint8_t *o
 	return at;
 }
 
+static scan_v is_bit(scan_v v)
+{
+	return (scan_v)((v & 0xfe) == '0');
+}
+
+static uint64_t bits_begin(const struct look *k)
+{
+	uint64_t bit = which(k, is_bit);
+
+	return k->first & bit & bit >> 1 & bit >> 2 & bit >> 3;
+}
+
 int binary_view(const struct reading *r, struct view *w)
 {
-	return each_run(r, w, SURVEY_BITS, bit_run);
+	return each_run(r, w, SURVEY_BITS, bits_begin, bit_run);
 }
 
 /* Reads numbers up to three digits; where they end. A gap of more than the usual separates words
@@ -219,8 +309,6 @@ static size_t number_run(const struct reading *r, size_t at, size_t end, uint8_t
 	uint16_t v[PIECE / 4];
 	size_t n;
 
-	if ((uint8_t)(r->text.p[at] - '0') >= 10)
-		return at;
 	end = read_numbers(r->text, at, end, v, ARRAY_SIZE(v), &n);
 	if (n < NUMBERS_MIN)
 		return end;
@@ -263,7 +351,20 @@ static size_t number_run(const struct reading *r, size_t at, size_t end, uint8_t
 	return end;
 }
 
+static scan_v is_digit(scan_v v)
+{
+	return (scan_v)(v - '0' < 10);
+}
+
+/* Up to three digits. */
+static uint64_t numbers_begin(const struct look *k)
+{
+	uint64_t digit = which(k, is_digit), end = ~k->alnum;
+
+	return k->first & digit & (end >> 1 | (digit >> 1 & (end >> 2 | (digit >> 2 & end >> 3))));
+}
+
 int numbers_view(const struct reading *r, struct view *w)
 {
-	return each_run(r, w, SURVEY_NUMBERS, number_run);
+	return each_run(r, w, SURVEY_NUMBERS, numbers_begin, number_run);
 }
