@@ -7,9 +7,7 @@
 
 #ifdef __x86_64__
 /* Only to be called where wide() is true. */
-#define WIDE                                                                                       \
-	__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512cd,bmi,bmi2,lzcnt,"        \
-			      "popcnt")))
+#define WIDE __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,bmi,bmi2")))
 static inline bool wide(void)
 {
 	return __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&

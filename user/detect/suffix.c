@@ -137,13 +137,30 @@ static void count_piece(struct suffix_piece *ret, struct span text, size_t at)
 
 void suffix_begin(struct suffix_windows *w, struct span text)
 {
+	memset(w, 0, sizeof(*w));
 	w->text = text;
-	w->next = 0;
-	memset(w->seen, 0, sizeof(w->seen));
 }
 
-static void read_seams(struct suffix_piece *ret, const uint8_t *p)
+static struct suffix_piece *piece_of(struct suffix_windows *w, unsigned i)
 {
+	return &w->piece[(w->first + i) % SUFFIX_PIECES];
+}
+
+/* Its joints are no longer among those of the window. */
+static void part(struct suffix_windows *w, struct suffix_piece *p)
+{
+	for (unsigned i = 0; p->joined && i < p->n_joints; i++)
+		w->different -= !--w->seen[p->joint[i]];
+	w->n_joints -= p->joined ? p->n_joints : 0;
+	p->joined = false;
+}
+
+static void read_piece(struct suffix_windows *w, unsigned i)
+{
+	const uint8_t *p = w->text.p + w->at + i * SUFFIX_STEP;
+	struct suffix_piece *ret = piece_of(w, i);
+
+	part(w, ret);
 	ret->seams = sum((seams(p) & 1) + (seams(p + VECTOR) & 1));
 	ret->counted = false;
 }
@@ -154,10 +171,10 @@ static void move(struct suffix_windows *w, size_t at)
 {
 	unsigned known = w->next && at == w->at + SUFFIX_STEP ? SUFFIX_PIECES - 1 : 0;
 
-	memmove(w->piece, w->piece + SUFFIX_PIECES - known, known * sizeof(w->piece[0]));
-	for (; known < SUFFIX_PIECES; known++)
-		read_seams(&w->piece[known], w->text.p + at + known * SUFFIX_STEP);
 	w->at = at;
+	w->first = (w->first + SUFFIX_PIECES - known) % SUFFIX_PIECES;
+	for (; known < SUFFIX_PIECES; known++)
+		read_piece(w, known);
 }
 
 bool suffix_next(struct suffix_windows *w)
@@ -253,17 +270,21 @@ struct window {
 
 static void put_together(struct window *w, struct suffix_windows *in)
 {
-	struct suffix_piece *p = in->piece;
+	const struct suffix_piece *p[SUFFIX_PIECES];
 
 	static_assert(SUFFIX_PIECES == 3 && SUFFIX_STEP == 32, "pieces are put together by hand");
-	for (unsigned i = 0; i < SUFFIX_PIECES; i++)
-		if (!p[i].counted)
-			count_piece(&p[i], in->text, in->at + i * SUFFIX_STEP);
+	for (unsigned i = 0; i < SUFFIX_PIECES; i++) {
+		struct suffix_piece *one = piece_of(in, i);
+
+		if (!one->counted)
+			count_piece(one, in->text, in->at + i * SUFFIX_STEP);
+		p[i] = one;
+	}
 	w->p = in->text.p + in->at;
-	w->letters = (marks)p[2].letters << 64 | (uint64_t)p[1].letters << 32 | p[0].letters;
-	w->dense = (marks)p[2].dense << 64 | (uint64_t)p[1].dense << 32 | p[0].dense;
-	w->joints = (marks)p[2].joints << 64 | (uint64_t)p[1].joints << 32 | (p[0].joints & ~1u);
-	w->counts = p[0].edge + p[0].counts + p[1].counts + p[2].counts;
+	w->letters = (marks)p[2]->letters << 64 | (uint64_t)p[1]->letters << 32 | p[0]->letters;
+	w->dense = (marks)p[2]->dense << 64 | (uint64_t)p[1]->dense << 32 | p[0]->dense;
+	w->joints = (marks)p[2]->joints << 64 | (uint64_t)p[1]->joints << 32 | (p[0]->joints & ~1u);
+	w->counts = p[0]->edge + p[0]->counts + p[1]->counts + p[2]->counts;
 }
 
 static void read_counts(const struct window *w, float ret[SUFFIX_MAX_])
@@ -337,27 +358,45 @@ static scan_v classes_of(scan_v v)
 	       (letter & ~upper & 2) | (~sign & ~letter & 3);
 }
 
-static void read_joints(const struct window *w, uint64_t seen[SUFFIX_SEEN / 64],
-			float ret[SUFFIX_MAX_])
+/* The joints of a piece join those of the window. */
+static void join(struct suffix_windows *w, struct suffix_piece *p, size_t at)
 {
-	uint16_t joints[SUFFIX_WINDOW] = { 0 };
-	unsigned n = 0, different = 0;
-	uint8_t classes[SUFFIX_WINDOW];
+	uint8_t classes[3 * VECTOR] = { 0 };
 
-	for (unsigned at = 0; at < SUFFIX_WINDOW; at += VECTOR) {
-		scan_v v = classes_of(load(w->p + at));
+	classes[VECTOR - 1] = at ? w->text.p[at - 1] : ' ';
+	memcpy(classes + VECTOR, w->text.p + at, SUFFIX_STEP);
+	for (unsigned i = 0; i < sizeof(classes); i += VECTOR) {
+		scan_v v = classes_of(load(classes + i));
 
-		memcpy(classes + at, &v, sizeof(v));
+		memcpy(classes + i, &v, sizeof(v));
 	}
-	for (unsigned half = 0; half < 2; half++)
-		for (uint64_t m = (uint64_t)(w->joints >> 64 * half); m; m &= m - 1) {
-			const uint8_t *class = classes + 64 * half + __builtin_ctzll(m);
+	p->n_joints = 0;
+	for (uint32_t m = p->joints; m; m &= m - 1) {
+		const uint8_t *class = classes + VECTOR + __builtin_ctz(m);
+		uint16_t joint = (uint16_t)(class[-1] << 6 | class[0]);
 
-			joints[n] = (uint16_t)(class[-1] << 6 | class[0]);
-			different += see(seen, joints[n++]);
-		}
-	for (unsigned i = 0; i < n; i++)
-		seen[joints[i] / 64] = 0;
+		p->joint[p->n_joints++] = joint;
+		w->different += !w->seen[joint]++;
+	}
+	w->n_joints += p->n_joints;
+	p->joined = true;
+}
+
+static void read_joints(struct suffix_windows *w, float ret[SUFFIX_MAX_])
+{
+	const struct suffix_piece *first = piece_of(w, 0);
+	unsigned n, different;
+
+	for (unsigned i = 0; i < SUFFIX_PIECES; i++)
+		if (!piece_of(w, i)->joined)
+			join(w, piece_of(w, i), w->at + i * SUFFIX_STEP);
+	n = w->n_joints;
+	different = w->different;
+	/* What joins the window to what is before it is none of its own. */
+	if (first->joints & 1) {
+		n--;
+		different -= w->seen[first->joint[0]] == 1;
+	}
 	ret[SUFFIX_JOINT_KINDS] = (float)different;
 	ret[SUFFIX_VARIETY] = n ? (float)different / (float)n : 0;
 	ret[SUFFIX_SEAMS] = sqrtf((float)different + 2 * ret[SUFFIX_HUMPS]);
@@ -379,14 +418,15 @@ static float share_of_trigrams(const struct window *w)
 
 static float share_of_high(struct span s)
 {
-	scan_v high = { 0 };
+	typedef int8_t lanes __attribute__((vector_size(VECTOR)));
+	lanes high = { 0 };
 	unsigned n;
 	size_t i = 0;
 
 	assert(s.len <= SUFFIX_WINDOW + 2 * AROUND); /* a lane counts to 15 */
 	for (; s.len - i >= VECTOR; i += VECTOR)
-		high += (scan_v)(load(s.p + i) >= 0x80) & 1;
-	n = sum(high);
+		high -= (lanes)load(s.p + i) < 0;
+	n = sum((scan_v)high);
 	for (; i < s.len; i++)
 		n += s.p[i] >= 0x80;
 	return (float)n / (float)s.len;
@@ -401,49 +441,52 @@ static float weighed(const float x[SUFFIX_MAX_])
 	return z;
 }
 
-/* The same, but for rounding. */
-static float weighed_fast(const float x[SUFFIX_MAX_])
+static float term(enum suffix_measure i, float x)
 {
-	float sums[4] = { suffix_bias };
-
-	static_assert(SUFFIX_MAX_ % 4 == 3, "three are left");
-	for (unsigned i = 0; i + 4 <= SUFFIX_MAX_; i += 4)
-		for (unsigned k = 0; k < 4; k++)
-			sums[k] += suffix_weights[i + k] * x[i + k];
-	for (unsigned k = 0; k < 3; k++)
-		sums[k] += suffix_weights[SUFFIX_MAX_ - 3 + k] * x[SUFFIX_MAX_ - 3 + k];
-	return (sums[0] + sums[1]) + (sums[2] + sums[3]);
+	return suffix_weights[i] * x;
 }
 
-/* Of what is at least and at most so much, what weighs more. */
-static float best(enum suffix_measure i, float least, float most)
+/* Of what is at least and at most so much: what it weighs at most. */
+static float most(enum suffix_measure i, float least, float at_most)
 {
-	return suffix_weights[i] > 0 ? most : least;
+	return MAX(term(i, least), term(i, at_most));
 }
 
-/* The most that a window weighs whose counts are known. */
-static bool seams_may_do(float x[SUFFIX_MAX_], float n_words, float least)
+/* What counts weigh. */
+static float weigh_counts(const float x[SUFFIX_MAX_])
+{
+	return term(SUFFIX_LETTERS, x[SUFFIX_LETTERS]) + term(SUFFIX_RUN, x[SUFFIX_RUN]) +
+	       (term(SUFFIX_JOINTS, x[SUFFIX_JOINTS]) + term(SUFFIX_HUMPS, x[SUFFIX_HUMPS])) +
+	       ((term(SUFFIX_BLANKS, x[SUFFIX_BLANKS]) + term(SUFFIX_DIGITS, x[SUFFIX_DIGITS])) +
+		(term(SUFFIX_LINES, x[SUFFIX_LINES]) + term(SUFFIX_SIGNS, x[SUFFIX_SIGNS]))) +
+	       term(SUFFIX_HIGH, x[SUFFIX_HIGH]) + suffix_bias;
+}
+
+/* What n words weigh at most. */
+static float words_at_most(float n)
+{
+	return most(SUFFIX_WORDS, WORDS_MIN, n) + most(SUFFIX_DIFFERENT, 0, n) +
+	       (most(SUFFIX_CAPITALS, 0, n) + most(SUFFIX_SMALL_WORDS, 0, SMALL_SOME - 1)) +
+	       (most(SUFFIX_SMALL_SHARE, 0, (SMALL_SOME - 1) / n) + most(SUFFIX_TRIGRAMS, 0, 1));
+}
+
+/* What the seams among n words weigh at most, when they are counted but not looked at. */
+static float seams_at_most(const float x[SUFFIX_MAX_], float n)
 {
 	float joints = x[SUFFIX_JOINTS], some = MIN(joints, 1), humps = x[SUFFIX_HUMPS];
 
-	x[SUFFIX_JOINT_KINDS] = best(SUFFIX_JOINT_KINDS, some, joints);
-	x[SUFFIX_VARIETY] = best(SUFFIX_VARIETY, joints ? 1 / joints : 0, some);
-	x[SUFFIX_SEAMS] = best(SUFFIX_SEAMS, sqrtf(some + 2 * humps), sqrtf(joints + 2 * humps));
-	x[SUFFIX_WORDS] = best(SUFFIX_WORDS, WORDS_MIN, n_words);
-	x[SUFFIX_DIFFERENT] = best(SUFFIX_DIFFERENT, 0, n_words);
-	x[SUFFIX_CAPITALS] = best(SUFFIX_CAPITALS, 0, n_words);
-	x[SUFFIX_SMALL_WORDS] = best(SUFFIX_SMALL_WORDS, 0, SMALL_SOME - 1);
-	x[SUFFIX_SMALL_SHARE] = best(SUFFIX_SMALL_SHARE, 0, (SMALL_SOME - 1) / n_words);
-	x[SUFFIX_BOTH] = best(SUFFIX_BOTH, some * WORDS_MIN, joints * n_words);
-	x[SUFFIX_TRIGRAMS] = best(SUFFIX_TRIGRAMS, 0, 1);
-	return weighed_fast(x) > least;
+	return most(SUFFIX_JOINT_KINDS, some, joints) +
+	       most(SUFFIX_VARIETY, joints ? 1 / joints : 0, some) +
+	       most(SUFFIX_SEAMS, sqrtf(some + 2 * humps), sqrtf(joints + 2 * humps)) +
+	       most(SUFFIX_BOTH, some * WORDS_MIN, joints * n);
 }
 
-/* ... and whose seams are. */
-static bool words_may_do(float x[SUFFIX_MAX_], float n_words, float least)
+/* ... and when they are known. */
+static float weigh_seams(const float x[SUFFIX_MAX_], float n)
 {
-	x[SUFFIX_BOTH] = x[SUFFIX_JOINT_KINDS] * best(SUFFIX_BOTH, WORDS_MIN, n_words);
-	return weighed_fast(x) > least;
+	return term(SUFFIX_JOINT_KINDS, x[SUFFIX_JOINT_KINDS]) +
+	       term(SUFFIX_VARIETY, x[SUFFIX_VARIETY]) + term(SUFFIX_SEAMS, x[SUFFIX_SEAMS]) +
+	       x[SUFFIX_JOINT_KINDS] * most(SUFFIX_BOTH, WORDS_MIN, n);
 }
 
 /* Measures a window, cheap measures first. False: it is no candidate, or cannot weigh more than
@@ -452,6 +495,7 @@ static bool measure(struct suffix_windows *in, float least, float ret[SUFFIX_MAX
 {
 	size_t from = in->at - MIN(in->at, (size_t)AROUND);
 	struct window w;
+	float counts;
 	unsigned n;
 
 	put_together(&w, in);
@@ -462,13 +506,14 @@ static bool measure(struct suffix_windows *in, float least, float ret[SUFFIX_MAX
 	read_counts(&w, ret);
 	ret[SUFFIX_HIGH] =
 	    share_of_high(span_sub(in->text, from, in->at - from + SUFFIX_WINDOW + AROUND));
-	if (!seams_may_do(ret, (float)n, least) || has_run(w.dense, UNBROKEN))
+	counts = weigh_counts(ret) + words_at_most((float)n);
+	if (counts + seams_at_most(ret, (float)n) <= least || has_run(w.dense, UNBROKEN))
 		return false;
-	read_joints(&w, in->seen, ret);
-	if (!words_may_do(ret, (float)n, least) || !read_words(&w, n, ret))
+	read_joints(in, ret);
+	if (counts + weigh_seams(ret, (float)n) <= least || !read_words(&w, n, ret))
 		return false;
 	/* Most are none whatever their share of trigrams is. */
-	ret[SUFFIX_TRIGRAMS] = best(SUFFIX_TRIGRAMS, 0, 1);
+	ret[SUFFIX_TRIGRAMS] = suffix_weights[SUFFIX_TRIGRAMS] > 0;
 	if (weighed(ret) <= least)
 		return false;
 	ret[SUFFIX_TRIGRAMS] = share_of_trigrams(&w);

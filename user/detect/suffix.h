@@ -36,9 +36,11 @@ extern const float suffix_weights[SUFFIX_MAX_], suffix_bias; /* a sum above 0: i
 /* What 32 bytes of a text are, and what they count. */
 struct suffix_piece {
 	unsigned seams;
-	bool counted; /* what follows is known, too */
+	bool counted, joined; /* what follows is known, too; it is in the windows' sums */
 	uint32_t letters, dense, joints;
 	uint64_t counts, edge; /* a byte each; edge: what to add where a window begins here */
+	unsigned n_joints;
+	uint16_t joint[SUFFIX_STEP]; /* which each is */
 };
 #define SUFFIX_PIECES (SUFFIX_WINDOW / SUFFIX_STEP)
 #define SUFFIX_SEEN   4096
@@ -48,8 +50,10 @@ struct suffix_windows {
 	struct span text;
 	size_t at; /* the window in hand */
 	size_t next;
-	struct suffix_piece piece[SUFFIX_PIECES]; /* of the window in hand */
-	uint64_t seen[SUFFIX_SEEN / 64];	  /* all clear between windows */
+	unsigned first;				  /* of the pieces */
+	struct suffix_piece piece[SUFFIX_PIECES]; /* of the window in hand, in a ring */
+	unsigned n_joints, different; /* of those that are joined, and how many different ones */
+	uint8_t seen[SUFFIX_SEEN];    /* how often each joint is there */
 };
 
 void suffix_begin(struct suffix_windows *w, struct span text);
