@@ -1,5 +1,5 @@
-/* user/detect/link.c - finds addresses. Two neighbouring bytes say where one can be ("s:", "[.", a
- * dot between letters); 16 places are tried at once, and the rest of the work is done there only.
+/* user/detect/link.c - finds addresses. A few neighbouring bytes say where one can be ("s:/", "[.",
+ * a dot between letters); 60 places are tried at once, and the rest of the work is done there only.
  */
 #include "detect/link.h"
 
@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/own.h"
-#include "base/scan.h"
+#include "base/scan64.h"
 
 #define FOREIGN_MIN  128 /* names beyond ASCII that are read of any text */
 #define FOREIGN_EACH 512 /* ... and one more for so many bytes */
@@ -19,10 +19,13 @@
 #define AROUND	     1024 /* bytes read before a link for its markup */
 #define LABEL_LEN    512  /* of the text shown in its place */
 #define REFERENCES   16	  /* uses of a reference that are looked at */
+#define AHEAD	     3	  /* bytes behind a place that say whether an address can be there */
+#define LOOK	     (SCAN64 - AHEAD)
 
 void link_begin(struct link_scan *s, struct span text)
 {
 	*s = (struct link_scan){ .text = text,
+				 .from = SIZE_MAX - LOOK,
 				 .foreign.left = (unsigned)MIN(
 				     FOREIGN_MIN + text.len / FOREIGN_EACH, (size_t)UINT_MAX) };
 }
@@ -34,23 +37,45 @@ enum {
 	C_NAME = 1 << 3,   /* behind a host: it is a call, a member, a variable */
 	C_PART = 1 << 4,   /* before a host: it is a part of a path, of a longer name */
 	C_PATH = 1 << 5,   /* most of what a path is made of */
+	C_SCHEME = 1 << 6,
+	C_IPV6 = 1 << 7,    /* of an address between dots */
+	C_ON = 1 << 8,	    /* behind a host: it may go on, written for people */
+	C_OPEN = 1 << 9,    /* the same behind a blank */
+	C_QUOTED = 1 << 10, /* before an address without scheme */
+	C_REST = 1 << 11,   /* before path, query, fragment */
 };
 
-static const uint8_t class_of[256] = {
-	['a' ... 'z'] = C_WORD | C_LABEL | C_DOTTED | C_PATH,
-	['A' ... 'Z'] = C_WORD | C_LABEL | C_DOTTED | C_PATH,
-	['0' ... '9'] = C_WORD | C_LABEL | C_DOTTED | C_PATH,
+#define C_ALNUM (C_WORD | C_LABEL | C_DOTTED | C_PATH | C_SCHEME)
+
+static const uint16_t class_of[256] = {
+	['a' ... 'c'] = C_ALNUM | C_IPV6,
+	['A' ... 'C'] = C_ALNUM | C_IPV6,
+	['d'] = C_ALNUM | C_IPV6 | C_OPEN,
+	['D'] = C_ALNUM | C_IPV6 | C_OPEN,
+	['e' ... 'f'] = C_ALNUM | C_IPV6,
+	['E' ... 'F'] = C_ALNUM | C_IPV6,
+	['g' ... 'z'] = C_ALNUM,
+	['G' ... 'Z'] = C_ALNUM,
+	['0' ... '9'] = C_ALNUM | C_IPV6,
 	[0x80 ... 0xff] = C_WORD | C_LABEL | C_DOTTED,
-	['-'] = C_LABEL | C_DOTTED | C_PATH,
-	['.'] = C_DOTTED | C_PART | C_PATH,
-	['_'] = C_LABEL | C_NAME,
-	['%'] = C_LABEL,
-	['('] = C_NAME,
-	['='] = C_NAME,
+	['-'] = C_LABEL | C_DOTTED | C_PATH | C_SCHEME,
+	['.'] = C_DOTTED | C_PART | C_PATH | C_SCHEME,
+	['+'] = C_SCHEME,
+	[':'] = C_IPV6,
+	['_'] = C_LABEL | C_NAME | C_ON,
+	['%'] = C_LABEL | C_ON,
+	['['] = C_ON | C_OPEN,
+	['{'] = C_ON | C_OPEN,
+	['('] = C_NAME | C_ON | C_OPEN | C_QUOTED,
+	['='] = C_NAME | C_QUOTED,
+	['"'] = C_QUOTED,
+	['\''] = C_QUOTED,
 	['$'] = C_NAME | C_PART,
-	['/'] = C_PART | C_PATH,
-	['\\'] = C_PART,
+	['/'] = C_PART | C_PATH | C_REST,
+	['\\'] = C_PART | C_ON | C_REST,
 	['~'] = C_PART,
+	['?'] = C_REST,
+	['#'] = C_REST,
 };
 
 static bool is_class(uint8_t c, unsigned classes)
@@ -65,64 +90,64 @@ static bool word_char(uint8_t c)
 
 /* --- candidates */
 
-/* Lanes of one where the byte is a letter, a digit or beyond ASCII. */
-static inline scan_v words(scan_v v)
-{
-	scan_v low = v | 0x20;
-
-	return (scan_v)(((low >= 'a') & (low <= 'z')) | ((v >= '0') & (v <= '9')) | (v >= 0x80));
-}
-
-/* Places where an address can be: the first of two bytes
- *   p: s: :/ :\ ::         schemes, IPv6
+/* Places where an address can be, among the first bytes of 64:
+ *   p:/ s:/ :/ :\ ::       schemes, IPv6; not the colons of sentences
  *   //                     an address without scheme in HTML, Markdown
- *   [. [d [: (. (d {. \.   something defanged
- *   .x _d                  a dot inside of a word, or the word
+ *   [. [do [: (. (do {. \. something defanged
+ *   x.x _dot               a dot inside of a word, or the word
+ * before: the byte in front of them is one of a label.
  */
-static inline scan_v candidates(scan_v a, scan_v b)
+static SCAN64_INLINE uint64_t places_in(const uint8_t p[SCAN64], bool before, scan64_fn *of)
 {
-	scan_v low = a | 0x20, open = (scan_v)((low == '{') | (a == '(')); /* '[' | 0x20 is '{' */
-	scan_v colon = (scan_v)(((b == ':') & ((low == 'p') | (low == 's'))) |
-				((a == ':') & ((b == '/') | (b == '\\') | (b == ':'))));
-	scan_v dot = (scan_v)((a == '.') & words(b));
-	scan_v defanged = (scan_v)((open | (scan_v)(a == '\\')) &
-				   (scan_v)((b == '.') | ((b | 0x20) == 'd') | (b == ':')));
-	scan_v word = (scan_v)((a == ' ') & ((b | 0x20) == 'd'));
-	scan_v slashes = (scan_v)((a == '/') & (b == '/'));
+	uint64_t word = of(p, 0x20, 'a', 26) | of(p, 0, '0', 10) | of(p, 0, 0x80, 0x80);
+	uint64_t label = word | of(p, 0, '-', 1) | of(p, 0, '_', 1) | of(p, 0, '%', 1);
+	uint64_t dot = of(p, 0, '.', 1), colon = of(p, 0, ':', 1), slash = of(p, 0, '/', 1);
+	uint64_t back = of(p, 0, '\\', 1), d_o = of(p, 0x20, 'd', 1) & of(p, 0x20, 'o', 1) >> 1;
+	uint64_t open = of(p, 0x20, '[' | 0x20, 1) | of(p, 0, '(', 1); /* '{', too */
+	uint64_t scheme = ((of(p, 0x20, 'p', 1) | of(p, 0x20, 's', 1)) & colon >> 1 &
+			   (word | slash | back | open) >> 2) |
+			  (colon & (slash | back | colon) >> 1);
+	uint64_t defanged = (open | back) & (dot | d_o | colon) >> 1;
+	uint64_t spelled = of(p, 0, ' ', 1) & d_o >> 1 & of(p, 0x20, 't', 1) >> 3;
 
-	return colon | dot | defanged | word | slashes;
+	return (scheme | (dot & word >> 1 & (label << 1 | before)) | defanged | spelled |
+		(slash & slash >> 1)) &
+	       ~UINT64_C(0) >> AHEAD;
 }
 
-static bool candidate(uint8_t a, uint8_t b)
+/* The first LOOK bytes at or behind *at that have some; 0 when none have. */
+static SCAN64_INLINE uint64_t look_with(struct span t, size_t *at, scan64_fn *of)
 {
-	scan_v va = { a }, vb = { b };
+	uint8_t tail[SCAN64];
 
-	return candidates(va, vb)[0] != 0;
+	for (; *at < t.len; *at += LOOK) {
+		uint64_t m =
+		    places_in(scan64_at(t, *at, tail), *at && is_class(t.p[*at - 1], C_LABEL), of);
+
+		if (m)
+			return m;
+	}
+	return 0;
 }
+
+SCAN64_FUNCTION(uint64_t, look, (struct span t, size_t *at), t, at)
 
 /* The next one at or behind s->at; the end of the text when there is none. */
 static size_t next_candidate(struct link_scan *s)
 {
-	struct span t = s->text;
-	size_t i = MAX(s->at, s->known);
+	size_t i = s->at;
 
-	if (s->at < s->known)
-		s->left &= ~UINT32_C(0) << (sizeof(scan_v) - (s->known - s->at));
-	else
+	if (i - s->from < LOOK) {
+		s->left &= ~UINT64_C(0) << (i - s->from);
+		i = s->from + LOOK;
+	} else {
 		s->left = 0;
-	for (; !s->left && i + sizeof(scan_v) < t.len; i += sizeof(scan_v)) {
-		scan_v a, b;
-
-		memcpy(&a, t.p + i, sizeof(a));
-		memcpy(&b, t.p + i + 1, sizeof(b));
-		s->left = scan_mask(candidates(a, b));
-		s->known = i + sizeof(scan_v);
 	}
-	if (s->left)
-		return s->known - sizeof(scan_v) + (size_t)__builtin_ctz(s->left);
-	while (i + 1 < t.len && !candidate(t.p[i], t.p[i + 1]))
-		i++;
-	return i + 1 < t.len ? i : t.len;
+	if (!s->left) {
+		s->from = i;
+		s->left = look(s->text, &s->from);
+	}
+	return s->left ? s->from + (size_t)__builtin_ctzll(s->left) : s->text.len;
 }
 
 /* --- how far it goes */
@@ -198,7 +223,7 @@ static void take_rest(struct link_scan *s, struct link *l)
 	size_t from = l->where.begin + l->url.authority, end = from;
 
 	l->rest = span_of(NULL, 0);
-	if (from < s->text.len && strchr("/?#\\", s->text.p[from]) && s->text.p[from]) {
+	if (from < s->text.len && is_class(s->text.p[from], C_REST)) {
 		/* Nothing but an escape of JSON or C behind a host. */
 		if (s->text.p[from] == '\\' && from + 1 < s->text.len &&
 		    strchr("nrtu\"'\\", s->text.p[from + 1]))
@@ -221,7 +246,12 @@ static bool before_is(struct span t, size_t at, const char *low)
 {
 	size_t n = strlen(low);
 
-	return at >= n && !strncasecmp((const char *)t.p + at - n, low, n);
+	if (at < n)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (ascii_lower(t.p[at - n + i]) != (uint8_t)low[i])
+			return false;
+	return true;
 }
 
 /* Begin of the scheme that ends before at, or at. */
@@ -229,12 +259,10 @@ static size_t scheme_back(const struct link_scan *s, size_t at)
 {
 	size_t i = at;
 
-	while (i > s->floor && at - i < SCHEME_BACK &&
-	       (word_char(s->text.p[i - 1]) || strchr("+-.", s->text.p[i - 1])) &&
-	       s->text.p[i - 1] < 0x80 && s->text.p[i - 1])
+	while (i > s->floor && at - i < SCHEME_BACK && is_class(s->text.p[i - 1], C_SCHEME))
 		i--;
 	/* What precedes the scheme without a blank: "(see:https", "u003dhttps". */
-	while (i < at && !((s->text.p[i] | 0x20) >= 'a' && (s->text.p[i] | 0x20) <= 'z'))
+	while (i < at && !ascii_letter(s->text.p[i]))
 		i++;
 	return i;
 }
@@ -269,16 +297,17 @@ static bool ipv6(struct link_scan *s, size_t at, struct link *ret)
 	size_t a = at, z = at;
 	char text[IPV6_MAX + 1];
 
-	while (a > s->floor && at - a < IPV6_MAX &&
-	       strchr("0123456789abcdefABCDEF:", s->text.p[a - 1]) && s->text.p[a - 1])
+	while (a > s->floor && at - a < IPV6_MAX && is_class(s->text.p[a - 1], C_IPV6))
 		a--;
+	/* Names of programs: "std::string". */
+	if (a && word_char(s->text.p[a - 1]))
+		return false;
 	while (z < s->text.len && z - a < IPV6_MAX &&
-	       strchr("0123456789abcdefABCDEF:.", s->text.p[z]) && s->text.p[z])
+	       (is_class(s->text.p[z], C_IPV6) || s->text.p[z] == '.'))
 		z++;
-	while (z > at + 2 && strchr(":.", s->text.p[z - 1]))
+	while (z > at + 2 && (s->text.p[z - 1] == ':' || s->text.p[z - 1] == '.'))
 		z--;
-	if (z - a < 7 || z - a > IPV6_MAX || (a && (word_char(s->text.p[a - 1]))) ||
-	    (z < s->text.len && word_char(s->text.p[z])))
+	if (z - a < 7 || z - a > IPV6_MAX || (z < s->text.len && word_char(s->text.p[z])))
 		return false;
 	memcpy(text, s->text.p + a, z - a);
 	text[z - a] = 0;
@@ -292,6 +321,20 @@ static bool ipv6(struct link_scan *s, size_t at, struct link *ret)
 	return true;
 }
 
+/* All of an IPv4 address but its first number and the dot behind that? */
+static bool three_numbers(struct span s)
+{
+	unsigned dots = 0;
+
+	for (size_t i = 0; i < s.len; i++) {
+		if (s.p[i] == '.')
+			dots++;
+		else if ((uint8_t)(s.p[i] - '0') >= 10)
+			return false;
+	}
+	return dots == 2;
+}
+
 /* Does the run of letters, digits, dots and hyphens that ends at z, and holds a dot at at, end in
  * no top-level domain, so that it is no host whatever stands before it? */
 static bool no_host(struct span t, size_t at, size_t z)
@@ -301,17 +344,18 @@ static bool no_host(struct span t, size_t at, size_t z)
 
 	if (z - at > URL_AUTHORITY_MAX)
 		return false;
-	/* It may go on, written for people. */
-	if (after && strchr(after == ' ' ? "dD[({" : "%_[({\\", after == ' ' ? then : after))
+	if (after == ' ' ? is_class(then, C_OPEN) : is_class(after, C_ON))
 		return false;
 	while (z > at && (t.p[z - 1] == '.' || t.p[z - 1] == '-'))
 		z--;
 	for (label = z; label > at && t.p[label - 1] != '.'; label--)
 		if (t.p[label - 1] >= 0x80)
 			return false;
-	/* Numbers may be an address. */
-	return label <= at || ((t.p[label] < '0' || t.p[label] > '9') &&
-			       !url_top_level(span_sub(t, label, z - label)));
+	if (label <= at)
+		return true;
+	if ((uint8_t)(t.p[label] - '0') < 10)
+		return !three_numbers(span_sub(t, at + 1, z - at - 1));
+	return !url_top_level(span_sub(t, label, z - label));
 }
 
 /* A host whose first dot, plain, defanged or spelled out, is at. */
@@ -322,7 +366,8 @@ static bool bare(struct link_scan *s, size_t at, struct link *ret)
 	bool wide = false;
 
 	/* evil [dot] com */
-	if (at > s->floor && s->text.p[at - 1] == ' ' && strchr("[({", s->text.p[at]))
+	if (at > s->floor && s->text.p[at - 1] == ' ' && s->text.p[at] != '.' &&
+	    strchr("[({", s->text.p[at]))
 		at--;
 	i = z = at;
 	/* A call, a member, a file: foo.id(x), foo.py_old. Most dots in code end here. */
@@ -364,7 +409,7 @@ static bool without_scheme(struct link_scan *s, size_t at, struct link *ret)
 	uint8_t before = at > s->floor ? s->text.p[at - 1] : 0;
 	size_t n;
 
-	if (!before || !strchr("\"'(=", before))
+	if (!is_class(before, C_QUOTED))
 		return false;
 	n = url_read_of_many(&ret->url, span_sub(s->text, at + 2, s->text.len), &s->foreign);
 	if (!n || *ret->url.scheme)
@@ -389,8 +434,6 @@ static bool at_candidate(struct link_scan *s, size_t i, struct link *ret)
 		return without_scheme(s, i, ret);
 	if (a == '.')
 		return bare(s, i, ret);
-	if (a == ' ' && i + 2 < s->text.len && (s->text.p[i + 2] | 0x20) != 'o')
-		return false;
 	if (a == ' ' &&
 	    strncasecmp((const char *)s->text.p + i, " dot ", MIN(s->text.len - i, (size_t)5)) != 0)
 		return false;

@@ -24,8 +24,8 @@ struct link {
 struct link_scan {
 	struct span text;
 	size_t at;
-	size_t known;  /* up to here the places are known where one may be: */
-	uint32_t left; /* bits of the last 16 bytes */
+	size_t from;   /* the places where one may be are known of the bytes from here on: */
+	uint64_t left; /* bits of those that were not tried */
 	size_t
 	    run_end; /* where the run of characters that a URL can have ends, once it was sought */
 	size_t dotted_end; /* the same of letters, digits, dots and hyphens */

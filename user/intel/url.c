@@ -380,30 +380,15 @@ static bool look_up_top_level(const char *tld)
 	return psl_is_public_suffix2(suffixes(), tld, PSL_TYPE_ICANN | PSL_TYPE_NO_STAR_RULE);
 }
 
-/* Answers are remembered: most are asked for again (code is full of "x.name"), and a process has
- * one thread. */
-static bool top_level(const char *tld)
+bool url_top_level(struct span name)
 {
+	/* Answers are remembered: most are asked for again (code is full of "x.name"), and a
+	 * process has one thread. */
 	static struct {
 		uint64_t tld[2];
 		bool is;
 	} known[TLDS_KNOWN];
-	uint64_t key[2] = { 0 };
-	size_t n = strlen(tld), h;
-
-	if (n >= sizeof(key))
-		return look_up_top_level(tld);
-	memcpy(key, tld, n);
-	h = (key[0] ^ key[1] * 31) * UINT64_C(0x9e3779b97f4a7c15) >> 32 & (TLDS_KNOWN - 1);
-	if (known[h].tld[0] != key[0] || known[h].tld[1] != key[1]) {
-		memcpy(known[h].tld, key, sizeof(key));
-		known[h].is = look_up_top_level(tld);
-	}
-	return known[h].is;
-}
-
-bool url_top_level(struct span name)
-{
+	uint64_t key[2] = { 0 }, h;
 	char tld[LABEL_MAX + 1];
 
 	if (!name.len || name.len > LABEL_MAX)
@@ -411,7 +396,17 @@ bool url_top_level(struct span name)
 	for (size_t i = 0; i < name.len; i++)
 		tld[i] = (char)ascii_lower(name.p[i]);
 	tld[name.len] = 0;
-	return top_level(tld);
+	if (name.len >= sizeof(key))
+		return look_up_top_level(tld);
+	for (size_t i = 0; i < name.len; i++)
+		key[i / 8] |= (uint64_t)(uint8_t)tld[i] << i % 8 * 8;
+	h = (key[0] ^ key[1] * 31) * UINT64_C(0x9e3779b97f4a7c15) >> 32 & (TLDS_KNOWN - 1);
+	if (known[h].tld[0] != key[0] || known[h].tld[1] != key[1]) {
+		known[h].tld[0] = key[0];
+		known[h].tld[1] = key[1];
+		known[h].is = look_up_top_level(tld);
+	}
+	return known[h].is;
 }
 
 /* Written without scheme: is it meant as an address? */
@@ -421,7 +416,8 @@ static bool plausible(const struct url *u)
 
 	if (u->kind == HOST_IPV4)
 		return !(u->traits & URL_ODD_IP);
-	return u->kind == HOST_NAME && dot && top_level(dot + 1);
+	return u->kind == HOST_NAME && dot &&
+	       url_top_level(span_of(dot + 1, u->host_len - (size_t)(dot + 1 - u->host)));
 }
 
 size_t url_read(struct url *u, struct span s)
