@@ -144,6 +144,104 @@ static void wrapped(void **state)
 	must_find(text, "env-assignment");
 }
 
+/* Commands, headers, markup, tables: what may stand around a value. */
+static void surrounded(void **state)
+{
+	static const struct {
+		const char *text, *type; /* NULL: nothing that alerts */
+	} rows[] = {
+		{ "curl --user ops:%{password} https://ci.internal/", "cli-password" },
+		{ "curl -s --user 'ops:%{password}' \\\n  https://ci.internal/", "cli-password" },
+		{ "curl -u \"ops\":\"%{password}\" -X POST https://ci.internal/", "cli-password" },
+		{ "curl -u \"%{password}:\" https://ci.internal/", "cli-password" },
+		{ "docker login -u ops -p %{password} registry.internal", "cli-password" },
+		{ "PsExec.exe \\\\host -u ops -p %{password} cmd", "cli-password" },
+		{ "curl --username ops:%{password} https://ci.internal/", NULL },
+		{ "curl -u ops:$PASSWORD https://ci.internal/", NULL },
+		{ "pip install mysql -p and more", NULL },
+		{ "-H 'Authorization: Token %{assemblyai-key}'", "env-assignment" },
+		{ "Authorization: Token token=%{assemblyai-key}", "env-assignment" },
+		{ "Authorization: Basic dXNlcjpwYXNzd29yZA==", NULL },
+		{ "<Pass encoding=\"plain\">%{password}</Pass>", "env-assignment" },
+		{ "<bypass>%{password}</bypass>", NULL },
+		{ "DB_PASS            =      '%{password}'", "env-assignment" },
+		{ "{'pass': '%{password}'}", "env-assignment" },
+		{ "mongodb+srv://app:%{password}@example-one.internal/x", "db-url" },
+		{ "mongodb://app:a@%{password}@db.internal/x", "db-url" },
+		{ "mongodb://app:%{password}@db.example.com/x", NULL },
+		{ "<input name=\"authenticity_token\" value=\"%{assemblyai-key}\">", NULL },
+		{ "TOKEN_AUDIENCE=%{assemblyai-key}", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		auto_mem char *text = token_fill(rows[i].text);
+		const struct finding *f;
+
+		judge(SEG_USER, text);
+		f = find(KIND_CREDENTIAL_EXPOSED, rows[i].type);
+		if (rows[i].type ? !f || f->mode != MODE_ALERT : f && f->mode == MODE_ALERT)
+			fail_msg("%s in: %s", f ? f->type : "nothing", text);
+	}
+}
+
+static void manifests(void **state)
+{
+	static const char *const rows[] = {
+		"kind: Secret\nmetadata:\n  name: web\ndata:\n  user: b3Bz\n  it: %s\n",
+		"data:\n  it: '%s'\nkind: 'Secret'\nmetadata:\n  name: web\n",
+		"{\"data\": {\"a\": \"\", \"it\": \"%s\"}, \"kind\": \"Secret\"}",
+		"kind: Secret\ndata:\n  it: |\n    %s\n",
+	};
+	auto_mem char *password = token_fill("%{password}"), *text = malloc(TEXT_ROOM);
+	char value[64];
+
+	(void)state;
+	token_base64(value, (uint8_t *)password, strlen(password));
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		sprintf(text, rows[i], value);
+		must_find(text, "kube-secret-yaml");
+		assert_int_equal(found[0].mode, MODE_ALERT);
+	}
+	/* In the next document, and under metadata. */
+	sprintf(text, "kind: Secret\ndata:\n  a: b\n---\nit: %s\n", value);
+	judge(SEG_USER, text);
+	assert_null(find(KIND_CREDENTIAL_EXPOSED, "kube-secret-yaml"));
+	sprintf(text, "kind: Secret\nmetadata:\n  it: %s\n", value);
+	judge(SEG_USER, text);
+	assert_null(find(KIND_CREDENTIAL_EXPOSED, "kube-secret-yaml"));
+}
+
+/* Keys of OpenSSH begin with many zeros, those of PGP with lines of another kind. */
+static void key_files(void **state)
+{
+	auto_mem char *text = malloc(TEXT_ROOM), *line = malloc(TOKEN_ROOM);
+	uint8_t head[48] = "openssh-key-v1";
+	char first[80];
+
+	(void)state;
+	memcpy(head + 15, "\0\0\0\4none\0\0\0\4none\0\0\0\0\0\0\0\1\0\0\2\x17", 28);
+	token_base64(first, head, sizeof(head));
+	*line = 0;
+	token_lines(line, 3);
+	sprintf(text,
+		"-----BEGIN OPENSSH PRIVATE KEY-----\n%s%s\n-----END OPENSSH PRIVATE KEY-----",
+		first, line);
+	must_find(text, "pem-private-key");
+	assert_int_equal(found[0].end, strlen(text));
+	sprintf(text,
+		"-----BEGIN PGP PRIVATE KEY BLOCK-----\nVersion: GnuPG v1 (GNU/Linux)\n"
+		"Comment: https://keys.internal/?a=%%41\n%s\n-----END PGP PRIVATE KEY BLOCK-----",
+		line);
+	must_find(text, "pgp-private-key");
+	/* An example that begins as a key does. */
+	for (size_t i = 0; i < strlen(line); i++)
+		line[i] = line[i] == '\n' ? '\n' : 'x';
+	sprintf(text, "-----BEGIN OPENSSH PRIVATE KEY-----\n%s%s\n-----END", first, line);
+	judge(SEG_USER, text);
+	assert_null(find(KIND_CREDENTIAL_EXPOSED, "pem-private-key"));
+}
+
 /* What a stream of events gives character by character is one text, in which it is found. */
 static void streamed(void **state)
 {
@@ -315,10 +413,12 @@ static void never(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_type),	cmocka_unit_test(near_misses),
-		cmocka_unit_test(wrapped),	cmocka_unit_test(streamed),
-		cmocka_unit_test(leaves_again), cmocka_unit_test(taint_encoded),
-		cmocka_unit_test(given_up),	cmocka_unit_test(never),
+		cmocka_unit_test(every_type),	 cmocka_unit_test(near_misses),
+		cmocka_unit_test(wrapped),	 cmocka_unit_test(surrounded),
+		cmocka_unit_test(manifests),	 cmocka_unit_test(key_files),
+		cmocka_unit_test(streamed),	 cmocka_unit_test(leaves_again),
+		cmocka_unit_test(taint_encoded), cmocka_unit_test(given_up),
+		cmocka_unit_test(never),
 	};
 
 	return cmocka_run_group_tests(tests, judge_setup, judge_teardown);

@@ -421,11 +421,45 @@ float check_crypt(struct candidate *c)
 
 /* --- private keys */
 
+/* Behind lines like "Version: GnuPG v2" and "DEK-Info: AES-128-CBC,0123": some stand before a body.
+ */
+static size_t pem_headers(struct span t)
+{
+	for (size_t at = 0;;) {
+		size_t line = at, i;
+
+		while (line < t.len &&
+		       (isspace(t.p[line]) ||
+			(t.p[line] == '\\' && line + 1 < t.len && strchr("nrt", t.p[line + 1]))))
+			line += t.p[line] == '\\' ? 2 : 1;
+		for (i = line; i < t.len && (isalpha(t.p[i]) || t.p[i] == '-'); i++)
+			;
+		if (i == line || i + 1 >= t.len || t.p[i] != ':' || t.p[i + 1] != ' ')
+			return at;
+		while (i < t.len && t.p[i] != '\n' && t.p[i] != '\\')
+			i++;
+		at = i;
+	}
+}
+
+/* Does a body begin as keys do? Their zeros and lengths look like a placeholder in base64. */
+static bool pem_key(struct span body)
+{
+	static const char openssh[] = "openssh-key-v1";
+	uint8_t bytes[PEM_BODY_MIN / 4 * 3];
+	size_t n = credential_base64(body, bytes, sizeof(bytes)), first;
+
+	/* A sequence that begins with its version or, when it is encrypted, with a sequence. */
+	first = n > 2 && bytes[1] & 0x80 ? 2 + (bytes[1] & 3u) : 2;
+	return (n > first && bytes[0] == 0x30 && (bytes[first] == 0x02 || bytes[first] == 0x30)) ||
+	       (n >= sizeof(openssh) && !memcmp(bytes, openssh, sizeof(openssh)));
+}
+
 /* Takes in the body, and the end line when it is there. */
 float check_pem(struct candidate *c)
 {
 	struct span rest = span_sub(c->text, c->where.end, PEM_MAX);
-	size_t n = 0, i = 0, run = 0, body = 0;
+	size_t n = 0, i = pem_headers(rest), run = 0, body = 0;
 
 	for (; i < rest.len; i++) {
 		uint8_t ch = rest.p[i];
@@ -442,10 +476,14 @@ float check_pem(struct candidate *c)
 			break;
 		if (ch == '\\' && i + 1 < rest.len && strchr("nrt", rest.p[i + 1]))
 			i++;
-		else if (!isspace(ch) && !strchr("\"',:\\-#|>.;()", ch))
+		else if (!isspace(ch) && !strchr("\"',:\\-#|>.;()*", ch))
 			break;
 	}
-	if (n < PEM_BODY_MIN || credential_placeholder(span_sub(rest, body, PEM_BODY_MIN)))
+	if (n < PEM_BODY_MIN)
+		return 0;
+	if (pem_key(span_sub(rest, body, PEM_BODY_MIN)))
+		body += PEM_BODY_MIN;
+	if (credential_placeholder(span_sub(rest, body, MIN(i - MIN(i, body), PEM_BODY_MIN))))
 		return 0;
 	if (rest.len - i >= 9 && !memcmp(rest.p + i, "-----END ", 9)) {
 		const uint8_t *end = memmem(rest.p + i + 9, MIN(rest.len - i - 9, 40), "-----", 5);

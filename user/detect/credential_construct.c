@@ -13,7 +13,9 @@
 #define TOKEN_MAX    4096
 #define TOKEN_MIN    16	  /* bytes of a token in a header */
 #define OBJECT_MAX   4096 /* bytes of a JSON object that are searched */
+#define KEY_MIN	     12	  /* bytes of a key that stands for a user's name */
 #define PART_MIN     20	  /* base64 characters of a key's private part */
+#define VALUES_MAX   16	  /* of a manifest that are looked at */
 #define SEARCHED_MAX 400  /* bytes of a line that are searched */
 
 static bool has(struct span t, size_t at, const char *what)
@@ -104,6 +106,25 @@ static bool database(struct span scheme)
 	return false;
 }
 
+/* A name that is kept for documentation (RFC 2606)? */
+static bool reserved(struct span host)
+{
+	static const char *const ends[] = { "example", "example.com", "example.net", "example.org",
+					    "example.edu" };
+
+	while (host.len && !isalnum(host.p[host.len - 1]))
+		host.len--;
+	for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
+		size_t n = strlen(ends[i]);
+
+		if (host.len >= n &&
+		    !strncasecmp((const char *)host.p + host.len - n, ends[i], n) &&
+		    (host.len == n || !isalnum(host.p[host.len - n - 1])))
+			return true;
+	}
+	return false;
+}
+
 /* scheme://user:password@host */
 float find_url(struct candidate *c, struct range anchor)
 {
@@ -117,9 +138,13 @@ float find_url(struct candidate *c, struct range anchor)
 	colon = skip_to(t, user, "/:@\"'<>\\", USER_MAX);
 	if (colon == t.len || t.p[colon] != ':')
 		return 0;
-	at = skip_to(t, colon + 1, "@\"'<>\\", PASSWORD_MAX);
-	if (at == t.len || t.p[at] != '@' || memchr(t.p + colon + 1, '/', at - colon - 1))
+	at = skip_to(t, colon + 1, "@/\"'<>\\", PASSWORD_MAX);
+	if (at == t.len || t.p[at] != '@')
 		return 0;
+	/* Passwords hold this sign, too, where nobody wrote it with a percent sign. */
+	end = skip_to(t, at + 1, "@/?,\"'<>\\", USER_MAX);
+	if (end < t.len && t.p[end] == '@')
+		at = end;
 	while (begin && anchor.begin - begin < SCHEME_MAX && scheme_char(t.p[begin - 1]))
 		begin--;
 	while (begin < anchor.begin && !isalpha(t.p[begin]))
@@ -146,9 +171,9 @@ float find_url(struct candidate *c, struct range anchor)
 	c->where = (struct range){ begin, end };
 	if (db)
 		c->row = credential_find("db-url");
-	if (ascii_contains(host, "example") || ascii_contains(host, "localhost") ||
-	    has(host, 0, "127.") || ascii_contains(password, "your") ||
-	    ascii_contains(password, "xxx") || ascii_contains(password, "***"))
+	if (reserved(host) || ascii_contains(host, "localhost") || has(host, 0, "127.") ||
+	    ascii_contains(password, "your") || ascii_contains(password, "xxx") ||
+	    ascii_contains(password, "***"))
 		return CREDENTIAL_UNSURE;
 	return credential_random(password) || credential_password(password) ? CREDENTIAL_LIKELY
 									    : CREDENTIAL_UNSURE;
@@ -191,35 +216,56 @@ float find_jwk(struct candidate *c, struct range anchor)
 	return 0;
 }
 
-/* A value in base64 under data: of a manifest. */
+/* Text in base64, as data: of a manifest holds it. */
+static float kube_value(struct span value)
+{
+	uint8_t bytes[256];
+	struct span text = span_of(bytes, credential_base64(value, bytes, sizeof(bytes)));
+
+	for (size_t i = 0; i < text.len; i++)
+		if (text.p[i] >= 0x7f || (text.p[i] < 0x20 && !isspace(text.p[i])))
+			return 0;
+	if (text.len < 6)
+		return 0;
+	return ascii_contains(text, "\"auth\"") || credential_password(text) ||
+		       credential_random(text)
+		   ? CREDENTIAL_LIKELY
+		   : CREDENTIAL_UNSURE;
+}
+
+/* The value under data: of a manifest that is most likely secret. */
 float find_kube_secret(struct candidate *c, struct range anchor)
 {
 	size_t from = anchor.begin > OBJECT_MAX / 2 ? anchor.begin - OBJECT_MAX / 2 : 0;
 	struct span in = span_sub(c->text, from, OBJECT_MAX);
-	uint8_t text[256];
+	float best = 0;
 
-	for (size_t i = 0; i + 5 < in.len; i++) {
-		size_t at, end, n;
+	for (size_t i = 0; i < in.len && !best; i++) {
+		size_t at = i, end;
 
-		if (!has(in, i, "data:") && !has(in, i, "\"data\":"))
+		if (i && isalnum(in.p[i - 1]))
 			continue;
-		/* The first value: what follows the next colon. */
-		at = skip_to(in, skip(in, i + (in.p[i] == '"' ? 7 : 5), " \r\n\t{"), ":", 80);
-		at = skip(in, at, ": \"'");
-		for (end = at; end < in.len && base64_sextets[in.p[end]]; end++)
-			;
-		n = credential_base64(span_sub(in, at, end - at), text, sizeof(text));
-		for (size_t k = 0; k < n; k++)
-			if (text[k] >= 0x7f || (text[k] < 0x20 && !isspace(text[k])))
-				n = 0;
-		if (n < 6)
-			continue;
-		c->where = (struct range){ from + at, from + skip(in, end, "=") };
-		return credential_password(span_of(text, n)) || credential_random(span_of(text, n))
-			   ? CREDENTIAL_LIKELY
-			   : CREDENTIAL_UNSURE;
+		at += has(in, i, "data:") ? 5 : has(in, i, "\"data\":") ? 7 : 0;
+		/* The values behind the colons that follow, up to the next document. */
+		for (unsigned n = 0; at > i && n < VALUES_MAX; n++) {
+			const uint8_t *colon = memchr(in.p + at, ':', in.len - at);
+			size_t gap = colon ? (size_t)(colon - in.p) - at : 0;
+			float score;
+
+			if (!colon || memmem(in.p + at, gap, "\n---", 4))
+				break;
+			at = skip(in, at + gap + 1, " \"'|>-\r\n\t");
+			for (end = at; end < in.len && base64_sextets[in.p[end]]; end++)
+				;
+			score = kube_value(span_sub(in, at, end - at));
+			if (score > best) {
+				best = score;
+				c->where = (struct range){ from + at, from + skip(in, end, "=") };
+			}
+			at = end;
+		}
 	}
-	return 0;
+	return best;
 }
 
 /* machine HOST login USER password PASSWORD */
@@ -298,35 +344,81 @@ float find_cookie(struct candidate *c, struct range anchor)
 	return 0;
 }
 
+/* How commands take a password. */
+static const struct command {
+	const char *name;
+	const char *flags; /* with spaces around each */
+	bool user;	   /* a user's name and a colon stand before it */
+	bool apart;	   /* white space stands before it */
+} commands[] = {
+	{ "curl", " -u --user -U --proxy-user ", true, true },
+	{ "mysql", " -p ", false, false },
+	{ "sshpass", " -p ", false, true },
+	{ "docker login", " -p ", false, true },
+	{ "psexec", " -p ", false, true },
+	{ "redis-cli", " -a ", false, true },
+	{ "ldap", " -w ", false, true },
+	{ "mongo", " -p ", false, true },
+};
+
+/* The end of the flag that begins at at; 0: it is none of these. */
+static size_t flag_at(struct span t, size_t at, const char *flags)
+{
+	for (const char *f = flags; *++f;) {
+		size_t n = strcspn(f, " ");
+
+		if (t.len - at > n && !memcmp(t.p + at, f, n))
+			return at + n;
+		f += n;
+	}
+	return 0;
+}
+
 /* curl -u user:password, mysql -ppassword, sshpass -p password */
 float find_cli(struct candidate *c, struct range anchor)
 {
 	struct span t = span_sub(c->text, 0, anchor.end + SEARCHED_MAX);
-	bool curl = has(t, anchor.begin, "curl");
+	const struct command *cmd = commands;
 
+	while (strncasecmp((const char *)t.p + anchor.begin, cmd->name, strlen(cmd->name)))
+		if (++cmd == commands + ARRAY_SIZE(commands))
+			return 0;
 	for (size_t i = anchor.end - 1; i + 3 < t.len; i++) {
-		size_t at, end;
+		size_t at, end, user;
+		struct span password;
 		float score;
 
 		/* A command goes on behind a backslash. */
 		if (t.p[i] == '\n' && t.p[i - 1] != '\\')
 			break;
-		if (t.p[i] != ' ' || t.p[i + 1] != '-' || t.p[i + 2] != (curl ? 'u' : 'p'))
+		if (!isspace(t.p[i]) || !(at = flag_at(t, i + 1, cmd->flags)))
 			continue;
-		at = i + 3;
-		if (curl || has(t, anchor.begin, "sshpass"))
-			at = skip(t, at, " ");
+		end = at;
+		if (cmd->apart)
+			at = skip(t, at, " =");
+		/* "--username" is another flag. */
+		if (cmd->apart && end == at && t.p[i + 2] == '-')
+			continue;
 		at = skip(t, at, "\"'");
-		if (curl) {
+		user = at;
+		if (cmd->user) {
 			at = skip_to(t, at, ":\"'", USER_MAX);
+			/* -u "user":"password" */
+			at = skip(t, at, "\"'");
 			if (at == t.len || t.p[at++] != ':')
 				continue;
+			at = skip(t, at, "\"'");
 		}
 		end = skip_to(t, at, "\"'", PASSWORD_MAX);
-		if (end == at || reference(span_sub(t, at, end - at)))
+		password = span_sub(t, at, end - at);
+		/* A key may take the place of the user's name. */
+		if (end == at && cmd->user && at - user > KEY_MIN)
+			password = span_sub(t, user, at - 1 - user);
+		if (!password.len || reference(password))
 			continue;
-		c->where = (struct range){ at, end };
-		score = by_strength(span_sub(t, at, end - at));
+		c->where = (struct range){ (size_t)(password.p - t.p),
+					   (size_t)(password.p - t.p) + password.len };
+		score = by_strength(password);
 		if (score)
 			return score;
 	}

@@ -9,7 +9,8 @@
 
 #define NAME_MAX_BYTES 48 /* of a name on either side of what was hit */
 #define VALUE_MAX      512
-#define GAP_MAX	       8 /* white space around an operator */
+#define GAP_MAX	       40 /* white space around an operator: people align columns */
+#define BESIDE_MAX     8  /* ... where there is no operator */
 #define PASSWORD_MIN   6
 #define SECRET_MIN     16
 #define MIXED_MIN      12 /* with capitals, small letters and digits */
@@ -17,6 +18,7 @@
 #define KEY_MIN	       24
 #define CONTEXT	       200 /* bytes searched for the rest of a connection string */
 #define FRAMEWORK_MIN  40
+#define TAG_MAX	       80 /* bytes of the attributes of a tag */
 #define CLAUSE_MAX     48 /* bytes of what a password is for */
 #define CALL_MAX       4  /* bytes of a function's name behind that of the secret: setPassword() */
 
@@ -31,6 +33,11 @@ static const struct {
 	{ "pw=", PASSWORD },
 	{ "pass:", PASSWORD },
 	{ "pass=", PASSWORD },
+	{ "pass>", PASSWORD },
+	{ "pass\"", PASSWORD },
+	{ "pass'", PASSWORD },
+	{ "_pass ", PASSWORD },
+	{ "<pass ", PASSWORD },
 	{ "identified by", PASSWORD },
 	{ "pwd", PASSWORD },
 	{ "passphrase", PASSWORD },
@@ -113,7 +120,8 @@ static bool harmless(const char *name, size_t len)
 		"integrity",	"lastkey",
 		"resetkey",	"keystone",
 		"keynote",	"hotkey",
-		"passwordless",
+		"passwordless", "authenticity",
+		"requestverif",
 	};
 	static const char *const endings[] = {
 		"id",	    "ids",	"name",	       "names",	      "path",	     "file",
@@ -131,7 +139,8 @@ static bool harmless(const char *name, size_t len)
 		"hash",	    "digest",	"fingerprint", "checksum",    "sha",	     "commit",
 		"revision", "etag",	"md5",	       "author",      "authors",     "authority",
 		"keys",	    "selector", "input",       "icon",	      "link",	     "button",
-		"service",  "manager",	"helper",      "handler",
+		"service",  "manager",	"helper",      "handler",     "audience",    "issuer",
+		"realm",    "tenant",
 	};
 
 	if (any_of(name, anywhere, ARRAY_SIZE(anywhere)))
@@ -160,16 +169,12 @@ bool secret_harmless(struct span t, size_t at)
 static bool opens(const char *name)
 {
 	static const char *const words[] = {
-		"apikey",     "accesskey",	 "secretkey",
-		"privatekey", "authkey",	 "encryptionkey",
-		"signingkey", "masterkey",	 "accountkey",
-		"sharedkey",  "subscriptionkey", "licensekey",
-		"appkey",     "clientkey",	 "storagekey",
-		"hmackey",    "sessionkey",	 "consumerkey",
-		"servicekey", "cryptkey",	 "encryptkey",
-		"secret",     "token",		 "applicationkey",
-		"passkey",    "adminkey",	 "authorizationkey",
-		"keyvalue",
+		"apikey",	   "accesskey",	    "secretkey",   "privatekey",     "authkey",
+		"encryptionkey",   "signingkey",    "masterkey",   "accountkey",     "sharedkey",
+		"subscriptionkey", "licensekey",    "appkey",	   "clientkey",	     "storagekey",
+		"hmackey",	   "sessionkey",    "consumerkey", "servicekey",     "cryptkey",
+		"encryptkey",	   "secret",	    "token",	   "applicationkey", "passkey",
+		"adminkey",	   "authorization", "keyvalue",
 	};
 
 	return any_of(name, words, ARRAY_SIZE(words));
@@ -249,9 +254,17 @@ static enum how operator_at(struct span t, struct range name, size_t hit_end, si
 		*at = value;
 		return ASSIGNED;
 	}
-	if (has(t, i, ">") && name.begin && t.p[name.begin - 1] == '<') {
-		*at = i + 1;
-		return MARKUP;
+	if (name.begin && t.p[name.begin - 1] == '<') {
+		size_t tag = i;
+
+		/* <password type="text">x</password> */
+		while (tag < t.len && tag - i < TAG_MAX && t.p[tag] >= ' ' &&
+		       !strchr("<>/", t.p[tag]))
+			tag++;
+		if (has(t, tag, ">") && (tag == i || t.p[i] == ' ')) {
+			*at = tag + 1;
+			return MARKUP;
+		}
 	}
 	if (has(t, i, "(") && quote_at(t, i + 1) && name.end - hit_end <= CALL_MAX) {
 		*at = i + 1;
@@ -279,7 +292,7 @@ static enum how operator_at(struct span t, struct range name, size_t hit_end, si
 		}
 	}
 	/* IDENTIFIED BY 'x', "login root password x" */
-	if (!quote && gap > i) {
+	if (!quote && gap > i && gap - i <= BESIDE_MAX) {
 		*at = gap;
 		return BESIDE;
 	}
@@ -324,6 +337,28 @@ static struct range value_at(struct span t, size_t at, enum how how, bool *quote
 		while (end > at && strchr(".,;)]}!?", t.p[end - 1]))
 			end--;
 	return (struct range){ at, end };
+}
+
+/* "Authorization: Token x", "Authorization: Token token=x": what stands before x says what it is.
+ */
+static size_t behind_scheme(struct span t, size_t at)
+{
+	static const char *const known[] = { "basic", "bearer", "digest" };
+	size_t i = at + quote_at(t, at), word = i;
+
+	while (i < t.len && (isalpha(t.p[i]) || t.p[i] == '-'))
+		i++;
+	if (i == word || blanks(t, i) == i)
+		return at;
+	/* These have rows of their own. */
+	for (size_t k = 0; k < ARRAY_SIZE(known); k++)
+		if (i - word == strlen(known[k]) &&
+		    !strncasecmp((const char *)t.p + word, known[k], i - word))
+			return at;
+	word = i = blanks(t, i);
+	while (i < t.len && (isalpha(t.p[i]) || t.p[i] == '_'))
+		i++;
+	return i > word && has(t, i, "=") ? i + 1 : word;
 }
 
 /* The longest part between what joins words and numbers. */
@@ -463,6 +498,7 @@ static float strength(struct span v, enum class class, const char *name, enum ho
 
 float credential_value(struct candidate *c, struct range hit, size_t which)
 {
+	static const char header[] = "authorization";
 	enum class class = names[which].class;
 	struct span t = c->text, v;
 	struct range name = hit;
@@ -473,10 +509,12 @@ float credential_value(struct candidate *c, struct range hit, size_t which)
 	float score;
 
 	/* Short words are names where they end in what assigns, and begin where a word does. */
-	if (strchr(":=", t.p[hit.end - 1])) {
-		if (hit.begin && isalpha(t.p[hit.begin - 1]))
+	if (strchr(":=>\"' ", t.p[hit.end - 1])) {
+		if (hit.begin && isalpha(t.p[hit.begin]) && isalpha(t.p[hit.begin - 1]))
 			return 0;
 		name.end = --hit.end;
+		hit.begin += t.p[hit.begin] == '<';
+		name.begin = hit.begin;
 	}
 	while (name.begin && hit.begin - name.begin < NAME_MAX_BYTES &&
 	       name_char(t.p[name.begin - 1]))
@@ -494,6 +532,8 @@ float credential_value(struct candidate *c, struct range hit, size_t which)
 	how = operator_at(t, name, hit.end, &at);
 	if (how == NONE || (how == BESIDE && class != PASSWORD))
 		return 0;
+	if (len >= strlen(header) && !strcmp(word + len - strlen(header), header))
+		at = behind_scheme(t, at);
 	c->where = value_at(t, at, how, &quoted);
 	v = span_sub(t, c->where.begin, c->where.end - c->where.begin);
 	if (v.len < 4 || v.len > VALUE_MAX || memchr(v.p, ' ', v.len) || reference(v, quoted) ||

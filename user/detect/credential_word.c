@@ -121,6 +121,7 @@ bool credential_placeholder(struct span s)
 					      "4ec39hqlyjwdarjtt1zdp7dc",
 					      "bm90ig15ihjlywwgcgfzc3dvcmq" };
 	size_t steps = 0, back = 0, every_other = 0;
+	bool hex = true;
 
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
 		if (ascii_contains(s, words[i]))
@@ -129,13 +130,16 @@ bool credential_placeholder(struct span s)
 		if (ascii_contains(s, famous[i]))
 			return true;
 	/* "abcdef", "987654", "1a2b3c4d" */
+	for (size_t i = 0; i < s.len; i++)
+		hex &= isxdigit(s.p[i]) != 0;
 	for (size_t i = 1; i < s.len; i++) {
 		steps += s.p[i] == s.p[i - 1] || s.p[i] == s.p[i - 1] + 1;
 		back += s.p[i] + 1 == s.p[i - 1];
 		every_other += i > 1 && abs(s.p[i] - s.p[i - 2]) == 1;
 	}
 	return steps * 3 > s.len || back * 3 > s.len || every_other * 5 > s.len * 2 ||
-	       credential_entropy(s) < MIN(ENTROPY_MIN, ENTROPY_PART * log2((double)s.len + 1));
+	       credential_entropy(s) <
+		   MIN(hex ? HEX_ENTROPY : ENTROPY_MIN, ENTROPY_PART * log2((double)s.len + 1));
 }
 
 bool credential_random(struct span s)
