@@ -25,9 +25,16 @@
 void link_begin(struct link_scan *s, struct span text)
 {
 	*s = (struct link_scan){ .text = text,
+				 .end = text.len,
 				 .from = SIZE_MAX - LOOK,
 				 .foreign.left = (unsigned)MIN(
 				     FOREIGN_MIN + text.len / FOREIGN_EACH, (size_t)UINT_MAX) };
+}
+
+void link_only(struct link_scan *s, struct range lines)
+{
+	s->at = lines.begin;
+	s->end = lines.end;
 }
 
 enum {
@@ -115,12 +122,12 @@ static SCAN64_INLINE uint64_t places_in(const uint8_t p[SCAN64], bool before, sc
 	       ~UINT64_C(0) >> AHEAD;
 }
 
-/* The first LOOK bytes at or behind *at that have some; 0 when none have. */
-static SCAN64_INLINE uint64_t look_with(struct span t, size_t *at, scan64_fn *of)
+/* The first LOOK bytes at or behind *at, and before end, that have some; 0 when none have. */
+static SCAN64_INLINE uint64_t look_with(struct span t, size_t *at, size_t end, scan64_fn *of)
 {
 	uint8_t tail[SCAN64];
 
-	for (; *at < t.len; *at += LOOK) {
+	for (; *at < end; *at += LOOK) {
 		uint64_t m =
 		    places_in(scan64_at(t, *at, tail), *at && is_class(t.p[*at - 1], C_LABEL), of);
 
@@ -130,9 +137,9 @@ static SCAN64_INLINE uint64_t look_with(struct span t, size_t *at, scan64_fn *of
 	return 0;
 }
 
-SCAN64_FUNCTION(uint64_t, look, (struct span t, size_t *at), t, at)
+SCAN64_FUNCTION(uint64_t, look, (struct span t, size_t *at, size_t end), t, at, end)
 
-/* The next one at or behind s->at; the end of the text when there is none. */
+/* The next one at or behind s->at; s->end when there is none. */
 static size_t next_candidate(struct link_scan *s)
 {
 	size_t i = s->at;
@@ -145,9 +152,10 @@ static size_t next_candidate(struct link_scan *s)
 	}
 	if (!s->left) {
 		s->from = i;
-		s->left = look(s->text, &s->from);
+		s->left = look(s->text, &s->from, s->end);
 	}
-	return s->left ? s->from + (size_t)__builtin_ctzll(s->left) : s->text.len;
+	i = s->left ? s->from + (size_t)__builtin_ctzll(s->left) : s->end;
+	return MIN(i, s->end);
 }
 
 /* --- how far it goes */
@@ -372,8 +380,8 @@ static bool bare(struct link_scan *s, size_t at, struct link *ret)
 	i = z = at;
 	/* A call, a member, a file: foo.id(x), foo.py_old. Most dots in code end here. */
 	if (s->dotted_end <= at) {
-		while (z < s->text.len && is_class(s->text.p[z], C_DOTTED))
-			z++;
+		for (s->dotted = 0; z < s->text.len && is_class(s->text.p[z], C_DOTTED); z++)
+			s->dotted |= s->text.p[z];
 		s->dotted_end = z;
 	}
 	z = s->dotted_end;
@@ -381,8 +389,12 @@ static bool bare(struct link_scan *s, size_t at, struct link *ret)
 		s->at = MAX(s->at, z);
 		return false;
 	}
-	if (s->text.p[at] == '.' && no_host(s->text, at, z))
+	if (s->text.p[at] == '.' && no_host(s->text, at, z)) {
+		/* Nor do its other dots make it one. A scheme may end with it. */
+		if (s->dotted < 0x80)
+			s->at = MAX(s->at, z - 1);
 		return false;
+	}
 	for (; i > s->floor && at - i < HOST_BACK && is_class(s->text.p[i - 1], C_LABEL); i--)
 		wide |= s->text.p[i - 1] >= 0x80;
 	/* A blank beyond ASCII, a quote. */
@@ -443,7 +455,7 @@ static bool at_candidate(struct link_scan *s, size_t i, struct link *ret)
 
 bool link_next(struct link_scan *s, struct link *ret)
 {
-	while ((s->at = next_candidate(s)) < s->text.len) {
+	while ((s->at = next_candidate(s)) < s->end) {
 		size_t i = s->at++;
 
 		if (i < s->floor || !at_candidate(s, i, ret))

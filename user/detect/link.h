@@ -23,18 +23,21 @@ struct link {
 
 struct link_scan {
 	struct span text;
-	size_t at;
-	size_t from;   /* the places where one may be are known of the bytes from here on: */
-	uint64_t left; /* bits of those that were not tried */
+	size_t at, end; /* addresses that begin up to here are found */
+	size_t from;	/* the places where one may be are known of the bytes from here on: */
+	uint64_t left;	/* bits of those that were not tried */
 	size_t
 	    run_end; /* where the run of characters that a URL can have ends, once it was sought */
 	size_t dotted_end; /* the same of letters, digits, dots and hyphens */
+	uint8_t dotted;	   /* all bytes of the latter together: is one beyond ASCII? */
 	size_t paired;	   /* bytes read for closing brackets: a flood of them gets no more */
 	size_t floor;	   /* what stands before it belongs to an address found */
 	struct url_foreign foreign; /* a flood of names beyond ASCII is not read to its end */
 };
 
 void link_begin(struct link_scan *s, struct span text);
+/* Goes on in another part of the text only: whole lines, which no address leaves; ascending. */
+void link_only(struct link_scan *s, struct range lines);
 /* The next one; addresses inside of another's path or query are found, too. False: no more. */
 bool link_next(struct link_scan *s, struct link *ret);
 

@@ -201,6 +201,45 @@ static void judge(struct work *w, unsigned view, const struct link *l)
 		judge_payload(w, view, l, markup);
 }
 
+/* The next lines of a view, behind those given, that do not stand so in its parent: a run of its
+ * table begins in them, or says something else. */
+static bool lines_next(const struct view *w, size_t *run, struct range *lines)
+{
+	struct span t = w->text;
+
+	for (; *run < w->n_runs; ++*run) {
+		const struct view_run *r = &w->runs[*run];
+		size_t first = r->at, last = first, done = lines->end;
+		const uint8_t *p;
+
+		if (r->whole)
+			last = MAX(first + 1, *run + 1 < w->n_runs ? r[1].at : t.len) - 1;
+		if (last < done || (!r->whole && !first && !r->src))
+			continue;
+		p = first > done ? memrchr(t.p + done, '\n', first - done) : NULL;
+		lines->begin = p ? (size_t)(p - t.p) + 1 : done;
+		p = memchr(t.p + last, '\n', t.len - last);
+		lines->end = p ? (size_t)(p - t.p) + 1 : t.len;
+		++*run;
+		return lines->begin < lines->end;
+	}
+	return false;
+}
+
+/* Of lines that were read in another view, the addresses are known. */
+static bool read_before(const struct views *vs, unsigned v)
+{
+	return v && (!vs->view[v].parent || !vs->view[vs->view[v].parent].superseded);
+}
+
+static void judge_all(struct work *w, unsigned view, struct link_scan *s)
+{
+	struct link l;
+
+	while (link_next(s, &l))
+		judge(w, view, &l);
+}
+
 static int scan(const struct detector_input *in, emit_fn *emit, void *ctx)
 {
 	struct work w;
@@ -210,16 +249,24 @@ static int scan(const struct detector_input *in, emit_fn *emit, void *ctx)
 	w.emit = emit;
 	w.ctx = ctx;
 	for (unsigned v = 0; v < in->views->n; v++) {
+		const struct view *view = &in->views->view[v];
+		struct range lines = { 0, 0 };
 		struct link_scan s;
-		struct link l;
+		size_t run = 0;
 
 		/* Folding makes one of look-alike letters, so the text as it stands is read, too.
 		 */
-		if (v && in->views->view[v].superseded)
+		if (v && view->superseded)
 			continue;
-		link_begin(&s, in->views->view[v].text);
-		while (link_next(&s, &l))
-			judge(&w, v, &l);
+		link_begin(&s, view->text);
+		if (!read_before(in->views, v)) {
+			judge_all(&w, v, &s);
+		} else {
+			while (lines_next(view, &run, &lines)) {
+				link_only(&s, lines);
+				judge_all(&w, v, &s);
+			}
+		}
 		in->stats->names_unread += s.foreign.unread;
 	}
 	return w.found;

@@ -64,10 +64,29 @@ static bool starts_nocase(struct span s, const char *low)
 	return s.len >= n && !strncasecmp((const char *)s.p, low, n);
 }
 
+/* May it be the second byte of one of these? Most blanks and brackets are none of them. */
+static bool second(uint8_t c)
+{
+	switch (ascii_lower(c)) {
+	case '.':
+	case ':':
+	case '@':
+	case '/':
+	case '[':
+	case '(':
+	case '{':
+	case 'a':
+	case 'd':
+		return true;
+	default:
+		return false;
+	}
+}
+
 /* Length of what stands for a character, and which; 0: none does. */
 static size_t defanged(struct span s, char *ret)
 {
-	if (s.len < 2 || !(class_of[s.p[0]] & C_DEFANG))
+	if (s.len < 2 || !(class_of[s.p[0]] & C_DEFANG) || !second(s.p[1]))
 		return 0;
 	for (size_t i = 0; i < ARRAY_SIZE(defangs); i++)
 		if (s.p[0] == (uint8_t)defangs[i].text[0] &&
