@@ -68,10 +68,12 @@ static void make(void)
 		{ .db = 0, .next = 3 }, { .db = 0, .as = 0 },
 		{ .db = 1, .as = 1 },	{ .db = 0, .as = 5, .len = 2, .literal = true },
 	};
-	static const struct image_unit units[N_UNITS] = { { .reach = 40, .sets = 2 },
-							  { .words = 9, .sets = 1 } };
+	static const struct image_unit units[N_UNITS] = { { .reach = 40, .sets = 2, .db = 1 },
+							  { .words = 9, .sets = 1, .db = 1 } };
 	static const struct image_anchor anchors[N_ANCHORS] = { { 0, 0 }, { 0, 1 }, { 1, 0 } };
-	struct image_head h = { .magic = IMAGE_MAGIC, .n_patterns = N_OWNERS, .n_dbs = 2 };
+	struct image_head h = {
+		.magic = IMAGE_MAGIC, .n_patterns = N_OWNERS, .n_dbs = 2, .n_always = 1
+	};
 	uint8_t *table; /* as long as the program */
 	size_t table_len;
 
@@ -117,7 +119,7 @@ static void open_windows(const struct image_head *h)
 	static const char text[] = "one two three four five six seven eight nine ten";
 	auto_free(gate) struct gate *g = NULL;
 	struct lexicon_hit hit = { .where = { 0, 3 } };
-	const struct range *windows;
+	const struct gate_window *windows;
 	size_t n, n_anchors = h->anchors.len / sizeof(struct image_anchor), end = 0;
 
 	must(!gate_new(&g, h));
@@ -131,9 +133,10 @@ static void open_windows(const struct image_head *h)
 	}
 	n = gate_windows(g, &windows);
 	for (size_t i = 0; i < n; i++) {
-		must(!i || windows[i].begin > end);
-		end = windows[i].end;
-		must(windows[i].begin <= end && end <= strlen(text));
+		must(windows[i].db < h->n_dbs);
+		must(!i || windows[i].db > windows[i - 1].db || windows[i].where.begin > end);
+		end = windows[i].where.end;
+		must(windows[i].where.begin <= end && end <= strlen(text));
 	}
 }
 
@@ -147,7 +150,7 @@ static void walk(const struct image_head *h)
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
 		sum += sum_of(h, parts[i]);
 	must(sum <= ARRAY_SIZE(parts) * UINT8_MAX * h->len);
-	must(image_always(h) <= h->n_dbs && h->n_dbs <= IMAGE_DBS_MAX);
+	must(h->n_always <= h->n_dbs && h->n_dbs <= IMAGE_DBS_MAX);
 	for (size_t i = 0; i < h->n_dbs; i++) {
 		const hs_database_t *db = (const hs_database_t *)(base + h->db[i].at);
 		size_t size;

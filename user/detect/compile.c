@@ -24,7 +24,10 @@
 #define SECOND_FROM	 0.05F /* of anchors that are rarer one set does */
 #define SECOND_COST_MAX	 3.2F
 #define SECOND_PAIR_MAX	 12.0F
-#define REACH_MAX	 4096	    /* bytes; longer matches are taken for unlimited */
+#define REACH_MAX	 4096 /* bytes; longer matches are taken for unlimited */
+#define ALONE_MAX	 48   /* units that have databases of their own */
+#define COST_LEAST	 0.01F
+#define WORD_BYTES	 8
 #define WORDS_BYTES_MAX	 (16 << 20) /* of a lexicon's words, and of their table's rows */
 
 /* One pattern on its way into a database. */
@@ -34,7 +37,13 @@ struct source {
 	unsigned flags;
 	const struct rule_pattern *rule; /* NULL: the detector's own */
 	bool found;			 /* by sequences: it is in no database */
-	bool unit;			 /* it is tried where its anchors are */
+	unsigned unit;			 /* 1 + the number of the unit that it is; 0: it is none */
+};
+
+/* A unit on its way, and how many bytes are read for it, for each word of a text, by a guess. */
+struct busy {
+	unsigned unit;
+	float bytes;
 };
 
 struct making {
@@ -43,8 +52,10 @@ struct making {
 	struct image_owner *owners;
 	size_t n;
 	hs_database_t *db[IMAGE_DBS_MAX];
-	size_t n_dbs;
+	size_t n_dbs, n_always;
 	struct image_unit units[IMAGE_UNITS_MAX];
+	struct busy busy[IMAGE_UNITS_MAX];
+	bool alone[IMAGE_UNITS_MAX]; /* in a database of its own */
 	size_t n_units;
 	struct buf anchors;	      /* of struct image_anchor */
 	struct buf words, word_texts; /* of struct lexicon_word; their bytes, folded */
@@ -163,23 +174,23 @@ static int check_rules(struct making *m)
 }
 
 /* What goes into one database: words come in the order of the text, so theirs is one. */
-enum part_of {
+enum part {
 	PART_ALWAYS,
-	PART_WORDS,
 	PART_UNITS, /* expressions that are tried where their anchors are */
-	PART_MAX_,  /* none */
+	PART_ALONE, /* from there on those of each unit that has a database of its own */
+	PART_NONE = PART_ALONE + IMAGE_UNITS_MAX,
 };
-static_assert((int)PART_MAX_ <= IMAGE_DBS_MAX, "a database without a place");
+static_assert(ALONE_MAX + PART_ALONE <= IMAGE_DBS_MAX, "a database without a place");
 
-static enum part_of part_of(const struct making *m, size_t i)
+static enum part part_of(const struct making *m, size_t i)
 {
-	const struct image_owner *o = &m->owners[i];
+	const struct source *s = &m->sources[i];
 
-	if (o->sort == RULE_SEQUENCE || m->sources[i].found)
-		return PART_MAX_;
-	if (o->sort == RULE_WORD || o->sort == RULE_WORD_LIKE)
-		return PART_WORDS;
-	return m->sources[i].unit ? PART_UNITS : PART_ALWAYS;
+	if (m->owners[i].sort == RULE_SEQUENCE || s->found)
+		return PART_NONE;
+	if (!s->unit)
+		return PART_ALWAYS;
+	return m->alone[s->unit - 1] ? PART_ALONE + (s->unit - 1) : PART_UNITS;
 }
 
 /* A pattern on its way into a database, sortable. */
@@ -248,7 +259,7 @@ static int compile_multi(struct making *m, const char *const *text, const unsign
 }
 
 /* Those of one part into a database of their own. */
-static int compile(struct making *m, enum part_of which)
+static int compile(struct making *m, enum part which)
 {
 	auto_mem struct same *same = calloc(m->n + 1, sizeof(*same));
 	auto_mem const char **text = calloc(m->n + 1, sizeof(*text));
@@ -262,6 +273,8 @@ static int compile(struct making *m, enum part_of which)
 		if (part_of(m, i) != which)
 			continue;
 		m->owners[i].db = (uint16_t)m->n_dbs;
+		if (m->sources[i].unit)
+			m->units[m->sources[i].unit - 1].db = (uint16_t)m->n_dbs;
 		same[n++] = (struct same){ m->sources[i].text, m->sources[i].flags, (unsigned)i };
 	}
 	n = join_same(m, same, n);
@@ -361,6 +374,7 @@ static uint32_t words_of(const struct source *s)
 static int choose_unit(struct making *m, struct source *s)
 {
 	struct anchors sets[2];
+	struct image_unit *u;
 	uint32_t reach;
 	bool alone;
 	int err = anchors_of(s->text, sets);
@@ -375,11 +389,15 @@ static int choose_unit(struct making *m, struct source *s)
 	if (alone || (sets[0].cost <= ANCHORS_PAIR_MAX && sets[1].n)) {
 		err = put_anchors(m, sets);
 		reach = width_of(s->text, s->flags);
-		m->units[m->n_units++] =
-		    (struct image_unit){ .reach = reach > REACH_MAX ? 0 : reach,
-					 .words = reach > REACH_MAX ? words_of(s) : 0,
-					 .sets = sets[1].n ? 2 : 1 };
-		s->unit = true;
+		u = &m->units[m->n_units];
+		*u = (struct image_unit){ .reach = reach > REACH_MAX ? 0 : reach,
+					  .words = reach > REACH_MAX ? words_of(s) : 0,
+					  .sets = sets[1].n ? 2 : 1 };
+		m->busy[m->n_units] =
+		    (struct busy){ (unsigned)m->n_units,
+				   (sets[0].cost + COST_LEAST) *
+				       (float)(u->reach ? u->reach : u->words * WORD_BYTES) };
+		s->unit = (unsigned)++m->n_units;
 	}
 	anchors_free(sets);
 	return err;
@@ -395,7 +413,8 @@ static int choose_units(struct making *m)
 	if (!same)
 		return -ENOMEM;
 	for (size_t i = 0; i < m->n; i++)
-		if (part_of(m, i) == PART_ALWAYS && !m->owners[i].literal)
+		if (part_of(m, i) == PART_ALWAYS && !m->owners[i].literal &&
+		    m->owners[i].sort == RULE_EXPRESSION)
 			same[n++] =
 			    (struct same){ m->sources[i].text, m->sources[i].flags, (unsigned)i };
 	qsort(same, n, sizeof(*same), by_text);
@@ -404,6 +423,33 @@ static int choose_units(struct making *m)
 			m->sources[same[i].id].unit = m->sources[same[i - 1].id].unit;
 		else if (m->n_units < IMAGE_UNITS_MAX)
 			err = choose_unit(m, &m->sources[same[i].id]);
+	return err;
+}
+
+static int by_bytes(const void *a, const void *b)
+{
+	const struct busy *x = a, *y = b;
+
+	if (x->bytes != y->bytes)
+		return x->bytes > y->bytes ? -1 : 1;
+	return x->unit < y->unit ? -1 : x->unit > y->unit;
+}
+
+/* A database of one expression is small and fast; one of many takes less memory in all, and less
+ * time to make. */
+static int compile_all(struct making *m)
+{
+	int err = compile(m, PART_ALWAYS);
+
+	m->n_always = m->n_dbs;
+	qsort(m->busy, m->n_units, sizeof(m->busy[0]), by_bytes);
+	for (size_t i = 0; i < MIN(m->n_units, (size_t)ALONE_MAX); i++)
+		m->alone[m->busy[i].unit] = true;
+	if (!err)
+		err = compile(m, PART_UNITS);
+	for (size_t i = 0; i < m->n_units && !err; i++)
+		if (m->alone[i])
+			err = compile(m, PART_ALONE + (enum part)i);
 	return err;
 }
 
@@ -525,6 +571,7 @@ static int lay_out(const struct making *m, const struct compile_opts *o,
 	h.rules = part(&end, rules.len);
 	h.owners = part(&end, m->n * sizeof(*m->owners));
 	h.n_dbs = (uint32_t)m->n_dbs;
+	h.n_always = (uint32_t)m->n_always;
 	h.units = part(&end, m->n_units * sizeof(m->units[0]));
 	h.anchors = part(&end, m->anchors.len);
 	h.words = part(&end, m->lexicon_len);
@@ -595,8 +642,8 @@ int detect_compile_rules(const struct compile_opts *o, uint8_t **ret, size_t *re
 		err = choose_units(&m);
 	if (!err)
 		err = make_lexicon(&m);
-	for (enum part_of i = 0; i < PART_MAX_ && !err; i++)
-		err = compile(&m, i);
+	if (!err)
+		err = compile_all(&m);
 	if (!err)
 		err = lay_out(&m, o, &inputs, ret, ret_len);
 	for (size_t i = 0; i < m.n_dbs; i++)

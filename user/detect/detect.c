@@ -440,12 +440,12 @@ static int search(struct scan *s, size_t db, struct span text, struct range wher
 /* Expressions around their anchors, which were found before. */
 static int search_windows(struct scan *s, struct span text)
 {
-	const struct range *windows;
+	const struct gate_window *windows;
 	size_t n = gate_windows(s->d->gate, &windows);
 	int err = 0;
 
 	for (size_t i = 0; i < n && !err; i++)
-		err = search(s, image_always(s->d->image), text, windows[i]);
+		err = search(s, windows[i].db, text, windows[i].where);
 	return err;
 }
 
@@ -472,7 +472,7 @@ static int find_hits(struct detect *d, const struct views *vs)
 			continue;
 		err = sequences_begin(d->sequences, t);
 		gate_begin(d->gate, t, sequences_lexicon(d->sequences));
-		for (size_t i = 0; i < image_always(d->image) && !err; i++)
+		for (size_t i = 0; i < d->image->n_always && !err; i++)
 			err = search(&s, i, t, (struct range){ 0, t.len });
 		if (!err && sequences_end(d->sequences, on_sequence, &s))
 			err = s.err;

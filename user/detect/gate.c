@@ -1,5 +1,6 @@
 /* user/detect/gate.c - where in a text an expression is worth trying.
- * Owns for each unit the latest place of either set of its anchors, and the windows so far.
+ * Owns for each unit the latest place of either set of its anchors, the windows so far, and what
+ * they cost for each database.
  */
 #include "detect/gate.h"
 
@@ -8,11 +9,8 @@
 
 #include "base/own.h"
 
-/* What a window costs beside its bytes, and how many times the text windows may come to, before it
- * is read once as a whole. */
-#define WINDOW_COST 256
-#define TIMES_MAX   8
-#define WORD_BYTES  8 /* for the cost of a window that is known in words */
+#define WINDOW_COST 256 /* of a window beside its bytes */
+#define WORD_BYTES  8	/* for the cost of a window that is known in words */
 #define NONE	    UINT32_MAX
 #define ROOM_MIN    256
 
@@ -24,6 +22,12 @@ struct place {
 struct window {
 	uint32_t unit;
 	struct range where; /* of an expression without a limit: numbers of words */
+};
+
+/* What the windows of a database cost: more than the text, and it is searched once as a whole. */
+struct db_state {
+	uint64_t round; /* of another one: nothing */
+	size_t cost;
 };
 
 struct unit_state {
@@ -40,20 +44,22 @@ struct gate {
 	struct span text;
 	const struct lexicon *lexicon;
 	struct window *windows;
-	struct range *ranges; /* theirs in the end */
+	struct gate_window *settled; /* theirs in the end */
 	size_t n, room;
-	size_t cost; /* of the windows */
+	struct db_state dbs[IMAGE_DBS_MAX];
+	size_t n_dbs;
 };
 
 static int grow(struct gate *g)
 {
 	size_t room = g->room ? 2 * g->room : ROOM_MIN;
 	struct window *w = reallocarray(g->windows, room, sizeof(*w));
-	struct range *r = reallocarray(g->ranges, room, sizeof(*r));
+	/* One for each database that is searched as a whole. */
+	struct gate_window *s = reallocarray(g->settled, room + IMAGE_DBS_MAX, sizeof(*s));
 
 	g->windows = w ? w : g->windows;
-	g->ranges = r ? r : g->ranges;
-	if (!w || !r)
+	g->settled = s ? s : g->settled;
+	if (!w || !s)
 		return -ENOMEM;
 	g->room = room;
 	return 0;
@@ -68,6 +74,7 @@ int gate_new(struct gate **ret, const struct image_head *image)
 		return -ENOMEM;
 	g->units = (const struct image_unit *)(base + image->units.at);
 	g->anchors = (const struct image_anchor *)(base + image->anchors.at);
+	g->n_dbs = image->n_dbs;
 	g->states = calloc(image->units.len / sizeof(*g->units) + 1, sizeof(*g->states));
 	if (!g->states || grow(g))
 		return -ENOMEM;
@@ -81,7 +88,7 @@ void gate_free(struct gate **g)
 		return;
 	free((*g)->states);
 	free((*g)->windows);
-	free((*g)->ranges);
+	free((*g)->settled);
 	free(*g);
 	*g = NULL;
 }
@@ -91,7 +98,6 @@ void gate_begin(struct gate *g, struct span text, const struct lexicon *lexicon)
 	g->text = text;
 	g->lexicon = lexicon;
 	g->n = 0;
-	g->cost = 0;
 	g->round++;
 }
 
@@ -103,11 +109,12 @@ static bool of_word(uint8_t c)
 /* A window of the unit, joined with its last one where they meet. */
 static int open_window(struct gate *g, uint32_t unit, struct range where, size_t unit_bytes)
 {
+	size_t *cost = &g->dbs[g->units[unit].db].cost;
 	struct unit_state *s = &g->states[unit];
 	struct range *last = s->last == NONE ? NULL : &g->windows[s->last].where;
 
 	if (last && where.begin <= last->end) {
-		g->cost += where.end > last->end ? (where.end - last->end) * unit_bytes : 0;
+		*cost += where.end > last->end ? (where.end - last->end) * unit_bytes : 0;
 		last->end = MAX(last->end, where.end);
 		return 0;
 	}
@@ -115,13 +122,17 @@ static int open_window(struct gate *g, uint32_t unit, struct range where, size_t
 		return -ENOMEM;
 	s->last = (uint32_t)g->n;
 	g->windows[g->n++] = (struct window){ unit, where };
-	g->cost += (where.end - where.begin) * unit_bytes + WINDOW_COST;
+	*cost += (where.end - where.begin) * unit_bytes + WINDOW_COST;
 	return 0;
 }
 
-static bool too_much(const struct gate *g)
+static bool too_much(struct gate *g, size_t db)
 {
-	return g->cost > TIMES_MAX * (g->text.len + WINDOW_COST);
+	struct db_state *d = &g->dbs[db];
+
+	if (d->round != g->round)
+		*d = (struct db_state){ .round = g->round };
+	return d->cost > g->text.len + WINDOW_COST;
 }
 
 int gate_seen(struct gate *g, uint32_t id, const struct lexicon_hit *h)
@@ -132,7 +143,7 @@ int gate_seen(struct gate *g, uint32_t id, const struct lexicon_hit *h)
 	const struct place *other;
 	size_t first, last;
 
-	if (too_much(g))
+	if (too_much(g, u->db))
 		return 0;
 	if (s->round != g->round)
 		*s = (struct unit_state){ .round = g->round, .last = NONE };
@@ -177,30 +188,38 @@ static struct range settled(const struct gate *g, const struct window *w)
 	return r;
 }
 
-static int by_begin(const void *a, const void *b)
+static int by_db(const void *a, const void *b)
 {
-	const struct range *x = a, *y = b;
+	const struct gate_window *x = a, *y = b;
 
-	return x->begin < y->begin ? -1 : x->begin > y->begin;
+	if (x->db != y->db)
+		return x->db < y->db ? -1 : 1;
+	return x->where.begin < y->where.begin ? -1 : x->where.begin > y->where.begin;
 }
 
-size_t gate_windows(struct gate *g, const struct range **ret)
+size_t gate_windows(struct gate *g, const struct gate_window **ret)
 {
-	struct range *r = g->ranges;
-	size_t n = 0;
+	struct gate_window *w = g->settled;
+	size_t n = 0, n_joined = 0;
 
-	*ret = r;
-	if (too_much(g)) {
-		*r = (struct range){ 0, g->text.len };
-		return 1;
+	*ret = w;
+	for (size_t i = 0; i < g->n_dbs; i++)
+		if (too_much(g, i))
+			w[n++] = (struct gate_window){ i, { 0, g->text.len } };
+	for (size_t i = 0; i < g->n; i++) {
+		size_t db = g->units[g->windows[i].unit].db;
+
+		if (!too_much(g, db))
+			w[n++] = (struct gate_window){ db, settled(g, &g->windows[i]) };
 	}
-	for (size_t i = 0; i < g->n; i++)
-		r[i] = settled(g, &g->windows[i]);
-	qsort(r, g->n, sizeof(*r), by_begin);
-	for (size_t i = 0; i < g->n; i++)
-		if (n && r[i].begin <= r[n - 1].end)
-			r[n - 1].end = MAX(r[n - 1].end, r[i].end);
+	qsort(w, n, sizeof(*w), by_db);
+	for (size_t i = 0; i < n; i++) {
+		struct gate_window *last = n_joined ? &w[n_joined - 1] : NULL;
+
+		if (last && last->db == w[i].db && w[i].where.begin <= last->where.end)
+			last->where.end = MAX(last->where.end, w[i].where.end);
 		else
-			r[n++] = r[i];
-	return n;
+			w[n_joined++] = w[i];
+	}
+	return n_joined;
 }

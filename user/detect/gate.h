@@ -19,6 +19,11 @@ void gate_free(struct gate **g);
 void gate_begin(struct gate *g, struct span text, const struct lexicon *lexicon);
 /* An anchor stands there, its number being the id; in the order of their ends. -ENOMEM. */
 int gate_seen(struct gate *g, uint32_t id, const struct lexicon_hit *h);
-/* When all words were seen: where expressions are to be tried, in the order of the text and apart
+struct gate_window {
+	size_t db; /* of the image: its expressions are to be tried */
+	struct range where;
+};
+
+/* When all words were seen: by their databases; those of one are in the order of the text and apart
  * from each other. Returns how many. */
-size_t gate_windows(struct gate *g, const struct range **ret);
+size_t gate_windows(struct gate *g, const struct gate_window **ret);

@@ -48,10 +48,11 @@ static bool units_ok(const struct image_head *h)
 	       n_anchors = h->anchors.len / sizeof(*anchors);
 
 	if (n_units > IMAGE_UNITS_MAX || h->units.len % sizeof(*units) ||
-	    h->anchors.len % sizeof(*anchors) || !!n_units > h->n_dbs)
+	    h->anchors.len % sizeof(*anchors))
 		return false;
 	for (size_t i = 0; i < n_units; i++)
-		if (units[i].sets < 1 || units[i].sets > 2 || !(units[i].reach || units[i].words))
+		if (units[i].sets < 1 || units[i].sets > 2 || units[i].db < h->n_always ||
+		    units[i].db >= h->n_dbs || !(units[i].reach || units[i].words))
 			return false;
 	for (size_t i = 0; i < n_anchors; i++)
 		if (anchors[i].unit >= n_units || anchors[i].set >= units[anchors[i].unit].sets)
@@ -71,9 +72,10 @@ int image_open(struct span image, const struct image_head **ret)
 	x = XXH3_128bits(image.p + DIGESTED, image.len - DIGESTED);
 	image_platform(here);
 	if (memcmp(&x, h->digest, sizeof(x)) || memcmp(here, h->platform, sizeof(here)) ||
-	    h->n_dbs > IMAGE_DBS_MAX || !part_ok(h, h->rules) || !part_ok(h, h->owners) ||
-	    !part_ok(h, h->units) || !part_ok(h, h->anchors) || !part_ok(h, h->words) ||
-	    !units_ok(h) || h->owners.len != h->n_patterns * sizeof(struct image_owner))
+	    h->n_dbs > IMAGE_DBS_MAX || h->n_always > h->n_dbs || !part_ok(h, h->rules) ||
+	    !part_ok(h, h->owners) || !part_ok(h, h->units) || !part_ok(h, h->anchors) ||
+	    !part_ok(h, h->words) || !units_ok(h) ||
+	    h->owners.len != h->n_patterns * sizeof(struct image_owner))
 		return -EINVAL;
 	for (size_t i = 0; i < h->n_dbs; i++) {
 		const hs_database_t *db = (const hs_database_t *)(image.p + h->db[i].at);

@@ -7,9 +7,9 @@
 #include "detect/detector.h"
 
 #define IMAGE_ALIGN	64 /* of the image, and of its parts in it: what Vectorscan wants */
-#define IMAGE_MAGIC	"EARSHOT\11"
+#define IMAGE_MAGIC	"EARSHOT\12"
 #define IMAGE_UNITS_MAX 256 /* expressions that are tried where their anchors are */
-#define IMAGE_DBS_MAX	3
+#define IMAGE_DBS_MAX	64
 #define IMAGE_BYTES_MAX (96 << 20) /* once in memory, however many processes use it */
 
 struct image_part {
@@ -24,26 +24,21 @@ struct image_head {
 	uint8_t inputs[16];   /* XXH3-128 of the rules, patterns and flags that it was made of, and
 				 of how they are laid out */
 	uint8_t platform[16]; /* image_platform() where it was made */
-	uint32_t n_patterns, n_dbs;
+	uint32_t n_patterns;
+	uint32_t n_dbs, n_always; /* ... the first of which every text is searched with */
+	uint32_t pad;
 	/* struct image_owner for each pattern, image_unit, image_anchor; a lexicon's table of the
 	 * words of sequences (ids: patterns of rules) and of the anchors (ids behind them) */
 	struct image_part rules, owners, units, anchors, words;
-	/* An hs_database_t each: those that every text is searched with, and that of all units (if
-	 * there are any). */
-	struct image_part db[IMAGE_DBS_MAX];
+	struct image_part db[IMAGE_DBS_MAX]; /* an hs_database_t each */
 };
-
-/* How many databases every text is searched with. */
-static inline size_t image_always(const struct image_head *h)
-{
-	return h->n_dbs - !!h->units.len;
-}
 
 /* An expression that needs to be tried only where its anchors are. */
 struct image_unit {
 	uint32_t reach; /* bytes of its longest match; 0: no limit, but */
 	uint32_t words; /* ... at most so many words */
-	uint32_t sets;	/* of anchors: 1, or 2 of which it needs both */
+	uint16_t sets;	/* of anchors: 1, or 2 of which it needs both */
+	uint16_t db;
 };
 
 struct image_anchor {
