@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "base/own.h"
-#include "base/scan.h"
+#include "base/scan64.h"
 #include "detect/detector.h"
 
 #define SEAMS_MIN	2    /* in a window: what prose does not have */
@@ -73,39 +73,8 @@ static unsigned counted(uint64_t counts, enum count c)
 	return counts >> 8 * c & 0xff;
 }
 
-/* The beginnings of seams in VECTOR bytes at p: a sign, or a small letter before a capital, with
- * something joined to it. Reads a byte more. */
-static scan_v seams(const uint8_t *p)
-{
-	scan_v v = load(p), next = load(p + 1);
-
-	return (signs(v) & (scan_v)(next - '!' < 0x7f - '!')) |
-	       ((scan_v)(v - 'a' < 26) & (scan_v)(next - 'A' < 26));
-}
-
-/* What VECTOR bytes at at are, which last is before. */
-static inline __attribute__((always_inline)) void sort(struct suffix_piece *p, unsigned at,
-						       scan_v v, scan_v last, scan_v n[COUNT_MAX_])
-{
-	scan_v upper = (scan_v)(v - 'A' < 26), letter = scan_letters(v), dense = (scan_v)(v > ' ');
-	scan_v sign = signs(v);
-	scan_v joint = (sign & (scan_v)(last > ' ')) | (signs(last) & dense);
-
-	p->letters |= scan_mask(letter) << at;
-	p->dense |= scan_mask(dense) << at;
-	p->joints |= scan_mask(joint) << at;
-	n[COUNT_LETTERS] += letter & 1;
-	n[COUNT_DIGITS] += (scan_v)(v - '0' < 10) & 1;
-	n[COUNT_SIGNS] += sign & 1;
-	n[COUNT_BLANKS] += ~dense & (scan_v)(last > ' ') & 1;
-	n[COUNT_LINES] += (scan_v)(v == '\n') & 1;
-	n[COUNT_HUMPS] += upper & (scan_v)(last - 'a' < 26) & 1;
-	n[COUNT_JOINTS] += joint & 1;
-	n[COUNT_WORDS] += letter & ~scan_letters(last) & 1;
-}
-
 /* What counts differently when a window begins at c, for then nothing is before it. */
-static uint64_t edge(uint8_t c, uint8_t before, bool joint)
+static SCAN64_INLINE uint64_t edge(uint8_t c, uint8_t before, bool joint)
 {
 	uint64_t one = 1, less = 0;
 
@@ -116,38 +85,62 @@ static uint64_t edge(uint8_t c, uint8_t before, bool joint)
 	return (ascii_letter(c) && ascii_letter(before) ? one << 8 * COUNT_WORDS : 0) - less;
 }
 
-static void count_piece(struct suffix_piece *ret, struct span text, size_t at)
+static bool seen(uint8_t c)
 {
-	const uint8_t *p = text.p + at;
-	uint8_t before = at ? p[-1] : ' ', head[VECTOR];
-	scan_v n[COUNT_MAX_] = { 0 };
-
-	static_assert(SUFFIX_STEP == 2 * VECTOR, "a piece is two vectors");
-	head[0] = before;
-	memcpy(head + 1, p, VECTOR - 1);
-	ret->letters = ret->dense = ret->joints = 0;
-	sort(ret, 0, load(p), load(head), n);
-	sort(ret, VECTOR, load(p + VECTOR), load(p + VECTOR - 1), n);
-	ret->counts = 0;
-	for (enum count c = 0; c < COUNT_MAX_; c++)
-		ret->counts |= (uint64_t)sum(n[c]) << 8 * c;
-	ret->edge = edge(*p, before, ret->joints & 1);
-	ret->counted = true;
+	return (uint8_t)(c - '!') < 0x7f - '!';
 }
 
-void suffix_begin(struct suffix_windows *w, struct span text)
+/* A bit more at the low end. */
+static SCAN64_INLINE uint32_t behind(uint32_t mask, bool before)
 {
-	memset(w, 0, sizeof(*w));
-	w->text = text;
+	return mask << 1 | before;
 }
 
+static SCAN64_INLINE void count_with(struct suffix_piece *p, struct span text, size_t at,
+				     scan64_fn *of)
+{
+	uint8_t c = at ? text.p[at - 1] : ' ';
+	bool letter = ascii_letter(c), capital = (uint8_t)(c - 'A') < 26;
+	uint32_t letters = behind(p->letters, letter), dense = behind(p->dense, c > ' ');
+	uint32_t small = behind(p->letters & ~p->capitals, letter && !capital);
+	uint32_t signs = behind(p->signs, seen(c) && !ascii_alnum(c));
+	uint32_t marked[COUNT_MAX_];
+
+	(void)of; /* bits are what is faster on some processors, too */
+	p->joints = (p->signs & dense) | (signs & p->dense);
+	marked[COUNT_LETTERS] = p->letters;
+	marked[COUNT_DIGITS] = p->digits;
+	marked[COUNT_SIGNS] = p->signs;
+	marked[COUNT_BLANKS] = ~p->dense & dense;
+	marked[COUNT_LINES] = p->lines;
+	marked[COUNT_HUMPS] = p->capitals & small;
+	marked[COUNT_JOINTS] = p->joints;
+	marked[COUNT_WORDS] = p->letters & ~letters;
+	p->counts = 0;
+#pragma GCC unroll 8
+	for (enum count i = 0; i < COUNT_MAX_; i++)
+		p->counts |= (uint64_t)__builtin_popcount(marked[i]) << 8 * i;
+	p->edge = edge(text.p[at], c, p->joints & 1);
+	p->counted = true;
+}
+
+SCAN64_FUNCTION(void, count, (struct suffix_piece * p, struct span text, size_t at), p, text, at)
+
+static SCAN64_INLINE struct suffix_piece *piece_at(struct suffix_windows *w, size_t at)
+{
+	return &w->piece[(at - w->origin) / SUFFIX_STEP % SUFFIX_RING];
+}
+
+/* The i-th of the window in hand. */
 static struct suffix_piece *piece_of(struct suffix_windows *w, unsigned i)
 {
-	return &w->piece[(w->first + i) % SUFFIX_PIECES];
+	return piece_at(w, w->at + i * SUFFIX_STEP);
 }
 
-/* Its joints are no longer among those of the window. */
-static void part(struct suffix_windows *w, struct suffix_piece *p)
+/* Its joints are no longer among those of the window. Part of its callers: gcc 12 believes that a
+ * function of this file that uses no vectors leaves none in use, and does not clear their upper
+ * halves behind it. */
+static SCAN64_INLINE void part(struct suffix_windows *w, struct suffix_piece *p)
 {
 	for (unsigned i = 0; p->joined && i < p->n_joints; i++)
 		w->different -= !--w->seen[p->joint[i]];
@@ -155,26 +148,93 @@ static void part(struct suffix_windows *w, struct suffix_piece *p)
 	p->joined = false;
 }
 
-static void read_piece(struct suffix_windows *w, unsigned i)
+/* Two pieces, which may reach beyond the text. A seam is a sign, or a small letter before a
+ * capital, with something joined to it. */
+static SCAN64_INLINE void read_pieces_with(struct suffix_windows *w, scan64_fn *of)
 {
-	const uint8_t *p = w->text.p + w->at + i * SUFFIX_STEP;
-	struct suffix_piece *ret = piece_of(w, i);
+	uint8_t tail[SCAN64];
+	const uint8_t *p = scan64_at(w->text, w->read, tail);
+	uint8_t after = w->read + SCAN64 < w->text.len ? w->text.p[w->read + SCAN64] : 0;
+	uint64_t letters = of(p, 0x20, 'a', 26), capitals = of(p, 0, 'A', 26);
+	uint64_t digits = of(p, 0, '0', 10), visible = of(p, 0, '!', 0x7f - '!');
+	uint64_t dense = of(p, 0, ' ' + 1, UINT8_MAX - ' '), lines = of(p, 0, '\n', 1);
+	uint64_t signs = visible & ~letters & ~digits, seams;
 
-	part(w, ret);
-	ret->seams = sum((seams(p) & 1) + (seams(p + VECTOR) & 1));
-	ret->counted = false;
+	seams = signs & (visible >> 1 | (uint64_t)seen(after) << 63);
+	seams |=
+	    letters & ~capitals & (capitals >> 1 | (uint64_t)((uint8_t)(after - 'A') < 26) << 63);
+	static_assert(SCAN64 == 2 * SUFFIX_STEP, "two at once");
+	for (unsigned i = 0; i < SCAN64; i += SUFFIX_STEP, w->read += SUFFIX_STEP) {
+		struct suffix_piece *one = piece_at(w, w->read);
+
+		part(w, one);
+		one->counted = false;
+		one->letters = (uint32_t)(letters >> i);
+		one->capitals = (uint32_t)(capitals >> i);
+		one->digits = (uint32_t)(digits >> i);
+		one->signs = (uint32_t)(signs >> i);
+		one->dense = (uint32_t)(dense >> i);
+		one->lines = (uint32_t)(lines >> i);
+		one->seams = (uint32_t)__builtin_popcount((uint32_t)(seams >> i));
+	}
+}
+
+SCAN64_FUNCTION(void, read_pieces, (struct suffix_windows * w), w)
+
+/* What weighs at most so much, times a share of it that is not known. */
+static float at_best(enum suffix_measure i)
+{
+	return MAX(suffix_weights[i], 0);
+}
+
+static struct suffix_bound bound_of(void)
+{
+	struct suffix_bound b = {
+		.base = suffix_bias + at_best(SUFFIX_VARIETY) + at_best(SUFFIX_TRIGRAMS) +
+			at_best(SUFFIX_SMALL_WORDS) * (SMALL_SOME - 1),
+		.count = { [COUNT_LETTERS] = suffix_weights[SUFFIX_LETTERS],
+			   [COUNT_DIGITS] = suffix_weights[SUFFIX_DIGITS],
+			   [COUNT_SIGNS] = suffix_weights[SUFFIX_SIGNS],
+			   [COUNT_BLANKS] = suffix_weights[SUFFIX_BLANKS],
+			   [COUNT_LINES] = suffix_weights[SUFFIX_LINES],
+			   [COUNT_HUMPS] = suffix_weights[SUFFIX_HUMPS],
+			   [COUNT_JOINTS] = suffix_weights[SUFFIX_JOINTS] },
+		.run = suffix_weights[SUFFIX_RUN],
+		.word = at_best(SUFFIX_DIFFERENT) + at_best(SUFFIX_CAPITALS),
+		.per_word = at_best(SUFFIX_SMALL_SHARE) * (SMALL_SOME - 1),
+		.kind = at_best(SUFFIX_JOINT_KINDS),
+		.seam = at_best(SUFFIX_SEAMS),
+		.word_and_joint = at_best(SUFFIX_BOTH),
+	};
+
+	/* Between WORDS_MIN and all of them are long. */
+	if (suffix_weights[SUFFIX_WORDS] < 0)
+		b.base += suffix_weights[SUFFIX_WORDS] * WORDS_MIN;
+	else
+		b.word += suffix_weights[SUFFIX_WORDS];
+	return b;
+}
+
+void suffix_begin(struct suffix_windows *w, struct span text)
+{
+	memset(w, 0, sizeof(*w));
+	w->text = text;
+	w->bound = bound_of();
 }
 
 /* Windows overlap: of the next one most pieces are known, but for the last one, which ends where
  * the text does. */
 static void move(struct suffix_windows *w, size_t at)
 {
-	unsigned known = w->next && at == w->at + SUFFIX_STEP ? SUFFIX_PIECES - 1 : 0;
-
+	part(w, piece_of(w, 0));
+	if (at != w->at + SUFFIX_STEP) {
+		for (unsigned i = 0; i < SUFFIX_RING; i++)
+			part(w, &w->piece[i]);
+		w->origin = w->read = at;
+	}
 	w->at = at;
-	w->first = (w->first + SUFFIX_PIECES - known) % SUFFIX_PIECES;
-	for (; known < SUFFIX_PIECES; known++)
-		read_piece(w, known);
+	while (w->read < at + SUFFIX_WINDOW)
+		read_pieces(w);
 }
 
 bool suffix_next(struct suffix_windows *w)
@@ -187,7 +247,7 @@ bool suffix_next(struct suffix_windows *w)
 		move(w, MIN(w->next, last));
 		w->next += SUFFIX_STEP;
 		for (unsigned i = 0; i < SUFFIX_PIECES; i++)
-			n += w->piece[i].seams;
+			n += piece_of(w, i)->seams;
 		if (n >= SEAMS_MIN)
 			return true;
 	}
@@ -277,7 +337,7 @@ static void put_together(struct window *w, struct suffix_windows *in)
 		struct suffix_piece *one = piece_of(in, i);
 
 		if (!one->counted)
-			count_piece(one, in->text, in->at + i * SUFFIX_STEP);
+			count(one, in->text, in->at + i * SUFFIX_STEP);
 		p[i] = one;
 	}
 	w->p = in->text.p + in->at;
@@ -416,7 +476,7 @@ static float share_of_trigrams(const struct window *w)
 	return n ? (float)different / (float)n : 0;
 }
 
-static float share_of_high(struct span s)
+static unsigned count_high(struct span s)
 {
 	typedef int8_t lanes __attribute__((vector_size(VECTOR)));
 	lanes high = { 0 };
@@ -429,7 +489,23 @@ static float share_of_high(struct span s)
 	n = sum((scan_v)high);
 	for (; i < s.len; i++)
 		n += s.p[i] >= 0x80;
-	return (float)n / (float)s.len;
+	return n;
+}
+
+/* In and around the window in hand. Most of it was seen with the last one. */
+static float share_of_high(struct suffix_windows *w)
+{
+	size_t from = w->at - MIN(w->at, (size_t)AROUND);
+	size_t to = MIN(w->text.len, w->at + SUFFIX_WINDOW + AROUND);
+	bool known = w->ascii_from <= from && from <= w->ascii_to;
+	size_t at = known ? w->ascii_to : from;
+	unsigned n = count_high(span_sub(w->text, at, to - at));
+
+	if (!n) {
+		w->ascii_from = known ? w->ascii_from : from;
+		w->ascii_to = to;
+	}
+	return (float)n / (float)(to - from);
 }
 
 static float weighed(const float x[SUFFIX_MAX_])
@@ -441,76 +517,55 @@ static float weighed(const float x[SUFFIX_MAX_])
 	return z;
 }
 
-static float term(enum suffix_measure i, float x)
+/* What a window of n words weighs at most, without its joints and words being looked at, and
+ * without what stands around it. *ret_seams: how much of that is its seams' part. */
+static float at_most(const struct suffix_bound *b, uint64_t counts, float *ret_seams)
 {
-	return suffix_weights[i] * x;
+	float joints = (float)counted(counts, COUNT_JOINTS),
+	      n = (float)counted(counts, COUNT_WORDS);
+	float humps = (float)counted(counts, COUNT_HUMPS);
+	float sums[2] = { b->base, n * b->word };
+
+#pragma GCC unroll 8
+	for (enum count c = 0; c < COUNT_MAX_; c++)
+		sums[c % 2] += b->count[c] * (float)counted(counts, c);
+	sums[0] += (b->run * (float)counted(counts, COUNT_LETTERS) + b->per_word) / n;
+	*ret_seams =
+	    joints * (b->kind + b->word_and_joint * n) + b->seam * sqrtf(joints + 2 * humps);
+	return sums[0] + sums[1] + *ret_seams;
 }
 
-/* Of what is at least and at most so much: what it weighs at most. */
-static float most(enum suffix_measure i, float least, float at_most)
-{
-	return MAX(term(i, least), term(i, at_most));
-}
-
-/* What counts weigh. */
-static float weigh_counts(const float x[SUFFIX_MAX_])
-{
-	return term(SUFFIX_LETTERS, x[SUFFIX_LETTERS]) + term(SUFFIX_RUN, x[SUFFIX_RUN]) +
-	       (term(SUFFIX_JOINTS, x[SUFFIX_JOINTS]) + term(SUFFIX_HUMPS, x[SUFFIX_HUMPS])) +
-	       ((term(SUFFIX_BLANKS, x[SUFFIX_BLANKS]) + term(SUFFIX_DIGITS, x[SUFFIX_DIGITS])) +
-		(term(SUFFIX_LINES, x[SUFFIX_LINES]) + term(SUFFIX_SIGNS, x[SUFFIX_SIGNS]))) +
-	       term(SUFFIX_HIGH, x[SUFFIX_HIGH]) + suffix_bias;
-}
-
-/* What n words weigh at most. */
-static float words_at_most(float n)
-{
-	return most(SUFFIX_WORDS, WORDS_MIN, n) + most(SUFFIX_DIFFERENT, 0, n) +
-	       (most(SUFFIX_CAPITALS, 0, n) + most(SUFFIX_SMALL_WORDS, 0, SMALL_SOME - 1)) +
-	       (most(SUFFIX_SMALL_SHARE, 0, (SMALL_SOME - 1) / n) + most(SUFFIX_TRIGRAMS, 0, 1));
-}
-
-/* What the seams among n words weigh at most, when they are counted but not looked at. */
-static float seams_at_most(const float x[SUFFIX_MAX_], float n)
-{
-	float joints = x[SUFFIX_JOINTS], some = MIN(joints, 1), humps = x[SUFFIX_HUMPS];
-
-	return most(SUFFIX_JOINT_KINDS, some, joints) +
-	       most(SUFFIX_VARIETY, joints ? 1 / joints : 0, some) +
-	       most(SUFFIX_SEAMS, sqrtf(some + 2 * humps), sqrtf(joints + 2 * humps)) +
-	       most(SUFFIX_BOTH, some * WORDS_MIN, joints * n);
-}
-
-/* ... and when they are known. */
+/* What its seams weigh at most when they are known, and its n words are not. */
 static float weigh_seams(const float x[SUFFIX_MAX_], float n)
 {
-	return term(SUFFIX_JOINT_KINDS, x[SUFFIX_JOINT_KINDS]) +
-	       term(SUFFIX_VARIETY, x[SUFFIX_VARIETY]) + term(SUFFIX_SEAMS, x[SUFFIX_SEAMS]) +
-	       x[SUFFIX_JOINT_KINDS] * most(SUFFIX_BOTH, WORDS_MIN, n);
+	return suffix_weights[SUFFIX_JOINT_KINDS] * x[SUFFIX_JOINT_KINDS] +
+	       suffix_weights[SUFFIX_VARIETY] * x[SUFFIX_VARIETY] +
+	       suffix_weights[SUFFIX_SEAMS] * x[SUFFIX_SEAMS] +
+	       MAX(suffix_weights[SUFFIX_BOTH] * WORDS_MIN, suffix_weights[SUFFIX_BOTH] * n) *
+		   x[SUFFIX_JOINT_KINDS];
 }
 
 /* Measures a window, cheap measures first. False: it is no candidate, or cannot weigh more than
  * least. */
 static bool measure(struct suffix_windows *in, float least, float ret[SUFFIX_MAX_])
 {
-	size_t from = in->at - MIN(in->at, (size_t)AROUND);
+	float most, seams, high;
 	struct window w;
-	float counts;
 	unsigned n;
 
 	put_together(&w, in);
 	n = counted(w.counts, COUNT_WORDS);
 	if (counted(w.counts, COUNT_LETTERS) < LETTERS_MIN || n < WORDS_MIN)
 		return false;
+	high = share_of_high(in);
+	most = at_most(&in->bound, w.counts, &seams) + suffix_weights[SUFFIX_HIGH] * high;
+	if (most <= least || has_run(w.dense, UNBROKEN))
+		return false;
 	memset(ret, 0, SUFFIX_MAX_ * sizeof(*ret));
 	read_counts(&w, ret);
-	ret[SUFFIX_HIGH] =
-	    share_of_high(span_sub(in->text, from, in->at - from + SUFFIX_WINDOW + AROUND));
-	counts = weigh_counts(ret) + words_at_most((float)n);
-	if (counts + seams_at_most(ret, (float)n) <= least || has_run(w.dense, UNBROKEN))
-		return false;
+	ret[SUFFIX_HIGH] = high;
 	read_joints(in, ret);
-	if (counts + weigh_seams(ret, (float)n) <= least || !read_words(&w, n, ret))
+	if (most - seams + weigh_seams(ret, (float)n) <= least || !read_words(&w, n, ret))
 		return false;
 	/* Most are none whatever their share of trigrams is. */
 	ret[SUFFIX_TRIGRAMS] = suffix_weights[SUFFIX_TRIGRAMS] > 0;

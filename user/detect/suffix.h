@@ -33,25 +33,35 @@ enum suffix_measure {
 
 extern const float suffix_weights[SUFFIX_MAX_], suffix_bias; /* a sum above 0: it is one */
 
-/* What 32 bytes of a text are, and what they count. */
+/* What 32 bytes of a text are, a bit each, and what they count. */
 struct suffix_piece {
-	unsigned seams;
+	uint32_t letters, capitals, digits, signs, dense, lines, seams;
 	bool counted, joined; /* what follows is known, too; it is in the windows' sums */
-	uint32_t letters, dense, joints;
+	uint32_t joints;
 	uint64_t counts, edge; /* a byte each; edge: what to add where a window begins here */
 	unsigned n_joints;
 	uint16_t joint[SUFFIX_STEP]; /* which each is */
 };
 #define SUFFIX_PIECES (SUFFIX_WINDOW / SUFFIX_STEP)
+#define SUFFIX_RING   4 /* pieces; they are read in twos */
 #define SUFFIX_SEEN   4096
+
+/* What a window weighs at most: sums over what is known of it, and the best of what is not. */
+struct suffix_bound {
+	float base, count[8];		  /* of each thing that is counted */
+	float run, word, per_word;	  /* letters by words, words, one by words */
+	float kind, seam, word_and_joint; /* joints, the root of seams, words by joints */
+};
 
 /* The windows of a text, which it borrows. */
 struct suffix_windows {
 	struct span text;
+	struct suffix_bound bound;
 	size_t at; /* the window in hand */
 	size_t next;
-	unsigned first;				  /* of the pieces */
-	struct suffix_piece piece[SUFFIX_PIECES]; /* of the window in hand, in a ring */
+	size_t origin, read; /* pieces are counted from there, and known up to here */
+	struct suffix_piece piece[SUFFIX_RING];
+	size_t ascii_from, ascii_to;  /* nothing else is there */
 	unsigned n_joints, different; /* of those that are joined, and how many different ones */
 	uint8_t seen[SUFFIX_SEEN];    /* how often each joint is there */
 };
