@@ -303,7 +303,7 @@ float check_aws_secret(struct candidate *c)
 /* Keys of web pages are public by design and look the same. */
 float check_google_key(struct candidate *c)
 {
-	static const char *const web[] = { "firebase", "maps.google", "authdomain", "youtube" };
+	static const char *const web[] = { "firebase", "maps.google", "authdomain", "innertube" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(web); i++)
 		if (ascii_contains(around(c), web[i]))

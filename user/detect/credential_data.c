@@ -84,21 +84,23 @@ const size_t n_credentials_value = ARRAY_SIZE(credentials_value);
 
 /* clang-format off */
 const char *const credential_words[] = {
-	"--token", ".azure", "accountkey", "akia", "alibaba", "aliyun", "api-key", "asia",
-	"assemblyai", "authorization", "auths", "authtoken", "aws_", "azure", "azure_devops",
-	"bearer", "bigmodel", "blob", "bluemix", "bootstrap", "brave", "cargo", "cf_api",
-	"checkout", "clerk", "clickhouse", "clickup", "cloudflare", "co_api_key", "coderabbit",
-	"cognition", "cognitiveservices", "cohere", "cookie", "coze", "crates", "cursor",
-	"datadog", "dd-api", "dd_api", "dd_app", "deepgram", "deepseek", "dev.azure", "devin",
-	"docker", "documents", "elevenlabs", "ethereum", "exa-api", "exa.ai", "exa_", "exoscale",
-	"facebook", "fireworks", "gitea", "glm-", "glm_", "ibm", "ibm_", "ibmcloud", "jenkins", "jwt",
-	"kimi", "kubeadm", "launchdarkly", "mailgun", "metamask", "mistral", "moonshot", "nats",
-	"ngrok", "nkey", "notion", "npmrc", "ocp-apim", "octopus", "okta", "ollama", "openai",
-	"phantom", "private_key", "privatekey", "refresh_token", "registry", "render", "resend",
-	"scaleway", "scw_", "secret-access", "secret_access", "secretaccess", "seed", "snyk",
-	"solana", "square", "ssws", "stability", "system_accesstoken", "telnyx", "twilio",
-	"vault", "visualstudio", "voyage", "wallet", "wandb", "weightsandbiases", "x-auth-key",
-	"x-subscription", "x_auth_key", "x_subscription", "xi-api", "yandex", "z.ai", "zhipu",
+	"--token", ".azure", "accountkey", "ai21", "akia", "alibaba", "aliyun", "api-key",
+	"asana", "asia", "assemblyai", "authorization", "auths", "authtoken", "aws_", "azure",
+	"azure_devops", "bearer", "bigmodel", "blob", "bluemix", "bootstrap", "brave", "cargo",
+	"cf_api", "checkout", "clerk", "clickhouse", "clickup", "cloudflare", "co_api_key",
+	"coderabbit", "cognition", "cognitiveservices", "cohere", "cookie", "coze", "crates",
+	"cursor", "datadog", "dd-api", "dd_api", "dd_app", "deepgram", "deepl", "deepseek",
+	"dev.azure", "devin", "docker", "documents", "ethereum", "exa-api", "exa.ai", "exa_",
+	"exoscale", "facebook", "fireworks", "gitea", "glm-", "glm_", "ibm", "ibm_", "ibmcloud",
+	"jenkins", "jwt", "kimi", "kubeadm", "launchdarkly", "login_with_api_key", "mailgun",
+	"mattermost", "metamask", "mistral", "moonshot", "nats", "ngrok", "nkey", "notion",
+	"npmrc", "ocp-apim", "octopus", "okta", "ollama", "openai", "pagerduty", "phantom",
+	"postmark", "private_key", "privatekey", "rapidapi", "refresh_token", "registry",
+	"render", "resend", "scaleway", "scw_", "secret-access", "secret_access", "secretaccess",
+	"seed", "snyk", "solana", "square", "ssws", "stability", "system_accesstoken", "telnyx",
+	"truenas", "twilio", "unseal", "vault", "visualstudio", "voyage", "wallet", "wandb",
+	"weightsandbiases", "x-auth-key", "x-subscription", "x_auth_key", "x_subscription",
+	"yandex", "z.ai", "zhipu",
 };
 /* clang-format on */
 const size_t n_credential_words = ARRAY_SIZE(credential_words);
