@@ -4,7 +4,7 @@
 #include <assert.h>
 
 #include "base/own.h"
-#include "base/scan.h"
+#include "base/scan64.h"
 #include "text/maker.h"
 
 #define KNOWN_MIN   3	/* letters of a word that says something */
@@ -51,11 +51,25 @@ struct token {
 	bool backwards; /* it is known so only */
 };
 
-static scan_v signs(scan_v v)
+/* 64 bytes of a text: a bit for each that stands for a letter, and for each that is a letter or
+ * does. */
+struct look {
+	size_t from;
+	uint64_t sign, either;
+};
+
+static SCAN64_INLINE void look_with(struct look *k, struct span t, size_t at, scan64_fn *of)
 {
-	return (scan_v)((v - '0' < 10) | (v == '@') | (v == '$') | (v == '!') | (v == '|') |
-			(v == '+'));
+	uint8_t tail[SCAN64];
+	const uint8_t *p = scan64_at(t, at, tail);
+
+	k->from = at;
+	k->sign = of(p, 0, '0', 10) | of(p, 0, '@', 1) | of(p, 0, '$', 1) | of(p, 0, '!', 1) |
+		  of(p, 0, '|', 1) | of(p, 0, '+', 1);
+	k->either = k->sign | of(p, 0x20, 'a', 26);
 }
+
+SCAN64_FUNCTION(void, look, (struct look * k, struct span t, size_t at), k, t, at)
 
 /* The first n lanes. */
 static scan_v first_lanes(size_t n)
@@ -70,11 +84,10 @@ static size_t first_bit(uint32_t m)
 	return (size_t)__builtin_ctz(m);
 }
 
-/* The signs of a token that have two meanings, each as what turns the first into the other, and how
- * many it has in all. */
+/* The signs of a token that have two meanings, each as what turns the first into the other. */
 struct unsure {
 	scan_v other[GUESSES_MAX];
-	size_t n, n_signs;
+	size_t n;
 };
 
 /* A byte in its place among zeros: not written to memory, from where a vector could be read again
@@ -87,19 +100,30 @@ static scan_v lane(size_t i, unsigned byte)
 	return (scan_v)(halves){ i < 8 ? bits : 0, i < 8 ? 0 : bits };
 }
 
-/* Writes it with letters for signs, each in its first meaning. */
-static scan_v spell(struct span raw, scan_v v, uint32_t is_sign, struct unsure *u)
+/* Those of the marked bytes of raw that are c, with meant for it. */
+static inline scan_v swap(scan_v raw, char c, char meant)
 {
-	v = (v | (scan_letters(v) & 0x20)) & first_lanes(raw.len);
-	u->n = u->n_signs = 0;
-	for (; is_sign; is_sign &= is_sign - 1) {
-		size_t i = first_bit(is_sign);
-		const char *meant = letters_of[raw.p[i]];
+	return (scan_v)(raw == (uint8_t)c) & (uint8_t)(c ^ meant);
+}
 
-		v ^= lane(i, (unsigned)(raw.p[i] ^ meant[0]));
-		u->n_signs++;
-		if (meant[1] && u->n < GUESSES_MAX)
-			u->other[u->n++] = lane(i, (unsigned)(meant[0] ^ meant[1]));
+/* Writes it with letters for signs, each in its first meaning, as letters_of says. */
+static scan_v spell(struct span t, size_t at, size_t len, struct unsure *u)
+{
+	scan_v raw = scan_load(t, at) & first_lanes(len);
+	scan_v v = raw | (scan_letters(raw) & 0x20);
+	uint32_t two;
+
+	v ^= swap(raw, '0', 'o') | swap(raw, '1', 'i') | swap(raw, '2', 'z') | swap(raw, '3', 'e') |
+	     swap(raw, '4', 'a') | swap(raw, '5', 's') | swap(raw, '6', 'g') | swap(raw, '7', 't') |
+	     swap(raw, '8', 'b') | swap(raw, '9', 'g') | swap(raw, '@', 'a') | swap(raw, '$', 's') |
+	     swap(raw, '!', 'i') | swap(raw, '|', 'l') | swap(raw, '+', 't');
+	u->n = 0;
+	two = scan_mask((scan_v)((raw == '1') | (raw == '6') | (raw == '!') | (raw == '|')));
+	for (; two && u->n < GUESSES_MAX; two &= two - 1) {
+		size_t i = first_bit(two);
+		const char *meant = letters_of[t.p[at + i]];
+
+		u->other[u->n++] = lane(i, (unsigned)(meant[0] ^ meant[1]));
 	}
 	return v;
 }
@@ -131,62 +155,106 @@ static bool guess(const struct words *words, struct token *x, scan_v first, cons
 	return false;
 }
 
+/* What it may spell. */
+static void read_token(const struct reading *r, struct token *x, size_t at, size_t len,
+		       bool backwards)
+{
+	struct unsure u;
+	scan_v first = spell(r->text, at, len, &u);
+
+	x->begin = at;
+	x->word.len = x->len = len;
+	x->is_word = guess(r->words, x, first, &u, backwards);
+	x->known = x->is_word && len >= KNOWN_MIN;
+}
+
+/* Of 16 bits. */
+static size_t count(uint32_t m)
+{
+	m -= m >> 1 & 0x5555;
+	m = (m & 0x3333) + (m >> 2 & 0x3333);
+	m = (m + (m >> 4)) & 0x0f0f;
+	return (m + (m >> 8)) & 31;
+}
+
+/* Where the run of letters and signs ends that at is in. */
+static size_t run_end(struct span t, size_t at)
+{
+	while (at < t.len && letters_of[t.p[at]][0])
+		at++;
+	return at;
+}
+
+/* The next run of letters and signs that has a sign and is no longer than a word; it begins at or
+ * behind at, and up to end. Which of its bytes are signs; 0: there is none. */
+static uint32_t next_mixed(struct look *k, struct span t, size_t at, size_t end, struct range *ret)
+{
+	if (at >= end)
+		return 0;
+	while (at <= end && at < t.len) {
+		uint64_t sign, gaps;
+		unsigned first;
+		size_t begin, len;
+
+		if (at - k->from >= SCAN64)
+			look(k, t, at);
+		sign = k->sign & ~UINT64_C(0) << (at - k->from);
+		if (!sign) {
+			/* What the last bytes are part of may have one further on. */
+			len = ~k->either ? (size_t)__builtin_clzll(~k->either) : SCAN64;
+			begin = MAX(at, k->from + SCAN64 - len);
+			at = len > WORD_LEN_MAX ? run_end(t, k->from + SCAN64) : begin;
+			k->from = at - SCAN64;
+			continue;
+		}
+		first = (unsigned)__builtin_ctzll(sign);
+		gaps = ~k->either & ((UINT64_C(1) << first) - 1);
+		begin = k->from + (gaps ? SCAN64 - (size_t)__builtin_clzll(gaps) : 0);
+		begin = MAX(at, begin);
+		gaps = ~k->either >> first;
+		if (begin > end)
+			return 0;
+		if (!gaps && begin > k->from) {
+			at = begin;
+			k->from = at - SCAN64;
+			continue;
+		}
+		len = gaps ? k->from + first + (size_t)__builtin_ctzll(gaps) - begin : SCAN64;
+		if (len > WORD_LEN_MAX) {
+			at = run_end(t, k->from + first);
+			continue;
+		}
+		*ret = (struct range){ begin, begin + len };
+		return (uint32_t)(k->sign >> (begin - k->from)) & ((1u << len) - 1);
+	}
+	return 0;
+}
+
 /* The next token at or behind at that mixes letters and signs. backwards: those before it were
  * spelled so. */
-static bool next(const struct reading *r, size_t at, size_t end, bool backwards, struct token *ret)
+static bool next(const struct reading *r, struct look *k, size_t at, size_t end, bool backwards,
+		 struct token *ret)
 {
-	struct span t = r->text, raw;
-	struct unsure u;
-	uint32_t m, is_sign;
-	size_t from = at;
-	scan_v v;
+	struct range at_token;
+	uint32_t is_sign;
 
-	/* Where one ends that begins in time. */
-	while (from < end && at < MIN(end + WORD_LEN_MAX, t.len)) {
-		m = scan_mask(signs(scan_load(t, at)));
-		if (!m) {
-			at += sizeof(v);
-			continue;
-		}
-		for (at += first_bit(m); at > from && letters_of[t.p[at - 1]][0];)
-			at--;
-		if (at > end)
-			break;
-		ret->begin = at;
-		v = scan_load(t, at);
-		is_sign = scan_mask(signs(v));
-		ret->len = first_bit(~(scan_mask(scan_letters(v)) | is_sign));
-		is_sign &= (1u << ret->len) - 1;
-		from = at += ret->len;
-		if (ret->len == sizeof(v) && at < t.len && letters_of[t.p[at]][0]) {
-			while (at < t.len && letters_of[t.p[at]][0])
-				at++;
-			from = at;
-			continue;
-		}
-		raw = span_sub(t, ret->begin, ret->len);
-		ret->word.len = ret->len;
-		ret->is_word = guess(r->words, ret, spell(raw, v, is_sign, &u), &u, backwards);
-		ret->known = ret->is_word && ret->len >= KNOWN_MIN;
+	for (; (is_sign = next_mixed(k, r->text, at, end, &at_token)) != 0; at = at_token.end) {
+		size_t len = at_token.end - at_token.begin, n_signs = count(is_sign);
+
+		read_token(r, ret, at_token.begin, len, backwards);
 		/* Mostly signs: a number, if not a word. A short one proves nothing. */
-		if (u.n_signs > 2 * (ret->len - u.n_signs)) {
+		if (n_signs > 2 * (len - n_signs)) {
 			if (!ret->is_word)
 				continue;
-			ret->known &= ret->len > u.n_signs;
+			ret->known &= len > n_signs;
 			return true;
 		}
 		/* A sentence may end with the sign, or begin with it when it is turned round. */
-		if (!ret->known && raw.p[backwards ? 0 : ret->len - 1] == '!') {
-			if (u.n_signs == 1)
+		if (!ret->known &&
+		    r->text.p[backwards ? at_token.begin : at_token.end - 1] == '!') {
+			if (n_signs == 1)
 				continue;
-			raw = span_sub(raw, backwards, raw.len - 1);
-			ret->begin += backwards;
-			ret->word.len = ret->len = raw.len;
-			is_sign = is_sign >> backwards & ((1u << raw.len) - 1);
-			v = scan_load(t, ret->begin);
-			ret->is_word =
-			    guess(r->words, ret, spell(raw, v, is_sign, &u), &u, backwards);
-			ret->known = ret->is_word && ret->len >= KNOWN_MIN;
+			read_token(r, ret, at_token.begin + backwards, len - 1, backwards);
 		}
 		return true;
 	}
@@ -246,6 +314,7 @@ int leet_view(const struct reading *r, struct view *w)
 {
 	struct edit e = { .w = w, .text = r->text };
 	struct token v[TOKENS_MAX + 1];
+	struct look k = { .from = SIZE_MAX - SCAN64 + 1 };
 	struct range where;
 	size_t at = 0, n = 0;
 	bool backwards = false;
@@ -256,7 +325,7 @@ int leet_view(const struct reading *r, struct view *w)
 		/* Not from the middle of a word. */
 		while (at && at < where.end && letters_of[r->text.p[at - 1]][0])
 			at++;
-		while (!err && next(r, at, where.end, backwards, &v[n])) {
+		while (!err && next(r, &k, at, where.end, backwards, &v[n])) {
 			at = v[n].begin + v[n].len;
 			if (v[n].known && v[n].len >= ALONE_MIN)
 				backwards = v[n].backwards;
