@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "base/own.h"
+#include "base/scan.h"
 #include "detect/credential_turn.h"
 #include "detect/token.h"
 
@@ -315,6 +316,18 @@ static const bool run_char[256] = {
 	['_'] = true,	      ['-'] = true,	    ['.'] = true,
 };
 
+/* How many of the sixteen bytes before end are of a run that reaches it. */
+static size_t run_before(const uint8_t *end)
+{
+	scan_v v;
+	uint32_t others;
+
+	memcpy(&v, end - sizeof(v), sizeof(v));
+	others = ~scan_mask(scan_alnums(v) | (scan_v)((v == '_') | (v == '-') | (v == '.')))
+		 << sizeof(v);
+	return others ? (size_t)__builtin_clz(others) : sizeof(v);
+}
+
 /* Tokens without a mark are long: where a byte is none of theirs, no run reaches over it, so that
  * most of a text is never looked at. */
 static void by_run(struct pile *p, unsigned view)
@@ -325,6 +338,7 @@ static void by_run(struct pile *p, unsigned view)
 	while (at + RUN_MIN <= text.len && runs < RUNS_MAX) {
 		size_t last = at + RUN_MIN;
 
+		last -= run_before(text.p + last);
 		while (last > at && run_char[text.p[last - 1]])
 			last--;
 		if (last > at) {

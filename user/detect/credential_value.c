@@ -527,8 +527,6 @@ float credential_value(struct candidate *c, struct range hit, size_t which)
 	while (name.begin < hit.begin && t.p[name.begin] == '-')
 		name.begin++;
 	len = plain(span_sub(t, name.begin, name.end - name.begin), word, sizeof(word));
-	if (harmless(word, len))
-		return 0;
 	how = operator_at(t, name, hit.end, &at);
 	if (how == NONE || (how == BESIDE && class != PASSWORD))
 		return 0;
@@ -537,7 +535,7 @@ float credential_value(struct candidate *c, struct range hit, size_t which)
 	c->where = value_at(t, at, how, &quoted);
 	v = span_sub(t, c->where.begin, c->where.end - c->where.begin);
 	if (v.len < 4 || v.len > VALUE_MAX || memchr(v.p, ' ', v.len) || reference(v, quoted) ||
-	    pointer(v) || credential_placeholder(v))
+	    pointer(v) || harmless(word, len) || credential_placeholder(v))
 		return 0;
 	score = strength(v, class, word, how, quoted);
 	c->named = true;
