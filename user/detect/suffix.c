@@ -21,7 +21,8 @@
 #define LETTERS_MIN	38   /* of a window */
 #define UNBROKEN	40   /* bytes without a blank: a key, an address, minified code */
 #define AROUND		60   /* bytes on either side that tell the language */
-#define SMALL_MAX	6    /* letters of a small word */
+#define WORD_LONG	4    /* letters of a word that counts */
+#define SMALL_MAX	6    /* ... of a small one */
 #define SMALL_SOME	4    /* ... so many of them make sentences */
 #define SHORT		2048 /* bytes of a text */
 #define VECTOR		16
@@ -190,8 +191,8 @@ static float at_best(enum suffix_measure i)
 static struct suffix_bound bound_of(void)
 {
 	struct suffix_bound b = {
-		.base = suffix_bias + at_best(SUFFIX_VARIETY) + at_best(SUFFIX_TRIGRAMS) +
-			at_best(SUFFIX_SMALL_WORDS) * (SMALL_SOME - 1),
+		.base = suffix_bias + at_best(SUFFIX_VARIETY) + at_best(SUFFIX_TRIGRAMS),
+		.words = at_best(SUFFIX_SMALL_WORDS) * (SMALL_SOME - 1),
 		.count = { [COUNT_LETTERS] = suffix_weights[SUFFIX_LETTERS],
 			   [COUNT_DIGITS] = suffix_weights[SUFFIX_DIGITS],
 			   [COUNT_SIGNS] = suffix_weights[SUFFIX_SIGNS],
@@ -209,7 +210,7 @@ static struct suffix_bound bound_of(void)
 
 	/* Between WORDS_MIN and all of them are long. */
 	if (suffix_weights[SUFFIX_WORDS] < 0)
-		b.base += suffix_weights[SUFFIX_WORDS] * WORDS_MIN;
+		b.words += suffix_weights[SUFFIX_WORDS] * WORDS_MIN;
 	else
 		b.word += suffix_weights[SUFFIX_WORDS];
 	return b;
@@ -324,7 +325,7 @@ static bool has_run(marks m, unsigned n)
 /* A window as it is measured. */
 struct window {
 	const uint8_t *p;
-	marks letters, dense, joints;
+	marks letters, capitals, dense;
 	uint64_t counts;
 };
 
@@ -343,7 +344,7 @@ static void put_together(struct window *w, struct suffix_windows *in)
 	w->p = in->text.p + in->at;
 	w->letters = (marks)p[2]->letters << 64 | (uint64_t)p[1]->letters << 32 | p[0]->letters;
 	w->dense = (marks)p[2]->dense << 64 | (uint64_t)p[1]->dense << 32 | p[0]->dense;
-	w->joints = (marks)p[2]->joints << 64 | (uint64_t)p[1]->joints << 32 | (p[0]->joints & ~1u);
+	w->capitals = (marks)p[2]->capitals << 64 | (uint64_t)p[1]->capitals << 32 | p[0]->capitals;
 	w->counts = p[0]->edge + p[0]->counts + p[1]->counts + p[2]->counts;
 }
 
@@ -359,54 +360,92 @@ static void read_counts(const struct window *w, float ret[SUFFIX_MAX_])
 	ret[SUFFIX_SIGNS] = (float)counted(w->counts, COUNT_SIGNS);
 }
 
-/* Reads the n words of a window. False: they make a sentence. */
-static bool read_words(const struct window *w, unsigned n, float ret[SUFFIX_MAX_])
+/* Words by where they begin: all that are so long, or short, and how many that is. */
+struct words {
+	marks starts, small;
+	unsigned n, n_small, n_three, n_long, n_capital;
+};
+
+static unsigned count_marks(marks m)
 {
-	static const uint64_t first[] = {
-		0,	    0xff,	  0xffff,	  0xffffff,
-		0xffffffff, 0xffffffffff, 0xffffffffffff, 0xffffffffffffff,
-		UINT64_MAX
-	};
-	marks starts = w->letters & ~(w->letters << 1), ends = ~w->letters & w->letters << 1;
-	uint8_t bytes[SUFFIX_WINDOW + sizeof(uint64_t)];
-	unsigned n_long = 0, small = 0, capitals = 0, different = 0;
-	uint64_t seen[SUFFIX_WINDOW / 4];
+	return (unsigned)(__builtin_popcountll((uint64_t)m) +
+			  __builtin_popcountll((uint64_t)(m >> 64)));
+}
 
-	/* Words are read in eights, which may reach beyond the text. */
-	memcpy(bytes, w->p, SUFFIX_WINDOW);
-	memset(bytes + SUFFIX_WINDOW, 0, sizeof(bytes) - SUFFIX_WINDOW);
-	for (; starts; starts &= starts - 1, ends &= ends - 1) {
-		const uint8_t *p = bytes + first_of(starts);
-		size_t len = (size_t)(bytes + first_of(ends) - p);
-		uint64_t word, tail;
-		unsigned k = 0;
+static void find_words(const struct window *w, unsigned n, struct words *ret)
+{
+	marks l = w->letters, three, four;
 
-		memcpy(&word, p, sizeof(word));
-		word = (le64toh(word) | BLANKS) & first[MIN(len, 8)];
-		n_long += len >= 4;
-		capitals += *p < 'a';
-		if (len <= SMALL_MAX)
-			small += is_small_word(word, *p);
-		if (small >= SMALL_SOME)
-			return false;
-		if (len < 3)
-			continue;
-		if (len > sizeof(tail)) {
-			memcpy(&tail, p + len - sizeof(tail), sizeof(tail));
-			word = word * WORD_MIX ^ (tail | BLANKS) ^ len;
-		}
-		while (k < different && seen[k] != word)
-			k++;
-		if (k == different)
-			seen[different++] = word;
+	ret->starts = l & ~(l << 1);
+	three = ret->starts & l >> 1 & l >> 2;
+	four = three & l >> 3;
+	static_assert(SMALL_MAX == 6 && WORD_LONG == 4, "letters are looked for by hand");
+	ret->small = ret->starts & ~(four & l >> 4 & l >> 5 & l >> 6);
+	ret->n = n;
+	ret->n_small = count_marks(ret->small);
+	ret->n_three = count_marks(three);
+	ret->n_long = count_marks(four);
+	ret->n_capital = count_marks(ret->starts & w->capitals);
+}
+
+/* The eight bytes of a window from at on, zeros behind its end. */
+static uint64_t eight_at(const struct window *w, unsigned at)
+{
+	uint64_t eight;
+
+	if (at <= SUFFIX_WINDOW - sizeof(eight)) {
+		memcpy(&eight, w->p + at, sizeof(eight));
+		return le64toh(eight);
 	}
-	ret[SUFFIX_WORDS] = (float)n_long;
-	ret[SUFFIX_CAPITALS] = (float)capitals;
-	ret[SUFFIX_SMALL_WORDS] = (float)small;
-	ret[SUFFIX_DIFFERENT] = (float)different;
-	ret[SUFFIX_SMALL_SHARE] = (float)small / (float)n;
-	ret[SUFFIX_BOTH] = ret[SUFFIX_JOINT_KINDS] * (float)n_long;
-	return n_long >= WORDS_MIN;
+	memcpy(&eight, w->p + SUFFIX_WINDOW - sizeof(eight), sizeof(eight));
+	return le64toh(eight) >> 8 * (at + sizeof(eight) - SUFFIX_WINDOW);
+}
+
+/* How many letters follow each other there, as far as bits of a word tell. */
+static unsigned letters_from(const struct window *w, unsigned at)
+{
+	uint64_t not_letters = ~(uint64_t)(w->letters >> at);
+
+	return not_letters ? (unsigned)__builtin_ctzll(not_letters) : 64;
+}
+
+/* The n letters from at on, small, at most eight. */
+static uint64_t letters_at(const struct window *w, unsigned at, unsigned n)
+{
+	return (eight_at(w, at) | BLANKS) & UINT64_MAX >> (64 - 8 * n);
+}
+
+/* How many of the words hold sentences together; SMALL_SOME are enough. */
+static unsigned count_small(const struct window *w, const struct words *words)
+{
+	unsigned n = 0;
+
+	for (marks m = words->small; m && n < SMALL_SOME; m &= m - 1) {
+		unsigned at = first_of(m);
+
+		n += is_small_word(letters_at(w, at, letters_from(w, at)), w->p[at]);
+	}
+	return n;
+}
+
+/* How many different words of three letters and more. */
+static unsigned count_different(const struct window *w, const struct words *words)
+{
+	uint64_t seen[SUFFIX_WINDOW / 4];
+	unsigned n = 0;
+
+	for (marks m = words->starts & w->letters >> 1 & w->letters >> 2; m; m &= m - 1) {
+		unsigned at = first_of(m), len = letters_from(w, at), k = 0;
+		uint64_t word = letters_at(w, at, MIN(len, 8));
+
+		if (len > 8)
+			word = word * WORD_MIX ^ letters_at(w, at + len - 8, 8) ^ len;
+		while (k < n && seen[k] != word)
+			k++;
+		if (k == n)
+			seen[n++] = word;
+	}
+	return n;
 }
 
 /* What bytes are to seams: signs, capitals, small letters, or else. */
@@ -517,56 +556,99 @@ static float weighed(const float x[SUFFIX_MAX_])
 	return z;
 }
 
-/* What a window of n words weighs at most, without its joints and words being looked at, and
- * without what stands around it. *ret_seams: how much of that is its seams' part. */
-static float at_most(const struct suffix_bound *b, uint64_t counts, float *ret_seams)
+/* What counts weigh. */
+static float weigh_counts(const struct suffix_bound *b, uint64_t counts)
 {
-	float joints = (float)counted(counts, COUNT_JOINTS),
-	      n = (float)counted(counts, COUNT_WORDS);
-	float humps = (float)counted(counts, COUNT_HUMPS);
-	float sums[2] = { b->base, n * b->word };
+	float sums[2] = { b->base, b->run * (float)counted(counts, COUNT_LETTERS) /
+				       (float)counted(counts, COUNT_WORDS) };
 
 #pragma GCC unroll 8
 	for (enum count c = 0; c < COUNT_MAX_; c++)
 		sums[c % 2] += b->count[c] * (float)counted(counts, c);
-	sums[0] += (b->run * (float)counted(counts, COUNT_LETTERS) + b->per_word) / n;
-	*ret_seams =
-	    joints * (b->kind + b->word_and_joint * n) + b->seam * sqrtf(joints + 2 * humps);
-	return sums[0] + sums[1] + *ret_seams;
+	return sums[0] + sums[1];
 }
 
-/* What its seams weigh at most when they are known, and its n words are not. */
-static float weigh_seams(const float x[SUFFIX_MAX_], float n)
+/* What seams weigh at most among n words when they are counted, but not looked at. */
+static float seams_at_most(const struct suffix_bound *b, uint64_t counts, float n)
+{
+	float joints = (float)counted(counts, COUNT_JOINTS);
+
+	return joints * (b->kind + b->word_and_joint * n) +
+	       b->seam * sqrtf(joints + 2 * (float)counted(counts, COUNT_HUMPS));
+}
+
+/* ... and when they are known. */
+static float weigh_seams(const float x[SUFFIX_MAX_])
 {
 	return suffix_weights[SUFFIX_JOINT_KINDS] * x[SUFFIX_JOINT_KINDS] +
 	       suffix_weights[SUFFIX_VARIETY] * x[SUFFIX_VARIETY] +
-	       suffix_weights[SUFFIX_SEAMS] * x[SUFFIX_SEAMS] +
-	       MAX(suffix_weights[SUFFIX_BOTH] * WORDS_MIN, suffix_weights[SUFFIX_BOTH] * n) *
-		   x[SUFFIX_JOINT_KINDS];
+	       suffix_weights[SUFFIX_SEAMS] * x[SUFFIX_SEAMS];
+}
+
+/* What both seams and long words weigh. */
+static float weigh_both(const float x[SUFFIX_MAX_], float n_long)
+{
+	return suffix_weights[SUFFIX_BOTH] * x[SUFFIX_JOINT_KINDS] * n_long;
+}
+
+/* What n words weigh at most. */
+static float words_at_most(const struct suffix_bound *b, float n)
+{
+	return b->words + b->word * n + b->per_word / n;
+}
+
+/* ... and when it is known where they begin and end. */
+static float found_at_most(const struct words *words)
+{
+	float n_small = (float)MIN(words->n_small, SMALL_SOME - 1);
+	float small = suffix_weights[SUFFIX_SMALL_WORDS] +
+		      suffix_weights[SUFFIX_SMALL_SHARE] / (float)words->n;
+
+	return suffix_weights[SUFFIX_WORDS] * (float)words->n_long +
+	       suffix_weights[SUFFIX_CAPITALS] * (float)words->n_capital +
+	       at_best(SUFFIX_DIFFERENT) * (float)words->n_three + MAX(small, 0) * n_small;
 }
 
 /* Measures a window, cheap measures first. False: it is no candidate, or cannot weigh more than
  * least. */
 static bool measure(struct suffix_windows *in, float least, float ret[SUFFIX_MAX_])
 {
-	float most, seams, high;
+	const struct suffix_bound *b = &in->bound;
+	struct words words;
 	struct window w;
-	unsigned n;
+	float known, n, high;
+	unsigned n_small;
 
 	put_together(&w, in);
-	n = counted(w.counts, COUNT_WORDS);
+	n = (float)counted(w.counts, COUNT_WORDS);
 	if (counted(w.counts, COUNT_LETTERS) < LETTERS_MIN || n < WORDS_MIN)
 		return false;
 	high = share_of_high(in);
-	most = at_most(&in->bound, w.counts, &seams) + suffix_weights[SUFFIX_HIGH] * high;
-	if (most <= least || has_run(w.dense, UNBROKEN))
+	known = weigh_counts(b, w.counts) + suffix_weights[SUFFIX_HIGH] * high;
+	if (known + seams_at_most(b, w.counts, n) + words_at_most(b, n) <= least ||
+	    has_run(w.dense, UNBROKEN))
 		return false;
 	memset(ret, 0, SUFFIX_MAX_ * sizeof(*ret));
 	read_counts(&w, ret);
 	ret[SUFFIX_HIGH] = high;
 	read_joints(in, ret);
-	if (most - seams + weigh_seams(ret, (float)n) <= least || !read_words(&w, n, ret))
+	known += weigh_seams(ret);
+	if (known + MAX(weigh_both(ret, WORDS_MIN), weigh_both(ret, n)) + words_at_most(b, n) <=
+	    least)
 		return false;
+	find_words(&w, (unsigned)n, &words);
+	known += weigh_both(ret, (float)words.n_long);
+	if (words.n_long < WORDS_MIN || known + found_at_most(&words) <= least)
+		return false;
+	n_small = count_small(&w, &words);
+	if (n_small >= SMALL_SOME)
+		return false;
+	ret[SUFFIX_WORDS] = (float)words.n_long;
+	ret[SUFFIX_CAPITALS] = (float)words.n_capital;
+	ret[SUFFIX_SMALL_WORDS] = (float)n_small;
+	ret[SUFFIX_SMALL_SHARE] = (float)n_small / n;
+	ret[SUFFIX_BOTH] = ret[SUFFIX_JOINT_KINDS] * (float)words.n_long;
+	ret[SUFFIX_DIFFERENT] = (float)count_different(&w, &words);
 	/* Most are none whatever their share of trigrams is. */
 	ret[SUFFIX_TRIGRAMS] = suffix_weights[SUFFIX_TRIGRAMS] > 0;
 	if (weighed(ret) <= least)

@@ -49,7 +49,8 @@ struct suffix_piece {
 /* What a window weighs at most: sums over what is known of it, and the best of what is not. */
 struct suffix_bound {
 	float base, count[8];		  /* of each thing that is counted */
-	float run, word, per_word;	  /* letters by words, words, one by words */
+	float run;			  /* letters by words */
+	float words, word, per_word;	  /* all, each, one by all */
 	float kind, seam, word_and_joint; /* joints, the root of seams, words by joints */
 };
 
