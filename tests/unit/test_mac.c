@@ -81,36 +81,6 @@ static void test_separation(void **state)
 			assert_memory_not_equal(&h[i], &h[k], sizeof(h[i]));
 }
 
-/* A text is told from all others and from its own bytes, and the same each time. */
-static void test_text(void **state)
-{
-	auto_free(mac) struct mac *m = mac_with(0), *other = mac_with(1);
-	static const char *const texts[] = { "", "a", "ab", "0123456789abcdef",
-					     "0123456789abcdeg" };
-	struct hash128 h[ARRAY_SIZE(texts)], again;
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
-		mac_begin(m, "segment");
-		mac_add_text(m, span_str(texts[i]));
-		h[i] = mac_end(m);
-		for (size_t k = 0; k < i; k++)
-			assert_memory_not_equal(&h[i], &h[k], sizeof(h[i]));
-		again = mac_of(m, "segment", span_str(texts[i]));
-		assert_memory_not_equal(&h[i], &again, sizeof(again));
-		mac_begin(m, "segment");
-		mac_add_text(m, span_str(texts[i]));
-		again = mac_end(m);
-		assert_memory_equal(&h[i], &again, sizeof(again));
-		mac_begin(other, "segment");
-		mac_add_text(other, span_str(texts[i]));
-		again = mac_end(other);
-		assert_memory_not_equal(&h[i], &again, sizeof(again));
-	}
-	/* Python's hmac over what RFC 8439's formula gives. */
-	assert_hex(h[3], "4cc8b7598072f3abe690275ae2ec455f");
-}
-
 static int make(void *ctx)
 {
 	uint8_t key[MAC_KEY_LEN];
@@ -135,7 +105,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_known),
 		cmocka_unit_test(test_separation),
-		cmocka_unit_test(test_text),
 		cmocka_unit_test(test_no_memory),
 	};
 

@@ -1,4 +1,4 @@
-/* user/base/mac.c - keyed 128-bit fingerprints over OpenSSL's HMAC and Poly1305. */
+/* user/base/mac.c - keyed 128-bit fingerprints over OpenSSL's HMAC. */
 #include "base/mac.h"
 
 #include <errno.h>
@@ -9,12 +9,10 @@
 
 #include "base/own.h"
 
-#define TEXT_KEY_LEN 32
-
 struct mac {
-	EVP_MAC *alg, *text_alg;
-	EVP_MAC_CTX *ctx, *text_ctx;
-	uint8_t key[MAC_KEY_LEN], text_key[TEXT_KEY_LEN];
+	EVP_MAC *alg;
+	EVP_MAC_CTX *ctx;
+	uint8_t key[MAC_KEY_LEN];
 };
 
 int mac_new(struct mac **ret, const uint8_t key[MAC_KEY_LEN])
@@ -32,18 +30,6 @@ int mac_new(struct mac **ret, const uint8_t key[MAC_KEY_LEN])
 	m->ctx = m->alg ? EVP_MAC_CTX_new(m->alg) : NULL;
 	if (!m->ctx || !EVP_MAC_init(m->ctx, m->key, sizeof(m->key), params))
 		return -ENOMEM;
-	m->text_alg = EVP_MAC_fetch(NULL, "POLY1305", NULL);
-	m->text_ctx = m->text_alg ? EVP_MAC_CTX_new(m->text_alg) : NULL;
-	if (!m->text_ctx)
-		return -ENOMEM;
-	for (size_t i = 0; i < sizeof(m->text_key); i += sizeof(struct hash128)) {
-		uint8_t part = (uint8_t)i;
-		struct hash128 h = mac_of(m, "text", span_of(&part, 1));
-
-		memcpy(m->text_key + i, &h, sizeof(h));
-	}
-	if (!EVP_MAC_init(m->text_ctx, m->text_key, sizeof(m->text_key), NULL))
-		return -ENOMEM;
 	*ret = steal(m);
 	return 0;
 }
@@ -54,8 +40,6 @@ void mac_free(struct mac **m)
 		return;
 	EVP_MAC_CTX_free((*m)->ctx);
 	EVP_MAC_free((*m)->alg);
-	EVP_MAC_CTX_free((*m)->text_ctx);
-	EVP_MAC_free((*m)->text_alg);
 	explicit_bzero(*m, sizeof(**m));
 	free(*m);
 	*m = NULL;
@@ -83,18 +67,6 @@ void mac_add(struct mac *m, struct span part)
 	must(EVP_MAC_update(m->ctx, (const uint8_t *)&len, sizeof(len)));
 	if (part.len)
 		must(EVP_MAC_update(m->ctx, part.p, part.len));
-}
-
-void mac_add_text(struct mac *m, struct span text)
-{
-	uint8_t tag[16];
-	size_t len;
-
-	must(EVP_MAC_init(m->text_ctx, m->text_key, sizeof(m->text_key), NULL));
-	if (text.len)
-		must(EVP_MAC_update(m->text_ctx, text.p, text.len));
-	must(EVP_MAC_final(m->text_ctx, tag, &len, sizeof(tag)) && len == sizeof(tag));
-	mac_add(m, span_of(tag, sizeof(tag)));
 }
 
 struct hash128 mac_end(struct mac *m)

@@ -26,9 +26,6 @@ void mac_free(struct mac **m);
  */
 void mac_begin(struct mac *m, const char *label);
 void mac_add(struct mac *m, struct span part);
-/* A long text, several times as fast: what is added is its Poly1305 (RFC 8439) under a key of the
- * context's own. Texts collide by chance only as long as nobody is told the fingerprint of one. */
-void mac_add_text(struct mac *m, struct span text);
 struct hash128 mac_end(struct mac *m);
 
 /* begin, add, end in one. */

@@ -654,7 +654,7 @@ static int judge(struct detect *d, const struct turn *t, size_t i, size_t from,
 	int err;
 
 	mac_begin(d->mac, "segment");
-	mac_add_text(d->mac, text);
+	mac_add(d->mac, text);
 	mac_add(d->mac, span_of(about, sizeof(about)));
 	key = mac_end(d->mac);
 	d->stats.segments++;
