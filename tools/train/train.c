@@ -36,11 +36,17 @@ enum look { WINDOWS, SENTENCES, LOOK_MAX_ };
 static const size_t parts_max[LOOK_MAX_] = { [WINDOWS] = 128, [SENTENCES] = 256 };
 
 static const struct {
-	unsigned epochs, unused; /* of which the first do not count in the mean */
-	float rate, start;	 /* AdaGrad: step, and what each sum of squares begins with */
-	float decay;		 /* L2 */
+	float rate, start; /* AdaGrad: step, and what each sum of squares begins with */
+	float decay;	   /* L2 */
 	uint64_t seed;
-} how = { 10, 4, 0.1f, 0.02f, 0.004f, 20 };
+} how = { 0.1f, 0.02f, 0.004f, 20 };
+
+/* For each set of weights. Pairs of senses carry over to other sources, most of all in content:
+ * there they learn in longer steps. */
+static const struct {
+	unsigned epochs, unused; /* of which the first do not count in the mean */
+	float pairs;		 /* times a step */
+} of_set[CLASSIFIER_WEIGHTS] = { { 20, 5, 1 }, { 10, 4, 2 } };
 
 static const unsigned weights_of[SURFACE_MAX_] = { [SURFACE_CONTENT] = 1 };
 
@@ -290,6 +296,7 @@ static void read_rows(const char *path)
 
 struct weights {
 	float bias, bias_squares;
+	float pairs; /* see of_set */
 	float w[FEATURES_ALL], squares[FEATURES_ALL];
 };
 
@@ -330,7 +337,7 @@ static void learn(struct weights *m, const struct window *w, unsigned label, flo
 		float d = g * x + how.decay * weight * m->w[h];
 
 		m->squares[h] += d * d;
-		m->w[h] -= how.rate * d / sqrtf(m->squares[h]);
+		m->w[h] -= (h < FEATURES_MAX ? 1 : m->pairs) * how.rate * d / sqrtf(m->squares[h]);
 	}
 }
 
@@ -345,10 +352,8 @@ static float weight_on(const struct row *r, unsigned surface)
 }
 
 /* Each epoch ends somewhere around the best weights: their mean is nearer. */
-static void add_to_mean(struct weights *mean, const struct weights *m)
+static void add_to_mean(struct weights *mean, const struct weights *m, float share)
 {
-	float share = 1.0f / (float)(how.epochs - how.unused);
-
 	mean->bias += m->bias * share;
 	for (size_t i = 0; i < FEATURES_ALL; i++)
 		mean->w[i] += m->w[i] * share;
@@ -358,19 +363,21 @@ static void train(struct weights *m, unsigned surface, unsigned without, enum lo
 {
 	static struct weights mean;
 	auto_mem uint32_t *order = malloc(n_rows * sizeof(*order));
+	unsigned epochs = of_set[surface].epochs, unused = of_set[surface].unused;
 	size_t n = 0;
 
 	if (!order)
 		die("no memory", "");
 	memset(m, 0, sizeof(*m));
 	memset(&mean, 0, sizeof(mean));
+	m->pairs = of_set[surface].pairs;
 	for (size_t i = 0; i < FEATURES_ALL; i++)
 		m->squares[i] = how.start;
 	random_state = how.seed;
 	for (size_t i = 0; i < n_rows; i++)
 		if (rows[i].fold != without && weight_on(&rows[i], surface))
 			order[n++] = (uint32_t)i;
-	for (unsigned epoch = 0; epoch < how.epochs; epoch++) {
+	for (unsigned epoch = 0; epoch < epochs; epoch++) {
 		for (size_t i = n; i > 1; i--) {
 			size_t k = random_next() % i;
 			uint32_t t = order[k];
@@ -393,8 +400,8 @@ static void train(struct weights *m, unsigned surface, unsigned without, enum lo
 			learn(m, &windows[r->part[look].first + k], r->label,
 			      weight_on(r, surface));
 		}
-		if (epoch >= how.unused)
-			add_to_mean(&mean, m);
+		if (epoch >= unused)
+			add_to_mean(&mean, m, 1.0f / (float)(epochs - unused));
 	}
 	*m = mean;
 }
@@ -532,18 +539,20 @@ static int by_score(const void *a, const void *b)
 
 /* Where the knots are. So few rows are beyond the last one that is measured that the slope there is
  * chance (0.3 to 1.2 from one training to the next, and what alerts with it): how the tail goes on
- * from there to the far one is given, by what alerts of all harmless rows there are. */
+ * from there to the far one is given, by what alerts of all harmless rows there are. Among those
+ * that users wrote are real attacks; documents and tool results are clean, and their tail is short.
+ */
 static const float rarities[CLASSIFIER_KNOTS] = {
 	0.1f, 0.2f,  0.3f, 0.45f, 0.6f, 0.8f, 1.0f, 1.25f,
 	1.5f, 1.75f, 2.0f, 2.25f, 2.5f, 2.8f, 3.2f, 8.0f,
 };
-#define KNOT_1	   10 /* one in a hundred */
-#define KNOT_LAST  (CLASSIFIER_KNOTS - 2)
-#define TAIL_SLOPE 0.8f
+#define KNOT_1	  10 /* one in a hundred */
+#define KNOT_LAST (CLASSIFIER_KNOTS - 2)
+static const float tail_slopes[SURFACE_MAX_] = { 0.8f, 1.4f, 0.8f };
 
 /* How rare scores are among the harmless rows of a surface, none of which was trained on for its
  * score. */
-static void calibrate(struct model_surface *m, struct scored *v, size_t n)
+static void calibrate(struct model_surface *m, struct scored *v, size_t n, float tail_slope)
 {
 	float all = 0, above = 0;
 	size_t i = 0;
@@ -563,7 +572,7 @@ static void calibrate(struct model_surface *m, struct scored *v, size_t n)
 	}
 	m->tail.rarity[KNOT_LAST + 1] = rarities[KNOT_LAST + 1];
 	m->tail.score[KNOT_LAST + 1] =
-	    m->tail.score[KNOT_LAST] + (rarities[KNOT_LAST + 1] - rarities[KNOT_LAST]) / TAIL_SLOPE;
+	    m->tail.score[KNOT_LAST] + (rarities[KNOT_LAST + 1] - rarities[KNOT_LAST]) / tail_slope;
 }
 
 static const char *const surface_names[SURFACE_MAX_] = { "user", "content", "operator" };
@@ -591,7 +600,7 @@ static void calibrate_all(const char *path)
 			v[n].score = score + m->rules * MAX(0, evidence - logf(v[n].windows));
 			n++;
 		}
-		calibrate(m, v, n);
+		calibrate(m, v, n, tail_slopes[s]);
 		printf("%-9s %6zu harmless rows; 1 %% score above %.3f, 0.06 %% above %.3f\n",
 		       surface_names[s], n, (double)m->tail.score[KNOT_1],
 		       (double)m->tail.score[KNOT_LAST]);
