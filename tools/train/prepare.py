@@ -142,7 +142,7 @@ def seeds(pool, rng):
     common = grammar.load(folder + "common.txt")
     direct, indirect, benign = ({**common, **grammar.load(folder + name)} for name in ("direct.txt", "indirect.txt", "benign.txt"))
     mails = grammar.draw(benign, "bizmail", 1000, rng)
-    for text in grammar.draw(direct, "attack.user", 3000, rng):
+    for text in grammar.draw(direct, "attack.user", 4000, rng):
         if rng.random() < .25:
             text = carriers.splice(text, rng.choice(questions), rng)
         yield row(text, 1, "user", "seeds-direct")
@@ -157,7 +157,7 @@ def seeds(pool, rng):
         yield row(carriers.carry(text, texts, rng), 1, "content", "seeds-direct")
     for text in grammar.draw(indirect, "attack.content", 500, rng):
         yield row(carriers.splice(text, rng.choice(questions), rng), 1, "user", "seeds-indirect")
-    for text in grammar.draw(benign, "benign.user", 3500, rng):
+    for text in grammar.draw(benign, "benign.user", 5000, rng):
         if rng.random() < .2:
             text = carriers.splice(text, rng.choice(questions), rng)
         yield row(text, 0, "user", "seeds-benign")
@@ -217,7 +217,7 @@ def twins(rows, rng):
     for r in rng.sample(of["user", 1], 2000):
         if len(r["text"]) < 1500:
             yield {**r, "text": carriers.carry(r["text"], texts, rng), "surface": "content", "twin": True}
-    for r in rng.sample(of["content", 0], 3500):
+    for r in rng.sample([r for r in of["content", 0] if not r["source"].startswith("t0_")], 2500):
         yield {**r, "text": carriers.cut(r["text"], rng, 3000), "surface": "user", "twin": True}
     for r in rng.sample(of["content", 1], 500):
         yield {**r, "surface": "user", "twin": True}
