@@ -3,6 +3,7 @@
  */
 #include "base/escape.h"
 #include "base/own.h"
+#include "base/scan.h"
 #include "text/maker.h"
 
 /* --- JSON (RFC 8259) */
@@ -193,6 +194,19 @@ static size_t run_end(struct span t, size_t at)
 	return at;
 }
 
+/* The next byte that may begin a code, or end. */
+static size_t next_code(struct span t, size_t at, size_t end)
+{
+	for (; at < end; at += sizeof(scan_v)) {
+		scan_v v = scan_load(t, at);
+		int n = scan_hit((scan_v)((v == '%') | (v == '\\')));
+
+		if (n >= 0)
+			return MIN(at + (size_t)n, end);
+	}
+	return MAX(at, end);
+}
+
 int escapes_view(const struct reading *r, struct view *w)
 {
 	struct edit e = { .w = w, .text = r->text };
@@ -203,9 +217,8 @@ int escapes_view(const struct reading *r, struct view *w)
 	int err = 0;
 
 	while (!err && survey_next(r->survey, SURVEY_ESCAPE, 0, at, &where))
-		for (at = where.begin; !err && at < where.end; at++) {
-			if (r->text.p[at] != '%' && r->text.p[at] != '\\')
-				continue;
+		for (at = next_code(r->text, where.begin, where.end); !err && at < where.end;
+		     at = next_code(r->text, at + 1, where.end)) {
 			end = decode_run(r->text, at, out, &len);
 			/* Not text: colours of a terminal, bytes of a program. */
 			if (!len || !is_text(span_of(out, len)))

@@ -206,12 +206,18 @@ static uint32_t lookup(const struct fold *f, uint32_t cp)
 
 size_t ascii_len(struct span s)
 {
-	uint64_t w[2];
+	uint64_t w[8];
 	size_t i = 0;
 
 	for (; s.len - i >= sizeof(w); i += sizeof(w)) {
 		memcpy(w, s.p + i, sizeof(w));
-		if ((w[0] | w[1]) & UINT64_C(0x8080808080808080))
+		if ((w[0] | w[1] | w[2] | w[3] | w[4] | w[5] | w[6] | w[7]) &
+		    UINT64_C(0x8080808080808080))
+			break;
+	}
+	for (; s.len - i >= sizeof(*w); i += sizeof(*w)) {
+		memcpy(w, s.p + i, sizeof(*w));
+		if (*w & UINT64_C(0x8080808080808080))
 			break;
 	}
 	while (i < s.len && s.p[i] < 0x80)

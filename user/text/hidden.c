@@ -196,6 +196,8 @@ static size_t to_hidden(struct span t, size_t at)
 		uint32_t m;
 
 		memcpy(&v, t.p + at, sizeof(v));
+		if (!scan_mask((scan_v)(v >= 0x80)))
+			continue;
 		m = scan_mask(
 		    (scan_v)((v == 0xe1) | (v == 0xe2) | (v == 0xef) | (v == 0xf0) | (v == 0xf3)));
 		for (; m; m &= m - 1) {

@@ -23,8 +23,9 @@ struct look {
 	uint64_t alnum, first;
 };
 
-#define AHEAD 3 /* bytes behind one that are looked at to tell whether something may begin there   \
-		 */
+#define AHEAD                                                                                      \
+	3 /* bytes behind one that are looked at to tell whether something may begin there         \
+	   */
 #define LOOK (64 - AHEAD)
 
 /* Which of the first words in it may begin what a decoder reads? A cheap test, that lets some pass

@@ -120,18 +120,26 @@ static const uint32_t odd_starts[32] = {
 };
 #undef L
 
+/* The same for many at once, which lets some pass that are not odd: a bit for each of eight groups
+ * of first letters with rows that are much the same (bf, eo, hktw, u, cgp, s, dlmnrvyz, jqx), and
+ * of second ones, those of the groups that have them in a row. */
+static const uint8_t odd_first[32] = {
+	0x00, 0x00, 0x01, 0x10, 0x40, 0x02, 0x01, 0x10, 0x04, 0x00, 0x80, 0x04, 0x40, 0x40,
+	0x40, 0x02, 0x10, 0x80, 0x40, 0x20, 0x04, 0x08, 0x40, 0x04, 0x80, 0x40, 0x40,
+};
+static const uint8_t odd_second[32] = {
+	0x00, 0x88, 0xff, 0xd4, 0xe5, 0x82, 0xfd, 0xf7, 0xcb, 0x00, 0xc0, 0xd6, 0xc4, 0x54,
+	0xf5, 0x08, 0x45, 0xd7, 0xe0, 0x24, 0xc5, 0x00, 0xf5, 0x40, 0xf5, 0x88, 0xff,
+};
+
 /* How many of the words that begin in the block begin oddly; those of its last letter are left
  * out. */
-static SCAN64_INLINE unsigned count_odd(const uint8_t p[SURVEY_BLOCK], const struct masks *m,
-					uint64_t starts, scan64_fn *of)
+static SCAN64_INLINE unsigned count_odd(const uint8_t p[SURVEY_BLOCK], uint64_t starts,
+					scan64_pairs_fn *pairs)
 {
 	unsigned n = 0;
 
-	/* Most words begin with a consonant and a vowel, and q and x are the only ones of these
-	 * that do so oddly. */
-	starts &= ~(UINT64_C(1) << 63);
-	starts &= m->vowel | ~(m->vowel >> 1) | of(p, 0x20, 'q', 1) | of(p, 0x20, 'x', 1);
-	for (; starts; starts &= starts - 1) {
+	for (starts &= pairs(p, odd_first, odd_second); starts; starts &= starts - 1) {
 		unsigned i = (unsigned)__builtin_ctzll(starts);
 
 		n += odd_starts[p[i] & 31] >> ((p[i + 1] - 1) & 31) & 1;
@@ -256,7 +264,8 @@ static SCAN64_INLINE uint16_t signs(const struct masks *m, const struct masks *l
 	return s;
 }
 
-static SCAN64_INLINE void make_with(struct survey *s, struct span text, scan64_fn *of)
+static SCAN64_INLINE void make_with(struct survey *s, struct span text, scan64_fn *of,
+				    scan64_pairs_fn *pairs)
 {
 	uint16_t brief = s->n <= BRIEF_MAX ? SURVEY_BRIEF : 0;
 	struct masks now, last = { 0 };
@@ -268,11 +277,11 @@ static SCAN64_INLINE void make_with(struct survey *s, struct span text, scan64_f
 		const uint8_t *p = scan64_at(text, i * SURVEY_BLOCK, tail);
 
 		now = classify(p, of);
-		odd = count_odd(p, &now,
+		odd = count_odd(p,
 				now.alpha & now.alpha >> 1 &
 				    ~back(now.alpha | now.digit | now.line | now.escape,
 					  last.alpha | last.digit | last.line | last.escape, 1),
-				of);
+				pairs);
 		s->blocks[i] = signs(&now, &last, p, before, last_odd + odd, of) | brief;
 		s->all |= s->blocks[i];
 		last = now;
@@ -281,7 +290,7 @@ static SCAN64_INLINE void make_with(struct survey *s, struct span text, scan64_f
 	}
 }
 
-SCAN64_FUNCTION(void, make, (struct survey * s, struct span text), s, text)
+SCAN64_FUNCTION_OF_PAIRS(void, make, (struct survey * s, struct span text), s, text)
 
 static int begin(struct survey *s, struct span text)
 {
