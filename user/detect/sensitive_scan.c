@@ -746,6 +746,11 @@ static size_t emit(struct scanner *s, const struct match *m)
 {
 	struct sensitive_hit h = { .id = m->id, .where = m->where };
 
+	/* What only looks like a value is passed over, whatever is said of it. */
+	if (m->whole && sensitive_types[m->id].class == DATA_NEGATIVE) {
+		put(s, &h);
+		return m->where.end;
+	}
 	h.worded = context_near(&s->words, m->id, m->where) != SIZE_MAX ||
 		   chained(s, m->id, m->where.begin);
 	h.score = h.worded ? MAX(.85f, m->alone) : m->alone;
