@@ -1,6 +1,7 @@
 /* user/detect/features.c - bytes to tokens, tokens to hashes. Owns nothing.
  * ASCII is read in blocks: where tokens begin and end is found for all bytes at once, and each is
- * hashed as a whole, for a loop over its bytes ends at a place that no processor foresees.
+ * hashed as a whole, for a loop over its bytes ends at a place that no processor foresees. Tokens
+ * wait in a batch until they are many, or until one comes that is hashed with those before it.
  */
 #include "detect/features.h"
 
@@ -165,96 +166,6 @@ hash_token(struct features *f, const uint64_t *bytes, size_t len, bool alone, ui
 	return 2 + (alone || t.longer);
 }
 
-/* The token in hand is complete. */
-static size_t end_token(struct features *f, bool alone, uint32_t *ret)
-{
-	size_t n;
-
-	if (!f->len)
-		return 0;
-	n = hash_token(f, f->hand, f->len, alone, ret);
-	memset(f->hand, 0, sizeof(f->hand));
-	f->len = 0;
-	return n;
-}
-
-static void take(struct features *f, uint8_t byte)
-{
-	if (f->len < sizeof(f->hand))
-		f->hand[f->len / 8] |= (uint64_t)byte << f->len % 8 * 8;
-	f->len++;
-}
-
-/* --- bytes to tokens, one by one */
-
-static size_t add_ascii(struct features *f, uint8_t c, uint32_t *ret)
-{
-	uint8_t symbol = symbol_of(c);
-	enum kind kind = kind_of(symbol);
-	size_t n = kind != f->kind ? end_token(f, false, ret) : 0;
-
-	f->missing = 0;
-	f->kind = kind;
-	if (kind != BLANK)
-		take(f, symbol);
-	return n;
-}
-
-/* A character beyond ASCII is complete; one that stands alone is a token. */
-static size_t add_character(struct features *f, uint32_t *ret)
-{
-	bool alone = stands_alone(f->code_point);
-	size_t n = alone || f->kind != WORD ? end_token(f, false, ret) : 0;
-
-	for (uint32_t bytes = f->raw; bytes; bytes >>= 8)
-		take(f, (uint8_t)bytes);
-	f->kind = alone ? BLANK : WORD;
-	return alone ? n + end_token(f, true, ret + n) : n;
-}
-
-static size_t add_byte(struct features *f, uint8_t c, uint32_t *ret)
-{
-	if (c < 0x80)
-		return add_ascii(f, c, ret);
-	if (c >= 0xc0) {
-		f->missing = f->more = c >= 0xf0 ? 3 : c >= 0xe0 ? 2 : 1;
-		f->code_point = c & (0x3f >> f->missing);
-		f->raw = c;
-	} else if (f->missing) {
-		f->code_point = f->code_point << 6 | (c & 0x3f);
-		f->raw |= (uint32_t)c << 8 * (f->more - f->missing + 1);
-		if (!--f->missing)
-			return add_character(f, ret);
-	}
-	return 0;
-}
-
-/* --- bytes to tokens, a block at a time */
-
-struct block {
-	uint64_t word, signs; /* which bytes are */
-	/* Room for what is in hand before the first one, and to load behind the last. */
-	uint8_t symbols[FEATURES_TOKEN + BLOCK + FEATURES_TOKEN];
-};
-
-static void sort(struct block *b, const uint8_t *p)
-{
-	b->word = b->signs = 0;
-	for (unsigned i = 0; i < BLOCK; i += sizeof(scan_v)) {
-		scan_v v, digit, letter, seen;
-
-		memcpy(&v, p + i, sizeof(v));
-		digit = (scan_v)(v - '0' <= '9' - '0');
-		v |= (scan_v)(v - 'A' <= 'Z' - 'A') & 0x20;
-		v = (v & ~digit) | (digit & '0');
-		letter = (scan_v)(v - 'a' <= 'z' - 'a');
-		seen = (scan_v)(v - '!' <= '~' - '!');
-		b->word |= (uint64_t)scan_mask(letter | digit) << i;
-		b->signs |= (uint64_t)scan_mask(seen & ~(letter | digit)) << i;
-		memcpy(b->symbols + FEATURES_TOKEN + i, &v, sizeof(v));
-	}
-}
-
 /* Leaves the bytes of a token that count. */
 static inline void mask(uint64_t bytes[FEATURES_TOKEN / 8], size_t len)
 {
@@ -281,10 +192,12 @@ typedef uint64_t lanes __attribute__((vector_size(LANES * sizeof(uint64_t))));
 typedef uint32_t half_lanes __attribute__((vector_size(LANES * sizeof(uint32_t))));
 typedef uint16_t slot_lanes __attribute__((vector_size(LANES * sizeof(uint64_t))));
 
+#define BATCH (3 * BLOCK)
 struct batch {
 	unsigned n;
-	uint64_t bytes[FEATURES_TOKEN / 8][BLOCK]; /* and what stands behind a token */
-	uint64_t len[BLOCK];
+	bool others;				   /* than ASCII are among them */
+	uint64_t bytes[FEATURES_TOKEN / 8][BATCH]; /* and what stands behind a token */
+	uint64_t len[BATCH];
 };
 
 static inline void put(struct batch *b, const uint8_t *p, size_t len)
@@ -338,7 +251,7 @@ static WIDE size_t hash_wide(struct features *f, const struct batch *b, uint32_t
 {
 	const lanes one = { 1, 1, 1, 1, 1, 1, 1, 1 }, places = { 0, 1, 2, 3, 4, 5, 6, 7 };
 	lanes meant = { 0 }, last = { 0, 0, 0, 0, 0, 0, f->before, f->last };
-	uint32_t words[BLOCK], pairs[BLOCK], stems[BLOCK], more[BLOCK];
+	uint32_t words[BATCH], pairs[BATCH], stems[BATCH], more[BATCH];
 	lanes before = { 0 };
 	size_t n = 0;
 
@@ -356,7 +269,15 @@ static WIDE size_t hash_wide(struct features *f, const struct batch *b, uint32_t
 		bytes[2] &= (rest | (lanes)(len >= 24)) & (lanes)(len > 16);
 		word = bytes[0] * MIX_1 ^ bytes[1] * MIX_2 ^ bytes[2] * MIX_3;
 		word = (word ^ word >> 29) * MIX_WORD >> 32;
-		stem = (bytes[0] & ((UINT64_C(1) << 8 * STEM) - 1)) * MIX_STEM;
+		stem = bytes[0] & ((UINT64_C(1) << 8 * STEM) - 1);
+		if (b->others) {
+			lanes first = bytes[0] & UINT8_MAX;
+
+			stem |= bytes[0] & (lanes)(first >= 0x80);
+			stem ^= (bytes[1] & ((UINT64_C(1) << 8 * (STEM_WIDE - 8)) - 1)) * MIX_2 &
+				(lanes)(first >= 0xe0);
+		}
+		stem *= MIX_STEM;
 		before = __builtin_shufflevector(last, word, 7, 8, 9, 10, 11, 12, 13, 14);
 		last = word;
 		h = __builtin_convertvector(word >> (32 - FEATURE_BITS), half_lanes);
@@ -390,15 +311,145 @@ static WIDE size_t hash_wide(struct features *f, const struct batch *b, uint32_t
 	return n;
 }
 
+/* Returns how many hashes; the batch is empty then. */
+static size_t hash_all(struct features *f, struct batch *b, uint32_t *ret)
+{
+	size_t n = wide() ? hash_wide(f, b, ret) : hash_batch(f, b, ret);
+
+	b->n = 0;
+	b->others = false;
+	return n;
+}
+
+/* --- bytes to tokens, one by one */
+
+/* The token in hand is complete. */
+static void end_token(struct features *f, struct batch *tokens)
+{
+	if (!f->len)
+		return;
+	put(tokens, (const uint8_t *)f->hand, f->len);
+	tokens->others |= (f->hand[0] & 0x80) != 0;
+	memset(f->hand, 0, sizeof(f->hand));
+	f->len = 0;
+}
+
+static void take(struct features *f, uint32_t bytes, unsigned n)
+{
+	unsigned at = f->len / 8, within = f->len % 8;
+
+	if (at < ARRAY_SIZE(f->hand))
+		f->hand[at] |= (uint64_t)bytes << 8 * within;
+	if (at + 1 < ARRAY_SIZE(f->hand) && within + n > 8)
+		f->hand[at + 1] |= bytes >> 8 * (8 - within);
+	f->len += n;
+}
+
+static void add_ascii(struct features *f, struct batch *tokens, uint8_t c)
+{
+	uint8_t symbol = symbol_of(c);
+	enum kind kind = kind_of(symbol);
+
+	if (kind != f->kind)
+		end_token(f, tokens);
+	f->missing = 0;
+	f->kind = kind;
+	if (kind != BLANK)
+		take(f, symbol, 1);
+}
+
+/* A character beyond ASCII is complete; one that stands alone is a token. */
+static size_t add_character(struct features *f, struct batch *tokens, uint32_t *ret)
+{
+	uint64_t bytes[FEATURES_TOKEN / 8] = { f->raw };
+	bool alone = stands_alone(f->code_point);
+	size_t n;
+
+	if (alone || f->kind != WORD)
+		end_token(f, tokens);
+	f->kind = alone ? BLANK : WORD;
+	if (!alone) {
+		take(f, f->raw, f->more + 1u);
+		return 0;
+	}
+	n = hash_all(f, tokens, ret);
+	return n + hash_token(f, bytes, f->more + 1u, true, ret + n);
+}
+
+/* A character beyond ASCII that is there as a whole, all of its bytes: how many, 0: there is none.
+ */
+static unsigned read_character(struct features *f, struct span text)
+{
+	uint8_t c = text.p[0];
+	unsigned more = c >= 0xf0 ? 3 : c >= 0xe0 ? 2 : 1;
+	uint32_t code_point = c & (0x3fu >> more), raw = c;
+
+	if (c < 0xc0 || text.len <= more)
+		return 0;
+	for (unsigned i = 1; i <= more; i++) {
+		c = text.p[i];
+		if ((c & 0xc0) != 0x80)
+			return 0;
+		code_point = code_point << 6 | (c & 0x3f);
+		raw |= (uint32_t)c << 8 * i;
+	}
+	f->more = (uint8_t)more;
+	f->missing = 0;
+	f->code_point = code_point;
+	f->raw = raw;
+	return more + 1;
+}
+
+static size_t add_byte(struct features *f, struct batch *tokens, uint8_t c, uint32_t *ret)
+{
+	if (c < 0x80) {
+		add_ascii(f, tokens, c);
+	} else if (c >= 0xc0) {
+		f->missing = f->more = c >= 0xf0 ? 3 : c >= 0xe0 ? 2 : 1;
+		f->code_point = c & (0x3f >> f->missing);
+		f->raw = c;
+	} else if (f->missing) {
+		f->code_point = f->code_point << 6 | (c & 0x3f);
+		f->raw |= (uint32_t)c << 8 * (f->more - f->missing + 1);
+		if (!--f->missing)
+			return add_character(f, tokens, ret);
+	}
+	return 0;
+}
+
+/* --- bytes to tokens, a block at a time */
+
+struct block {
+	uint64_t word, signs; /* which bytes are */
+	/* Room for what is in hand before the first one, and to load behind the last. */
+	uint8_t symbols[FEATURES_TOKEN + BLOCK + FEATURES_TOKEN];
+};
+
+static void sort(struct block *b, const uint8_t *p)
+{
+	b->word = b->signs = 0;
+	for (unsigned i = 0; i < BLOCK; i += sizeof(scan_v)) {
+		scan_v v, digit, letter, seen;
+
+		memcpy(&v, p + i, sizeof(v));
+		digit = (scan_v)(v - '0' <= '9' - '0');
+		v |= (scan_v)(v - 'A' <= 'Z' - 'A') & 0x20;
+		v = (v & ~digit) | (digit & '0');
+		letter = (scan_v)(v - 'a' <= 'z' - 'a');
+		seen = (scan_v)(v - '!' <= '~' - '!');
+		b->word |= (uint64_t)scan_mask(letter | digit) << i;
+		b->signs |= (uint64_t)scan_mask(seen & ~(letter | digit)) << i;
+		memcpy(b->symbols + FEATURES_TOKEN + i, &v, sizeof(v));
+	}
+}
+
 /* p: a whole block to read, of which n bytes are ASCII and wanted. */
-static size_t add_block(struct features *f, const uint8_t *p, unsigned len, uint32_t *ret)
+static void add_block(struct features *f, struct batch *tokens, const uint8_t *p, unsigned len)
 {
 	uint64_t valid = len < BLOCK ? (UINT64_C(1) << len) - 1 : UINT64_MAX;
 	uint64_t before_word, before_signs, starts, ends;
-	struct batch tokens;
 	struct block b;
 	uint8_t *first = b.symbols + FEATURES_TOKEN, *hand = first - MIN(f->len, FEATURES_TOKEN);
-	size_t n = 0;
 
 	memcpy(hand, f->hand, sizeof(f->hand));
 	sort(&b, p);
@@ -408,28 +459,18 @@ static size_t add_block(struct features *f, const uint8_t *p, unsigned len, uint
 	before_signs = b.signs << 1 | (f->kind == SIGNS);
 	starts = (b.word & ~before_word) | (b.signs & ~before_signs);
 	ends = ((before_word & ~b.word) | (before_signs & ~b.signs)) & valid;
-	tokens.n = 0;
-	if (f->len && !ends) {
-		f->len += len;
+	if (f->len) {
+		f->len += ends ? (unsigned)__builtin_ctzll(ends) : len;
 		load(hand, f->len, f->hand);
-	} else if (f->len) {
-		f->len += (unsigned)__builtin_ctzll(ends);
-		load(hand, f->len, f->hand);
-		if (f->hand[0] & 0x80) {
-			n = end_token(f, false, ret);
-		} else {
-			put(&tokens, hand, f->len);
-			memset(f->hand, 0, sizeof(f->hand));
-			f->len = 0;
-		}
+		if (ends)
+			end_token(f, tokens);
 		ends &= ends - 1;
 	}
 	for (; ends; ends &= ends - 1, starts &= starts - 1) {
 		const uint8_t *start = first + __builtin_ctzll(starts);
 
-		put(&tokens, start, (size_t)(first + __builtin_ctzll(ends) - start));
+		put(tokens, start, (size_t)(first + __builtin_ctzll(ends) - start));
 	}
-	n += wide() ? hash_wide(f, &tokens, ret + n) : hash_batch(f, &tokens, ret + n);
 	if (starts) {
 		unsigned start = (unsigned)__builtin_ctzll(starts);
 
@@ -438,7 +479,6 @@ static size_t add_block(struct features *f, const uint8_t *p, unsigned len, uint
 	}
 	f->kind = b.word >> (len - 1) & 1 ? WORD : b.signs >> (len - 1) & 1 ? SIGNS : BLANK;
 	f->missing = 0;
-	return n;
 }
 
 /* How many bytes of a whole block are ASCII before the first that is not. */
@@ -460,11 +500,31 @@ void features_begin(struct features *f, const struct senses *senses)
 	*f = (struct features){ .senses = senses };
 }
 
+/* To the end of what is not ASCII, and of what is between such characters; so far, a block. */
+static size_t add_others(struct features *f, struct batch *tokens, struct span text, size_t *at,
+			 uint32_t *ret)
+{
+	size_t n = 0, end = *at + BLOCK;
+
+	do {
+		unsigned len = read_character(f, span_sub(text, *at, text.len));
+
+		n += len ? add_character(f, tokens, ret + n)
+			 : add_byte(f, tokens, text.p[*at], ret + n);
+		*at += len ? len : 1;
+	} while (*at < MIN(text.len, end) && (f->missing || text.p[*at] >= 0x80 ||
+					      (*at + 1 < text.len && text.p[*at + 1] >= 0x80)));
+	return n;
+}
+
 size_t features_add(struct features *f, struct span text, uint32_t *ret)
 {
 	struct features own = *f; /* which ret cannot point into */
+	struct batch tokens;
 	size_t n = 0, at = 0;
 
+	tokens.n = 0;
+	tokens.others = false;
 	while (at < text.len) {
 		size_t left = text.len - at;
 		uint8_t last[BLOCK];
@@ -477,15 +537,15 @@ size_t features_add(struct features *f, struct span text, uint32_t *ret)
 		}
 		run = ascii_run(p);
 		if (run >= BLOCK_MIN) {
-			n += add_block(&own, p, run, ret + n);
+			add_block(&own, &tokens, p, run);
 			at += run;
-			continue;
+		} else {
+			n += add_others(&own, &tokens, text, &at, ret + n);
 		}
-		/* To the end of what is not ASCII, which other such follows. */
-		do
-			n += add_byte(&own, text.p[at++], ret + n);
-		while (at < text.len && (own.missing || text.p[at] >= 0x80));
+		if (tokens.n + BLOCK >= BATCH)
+			n += hash_all(&own, &tokens, ret + n);
 	}
+	n += hash_all(&own, &tokens, ret + n);
 	*f = own;
 	return n;
 }
