@@ -129,9 +129,10 @@ def row(text, label, surface, source, **more):
 
 
 COMBINED = {
-    "attack.user": ("{ign}", "{ign}", "{rev}", "{per}", "{ign} {rev}", "{per} {ign}", "{per} {per}"),
-    "attack.content": ("{hid}", "{hid}", "{ign} {hid}", "{hid} {hid}", "{ign}"),
-    "benign": ("{ben}", "{ben}", "{ben} {ben}"),
+    "attack.user": ("{ign}", "{ign}", "{rev}", "{per}", "{ign} {rev}", "{per} {ign}", "{per} {per}") + 14 * ("{say}",),
+    "attack.content": ("{hid}", "{hid}", "{ign} {hid}", "{hid} {hid}", "{ign}") + 10 * ("{plant}",),
+    "benign.user": ("{ben}", "{ben}", "{ben} {ben}") + 6 * ("{ask}",) + ("{ask} {ask}",),
+    "benign.content": ("{ben}", "{ben}", "{ben} {ben}") + 4 * ("{read}",) + 2 * ("{read} {read}",),
 }
 
 
@@ -171,8 +172,8 @@ def seeds(pool, rng):
         whole = grammar.load(folder + "lang/" + path)
         kept = {k: v[2::4] for k, v in whole.items()}
         rest = {k: [line for line in v if line not in kept[k]] for k, v in whole.items()}
-        yield from language(path[:-4], rest, 60, texts, rng, "seeds-")
-        yield from language(path[:-4], kept, 20, texts, rng, "kept-")
+        yield from language(path[:-4], rest, 120, texts, rng, "seeds-")
+        yield from language(path[:-4], kept, 40, texts, rng, "kept-")
 
 
 def foreign(folder, pool, rng):
@@ -191,19 +192,25 @@ def foreign(folder, pool, rng):
 
 
 def language(lang, lists, n, texts, rng, prefix):
-    lists = {**lists, **COMBINED}
-    own = grammar.draw(lists, "benign", 2 * n, rng)
+    lists = {"say": ["{ign}"], "plant": ["{hid}"], "ask": ["{ben}"], "read": ["{ben}"], **lists, **COMBINED}
+    asked = grammar.draw(lists, "benign.user", 2 * n, rng)
+    read = grammar.draw(lists, "benign.content", 2 * n, rng)
     for text in grammar.draw(lists, "attack.user", n, rng):
         if rng.random() < .2:
-            text = carriers.splice(text, rng.choice(own), rng)
+            text = carriers.splice(text, rng.choice(asked), rng)
         yield row(text, 1, "user", prefix + lang, lang=lang)
     for text in grammar.draw(lists, "attack.content", n, rng):
-        text = carriers.splice(text, " ".join(rng.choices(own, k=3)), rng) if rng.random() < .4 else \
+        text = carriers.splice(text, " ".join(rng.choices(read, k=rng.randint(2, 6))), rng) if rng.random() < .7 else \
             carriers.carry(text, texts, rng)
         yield row(text, 1, "content", prefix + lang, lang=lang)
-    for text in own:
+    for text in asked:
         yield row(text, 0, "user", prefix + lang, lang=lang)
-        yield row(carriers.carry(text, texts, rng), 0, "content", prefix + lang, lang=lang)
+    for text in read:
+        if rng.random() < .5:
+            text = carriers.splice(text, " ".join(rng.choices(read, k=rng.randint(1, 6))), rng)
+        elif rng.random() < .6:
+            text = carriers.carry(text, texts, rng)
+        yield row(text, 0, "content", prefix + lang, lang=lang)
 
 
 def twins(rows, rng):
