@@ -16,6 +16,16 @@
 /* What becomes part of each variant of a function, rather than a function of its own. */
 #define SCAN64_INLINE inline __attribute__((always_inline))
 
+/* Without the instruction, which not every x86-64 has, the compiler calls a function for the
+ * builtin; with it, it knows this for what it is. */
+static SCAN64_INLINE unsigned scan64_count(uint64_t m)
+{
+	m -= m >> 1 & 0x5555555555555555;
+	m = (m & 0x3333333333333333) + (m >> 2 & 0x3333333333333333);
+	m = (m + (m >> 4)) & 0x0f0f0f0f0f0f0f0f;
+	return (unsigned)(m * 0x0101010101010101 >> 56);
+}
+
 /* A bit for each of 64 bytes: those from first on, n of them, when the bits of set are set. Must be
  * a constant where it is called. */
 typedef uint64_t scan64_fn(const uint8_t p[SCAN64], uint8_t set, uint8_t first, uint8_t n);

@@ -168,15 +168,6 @@ static void read_token(const struct reading *r, struct token *x, size_t at, size
 	x->known = x->is_word && len >= KNOWN_MIN;
 }
 
-/* Of 16 bits. */
-static size_t count(uint32_t m)
-{
-	m -= m >> 1 & 0x5555;
-	m = (m & 0x3333) + (m >> 2 & 0x3333);
-	m = (m + (m >> 4)) & 0x0f0f;
-	return (m + (m >> 8)) & 31;
-}
-
 /* Where the run of letters and signs ends that at is in. */
 static size_t run_end(struct span t, size_t at)
 {
@@ -239,7 +230,7 @@ static bool next(const struct reading *r, struct look *k, size_t at, size_t end,
 	uint32_t is_sign;
 
 	for (; (is_sign = next_mixed(k, r->text, at, end, &at_token)) != 0; at = at_token.end) {
-		size_t len = at_token.end - at_token.begin, n_signs = count(is_sign);
+		size_t len = at_token.end - at_token.begin, n_signs = scan64_count(is_sign);
 
 		read_token(r, ret, at_token.begin, len, backwards);
 		/* Mostly signs: a number, if not a word. A short one proves nothing. */
@@ -273,8 +264,8 @@ static void put(const struct token *x, uint8_t *out)
 	small = (scan_v)(raw - 'a' < 26);
 	capital = (scan_v)(raw - 'A' < 26) & first_lanes(x->len);
 	capitals = scan_mask(capital);
-	if (capitals && __builtin_popcount(capitals) >
-			    __builtin_popcount(scan_mask(small & first_lanes(x->len))))
+	if (capitals &&
+	    scan64_count(capitals) > scan64_count(scan_mask(small & first_lanes(x->len))))
 		v &= (uint8_t)~0x20;
 	v = (raw & (small | capital)) | (v & ~(small | capital));
 	v = (v & first_lanes(x->len)) | (raw & ~first_lanes(x->len));

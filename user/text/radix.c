@@ -2,56 +2,54 @@
  * places in the alphabet.
  */
 #include "base/own.h"
-#include "base/scan.h"
+#include "base/scan64.h"
 #include "text/maker.h"
 
-#define PIECE	    8192 /* bytes decoded of one run of numbers; the rest is another one */
-#define HEX_MIN	    8	 /* bytes; shorter runs are numbers */
-#define BITS_MIN    5
-#define NUMBERS_MIN 6
-#define GAP_MAX	    4 /* characters between numbers */
+#define PIECE	     8192 /* bytes decoded of one run of numbers; the rest is another one */
+#define HEX_MIN	     8	  /* bytes; shorter runs are numbers */
+#define BITS_MIN     5
+#define NUMBERS_MIN  6 /* numbers, and wider gaps behind the second one */
+#define NUMBERS_SURE 4 /* numbers that there must be, then */
+#define GAP_MAX	     4 /* characters between numbers */
 
 /* Decodes what begins at at. Returns where that ends, decoded or not; *ret_len is 0 when it is
  * nothing. */
 typedef size_t decode_fn(const struct reading *r, size_t at, size_t end, uint8_t *out,
 			 size_t *ret_len);
 
-/* 64 bytes of a text, zeros behind its end, with a bit for each that is a letter or digit, and for
- * those of them that are the first of a word. */
-struct look {
-	scan_v v[4];
-	uint64_t alnum, first;
-};
+#define AHEAD 3 /* bytes behind a place that say whether something may begin there */
+#define LOOK  (SCAN64 - AHEAD)
 
-#define AHEAD                                                                                      \
-	3 /* bytes behind one that are looked at to tell whether something may begin there         \
-	   */
-#define LOOK (64 - AHEAD)
+/* In which of 64 bytes may a word begin that a decoder reads? A cheap test, which lets some pass
+ * that are none. inside: a word is in front of them. */
+typedef uint64_t begins_fn(const uint8_t p[SCAN64], bool inside);
 
-/* Which of the first words in it may begin what a decoder reads? A cheap test, that lets some pass
- * which are none. */
-typedef uint64_t begins_fn(const struct look *k);
+static SCAN64_INLINE uint64_t alnums(const uint8_t p[SCAN64], scan64_fn *of)
+{
+	return of(p, 0x20, 'a', 26) | of(p, 0, '0', 10);
+}
 
-typedef scan_v is_fn(scan_v v);
+/* What may stand between two numbers, as gap() says. */
+static SCAN64_INLINE uint64_t between(const uint8_t p[SCAN64], scan64_fn *of)
+{
+	return of(p, 0, ' ', 1) | of(p, 0, ',', 1) | of(p, 0, '-', 1) | of(p, 0, ':', 2) |
+	       of(p, 0, '|', 1) | of(p, 0, '\t', 2);
+}
 
-static inline __attribute__((always_inline)) uint64_t which(const struct look *k, is_fn *is)
+/* Those of the places from which on at least min of some bytes follow, before one that is no part
+ * of numbers and what is between them; or so far that it cannot be seen. */
+static SCAN64_INLINE uint64_t enough(uint64_t places, uint64_t some, uint64_t parts, unsigned min)
 {
 	uint64_t ret = 0;
 
-	for (unsigned i = 0; i < ARRAY_SIZE(k->v); i++)
-		ret |= (uint64_t)scan_mask(is(k->v[i])) << i * sizeof(scan_v);
+	for (; places; places &= places - 1) {
+		unsigned i = (unsigned)__builtin_ctzll(places);
+		uint64_t end = ~parts >> i;
+
+		if (!end || scan64_count(some >> i & ((end & -end) - 1)) >= min)
+			ret |= places & -places;
+	}
 	return ret;
-}
-
-static struct look look(struct span t, size_t at)
-{
-	struct look k = { 0 };
-
-	for (unsigned i = 0; i < ARRAY_SIZE(k.v) && at + i * sizeof(scan_v) < t.len; i++)
-		k.v[i] = scan_load(t, at + i * sizeof(scan_v));
-	k.alnum = which(&k, scan_alnums);
-	k.first = k.alnum & ~(k.alnum << 1 | (at && ascii_alnum(t.p[at - 1])));
-	return k;
 }
 
 /* Places where something may begin. */
@@ -64,6 +62,8 @@ struct places {
 /* The next one at or behind at; end: none before that. */
 static size_t next_place(struct places *s, struct span t, size_t at, size_t end)
 {
+	uint8_t tail[SCAN64];
+
 	if (at - s->from < LOOK)
 		s->left &= ~UINT64_C(0) << (at - s->from);
 	else
@@ -71,10 +71,9 @@ static size_t next_place(struct places *s, struct span t, size_t at, size_t end)
 	if (!s->left && at - s->from < LOOK)
 		at = s->from + LOOK;
 	for (; !s->left && at < end; at += LOOK) {
-		struct look k = look(t, at);
-
 		s->from = at;
-		s->left = s->begins(&k) & ~UINT64_C(0) >> AHEAD;
+		s->left = s->begins(scan64_at(t, at, tail), at && ascii_alnum(t.p[at - 1])) &
+			  ~UINT64_C(0) >> AHEAD;
 	}
 	return s->left ? MIN(s->from + (size_t)__builtin_ctzll(s->left), end) : end;
 }
@@ -114,10 +113,10 @@ static int each_run(const struct reading *r, struct view *w, unsigned sign, begi
 static size_t gap(struct span t, size_t at)
 {
 	size_t n = 0;
-	static const bool between[256] = { [' '] = 1, [','] = 1, [';'] = 1,  [':'] = 1,
-					   ['-'] = 1, ['|'] = 1, ['\n'] = 1, ['\t'] = 1 };
+	static const bool is[256] = { [' '] = 1, [','] = 1, [';'] = 1,	[':'] = 1,
+				      ['-'] = 1, ['|'] = 1, ['\n'] = 1, ['\t'] = 1 };
 
-	while (at + n < t.len && n < GAP_MAX && between[t.p[at + n]])
+	while (at + n < t.len && n < GAP_MAX && is[t.p[at + n]])
 		n++;
 	return n;
 }
@@ -157,42 +156,22 @@ static size_t hex_run(const struct reading *r, size_t at, size_t end, uint8_t *o
 	return at;
 }
 
-static scan_v is_hex(scan_v v)
-{
-	return (scan_v)((v - '0' < 10) | ((v | 0x20) - 'a' < 6));
-}
-
-/* A first digit that text has in front of any other. */
-static scan_v is_leading(scan_v v)
-{
-	return (scan_v)((v - '2' < 6) | ((v | 0x20) - 'c' < 4));
-}
-
-static scan_v is_zero(scan_v v)
-{
-	return (scan_v)(v == '0');
-}
-
-/* What stands behind a zero: of a line's end, a prefix. */
-static scan_v is_behind_zero(scan_v v)
-{
-	return (scan_v)((v == '9') | ((v | 0x20) - 'a' < 4) | ((v | 0x20) == 'x'));
-}
-
-static scan_v is_x(scan_v v)
-{
-	return (scan_v)((v | 0x20) == 'x');
-}
-
 /* A pair that is a character of text, with another one behind it or nothing; a prefix. */
-static uint64_t hex_begins(const struct look *k)
+static SCAN64_INLINE uint64_t hex_begins_with(const uint8_t p[SCAN64], bool inside, scan64_fn *of)
 {
-	uint64_t hex = which(k, is_hex), zero = which(k, is_zero);
-	uint64_t pair = (which(k, is_leading) & hex >> 1) | (zero & which(k, is_behind_zero) >> 1);
+	uint64_t alnum = alnums(p, of), first = alnum & ~(alnum << 1 | inside);
+	uint64_t hex = of(p, 0, '0', 10) | of(p, 0x20, 'a', 6), zero = of(p, 0, '0', 1);
+	uint64_t x = of(p, 0x20, 'x', 1);
+	/* First digits that text has in front of any, and what a line's end has behind a zero. */
+	uint64_t leading = of(p, 0, '2', 6) | of(p, 0x20, 'c', 4);
+	uint64_t behind_zero = of(p, 0, '9', 1) | of(p, 0x20, 'a', 4);
+	uint64_t pair = (leading & hex >> 1) | (zero & behind_zero >> 1);
 
-	return k->first & pair &
-	       (~k->alnum >> 2 | (hex >> 2 & hex >> 3) | (zero & which(k, is_x) >> 1));
+	first &= (pair & (~alnum >> 2 | (hex >> 2 & hex >> 3))) | (zero & x >> 1);
+	return enough(first, hex, hex | x | between(p, of), 2 * HEX_MIN);
 }
+
+SCAN64_FUNCTION(uint64_t, hex_begins, (const uint8_t p[SCAN64], bool inside), p, inside)
 
 int hex_view(const struct reading *r, struct view *w)
 {
@@ -227,17 +206,16 @@ static size_t bit_run(const struct reading *r, size_t at, size_t end, uint8_t *o
 	return at;
 }
 
-static scan_v is_bit(scan_v v)
+static SCAN64_INLINE uint64_t bits_begin_with(const uint8_t p[SCAN64], bool inside, scan64_fn *of)
 {
-	return (scan_v)((v & 0xfe) == '0');
+	uint64_t alnum = alnums(p, of), first = alnum & ~(alnum << 1 | inside);
+	uint64_t bit = of(p, 0, '0', 2);
+
+	first &= bit & bit >> 1 & bit >> 2 & bit >> 3;
+	return enough(first, bit, bit | between(p, of), 7 * BITS_MIN);
 }
 
-static uint64_t bits_begin(const struct look *k)
-{
-	uint64_t bit = which(k, is_bit);
-
-	return k->first & bit & bit >> 1 & bit >> 2 & bit >> 3;
-}
+SCAN64_FUNCTION(uint64_t, bits_begin, (const uint8_t p[SCAN64], bool inside), p, inside)
 
 int binary_view(const struct reading *r, struct view *w)
 {
@@ -352,18 +330,19 @@ static size_t number_run(const struct reading *r, size_t at, size_t end, uint8_t
 	return end;
 }
 
-static scan_v is_digit(scan_v v)
-{
-	return (scan_v)(v - '0' < 10);
-}
-
 /* Up to three digits. */
-static uint64_t numbers_begin(const struct look *k)
+static SCAN64_INLINE uint64_t numbers_begin_with(const uint8_t p[SCAN64], bool inside,
+						 scan64_fn *of)
 {
-	uint64_t digit = which(k, is_digit), end = ~k->alnum;
+	uint64_t alnum = alnums(p, of), first = alnum & ~(alnum << 1 | inside), end = ~alnum;
+	uint64_t digit = of(p, 0, '0', 10);
 
-	return k->first & digit & (end >> 1 | (digit >> 1 & (end >> 2 | (digit >> 2 & end >> 3))));
+	first &= digit & (end >> 1 | (digit >> 1 & (end >> 2 | (digit >> 2 & end >> 3))));
+	return enough(first, digit & ~(digit << 1), digit | of(p, 0, '/', 1) | between(p, of),
+		      NUMBERS_SURE);
 }
+
+SCAN64_FUNCTION(uint64_t, numbers_begin, (const uint8_t p[SCAN64], bool inside), p, inside)
 
 int numbers_view(const struct reading *r, struct view *w)
 {

@@ -147,16 +147,6 @@ static SCAN64_INLINE unsigned count_odd(const uint8_t p[SURVEY_BLOCK], uint64_t 
 	return n;
 }
 
-/* Without the instruction, which not every x86-64 has, the compiler calls a function for the
- * builtin; with it, it knows this for what it is. */
-static SCAN64_INLINE unsigned count(uint64_t m)
-{
-	m -= m >> 1 & 0x5555555555555555;
-	m = (m & 0x3333333333333333) + (m >> 2 & 0x3333333333333333);
-	m = (m + (m >> 4)) & 0x0f0f0f0f0f0f0f0f;
-	return (unsigned)(m * 0x0101010101010101 >> 56);
-}
-
 /* Texts of most languages have 35 to 50 vowels in a hundred letters. */
 static SCAN64_INLINE bool sounds_odd(unsigned letters, unsigned vowels, unsigned starts)
 {
@@ -197,11 +187,11 @@ static SCAN64_INLINE unsigned number_signs(const struct masks *m, const struct m
 	}
 	if (pairs ||
 	    run_of(m->digit | of(now, 0x20, 'a', 6), l->digit | of(last, 0x20, 'a', 6), 16) ||
-	    count(x & back(m->digit, l->digit, 1)) >= PREFIXES_MIN)
+	    scan64_count(x & back(m->digit, l->digit, 1)) >= PREFIXES_MIN)
 		s |= SURVEY_HEX;
-	if (count(of(now, 0, '0', 2)) + count(of(last, 0, '0', 2)) >= BITS_MIN)
+	if (scan64_count(of(now, 0, '0', 2)) + scan64_count(of(last, 0, '0', 2)) >= BITS_MIN)
 		s |= SURVEY_BITS;
-	if (count(numbers) >= NUMBERS_MIN && count(m->alpha) <= NUMBERS_LETTERS_MAX)
+	if (scan64_count(numbers) >= NUMBERS_MIN && scan64_count(m->alpha) <= NUMBERS_LETTERS_MAX)
 		s |= SURVEY_NUMBERS;
 	return s;
 }
@@ -238,11 +228,11 @@ static SCAN64_INLINE uint16_t signs(const struct masks *m, const struct masks *l
 	if (run_of(m->alpha | m->digit | m->code, l->alpha | l->digit | l->code, 24)) {
 		s |= SURVEY_RUN;
 		/* Paths are no sentences. */
-		if (count(m->digit) <= NAME_DIGITS_MAX &&
+		if (scan64_count(m->digit) <= NAME_DIGITS_MAX &&
 		    !(m->code & ~(m->line | m->dots) & back(m->alpha, l->alpha, 1)))
 			s |= SURVEY_NAME;
 	}
-	if ((m->digit | l->digit) && count(m->digit) + count(l->digit) >= DIGITS_MIN)
+	if ((m->digit | l->digit) && scan64_count(m->digit) + scan64_count(l->digit) >= DIGITS_MIN)
 		s |= number_signs(m, l, now, last, of);
 	if (single && single & back(single, last_single, 2) & back(single, last_single, 4) &
 			  back(single, last_single, 6))
@@ -251,13 +241,13 @@ static SCAN64_INLINE uint16_t signs(const struct masks *m, const struct masks *l
 		s |= SURVEY_ESCAPE;
 	if (m->angle | (m->emphasis & after) | (m->line & back(m->line, l->line, 1)))
 		s |= SURVEY_MARKUP;
-	if (m->dots | l->dots && count(m->dots) + count(l->dots) >= DOTS_MIN)
+	if (m->dots | l->dots && scan64_count(m->dots) + scan64_count(l->dots) >= DOTS_MIN)
 		s |= SURVEY_DOTS;
 	if (mixes(m, l))
 		s |= SURVEY_MIXED;
 	/* Not in what is one long word: that is a name, a path, a picture. */
 	if (!(s & SURVEY_RUN) &&
-	    (ends_tall(m) || sounds_odd(count(m->alpha), count(m->vowel), odd)))
+	    (ends_tall(m) || sounds_odd(scan64_count(m->alpha), scan64_count(m->vowel), odd)))
 		s |= SURVEY_ODD;
 	if (is_long(m, l))
 		s |= SURVEY_LONG;
