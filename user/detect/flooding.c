@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "base/own.h"
+#include "base/scan.h"
 #include "detect/detector.h"
 
 #define BLOCK	      4096
@@ -35,11 +36,12 @@ static bool between_words(uint8_t c)
 	return c == ' ' || c == '\n' || c == '\r' || c == '.' || c == ',' || c == '!' || c == '?';
 }
 
-static struct tally read_words(struct span s)
+/* Goes no further than to a word that is one more than so many different ones. */
+static struct tally read_words(struct span s, unsigned max)
 {
 	struct tally t = { .words = 0 };
 
-	for (size_t i = 0; i < s.len;) {
+	for (size_t i = 0; i < s.len && t.different <= max;) {
 		uint32_t hash = 0;
 
 		if (!in_word(s.p[i])) {
@@ -56,13 +58,36 @@ static struct tally read_words(struct span s)
 	return t;
 }
 
+/* How many bytes of a sample are neither of words nor between them. */
+static unsigned count_others(const uint8_t p[SAMPLE])
+{
+	uint64_t two[2], n = 0;
+	scan_v others = { 0 };
+
+	static_assert(SAMPLE / sizeof(scan_v) <= UINT8_MAX, "a lane counts them");
+	for (size_t i = 0; i < SAMPLE; i += sizeof(scan_v)) {
+		scan_v v;
+
+		memcpy(&v, p + i, sizeof(v));
+		others += ~(scan_letters(v) | (scan_v)((v >= 0x80) | (v == '\'') | (v == ' ') |
+						       (v == '\n') | (v == '\r') | (v == '.') |
+						       (v == ',') | (v == '!') | (v == '?'))) &
+			  1;
+	}
+	memcpy(two, &others, sizeof(two));
+	for (unsigned i = 0; i < 64; i += 8)
+		n += (two[0] >> i & 0xff) + (two[1] >> i & 0xff);
+	return (unsigned)n;
+}
+
 static bool is_filler(struct span block)
 {
-	struct tally t = read_words(span_sub(block, 0, SAMPLE));
+	struct tally t;
 
-	if (t.different > SAMPLE_WORDS || t.others > SAMPLE / OTHERS_PER)
+	if (count_others(block.p) > SAMPLE / OTHERS_PER ||
+	    read_words(span_sub(block, 0, SAMPLE), SAMPLE_WORDS).different > SAMPLE_WORDS)
 		return false;
-	t = read_words(block);
+	t = read_words(block, SET);
 	return t.words >= WORDS_MIN && t.different * WORDS_PER_NEW <= t.words &&
 	       t.others <= BLOCK / OTHERS_PER;
 }
@@ -87,7 +112,8 @@ static struct range find_filler(struct span text)
 static bool has_rest(struct span text, struct range filler)
 {
 	size_t middle = filler.begin + (filler.end - filler.begin) / BLOCK / 2 * BLOCK;
-	struct tally all = read_words(text), said = read_words(span_sub(text, middle, BLOCK));
+	struct tally all = read_words(text, SET);
+	struct tally said = read_words(span_sub(text, middle, BLOCK), SET);
 	unsigned fresh = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(all.seen); i++)
