@@ -274,6 +274,62 @@ static void words_decide(void **st)
 	assert_int_equal(n_hits, 0);
 }
 
+/* What stands above a value in its table tells what it is, however wide the table. */
+static void tables(void **st)
+{
+	static const char *const names[] = { "id",	"family name",	   "date of birth",
+					     "SSN",	"passport_number", "driversLicense",
+					     "MRN",	"account number",  "remarks and hints",
+					     "zip code" };
+	static const char *const values[] = { "1",	   "Somebody", "1961-04-17", "536-22-8145",
+					      "C04711836", "D4711836", "7261943",    "8820114573",
+					      "none",	   "12345" };
+	static const enum sensitive_id ids[] = {
+		SENSITIVE_DATE_OF_BIRTH,     SENSITIVE_US_SSN, SENSITIVE_US_PASSPORT,
+		SENSITIVE_US_DRIVER_LICENSE, SENSITIVE_MRN,    SENSITIVE_US_BANK_ACCOUNT
+	};
+	static const struct {
+		const char *separator, *rule, *end;
+	} kinds[] = {
+		{ ",", "", "\n" },
+		{ ";", "", "\r\n" },
+		{ "\t", "", "\n" },
+		{ " | ", "|---|:--:|\n", "\n" },
+	};
+	char text[4096];
+
+	(void)st;
+	for (size_t k = 0; k < ARRAY_SIZE(kinds); k++) {
+		text[0] = 0;
+		for (unsigned row = 0; row < 10; row++) {
+			for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+				sprintf(text + strlen(text), "%s%s", i ? kinds[k].separator : "",
+					row ? values[i] : names[i]);
+			sprintf(text + strlen(text), "%s%s", kinds[k].end,
+				row ? "" : kinds[k].rule);
+		}
+		scan(text);
+		assert_int_equal(n_hits, 9 * ARRAY_SIZE(ids));
+		for (size_t i = 0; i < n_hits; i++)
+			assert_int_equal(hits[i].id, ids[i % ARRAY_SIZE(ids)]);
+	}
+	/* A separator in quotes is none. */
+	scan("name,mrn,city\n\"Body, Some\",7261943,Rom\n");
+	assert_int_equal(n_hits, 1);
+	scan("INSERT INTO people (id, mrn, city) VALUES (1, '7261943', 'Rom');");
+	assert_int_equal(n_hits, 1);
+	/* Another column, another number of fields, a head with digits, and everyday words where
+	 * nothing is checked. */
+	scan("name,mrn,city\nSome,Body,7261943\n");
+	assert_int_equal(n_hits, 0);
+	scan("name,mrn,city\nSome,7261943\n");
+	assert_int_equal(n_hits, 0);
+	scan("name2,mrn,city\nSome,7261943,Rom\n");
+	assert_int_equal(n_hits, 0);
+	scan("name,code,city\nSome,A12,Rom\n");
+	assert_int_equal(n_hits, 0);
+}
+
 /* The head of a table holds for its rows. */
 static void lists(void **st)
 {
@@ -366,10 +422,15 @@ static void floods_end(void **st)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(rows_are_whole),   cmocka_unit_test(each_type_is_found),
-		cmocka_unit_test(what_has_no_form), cmocka_unit_test(look_alikes),
-		cmocka_unit_test(words_decide),	    cmocka_unit_test(lists),
-		cmocka_unit_test(any_end),	    cmocka_unit_test(floods_end),
+		cmocka_unit_test(rows_are_whole),
+		cmocka_unit_test(each_type_is_found),
+		cmocka_unit_test(what_has_no_form),
+		cmocka_unit_test(look_alikes),
+		cmocka_unit_test(words_decide),
+		cmocka_unit_test(tables),
+		cmocka_unit_test(lists),
+		cmocka_unit_test(any_end),
+		cmocka_unit_test(floods_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -78,6 +78,12 @@ size_t sensitive_scan(struct span text, struct sensitive_hit *ret, size_t max, s
 #define CONTEXT_WORD   64  /* of the longest word */
 #define CONTEXT_SPOKEN 12  /* the same for everyday words */
 
+struct type_set {
+	uint64_t bits[(SENSITIVE_MAX_ + 63) / 64];
+};
+
+#define FIELDS_MAX 32 /* columns of a table */
+
 /* Reads a text's words once, from left to right, and only where somebody asks. */
 struct context {
 	struct span text;
@@ -87,10 +93,13 @@ struct context {
 		uint16_t word;
 	} ring[64];
 	unsigned n; /* spotted so far */
-};
-
-struct type_set {
-	uint64_t bits[(SENSITIVE_MAX_ + 63) / 64];
+	/* The table that was read last. */
+	struct table {
+		struct range row; /* the line that was looked at last */
+		char sep;	  /* between its fields */
+		unsigned n;	  /* of its columns; 0: the line is no row */
+		struct type_set fields[FIELDS_MAX];
+	} table;
 };
 
 void context_begin(struct context *c, struct span text);
@@ -100,6 +109,8 @@ struct type_set context_types(struct context *c, struct range where);
  * its distance in bytes, SIZE_MAX for none. As a key: right before it, and the last one. */
 size_t context_near(struct context *c, enum sensitive_id id, struct range where);
 size_t context_key(struct context *c, enum sensitive_id id, struct range where);
+/* Is at in a row of a table? ret: the types of which a word stands above it in its head. */
+bool context_head(struct context *c, size_t at, struct type_set *ret);
 
 /* Matchers for what has no fixed form. Each looks at what stands around a group of letters and
  * digits that holds a digit, or an '@'. */

@@ -12,6 +12,8 @@
 #define WORDS_MAX 2048
 #define BUCKETS	  4096 /* a power of two */
 #define NONE	  UINT16_MAX
+#define ROWS_MAX  6	/* lines looked at for a head above a row, or a row that is known */
+#define ROW_MAX	  1024	/* bytes of a table, to either side of a value */
 #define SIEVE	  65536 /* bits */
 
 static struct word {
@@ -100,6 +102,8 @@ void context_begin(struct context *c, struct span text)
 	c->text = text;
 	c->read = 0;
 	c->n = 0;
+	c->table.row = (struct range){ SIZE_MAX, SIZE_MAX };
+	c->table.n = 0;
 }
 
 /* Scripts without blanks between words begin at three bytes a character. */
@@ -309,4 +313,159 @@ size_t context_key(struct context *c, enum sensitive_id id, struct range where)
 	}
 	return mine && mine >= last && leads_to(c->text, mine, where.begin) ? where.begin - mine
 									    : SIZE_MAX;
+}
+
+/* --- heads of tables */
+
+static struct range line_at(struct span t, size_t at)
+{
+	size_t from = at > ROW_MAX ? at - ROW_MAX : 0;
+	const uint8_t *before = memrchr(t.p + from, '\n', at - from);
+	const uint8_t *behind = memchr(t.p + at, '\n', MIN(t.len - at, (size_t)ROW_MAX));
+
+	return (struct range){ before ? (size_t)(before - t.p) + 1 : from,
+			       behind ? (size_t)(behind - t.p)
+				      : MIN(t.len, at + (size_t)ROW_MAX) };
+}
+
+static struct span of_range(struct span t, struct range r)
+{
+	return span_sub(t, r.begin, r.end - r.begin);
+}
+
+/* "|---|---:|", "-----+----" */
+static bool ruled(struct span line)
+{
+	for (size_t i = 0; i < line.len; i++)
+		if (!strchr("|-:+= \t\r", line.p[i]))
+			return false;
+	return true;
+}
+
+/* Separators outside of quotes. */
+static size_t count(struct span s, char sep)
+{
+	size_t n = 0;
+	bool quoted = false;
+
+	for (size_t i = 0; i < s.len; i++) {
+		quoted ^= s.p[i] == '"';
+		n += !quoted && s.p[i] == (uint8_t)sep;
+	}
+	return n;
+}
+
+static bool digits(struct span s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if (is_kind(s.p[i], CHAR_DIGIT))
+			return true;
+	return false;
+}
+
+/* The types that have a word in a field of a head. Everyday words are no proof where nothing can be
+ * checked. */
+static struct type_set types_of(struct span text, struct range field)
+{
+	struct context c;
+	struct type_set types = { 0 };
+	const struct spotted *s;
+
+	context_begin(&c, text);
+	c.read = field.begin;
+	read_to(&c, field.end);
+	for (unsigned i = 0; (s = recall(&c, i)); i++) {
+		unsigned id = words[s->word].type;
+
+		if (s->end <= field.end && (!words[s->word].spoken || sensitive_types[id].check))
+			types.bits[id / 64] |= UINT64_C(1) << id % 64;
+	}
+	return types;
+}
+
+/* Reads the names in head, with sep between. */
+static void read_head(struct table *ret, struct span text, struct range head, char sep)
+{
+	struct range field = { head.begin, head.begin };
+
+	ret->sep = sep;
+	for (ret->n = 0; ret->n < FIELDS_MAX && field.begin <= head.end; ret->n++) {
+		for (field.end = field.begin; field.end < head.end;)
+			if (text.p[field.end++] == (uint8_t)sep) {
+				field.end--;
+				break;
+			}
+		ret->fields[ret->n] = types_of(text, field);
+		field.begin = field.end + 1;
+	}
+}
+
+/* "INSERT INTO t (a, b) VALUES (1, 2)" */
+static bool inserted(struct table *ret, struct span t, size_t row, size_t at)
+{
+	static const char values[] = "values (";
+	const uint8_t *bracket = memrchr(t.p + row, '(', at - row);
+	size_t open = bracket ? (size_t)(bracket - t.p) + 1 : 0, n = strlen(values);
+	struct range names;
+
+	if (open < row + n || strncasecmp((const char *)t.p + open - n, values, n))
+		return false;
+	for (names.end = open - n; names.end > row && t.p[names.end] != ')';)
+		names.end--;
+	for (names.begin = names.end; names.begin > row && t.p[names.begin - 1] != '(';)
+		names.begin--;
+	read_head(ret, t, names, ',');
+	ret->row.begin = open;
+	return true;
+}
+
+/* The table whose row is the line that holds at: the lines above it have as many fields, and the
+ * first of them no digits. */
+static void find_table(struct context *c, size_t at)
+{
+	struct table *table = &c->table;
+	struct range row = line_at(c->text, at), line = row;
+	size_t last = table->row.begin;
+	char sep = 0;
+
+	table->row = row;
+	if (inserted(table, c->text, row.begin, at))
+		return;
+	for (unsigned i = 0; i < ROWS_MAX && line.begin && c->text.p[line.begin - 1] == '\n'; i++) {
+		struct span head;
+
+		line = line_at(c->text, line.begin - 1);
+		head = of_range(c->text, line);
+		if (!head.len)
+			break;
+		if (ruled(head))
+			continue;
+		/* It goes on, or there was none. */
+		if (line.begin == last && !table->n)
+			return;
+		for (const char *s = "\t|;,"; *s && !sep; s++)
+			sep = memchr(head.p, *s, head.len) ? *s : 0;
+		if (!sep || count(head, sep) != count(of_range(c->text, row), sep))
+			break;
+		if (line.begin == last && sep == table->sep)
+			return;
+		if (!digits(head)) {
+			read_head(table, c->text, line, sep);
+			return;
+		}
+	}
+	table->n = 0;
+}
+
+bool context_head(struct context *c, size_t at, struct type_set *ret)
+{
+	struct table *table = &c->table;
+	size_t k;
+
+	if (at < table->row.begin || at >= table->row.end)
+		find_table(c, at);
+	k = table->n ? count(span_sub(c->text, table->row.begin, at - table->row.begin), table->sep)
+		     : 0;
+	*ret = k < table->n ? table->fields[k] : (struct type_set){ 0 };
+	return table->n > 0;
 }

@@ -29,6 +29,7 @@
 #define LONG_LEN       26 /* of a group that may be an address of a currency, a line of a passport */
 #define MONEY_LEN      7  /* ... a sum of money, at most */
 #define CROWD	       3  /* card numbers without a word that prove each other */
+#define LIST_MIN       5  /* digits of a number behind a comma that are no thousands */
 #define CHAIN	       200 /* bytes from a value to the next of a list: its word stands at the head */
 
 /* --- forms */
@@ -319,6 +320,8 @@ struct scanner {
 	struct range group;	   /* in hand */
 	bool asked;		   /* told is of this group */
 	struct type_set told;	   /* types that a word near it belongs to */
+	bool row;		   /* it stands in a table */
+	struct type_set head;	   /* ... in whose head a word of these stands above it */
 };
 
 static bool alnum_at(struct span t, size_t i)
@@ -460,7 +463,7 @@ static bool clean_before(struct span t, size_t begin, size_t len)
 		return false;
 	if (begin < 2 || (c != '.' && c != '-' && c != ':' && c != ','))
 		return true;
-	return !is_kind(t.p[begin - 2], CHAR_DIGIT) || (c == ',' && len >= 8);
+	return !is_kind(t.p[begin - 2], CHAR_DIGIT) || (c == ',' && len >= LIST_MIN);
 }
 
 static bool clean_after(struct span t, size_t end, size_t len)
@@ -473,7 +476,21 @@ static bool clean_after(struct span t, size_t end, size_t len)
 		return !alnum_at(t, end + 1) || c == '\\';
 	if (c != '.' && c != '-' && c != ':' && c != ',')
 		return true;
-	return !digit_at(t, end + 1) || (c == ',' && len >= 8);
+	return !digit_at(t, end + 1) || (c == ',' && len >= LIST_MIN);
+}
+
+static bool in(const struct type_set *set, enum sensitive_id id)
+{
+	return set->bits[id / 64] >> id % 64 & 1;
+}
+
+static bool any(const struct type_set *set)
+{
+	uint64_t bits = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(set->bits); i++)
+		bits |= set->bits[i];
+	return bits;
 }
 
 /* A value of a list whose head had the word. */
@@ -486,20 +503,20 @@ static bool chained(const struct scanner *s, enum sensitive_id id, size_t begin)
 /* The words are read when the first form asks for one: next to no number has a form that fits. */
 static bool told(struct scanner *s, enum sensitive_id id)
 {
-	if (!s->asked)
+	if (!s->asked) {
 		s->told = context_types(&s->words, s->group);
+		s->row = context_head(&s->words, s->group.begin, &s->head);
+		for (size_t i = 0; i < ARRAY_SIZE(s->told.bits); i++)
+			s->told.bits[i] |= s->head.bits[i];
+	}
 	s->asked = true;
-	return s->told.bits[id / 64] >> id % 64 & 1;
+	return in(&s->told, id);
 }
 
 /* Neither a word near the group nor the head of a list says what any number is. */
 static bool untold(const struct scanner *s)
 {
-	uint64_t any = 0;
-
-	for (size_t i = 0; i < ARRAY_SIZE(s->told.bits); i++)
-		any |= s->told.bits[i];
-	return s->asked && !any && !s->chains;
+	return s->asked && !any(&s->told) && !s->chains;
 }
 
 /* How sure that a value of that type stands there; 0: not at all. */
@@ -511,9 +528,12 @@ static float grade(struct scanner *s, enum sensitive_id id, struct range where, 
 
 	near = t->need == NEED_KEY ? context_key(&s->words, id, where)
 				   : context_near(&s->words, id, where);
+	/* The head of its column knows best. */
+	if (s->asked && in(&s->head, id))
+		near = 0;
+	else if (near == SIZE_MAX && chained(s, id, where.begin) && !(s->asked && s->row))
+		near = CONTEXT_BEFORE;
 	*ret_distance = near;
-	if (near == SIZE_MAX && chained(s, id, where.begin))
-		*ret_distance = near = CONTEXT_BEFORE;
 	if (t->need == NEED_KEY)
 		return near == SIZE_MAX ? 0 : .8f;
 	if (t->need == NEED_NOTHING)
