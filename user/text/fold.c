@@ -392,6 +392,9 @@ int fold_view(const struct fold *f, struct span text, struct view *w)
 	int err = 0;
 
 	while (!err) {
+		/* Mostly one blank or none is between words of other scripts. */
+		if (x.at < text.len && text.p[x.at] < 0x80)
+			x.at++;
 		if (x.at < text.len && text.p[x.at] < 0x80)
 			x.at += ascii_len(span_sub(text, x.at, text.len));
 		if (x.at == text.len)

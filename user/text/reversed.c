@@ -186,13 +186,31 @@ int flipped_view(const struct reading *r, struct view *w)
 
 /* --- written to be shown from right to left */
 
+/* The next U+202E, or end: what is behind it is shown from right to left. */
+static size_t next_override(struct span t, size_t at, size_t end)
+{
+	for (; end - at >= sizeof(scan_v) + 2; at += sizeof(scan_v)) {
+		scan_v first, last;
+		uint32_t m;
+
+		memcpy(&first, t.p + at, sizeof(first));
+		memcpy(&last, t.p + at + 2, sizeof(last));
+		m = scan_mask((scan_v)((first == 0xe2) & (last == 0xae)));
+		for (; m; m &= m - 1)
+			if (t.p[at + (size_t)__builtin_ctz(m) + 1] == 0x80)
+				return at + (size_t)__builtin_ctz(m);
+	}
+	while (end - at >= 3 && memcmp(t.p + at, "\u202e", 3) != 0)
+		at++;
+	return end - at >= 3 ? at : end;
+}
+
 int bidi_view(const struct reading *r, struct view *w)
 {
-	static const char right_to_left[] = "\u202e", pop[] = "\u202c";
+	static const char pop[] = "\u202c";
 	uint8_t out[LINE_BYTES];
 	struct span t = r->text;
 	struct range where;
-	const uint8_t *p;
 	size_t at = 0;
 	int err = 0;
 
@@ -202,12 +220,10 @@ int bidi_view(const struct reading *r, struct view *w)
 			struct span s;
 			size_t begin;
 
-			p = memmem(t.p + at, where.end - at, right_to_left, 3);
-			if (!p) {
-				at = where.end;
+			at = next_override(t, at, where.end);
+			if (at == where.end)
 				break;
-			}
-			begin = (size_t)(p - t.p) + 3;
+			begin = at + 3;
 			s = span_sub(t, begin, LINE_BYTES);
 			end = memchr(s.p, '\n', s.len);
 			s.len = end ? (size_t)(end - s.p) : s.len;

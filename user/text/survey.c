@@ -309,19 +309,31 @@ int survey_make(struct survey *s, struct span text)
 	return err;
 }
 
+/* From block i on. */
+static SCAN64_INLINE void make_high_with(struct survey *s, struct span text, size_t i,
+					 scan64_fn *of)
+{
+	uint8_t tail[SURVEY_BLOCK];
+
+	for (; i < s->n; i++) {
+		const uint8_t *p = scan64_at(text, i * SURVEY_BLOCK, tail);
+
+		s->blocks[i] = of(p, 0, 0x80, 0x80) ? SURVEY_HIGH : 0;
+	}
+	s->all = SURVEY_HIGH;
+}
+
+SCAN64_FUNCTION(void, make_high, (struct survey * s, struct span text, size_t i), s, text, i)
+
 int survey_make_high(struct survey *s, struct span text)
 {
 	size_t at = ascii_len(text);
 	int err = begin(s, at < text.len ? text : span_of(NULL, 0));
 
-	if (err)
+	if (err || !s->n)
 		return err;
-	if (s->n)
-		memset(s->blocks, 0, s->n * sizeof(*s->blocks));
-	for (; at < s->len; at += ascii_len(span_sub(text, at, s->len))) {
-		s->blocks[at / SURVEY_BLOCK] = s->all = SURVEY_HIGH;
-		at = MIN((at / SURVEY_BLOCK + 1) * SURVEY_BLOCK, s->len);
-	}
+	memset(s->blocks, 0, at / SURVEY_BLOCK * sizeof(*s->blocks));
+	make_high(s, text, at / SURVEY_BLOCK);
 	return 0;
 }
 
