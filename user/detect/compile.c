@@ -25,9 +25,10 @@
 #define SECOND_COST_MAX	 3.2F
 #define SECOND_PAIR_MAX	 12.0F
 #define REACH_MAX	 4096 /* bytes; longer matches are taken for unlimited */
-#define ALONE_MAX	 48   /* units that have databases of their own */
+#define ALONE_MAX	 62   /* units that have databases of their own */
 #define COST_LEAST	 0.01F
 #define WORD_BYTES	 8
+#define WINDOW_COST	 100	    /* of a window, beside its bytes */
 #define WORDS_BYTES_MAX	 (16 << 20) /* of a lexicon's words, and of their table's rows */
 
 /* One pattern on its way into a database. */
@@ -393,10 +394,11 @@ static int choose_unit(struct making *m, struct source *s)
 		*u = (struct image_unit){ .reach = reach > REACH_MAX ? 0 : reach,
 					  .words = reach > REACH_MAX ? words_of(s) : 0,
 					  .sets = sets[1].n ? 2 : 1 };
-		m->busy[m->n_units] =
-		    (struct busy){ (unsigned)m->n_units,
-				   (sets[0].cost + COST_LEAST) *
-				       (float)(u->reach ? u->reach : u->words * WORD_BYTES) };
+		m->busy[m->n_units] = (struct busy){
+			(unsigned)m->n_units,
+			(sets[0].cost + COST_LEAST) *
+			    (float)(WINDOW_COST + (u->reach ? u->reach : u->words * WORD_BYTES))
+		};
 		s->unit = (unsigned)++m->n_units;
 	}
 	anchors_free(sets);

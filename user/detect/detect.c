@@ -30,6 +30,7 @@
 #define JUDGED_OVERLAP 1024 /* bytes that are looked at again when a text grew */
 #define LOCATE_AROUND  4096 /* bytes read around what is shown, for secrets in them */
 #define UNNARROWED     40   /* bytes taken for the length of the others */
+#define FOUND_TOLD     1024 /* words found together are told of together: one search after another */
 
 const struct detector *const detectors[] = {
 #define DETECTOR(id) &detector_##id,
@@ -39,6 +40,12 @@ const struct detector *const detectors[] = {
 };
 
 #define N_DETECTORS (ARRAY_SIZE(detectors) - 1)
+
+/* A word that a database tells of. */
+struct word_found {
+	size_t end;
+	unsigned id;
+};
 
 struct detect {
 	struct detect_opts opts;
@@ -55,8 +62,8 @@ struct detect {
 	unsigned *of_rules;		 /* of each rule's pattern, its number among all */
 	/* Of words that a database tells of as one: sequences_changes() when none was wanted. */
 	uint64_t *idle;
-	uint16_t *counts;   /* hits of each pattern in the view being scanned */
-	unsigned *together; /* words that were found and end at one place, by their numbers */
+	uint16_t *counts;	  /* hits of each pattern in the view being scanned */
+	struct word_found *found; /* of the view being scanned, not told to sequences yet */
 	struct hits {
 		struct hit *v;
 		size_t n, room;
@@ -145,8 +152,8 @@ int detect_new(struct detect **ret, const struct detect_opts *o, struct span ima
 		return err;
 	d->counts = calloc(d->image->n_patterns + 1, sizeof(*d->counts));
 	d->idle = calloc(d->image->n_patterns + 1, sizeof(*d->idle));
-	d->together = calloc(d->image->n_patterns + 1, sizeof(*d->together));
-	if (!d->counts || !d->idle || !d->together)
+	d->found = calloc(d->image->n_patterns + FOUND_TOLD, sizeof(*d->found));
+	if (!d->counts || !d->idle || !d->found)
 		return -ENOMEM;
 	err = mac_new(&d->mac, o->key);
 	if (!err)
@@ -190,7 +197,7 @@ void detect_free(struct detect **d)
 	free((*d)->own);
 	free((*d)->counts);
 	free((*d)->idle);
-	free((*d)->together);
+	free((*d)->found);
 	explicit_bzero(*d, sizeof(**d));
 	free(*d);
 	*d = NULL;
@@ -215,7 +222,7 @@ struct scan {
 	struct detect *d;
 	unsigned view;
 	struct range where; /* of the view's text, is searched */
-	size_t n_together, together_end;
+	size_t n_found;
 	int err;
 };
 
@@ -290,31 +297,35 @@ static int on_words(struct scan *s, unsigned id, size_t to)
 	return err;
 }
 
-/* Those that ended at one place, in an order that does not depend on where the text lies. */
-static int tell_together(struct scan *s)
+static int tell_words(struct scan *s)
 {
-	size_t n = s->n_together;
+	size_t n = s->n_found;
 	int err = 0;
 
-	s->n_together = 0;
+	s->n_found = 0;
 	for (size_t i = 0; i < n && !err; i++)
-		err = on_words(s, s->d->together[i], s->together_end);
+		err = on_words(s, s->d->found[i].id, s->d->found[i].end);
 	return err;
 }
 
-static int add_words(struct scan *s, unsigned id, size_t end)
+/* Those of one end by their numbers: the order in which they are found there depends on where the
+ * text lies. */
+static int add_word(struct scan *s, unsigned id, size_t end)
 {
-	unsigned *ids = s->d->together;
-	int err = s->n_together && s->together_end != end ? tell_together(s) : 0;
-	size_t i = s->n_together;
+	struct word_found *v = s->d->found;
+	size_t i = s->n_found;
+	int err = 0;
 
-	if (i == s->d->image->n_patterns)
+	if (i >= FOUND_TOLD && v[i - 1].end != end) {
+		err = tell_words(s);
+		i = 0;
+	}
+	if (i == s->d->image->n_patterns + FOUND_TOLD)
 		return err;
-	for (; i && ids[i - 1] > id; i--)
-		ids[i] = ids[i - 1];
-	ids[i] = id;
-	s->n_together++;
-	s->together_end = end;
+	for (; i && v[i - 1].end == end && v[i - 1].id > id; i--)
+		v[i] = v[i - 1];
+	v[i] = (struct word_found){ end, id };
+	s->n_found++;
 	return err;
 }
 
@@ -329,7 +340,7 @@ static int on_match(unsigned id, unsigned long long from, unsigned long long to,
 	(void)from;
 	(void)flags;
 	if (s->d->owners[id].sort == RULE_WORD || s->d->owners[id].sort == RULE_WORD_LIKE)
-		return add_words(s, id, end);
+		return add_word(s, id, end);
 	do {
 		const struct image_owner *o = &s->d->owners[id];
 
@@ -434,7 +445,7 @@ static int search(struct scan *s, size_t db, struct span text, struct range wher
 			(unsigned)(where.end - where.begin), s->d->scratch, on_match,
 			s) != HS_SUCCESS)
 		return s->err ? s->err : -ENOMEM;
-	return tell_together(s) ? s->err : 0;
+	return tell_words(s) ? s->err : 0;
 }
 
 /* Expressions around their anchors, which were found before. */
