@@ -97,8 +97,7 @@ static int try_word(struct making *m, const struct fold *fold, struct source *s)
 
 	if (!err && sequences_finds(buf_span(&folded.bytes))) {
 		s->found = true;
-		err = add_word(m, buf_span(&folded.bytes), (size_t)(s->rule - m->rules.pattern),
-			       s->rule->ends);
+		err = add_word(m, buf_span(&folded.bytes), s->rule->words, s->rule->ends);
 	}
 	pattern_view_free(&folded);
 	return err;
@@ -300,7 +299,7 @@ static int put_anchors(struct making *m, const struct anchors sets[2])
 		for (size_t i = 0; i < sets[set].n && !err; i++) {
 			const struct anchor_word *w = &sets[set].v[i];
 			struct image_anchor a = { (uint16_t)m->n_units, (uint16_t)set };
-			size_t id = m->rules.n_patterns + m->anchors.len / sizeof(a);
+			size_t id = SEQUENCE_OTHER + m->anchors.len / sizeof(a);
 
 			err = add_word(m, span_of(w->s, w->len), id, false);
 			if (!err)

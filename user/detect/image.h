@@ -7,7 +7,7 @@
 #include "detect/detector.h"
 
 #define IMAGE_ALIGN	64 /* of the image, and of its parts in it: what Vectorscan wants */
-#define IMAGE_MAGIC	"EARSHOT\12"
+#define IMAGE_MAGIC	"EARSHOT\13"
 #define IMAGE_UNITS_MAX 256 /* expressions that are tried where their anchors are */
 #define IMAGE_DBS_MAX	64
 #define IMAGE_BYTES_MAX (96 << 20) /* once in memory, however many processes use it */
@@ -28,7 +28,7 @@ struct image_head {
 	uint32_t n_dbs, n_always; /* ... the first of which every text is searched with */
 	uint32_t pad;
 	/* struct image_owner for each pattern, image_unit, image_anchor; a lexicon's table of the
-	 * words of sequences (ids: patterns of rules) and of the anchors (ids behind them) */
+	 * words of sequences (ids: their lists) and of the anchors (from SEQUENCE_OTHER on) */
 	struct image_part rules, owners, units, anchors, words;
 	struct image_part db[IMAGE_DBS_MAX]; /* an hs_database_t each */
 };

@@ -43,13 +43,14 @@ static const struct {
 struct entry {
 	uint64_t value, mask; /* of its first bytes, without what tells the case of a letter */
 	uint32_t text;	      /* where it stands whole */
-	uint32_t ids, n_ids;  /* of the words that are the same */
-	uint16_t len;
+	uint32_t ids;	      /* of the words that are the same */
+	uint16_t n_ids, len;
 	uint8_t lead; /* its punctuation, before its key */
 	uint8_t key;
 	uint8_t ends; /* nothing may be joined to it */
-	uint8_t pad[7];
+	uint8_t pad;
 };
+static_assert(sizeof(struct entry) == 32, "two fit into a line of the cache");
 
 struct found {
 	size_t end, words;
@@ -66,14 +67,14 @@ struct head {
 /* A place where a word may begin: a bit for each of its keys. */
 struct candidate {
 	uint64_t head; /* the first bytes there */
-	size_t at, words;
+	uint32_t at, words;
 	uint32_t keys;
 };
 
 /* ... and one of its keys. */
 struct place {
 	uint64_t head;
-	size_t at, words;
+	uint32_t at, words;
 	uint32_t first, end; /* entries of that bucket */
 	unsigned hash;
 	uint8_t key;
@@ -175,12 +176,13 @@ static void add_entry(struct making *m, const struct lexicon_word *w, size_t n)
 
 	*e = (struct entry){ .text = m->head.n_texts,
 			     .ids = m->head.n_ids,
-			     .n_ids = (uint32_t)n,
 			     .len = (uint16_t)w->text.len,
 			     .lead = (uint8_t)lead,
 			     .ends = w->ends };
 	for (size_t i = 0; i < n; i++)
-		m->ids[m->head.n_ids++] = w[i].id;
+		if (!i || w[i].id != w[i - 1].id)
+			m->ids[m->head.n_ids++] = w[i].id;
+	e->n_ids = (uint16_t)(m->head.n_ids - e->ids);
 	for (size_t i = 0; i < w->text.len; i++)
 		m->texts[m->head.n_texts++] = ascii_lower(w->text.p[i]);
 	while (keys[e->key].len > len)
@@ -287,6 +289,8 @@ int lexicon_make(uint8_t **ret, size_t *ret_len, const struct lexicon_word *word
 	for (size_t i = 0, end; i < n; i = end) {
 		for (end = i + 1; end < n && same(&w[i], &w[end]); end++)
 			;
+		if (end - i > UINT16_MAX)
+			return -EINVAL;
 		add_entry(m, &w[i], end - i);
 	}
 	return lay_out(m, ret, ret_len);
@@ -512,10 +516,11 @@ static unsigned find_candidates(struct lexicon *l, unsigned n)
 	begins = (words & ~(words << 1 | l->in_word)) | leads;
 	l->in_word = words >> 63;
 	for (; begins; begins &= begins - 1, word++) {
-		struct candidate c = { .at = l->ahead + (size_t)__builtin_ctzll(begins),
-				       .words = word };
+		size_t at = l->ahead + (size_t)__builtin_ctzll(begins);
+		struct candidate c = { .head = head_at(l->text, at),
+				       .at = (uint32_t)at,
+				       .words = (uint32_t)word };
 
-		c.head = head_at(l->text, c.at);
 #pragma GCC unroll 5
 		for (unsigned k = 0; k < N_KEYS; k++)
 			c.keys |= (uint32_t)seen(l, bit_of(hash_of(c.head | SMALL, k), k)) << k;

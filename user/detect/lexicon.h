@@ -17,8 +17,8 @@ struct lexicon_word {
 
 /* Can it be found this way? Behind its punctuation it must have two bytes. */
 bool lexicon_takes(struct span word);
-/* Their table, to be freed: without pointers, so that processes share it. -ENOMEM; -EINVAL: one is
- * not taken. */
+/* Their table, to be freed: without pointers, so that processes share it. Words that are the same
+ * and have the same id are one. -ENOMEM; -EINVAL: one is not taken, or too many are the same. */
 int lexicon_make(uint8_t **ret, size_t *ret_len, const struct lexicon_word *words, size_t n);
 /* Borrows the table, which must be aligned to 8 bytes. -ENOMEM; -EINVAL: damaged, or an id of it is
  * not below ids_end. */

@@ -29,8 +29,11 @@ struct place {
 	uint32_t begin, end;
 };
 
-/* What is known of a list in the text in hand. */
+/* A list, and what is known of it in the text in hand. */
 struct list {
+	uint32_t first_use, end_use;
+	uint32_t first_follower, end_follower; /* lists behind it, where it is the first of a
+						  sequence */
 	uint32_t awaited;   /* in this round: a sequence has come to a step before one of its own */
 	uint32_t round;	    /* of its places */
 	struct place at[2]; /* as the first step of sequences, which it is the same for; the latest
@@ -39,17 +42,13 @@ struct list {
 
 struct sequences {
 	const struct rules *rules;
-	struct lexicon *lexicon; /* ids from n_patterns on: others */
+	struct lexicon *lexicon; /* ids: lists; from SEQUENCE_OTHER on: others */
 	lexicon_fn *on_other;
 	struct span text;
-	uint16_t *list_of; /* each pattern that is a word, its list */
-	struct list *lists;
-	size_t n_lists;
-	uint32_t *first_use; /* of each list; closed by one more */
+	struct list *lists; /* RULE_WORD_LISTS_MAX of them */
 	struct use *uses;
-	uint32_t *first_follower; /* of each list */
-	uint16_t *followers;	  /* lists behind it, where it is the first of a sequence */
-	uint32_t *pattern;	  /* of each sequence */
+	uint16_t *followers;
+	uint32_t *pattern;			   /* of each sequence */
 	struct place (*at)[SEQUENCE_STEPS_MAX][2]; /* from step 1 on, the latest first */
 	uint32_t *round; /* of each sequence's places: those of another one are of another text */
 	size_t n;
@@ -66,41 +65,39 @@ bool sequences_finds(struct span word)
 	return lexicon_takes(word);
 }
 
-/* Counts of each list, from its second place on, become where its rows begin, from there on. */
-static void sum_up(uint32_t *counts, size_t n_lists)
-{
-	for (size_t i = 2; i < n_lists + 2; i++)
-		counts[i] += counts[i - 1];
-}
-
 /* The tables: counted, summed up, filled in. */
 static void fill(struct sequences *s)
 {
-	size_t n = 0;
+	uint32_t n = 0, n_uses = 0, n_followers = 0;
 
 	for (size_t i = 0; i < s->rules->n_patterns; i++) {
 		const struct rule_pattern *p = &s->rules->pattern[i];
 
-		s->list_of[i] = p->words;
 		if (p->sort != RULE_SEQUENCE)
 			continue;
-		s->first_follower[p->step[0] + 2]++;
+		s->lists[p->step[0]].end_follower++;
 		for (size_t k = 1; k < p->n_steps; k++)
-			s->first_use[p->step[k] + 2]++;
+			s->lists[p->step[k]].end_use++;
 	}
-	sum_up(s->first_use, s->n_lists);
-	sum_up(s->first_follower, s->n_lists);
+	for (struct list *l = s->lists; l < s->lists + RULE_WORD_LISTS_MAX; l++) {
+		l->first_use = n_uses;
+		l->first_follower = n_followers;
+		n_uses += l->end_use;
+		n_followers += l->end_follower;
+		l->end_use = l->first_use;
+		l->end_follower = l->first_follower;
+	}
 	for (size_t i = 0; i < s->rules->n_patterns; i++) {
 		const struct rule_pattern *p = &s->rules->pattern[i];
 
 		if (p->sort != RULE_SEQUENCE)
 			continue;
 		s->pattern[n] = (uint32_t)i;
-		s->followers[s->first_follower[p->step[0] + 1]++] = p->step[1];
+		s->followers[s->lists[p->step[0]].end_follower++] = p->step[1];
 		/* Later steps first, so that a word is not two of them. */
 		for (size_t k = p->n_steps; --k;)
-			s->uses[s->first_use[p->step[k] + 1]++] =
-			    (struct use){ .sequence = (uint32_t)n,
+			s->uses[s->lists[p->step[k]].end_use++] =
+			    (struct use){ .sequence = n,
 					  .next = k + 1 < p->n_steps ? p->step[k + 1] : 0,
 					  .before = p->step[k - 1],
 					  .step = (uint8_t)k,
@@ -108,6 +105,21 @@ static void fill(struct sequences *s)
 					  .last = k + 1 == p->n_steps };
 		n++;
 	}
+}
+
+/* Are all lists in the table? */
+static bool lists_ok(const struct rules *rules)
+{
+	for (size_t i = 0; i < rules->n_patterns; i++) {
+		const struct rule_pattern *p = &rules->pattern[i];
+
+		if (p->words >= RULE_WORD_LISTS_MAX)
+			return false;
+		for (size_t k = 0; p->sort == RULE_SEQUENCE && k < p->n_steps; k++)
+			if (p->step[k] >= RULE_WORD_LISTS_MAX)
+				return false;
+	}
+	return true;
 }
 
 int sequences_new(struct sequences **ret, const struct rules *rules, struct span words,
@@ -121,7 +133,9 @@ int sequences_new(struct sequences **ret, const struct rules *rules, struct span
 		return -ENOMEM;
 	s->rules = rules;
 	s->on_other = on_other;
-	err = lexicon_new(&s->lexicon, words, (uint32_t)(rules->n_patterns + n_other));
+	err = lists_ok(rules)
+		  ? lexicon_new(&s->lexicon, words, (uint32_t)(SEQUENCE_OTHER + n_other))
+		  : -EINVAL;
 	if (err)
 		return err;
 	for (size_t i = 0; i < rules->n_patterns; i++) {
@@ -129,21 +143,14 @@ int sequences_new(struct sequences **ret, const struct rules *rules, struct span
 
 		s->n += p->sort == RULE_SEQUENCE;
 		n_uses += p->sort == RULE_SEQUENCE ? p->n_steps : 0;
-		s->n_lists = MAX(s->n_lists, (size_t)p->words + 1);
-		for (size_t k = 0; p->sort == RULE_SEQUENCE && k < p->n_steps; k++)
-			s->n_lists = MAX(s->n_lists, (size_t)p->step[k] + 1);
 	}
-	s->list_of = calloc(rules->n_patterns + 1, sizeof(*s->list_of));
-	s->lists = calloc(s->n_lists + 1, sizeof(*s->lists));
-	s->first_use = calloc(s->n_lists + 2, sizeof(*s->first_use));
+	s->lists = calloc(RULE_WORD_LISTS_MAX, sizeof(*s->lists));
 	s->uses = calloc(n_uses + 1, sizeof(*s->uses));
-	s->first_follower = calloc(s->n_lists + 2, sizeof(*s->first_follower));
 	s->followers = calloc(s->n + 1, sizeof(*s->followers));
 	s->pattern = calloc(s->n + 1, sizeof(*s->pattern));
 	s->at = calloc(s->n + 1, sizeof(*s->at));
 	s->round = calloc(s->n + 1, sizeof(*s->round));
-	if (!s->list_of || !s->lists || !s->first_use || !s->uses || !s->first_follower ||
-	    !s->followers || !s->pattern || !s->at || !s->round)
+	if (!s->lists || !s->uses || !s->followers || !s->pattern || !s->at || !s->round)
 		return -ENOMEM;
 	fill(s);
 	*ret = steal(s);
@@ -155,11 +162,8 @@ void sequences_free(struct sequences **s)
 	if (!*s)
 		return;
 	lexicon_free(&(*s)->lexicon);
-	free((*s)->list_of);
 	free((*s)->lists);
-	free((*s)->first_use);
 	free((*s)->uses);
-	free((*s)->first_follower);
 	free((*s)->followers);
 	free((*s)->pattern);
 	free((*s)->at);
@@ -181,7 +185,8 @@ int sequences_begin(struct sequences *s, struct span text)
 	/* All of them are forgotten when the numbers begin again. */
 	if (!++s->now) {
 		memset(s->round, 0, s->n * sizeof(*s->round));
-		memset(s->lists, 0, s->n_lists * sizeof(*s->lists));
+		for (size_t i = 0; i < RULE_WORD_LISTS_MAX; i++)
+			s->lists[i].awaited = s->lists[i].round = 0;
 		s->now = 1;
 	}
 	return lexicon_begin(s->lexicon, text);
@@ -292,22 +297,22 @@ static void begin_sequences(struct sequences *s, uint16_t list, struct place her
 	if (l->round != s->now) {
 		l->round = s->now;
 		l->at[0] = (struct place){ 0 };
-		for (uint32_t i = s->first_follower[list]; i < s->first_follower[list + 1]; i++)
+		for (uint32_t i = l->first_follower; i < l->end_follower; i++)
 			await(s, s->followers[i]);
 	}
 	l->at[1] = l->at[0];
 	l->at[0] = here;
 }
 
-static int follow(struct sequences *s, size_t pattern, struct range where, size_t like,
+static int follow(struct sequences *s, uint16_t list, struct range where, size_t like,
 		  sequence_fn *fn, void *ctx)
 {
-	uint16_t list = s->list_of[pattern];
+	const struct list *l = &s->lists[list];
 	struct place here = { (uint32_t)where.begin, (uint32_t)where.end };
-	uint32_t end = s->lists[list].awaited == s->now ? s->first_use[list + 1] : 0;
+	uint32_t end = l->awaited == s->now ? l->end_use : 0;
 	int err;
 
-	for (uint32_t i = s->first_use[list]; i < end; i++) {
+	for (uint32_t i = l->first_use; i < end; i++) {
 		const struct use *u = &s->uses[i];
 		const struct place *last = place_before(s, u, where.begin);
 
@@ -321,7 +326,7 @@ static int follow(struct sequences *s, size_t pattern, struct range where, size_
 		if (err)
 			return err;
 	}
-	if (s->first_follower[list] < s->first_follower[list + 1])
+	if (l->first_follower < l->end_follower)
 		begin_sequences(s, list, here);
 	return 0;
 }
@@ -335,10 +340,9 @@ struct following {
 static int on_word(void *ctx, uint32_t id, const struct lexicon_hit *h)
 {
 	const struct following *f = ctx;
-	uint32_t n = (uint32_t)f->s->rules->n_patterns;
 
-	return id < n ? follow(f->s, id, h->where, 0, f->fn, f->ctx)
-		      : f->s->on_other(f->ctx, id - n, h);
+	return id < SEQUENCE_OTHER ? follow(f->s, (uint16_t)id, h->where, 0, f->fn, f->ctx)
+				   : f->s->on_other(f->ctx, id - SEQUENCE_OTHER, h);
 }
 
 int sequences_until(struct sequences *s, size_t end, sequence_fn *fn, void *ctx)
@@ -350,10 +354,9 @@ int sequences_until(struct sequences *s, size_t end, sequence_fn *fn, void *ctx)
 
 bool sequences_wants(const struct sequences *s, size_t pattern)
 {
-	uint16_t list = s->list_of[pattern];
+	const struct list *l = &s->lists[s->rules->pattern[pattern].words];
 
-	return s->lists[list].awaited == s->now ||
-	       s->first_follower[list] < s->first_follower[list + 1];
+	return l->awaited == s->now || l->first_follower < l->end_follower;
 }
 
 uint64_t sequences_changes(const struct sequences *s)
@@ -367,7 +370,7 @@ int sequences_word(struct sequences *s, size_t pattern, struct range where, sequ
 	const struct rule_pattern *p = &s->rules->pattern[pattern];
 
 	return whole(p, s->text, where)
-		   ? follow(s, pattern, where, p->sort == RULE_WORD_LIKE ? SEQUENCE_LIKE : 0, fn,
+		   ? follow(s, p->words, where, p->sort == RULE_WORD_LIKE ? SEQUENCE_LIKE : 0, fn,
 			    ctx)
 		   : 0;
 }

@@ -14,12 +14,14 @@
 #define SEQUENCE_NEAR 18 /* ... where the rule wants it closer */
 #define SEQUENCE_LIKE 60 /* ... and what an expression may hold, whose beginning is not known */
 
+#define SEQUENCE_OTHER RULE_WORD_LISTS_MAX
+
 struct sequences;
 
 /* Of all rules; borrows them. words: a lexicon's table of their literal words that
- * sequences_finds(), a word's id being its pattern's number; and of others, n_other of them, whose
- * ids follow, which it tells to on_other with their own numbers. -ENOMEM, -EINVAL: not such a
- * table. */
+ * sequences_finds(), a word's id being the list that it is of; and of others, n_other of them,
+ * whose ids follow from SEQUENCE_OTHER on, which it tells to on_other with their own numbers.
+ * -ENOMEM, -EINVAL: not such a table, or lists beyond RULE_WORD_LISTS_MAX. */
 int sequences_new(struct sequences **ret, const struct rules *rules, struct span words,
 		  size_t n_other, lexicon_fn *on_other);
 void sequences_free(struct sequences **s);
