@@ -274,6 +274,28 @@ static void words_decide(void **st)
 	assert_int_equal(n_hits, 0);
 }
 
+/* What is written where a number is to stand, and a card of the net as switches print it. */
+static void samples(void **st)
+{
+	static const struct {
+		const char *text;
+		size_t n;
+	} rows[] = {
+		{ "account number: 12345678", 0 }, { "account number: 87654321", 0 },
+		{ "account number: 00000000", 0 }, { "account number: 12345687", 1 },
+		{ "phone: 1234567890", 0 },	   { "phone: 1234567809", 1 },
+		{ "MAC 001b.5a6f.789a", 1 },	   { "001b.5a6f.789a", 0 },
+		{ "MAC 001b.5a6f.789", 0 },	   { "MAC 001b.5a6f.789a.0", 0 },
+	};
+
+	(void)st;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		scan(rows[i].text);
+		if (n_hits != rows[i].n)
+			fail_msg("%zu in: %s", n_hits, rows[i].text);
+	}
+}
+
 /* What stands above a value in its table tells what it is, however wide the table. */
 static void tables(void **st)
 {
@@ -317,6 +339,8 @@ static void tables(void **st)
 	scan("name,mrn,city\n\"Body, Some\",7261943,Rom\n");
 	assert_int_equal(n_hits, 1);
 	scan("INSERT INTO people (id, mrn, city) VALUES (1, '7261943', 'Rom');");
+	assert_int_equal(n_hits, 1);
+	scan("name,phone\nBody,081 4711836\n");
 	assert_int_equal(n_hits, 1);
 	/* Another column, another number of fields, a head with digits, and everyday words where
 	 * nothing is checked. */
@@ -422,15 +446,11 @@ static void floods_end(void **st)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(rows_are_whole),
-		cmocka_unit_test(each_type_is_found),
-		cmocka_unit_test(what_has_no_form),
-		cmocka_unit_test(look_alikes),
-		cmocka_unit_test(words_decide),
-		cmocka_unit_test(tables),
-		cmocka_unit_test(lists),
-		cmocka_unit_test(any_end),
-		cmocka_unit_test(floods_end),
+		cmocka_unit_test(rows_are_whole),   cmocka_unit_test(each_type_is_found),
+		cmocka_unit_test(what_has_no_form), cmocka_unit_test(look_alikes),
+		cmocka_unit_test(words_decide),	    cmocka_unit_test(samples),
+		cmocka_unit_test(tables),	    cmocka_unit_test(lists),
+		cmocka_unit_test(any_end),	    cmocka_unit_test(floods_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -236,12 +236,28 @@ bool match_ipv6(struct match *m)
 	return found(m, SENSITIVE_IP_ADDRESS, r.begin, r.end, 0);
 }
 
+/* "0012.3456.789a", as switches print it: a number with dots, unless a word calls it so. */
+static bool match_mac_of_words(struct match *m)
+{
+	struct range r = stretch(m, '.', '.', 15);
+
+	if (r.end - r.begin != 14 || is_kind(byte_at(m->text, r.end), CHAR_ALNUM) ||
+	    (r.begin && is_kind(m->text.p[r.begin - 1], CHAR_ALNUM)))
+		return false;
+	for (size_t i = 0; i < 14; i++)
+		if ((i % 5 == 4) != (m->text.p[r.begin + i] == '.'))
+			return false;
+	return found(m, SENSITIVE_MAC_ADDRESS, r.begin, r.end, 0);
+}
+
 bool match_mac(struct match *m)
 {
 	struct range r;
 	struct span t;
 	size_t same = 0;
 
+	if (m->end - m->at == 4)
+		return match_mac_of_words(m);
 	if (m->end - m->at != 2)
 		return false;
 	r = stretch(m, ':', '-', 18);

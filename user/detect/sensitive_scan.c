@@ -29,6 +29,7 @@
 #define LONG_LEN       26 /* of a group that may be an address of a currency, a line of a passport */
 #define MONEY_LEN      7  /* ... a sum of money, at most */
 #define CROWD	       3  /* card numbers without a word that prove each other */
+#define COUNTED_MIN    6  /* characters that are more than a chance */
 #define LIST_MIN       5  /* digits of a number behind a comma that are no thousands */
 #define CHAIN	       200 /* bytes from a value to the next of a list: its word stands at the head */
 
@@ -577,6 +578,17 @@ static bool in_crowd(struct scanner *s, const char *c, size_t len, size_t begin)
 	return true;
 }
 
+/* "12345678", "9876543210", "000000": what people write where a number is to stand. */
+static bool counted(const char *c, size_t len)
+{
+	int step = c[1] - c[0];
+
+	for (size_t i = 1; i < len; i++)
+		if (c[i] - c[i - 1] != step && !(step == 1 && c[i] == '0' && c[i - 1] == '9'))
+			return false;
+	return len >= COUNTED_MIN && step >= -1 && step <= 1;
+}
+
 static void try_forms(struct scanner *s, struct found *found, size_t first, size_t last, size_t len,
 		      uint32_t separators, uint32_t digits, bool letters, bool small)
 {
@@ -609,7 +621,7 @@ static void try_forms(struct scanner *s, struct found *found, size_t first, size
 		     !in_crowd(s, c, len, where.begin)))
 			continue;
 		t = &sensitive_types[f->type];
-		if (t->check && !t->check(c, len))
+		if (t->check ? !t->check(c, len) : counted(c, len))
 			continue;
 		/* Without check digits, blanks prove nothing. */
 		grouped =
@@ -794,7 +806,9 @@ static size_t try_signed(struct scanner *s, struct match *m, uint8_t before, uin
 		return emit(s, m);
 	if ((after == '-' || before == '-') && match_uuid(m))
 		return emit(s, m);
-	if ((after == ':' || before == ':' || after == '-' || before == '-') && match_mac(m))
+	if ((after == ':' || before == ':' || after == '-' || before == '-' ||
+	     (after == '.' && m->end - m->at == 4)) &&
+	    match_mac(m))
 		return emit(s, m);
 	if ((after == ':' || before == ':') && match_ipv6(m))
 		return emit(s, m);
@@ -843,7 +857,8 @@ static void try_national(struct scanner *s, size_t first)
 	    !clean_after(s->text, g[last].end, digits))
 		return;
 	h.where = (struct range){ g[0].begin, g[last].end };
-	if (told(s, h.id) && context_key(&s->words, SENSITIVE_PHONE_NATIONAL, h.where) != SIZE_MAX)
+	if (!counted(s->run.c + g[0].at, digits) && told(s, h.id) &&
+	    (in(&s->head, h.id) || context_key(&s->words, h.id, h.where) != SIZE_MAX))
 		put(s, &h);
 }
 
