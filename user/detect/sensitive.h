@@ -111,6 +111,9 @@ size_t context_near(struct context *c, enum sensitive_id id, struct range where)
 size_t context_key(struct context *c, enum sensitive_id id, struct range where);
 /* Is at in a row of a table? ret: the types of which a word stands above it in its head. */
 bool context_head(struct context *c, size_t at, struct type_set *ret);
+/* May there be such a key before `to`? For less than what the others ask: they read all that is
+ * near. */
+bool context_leads(const struct context *c, enum sensitive_id id, size_t to);
 
 /* Matchers for what has no fixed form. Each looks at what stands around a group of letters and
  * digits that holds a digit, or an '@'. */

@@ -161,35 +161,40 @@ static size_t match_word(struct span t, size_t i, const struct word *w)
 	return w->stem || ends_word(t, i) ? i : 0;
 }
 
-static void spot(struct context *c, size_t i, uint8_t third)
-{
-	uint8_t fourth = ascii_lower(byte_at(c->text, i + 3));
+/* What is done with a word of the index that stands in a text; false: no more of them. */
+typedef bool word_fn(void *ctx, struct range where, uint16_t word);
 
-	for (uint16_t w = buckets[bucket_of(c->text.p[i], c->text.p[i + 1], third)]; w != NONE;
+static inline __attribute__((always_inline)) bool try_bucket(struct span t, size_t i, uint8_t third,
+							     word_fn *fn, void *ctx)
+{
+	uint8_t fourth = ascii_lower(byte_at(t, i + 3));
+
+	for (uint16_t w = buckets[bucket_of(t.p[i], t.p[i + 1], third)]; w != NONE;
 	     w = words[w].next) {
 		size_t stop = 0;
 
 		if (!words[w].fourth || words[w].fourth == fourth)
-			stop = match_word(c->text, i, &words[w]);
-		if (stop)
-			c->ring[c->n++ % ARRAY_SIZE(c->ring)] =
-			    (struct spotted){ (uint32_t)i, (uint32_t)stop, w };
+			stop = match_word(t, i, &words[w]);
+		if (stop && !fn(ctx, (struct range){ i, stop }, w))
+			return false;
 	}
+	return true;
 }
 
-/* Remembers the words that begin at i. */
-static void read_word(struct context *c, size_t i)
+/* The words that begin at i. */
+static inline __attribute__((always_inline)) bool try_words(struct span t, size_t i, word_fn *fn,
+							    void *ctx)
 {
-	uint8_t third = byte_at(c->text, i + 2);
+	uint8_t third = byte_at(t, i + 2);
 	unsigned pair;
 
-	if (!starts_word(c->text, i) || i + 1 >= c->text.len)
-		return;
-	pair = pair_of(c->text.p[i], c->text.p[i + 1]);
-	if (has(pairs, pair))
-		spot(c, i, 0);
-	if (third && has(fours, four_of(pair, third, byte_at(c->text, i + 3))))
-		spot(c, i, third);
+	if (!starts_word(t, i) || i + 1 >= t.len)
+		return true;
+	pair = pair_of(t.p[i], t.p[i + 1]);
+	if (has(pairs, pair) && !try_bucket(t, i, 0, fn, ctx))
+		return false;
+	return !third || !has(fours, four_of(pair, third, byte_at(t, i + 3))) ||
+	       try_bucket(t, i, third, fn, ctx);
 }
 
 /* Bits of the 16 bytes at p, behind two others, at which words may begin. */
@@ -205,23 +210,42 @@ static uint32_t may_start(const uint8_t *p)
 			 (scan_v)((v >= 0xc0) | (first == '\\')));
 }
 
+/* The words that begin in a stretch. */
+static inline __attribute__((always_inline)) void try_stretch(struct span t, size_t from,
+							      size_t end, word_fn *fn, void *ctx)
+{
+	size_t n;
+
+	for (size_t i = from; i < end; i += n) {
+		uint32_t m = 1;
+
+		n = 1;
+		if (i >= 2 && t.len - i >= sizeof(scan_v)) {
+			n = MIN(end - i, sizeof(scan_v));
+			m = may_start(t.p + i) & (uint32_t)((1u << n) - 1);
+		}
+		for (; m; m &= m - 1)
+			if (!try_words(t, i + (size_t)__builtin_ctz(m), fn, ctx))
+				return;
+	}
+}
+
+/* Remembers a word. */
+static bool spot(void *ctx, struct range where, uint16_t word)
+{
+	struct context *c = ctx;
+
+	c->ring[c->n++ % ARRAY_SIZE(c->ring)] =
+	    (struct spotted){ (uint32_t)where.begin, (uint32_t)where.end, word };
+	return true;
+}
+
 static void read_to(struct context *c, size_t end)
 {
 	end = MIN(end, c->text.len);
-	while (c->read < end) {
-		size_t i = c->read, n = MIN(end - i, sizeof(scan_v));
-		uint32_t m;
-
-		if (i < 2 || c->text.len - i < sizeof(scan_v)) {
-			read_word(c, i);
-			c->read++;
-			continue;
-		}
-		m = may_start(c->text.p + i) & (uint32_t)((1u << n) - 1);
-		for (; m; m &= m - 1)
-			read_word(c, i + (size_t)__builtin_ctz(m));
-		c->read += n;
-	}
+	if (c->read < end)
+		try_stretch(c->text, c->read, end, spot, c);
+	c->read = MAX(c->read, end);
 }
 
 /* Calls for what is near where, and reads no more than that. */
@@ -290,6 +314,30 @@ static bool leads_to(struct span t, size_t from, size_t to)
 		if (is_kind(t.p[i], CHAR_DIGIT) || t.p[i] == '\n')
 			return false;
 	return true;
+}
+
+struct lead {
+	struct span text;
+	enum sensitive_id id;
+	size_t to;
+	bool found;
+};
+
+static bool leads(void *ctx, struct range where, uint16_t word)
+{
+	struct lead *l = ctx;
+
+	l->found = words[word].type == l->id && where.end <= l->to &&
+		   l->to - where.end <= CONTEXT_KEY && leads_to(l->text, where.end, l->to);
+	return !l->found;
+}
+
+bool context_leads(const struct context *c, enum sensitive_id id, size_t to)
+{
+	struct lead l = { .text = c->text, .id = id, .to = to };
+
+	try_stretch(c->text, to - MIN(to, (size_t)CONTEXT_KEY + CONTEXT_WORD), to, leads, &l);
+	return l.found;
 }
 
 size_t context_key(struct context *c, enum sensitive_id id, struct range where)

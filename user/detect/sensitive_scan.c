@@ -319,7 +319,7 @@ struct scanner {
 	size_t floor;		   /* nothing before this is looked at again */
 	uint32_t crowd[2];	   /* bare numbers of a card's length: others, and those that fit */
 	struct range group;	   /* in hand */
-	bool asked;		   /* told is of this group */
+	bool asked, asked_head;	   /* told, and what follows it, is of this group */
 	struct type_set told;	   /* types that a word near it belongs to */
 	bool row;		   /* it stands in a table */
 	struct type_set head;	   /* ... in whose head a word of these stands above it */
@@ -501,12 +501,20 @@ static bool chained(const struct scanner *s, enum sensitive_id id, size_t begin)
 	       begin + 1 - s->chain[id] <= CHAIN;
 }
 
+static bool told_by_head(struct scanner *s, enum sensitive_id id)
+{
+	if (!s->asked_head)
+		s->row = context_head(&s->words, s->group.begin, &s->head);
+	s->asked_head = true;
+	return in(&s->head, id);
+}
+
 /* The words are read when the first form asks for one: next to no number has a form that fits. */
 static bool told(struct scanner *s, enum sensitive_id id)
 {
 	if (!s->asked) {
 		s->told = context_types(&s->words, s->group);
-		s->row = context_head(&s->words, s->group.begin, &s->head);
+		told_by_head(s, id);
 		for (size_t i = 0; i < ARRAY_SIZE(s->told.bits); i++)
 			s->told.bits[i] |= s->head.bits[i];
 	}
@@ -615,6 +623,10 @@ static void try_forms(struct scanner *s, struct found *found, size_t first, size
 		    (f->separator && r->g[last].separator != f->separator))
 			continue;
 		/* Most numbers have no word near them that says what they are. */
+		if (f->need == NEED_KEY && !s->asked && !told_by_head(s, f->type) &&
+		    !chained(s, f->type, where.begin) &&
+		    !context_leads(&s->words, f->type, where.begin))
+			continue;
 		if ((worded || (f->need == NEED_GROUPS && !grouped)) && !told(s, f->type) &&
 		    !chained(s, f->type, where.begin) &&
 		    (f->type != SENSITIVE_PAYMENT_CARD || separators ||
@@ -927,7 +939,7 @@ static size_t on_digit(struct scanner *s, size_t at)
 		return end;
 	found.n = 0; /* the rest is large, and written before it is read */
 	s->group.begin = begin;
-	s->asked = false;
+	s->asked = s->asked_head = false;
 	for (;; first++) {
 		try_stretches(s, &found, first);
 		if (r->g[first].digit || !has_group(r, first + 1))
