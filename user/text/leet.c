@@ -254,12 +254,12 @@ static bool next(const struct reading *r, struct look *k, size_t at, size_t end,
 
 /* Writes a token over what stands there, in the case of the letters that are there. A vector must
  * fit behind out. */
-static void put(const struct token *x, uint8_t *out)
+static void put(const struct token *x, struct span text, uint8_t *out)
 {
-	scan_v raw, v, small, capital;
+	/* Not from out, where another token was just written. */
+	scan_v raw = scan_load(text, x->begin), v, small, capital;
 	uint32_t capitals;
 
-	memcpy(&raw, out, sizeof(raw));
 	memcpy(&v, x->word.s, sizeof(v));
 	small = (scan_v)(raw - 'a' < 26);
 	capital = (scan_v)(raw - 'A' < 26) & first_lanes(x->len);
@@ -297,7 +297,7 @@ static int flush(struct edit *e, const struct token *v, size_t n)
 	/* "Q2" stays what it is. */
 	for (size_t i = 0; i < n; i++)
 		if (v[i].is_word || v[i].len >= KNOWN_MIN)
-			put(&v[i], out + (v[i].begin - r.begin));
+			put(&v[i], e->text, out + (v[i].begin - r.begin));
 	return edit_replace(e, r, span_of(out, r.end - r.begin), false);
 }
 

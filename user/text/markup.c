@@ -137,16 +137,28 @@ static size_t emphasis(struct span t, size_t at)
 	return letter(t, n) && (c != '_' || n - at >= 2) ? n - at : 0;
 }
 
-/* The next byte that may be markup, or end. */
+/* Lanes of letters as letter() says. */
+static scan_v letters(scan_v v)
+{
+	return scan_letters(v) | (scan_v)(v >= 0x80);
+}
+
+/* The next byte that may be markup, by what is before and behind it, or end. */
 static size_t next_mark(struct span t, size_t at, size_t end)
 {
-	for (; at < end && t.len - at >= sizeof(scan_v); at += sizeof(scan_v)) {
-		scan_v v;
+	for (; at && at < end && t.len - at > sizeof(scan_v); at += sizeof(scan_v)) {
+		scan_v before, v, behind, opens, emphasis, line;
 		uint32_t m;
 
+		memcpy(&before, t.p + at - 1, sizeof(before));
 		memcpy(&v, t.p + at, sizeof(v));
-		m = scan_mask((scan_v)((v == '<') | (v == '&') | (v == '*') | (v == '_') |
-				       (v == '~') | (v == '`')));
+		memcpy(&behind, t.p + at + 1, sizeof(behind));
+		opens = (scan_v)(((v == '<') & ((behind == '/') | (behind == '!'))) |
+				 ((v == '&') & (behind == '#')) |
+				 (((v == '<') | (v == '&')) & scan_letters(behind)));
+		emphasis = (scan_v)((v == '*') | (v == '~') | (v == '`'));
+		line = (scan_v)((v == '_') & (behind == '_'));
+		m = scan_mask(opens | ((emphasis | line) & letters(before)));
 		if (m)
 			return MIN(at + (size_t)__builtin_ctz(m), end);
 	}

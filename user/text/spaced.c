@@ -2,6 +2,7 @@
  * words run together, and words with signs between them where blanks should be.
  */
 #include "base/own.h"
+#include "base/scan.h"
 #include "text/maker.h"
 
 #define SINGLES_MIN  5	/* letters */
@@ -248,6 +249,27 @@ static size_t chained(const struct reading *r, size_t at, uint8_t *out, size_t *
 	return at + n;
 }
 
+/* Where the next run begins that starts with a letter, behind none of letters, digits and the like;
+ * or end. */
+static size_t next_letters(struct span t, size_t at, size_t end)
+{
+	if (!at && end && !ascii_letter(t.p[at]))
+		at++;
+	for (; at && at < end && t.len - at >= sizeof(scan_v); at += sizeof(scan_v)) {
+		scan_v before, v;
+		uint32_t m;
+
+		memcpy(&before, t.p + at - 1, sizeof(before));
+		memcpy(&v, t.p + at, sizeof(v));
+		m = scan_mask(scan_letters(v) & ~(scan_alnums(before) | (scan_v)(before >= 0x80)));
+		if (m)
+			return MIN(at + (size_t)__builtin_ctz(m), end);
+	}
+	while (at < end && (!ascii_letter(t.p[at]) || (at && in_word(t.p[at - 1]))))
+		at++;
+	return at;
+}
+
 #define SIGNS (SURVEY_SINGLES | SURVEY_LONG | SURVEY_NAME)
 
 int spaced_view(const struct reading *r, struct view *w)
@@ -260,11 +282,10 @@ int spaced_view(const struct reading *r, struct view *w)
 
 	static_assert(sizeof(out) >= CHAIN_MAX, "a chain fits, too");
 	while (!err && survey_next(r->survey, SIGNS, SURVEY_BLOCK, at, &where)) {
-		for (at = where.begin; !err && at < where.end; at++) {
+		for (at = next_letters(r->text, where.begin, where.end); !err && at < where.end;
+		     at = next_letters(r->text, end, where.end)) {
 			bool whole = true;
 
-			if (!ascii_letter(r->text.p[at]) || (at && in_word(r->text.p[at - 1])))
-				continue;
 			if (at + 1 >= r->text.len || !ascii_letter(r->text.p[at + 1]))
 				end = singles(r, at, out, &len);
 			else
@@ -282,7 +303,6 @@ int spaced_view(const struct reading *r, struct view *w)
 			else
 				/* What hides behind noise is found from halfway on. */
 				end = at + MAX((end - at) / 2, 1);
-			at = end - 1;
 		}
 		at = MAX(at, where.end);
 	}
