@@ -11,6 +11,7 @@
 #include <xxhash.h>
 
 #include "base/own.h"
+#include "base/scan.h"
 #include "detect/features.h"
 
 #define STRIDES_MAX 255 /* that one byte can tell apart */
@@ -266,6 +267,62 @@ static float look_again(struct classifier *c, uint32_t set, struct span text, st
 
 /* --- windows */
 
+#define STRIDE_HASHES ((CLASSIFIER_STRIDE + 1) * FEATURES_PER_BYTE)
+
+/* Of those that are marked. */
+struct marked {
+	scan_v n;
+	lanes sums;
+};
+
+static inline void add_marked(struct marked *m, scan_v weights, scan_v marks)
+{
+	lanes two = (lanes)(weights & marks);
+
+	m->n -= marks;
+	m->sums += (two << 8 >> 8) + (two >> 8);
+}
+
+static tally tally_of(const struct marked *m)
+{
+	tally sum = 0;
+
+	for (unsigned i = 0; i < sizeof(m->n); i++)
+		sum += m->n[i] * TALLY_ONE;
+	for (unsigned i = 0; i < LANES; i++)
+		sum += m->sums[i];
+	return sum;
+}
+
+/* The different features of a stride; *ret_common: those of them that the one before had, too.
+ * Where they were seen last is looked up for all of them first, and told apart without branches. */
+static tally tell_stride(struct classifier *c, const int8_t *weights, uint8_t now,
+			 const uint32_t *hashes, size_t n, tally *ret_common)
+{
+	uint8_t before[STRIDE_HASHES + sizeof(scan_v)];
+	int8_t weight[STRIDE_HASHES + sizeof(scan_v)];
+	struct marked own = { 0 }, common = { 0 };
+
+	for (size_t i = 0; i < n; i++) {
+		before[i] = c->seen[hashes[i]];
+		weight[i] = weights[hashes[i]];
+		c->seen[hashes[i]] = now;
+	}
+	memset(before + n, now, sizeof(scan_v));
+	memset(weight + n, 0, sizeof(scan_v));
+	static_assert(sizeof(before) / sizeof(scan_v) * 2 * INT8_MAX < INT16_MAX, "of a lane");
+	for (size_t i = 0; i < n; i += sizeof(scan_v)) {
+		scan_v b, w;
+
+		memcpy(&b, before + i, sizeof(b));
+		memcpy(&w, weight + i, sizeof(w));
+		add_marked(&own, w, (scan_v)(b != now));
+		add_marked(&common, w, (scan_v)(b == (uint8_t)(now - 1)));
+	}
+	*ret_common = tally_of(&common);
+	return tally_of(&own);
+}
+
 void classifier_score(struct classifier *c, enum surface surface, struct span text,
 		      struct classified *ret)
 {
@@ -273,7 +330,7 @@ void classifier_score(struct classifier *c, enum surface surface, struct span te
 	const struct pairs *pairs = &c->model->pairs[m->weights];
 	const int8_t *weights = c->weights[m->weights];
 	uint64_t last_meant = 0;
-	uint32_t hashes[(CLASSIFIER_STRIDE + 1) * FEATURES_PER_BYTE];
+	uint32_t hashes[STRIDE_HASHES];
 	struct features f;
 	tally last = 0;
 	size_t n = 0;
@@ -283,22 +340,14 @@ void classifier_score(struct classifier *c, enum surface surface, struct span te
 	for (size_t at = 0; at < text.len; at += CLASSIFIER_STRIDE) {
 		struct span part = span_sub(text, at, CLASSIFIER_STRIDE);
 		uint8_t now = next_stride(c, at ? 0 : 1, hashes, n);
-		tally own = 0, common = 0;
+		tally own, common;
 		uint64_t meant, senses;
 		float score;
 
 		n = features_add(&f, part, hashes);
 		if (at + part.len == text.len)
 			n += features_add(&f, SPAN_LIT(" "), hashes + n); /* ends the last word */
-		/* Without branches: which way they go is as good as random. */
-		for (size_t i = 0; i < n; i++) {
-			uint8_t before = c->seen[hashes[i]];
-			tally one = TALLY_ONE + weights[hashes[i]];
-
-			c->seen[hashes[i]] = now;
-			own += before != now ? one : 0;
-			common += before == (uint8_t)(now - 1) ? one : 0;
-		}
+		own = tell_stride(c, weights, now, hashes, n, &common);
 		meant = f.meant;
 		f.meant = 0;
 		/* One window for what fits into one. */
