@@ -247,6 +247,7 @@ add_meanings(const struct senses *s, const lanes *of, const lanes *wanted, lanes
 	*meant |= one << ((lanes)v * each >> 48) & *wanted;
 }
 
+/* b is not empty. */
 static WIDE size_t hash_wide(struct features *f, const struct batch *b, uint32_t *ret)
 {
 	const lanes one = { 1, 1, 1, 1, 1, 1, 1, 1 }, places = { 0, 1, 2, 3, 4, 5, 6, 7 };
@@ -303,8 +304,6 @@ static WIDE size_t hash_wide(struct features *f, const struct batch *b, uint32_t
 	}
 	for (unsigned i = 0; i < LANES; i++)
 		f->meant |= meant[i];
-	if (!n)
-		return 0;
 	f->before = (uint32_t)before[(b->n - 1) % LANES];
 	f->last = (uint32_t)last[(b->n - 1) % LANES];
 	f->run = 0;
@@ -314,7 +313,7 @@ static WIDE size_t hash_wide(struct features *f, const struct batch *b, uint32_t
 /* Returns how many hashes; the batch is empty then. */
 static size_t hash_all(struct features *f, struct batch *b, uint32_t *ret)
 {
-	size_t n = wide() ? hash_wide(f, b, ret) : hash_batch(f, b, ret);
+	size_t n = wide() && b->n > LANES / 2 ? hash_wide(f, b, ret) : hash_batch(f, b, ret);
 
 	b->n = 0;
 	b->others = false;
