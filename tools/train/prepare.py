@@ -8,6 +8,7 @@ Everything is drawn with one seed: the same data gives the same rows.
 """
 import collections
 import gzip
+import itertools
 import json
 import os
 import random
@@ -43,7 +44,13 @@ ROWS = {
     "debhandbook": 800, "manpages": 800,
 }
 T0_ROWS = 45
+# Of what is left of harmless documents, those with the most different ones of these words: of a source, of each prompt of T0.
+WORDS = re.compile(r"\b(ignor|overrid|bypass|disregard|forg[eo]t|instruct|prompt|rule|reveal|secret|passw|hidden|assistant|system|"
+                   r"admin|pretend|role|refus|restrict|unlock|disabl|must|never|confirm|forward|answer|follow)")
+FULL_ROWS, T0_FULL_ROWS = 200, 12
 FOREIGN_ROWS = 120
+PAPER_ROWS = 200  # of each kind
+OWN = ("seeds-", "kept-", "harmless-", "papers-")  # what such sources begin with
 # Folds: unlike languages together; then a quarter of the lines of each language; then one per family of attacks.
 LANGUAGE_FOLDS = 4
 KEPT_FOLD = 4
@@ -107,21 +114,30 @@ def usable(source, licence):
     return "GPL" not in licence and "CC-BY-SA" not in licence and source not in NOT_TRAINED
 
 
+def take(rows, want, source, copies, dropped):
+    for row in rows:
+        if not want:
+            break
+        text = row["text"][:LONGEST]
+        if not text.strip() or zlib.crc32(text.encode()) in dropped or copies.is_copy(text):
+            continue
+        want -= 1
+        surface = {"document": "content", "tool": "content", "system": "operator"}.get(row["surface"], "user")
+        yield {"source": source, "label": row["label"], "lang": row["lang"], "text": text, "surface": surface,
+               "trained": usable(source, row["license"])}
+
+
 def choose(sources, rng, dropped):
     for (source, label), rows in sorted(sources.items()):
         want = T0_ROWS if source.startswith("t0_") else ROWS.get(source, 600)
         copies = Copies()
         rng.shuffle(rows)
-        for row in rows:
-            if not want:
-                break
-            text = row["text"][:LONGEST]
-            if not text.strip() or zlib.crc32(text.encode()) in dropped or copies.is_copy(text):
-                continue
-            want -= 1
-            surface = {"document": "content", "tool": "content", "system": "operator"}.get(row["surface"], "user")
-            yield {"source": source, "label": label, "lang": row["lang"], "text": text, "surface": surface,
-                   "trained": usable(source, row["license"])}
+        left = take(rows, want, source, copies, dropped)
+        if not label and rows[0]["surface"] in ("document", "tool"):
+            full = sorted(rows, key=lambda row: -len(set(WORDS.findall(row["text"][:LONGEST].lower()))))
+            more = T0_FULL_ROWS if source.startswith("t0_") else FULL_ROWS
+            left = itertools.chain(left, ({**r, "twin": True} for r in take(full, more, source, copies, dropped)))
+        yield from left
 
 
 def row(text, label, surface, source, **more):
@@ -136,6 +152,14 @@ COMBINED = {
 }
 
 
+def papers(benign, rng):
+    """Harmless documents, full of the words of attacks: (kind, text)."""
+    for kind in sorted(name for name in benign if name.startswith("paper.")):
+        for _ in range(PAPER_ROWS):
+            lines = dict.fromkeys(grammar.fill(benign, rng.choice(benign[kind]), rng) for _ in range(rng.randint(1, 6)))
+            yield kind[6:], rng.choice((" ", " ", "\n", "\n\n", "\n- ")).join(lines)
+
+
 def seeds(pool, rng):
     """Own sentences: alone, in harmless questions, in documents and tool results."""
     questions, texts = pool["user"], pool["content"]
@@ -143,6 +167,13 @@ def seeds(pool, rng):
     common = grammar.load(folder + "common.txt")
     direct, indirect, benign = ({**common, **grammar.load(folder + name)} for name in ("direct.txt", "indirect.txt", "benign.txt"))
     mails = grammar.draw(benign, "bizmail", 1000, rng)
+    harmless = list(papers(benign, rng))
+    mails += [text for _, text in rng.sample(harmless, 1000)]
+    for kind, text in harmless:
+        where = rng.random()
+        if where < .4:
+            text = carriers.carry(text, texts, rng)
+        yield row(text, 0, "user" if where > .85 else "content", "papers-" + kind)
     for text in grammar.draw(direct, "attack.user", 4000, rng):
         if rng.random() < .25:
             text = carriers.splice(text, rng.choice(questions), rng)
@@ -253,6 +284,8 @@ def weigh(source, label, n):
     if re.fullmatch("(seeds|kept)-..", source):
         return 0.8
     if not label:
+        if source.startswith("papers-"):
+            return 2.5
         return 1 if source == "seeds-benign" or source.startswith("harmless-") else 0.5
     return (min(n, 400) / n) ** 0.6
 
@@ -260,7 +293,7 @@ def weigh(source, label, n):
 def calibrates(r):
     """Real texts as they come: not what was made to confuse."""
     return not (r["label"] or r.get("twin") or r["source"] in QUOTES or
-                r["source"].startswith(("seeds-", "kept-", "harmless-", "goodwiins_notinject")))
+                r["source"].startswith(OWN + ("goodwiins_notinject",)))
 
 
 def main():
