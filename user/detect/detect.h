@@ -8,7 +8,7 @@
 extern const struct detector *const detectors[]; /* NULL-terminated */
 
 #define DETECT_DATA_VERSION                                                                        \
-	15 /* changes with any pattern, table or threshold: cached facts of another version do not \
+	16 /* changes with any pattern, table or threshold: cached facts of another version do not \
 	     count */
 
 struct detect_opts {
