@@ -209,13 +209,16 @@ static struct range stretch(const struct match *m, char a, char b, size_t max)
 
 bool match_ipv6(struct match *m)
 {
-	struct range r = stretch(m, ':', ':', 40);
-	struct span t = span_sub(m->text, r.begin, r.end - r.begin);
+	struct range r;
+	struct span t;
 	size_t colons = 0, in_group = 0, most = 0, digits = 0;
 	bool gap = false;
 
-	if (m->end - m->at > 4 || t.len < 8 || t.len > 39 ||
-	    is_kind(byte_at(m->text, r.end), CHAR_ALNUM) ||
+	if (m->end - m->at > 4)
+		return false;
+	r = stretch(m, ':', ':', 40);
+	t = span_sub(m->text, r.begin, r.end - r.begin);
+	if (t.len < 8 || t.len > 39 || is_kind(byte_at(m->text, r.end), CHAR_ALNUM) ||
 	    (r.begin && is_kind(m->text.p[r.begin - 1], CHAR_ALNUM)))
 		return false;
 	for (size_t i = 0; i < t.len; i++) {
@@ -250,6 +253,18 @@ static bool match_mac_of_words(struct match *m)
 	return found(m, SENSITIVE_MAC_ADDRESS, r.begin, r.end, 0);
 }
 
+static bool divides(struct span t, size_t i)
+{
+	return byte_at(t, i) == ':' || byte_at(t, i) == '-';
+}
+
+/* A time has fewer pairs: of six, three stand behind the one at `at`, or before it. */
+static bool of_pairs(struct span t, size_t at)
+{
+	return (divides(t, at + 2) && divides(t, at + 5) && divides(t, at + 8)) ||
+	       (divides(t, at - 1) && divides(t, at - 4) && divides(t, at - 7));
+}
+
 bool match_mac(struct match *m)
 {
 	struct range r;
@@ -258,7 +273,7 @@ bool match_mac(struct match *m)
 
 	if (m->end - m->at == 4)
 		return match_mac_of_words(m);
-	if (m->end - m->at != 2)
+	if (m->end - m->at != 2 || !of_pairs(m->text, m->at))
 		return false;
 	r = stretch(m, ':', '-', 18);
 	t = span_sub(m->text, r.begin, r.end - r.begin);
@@ -276,10 +291,13 @@ bool match_mac(struct match *m)
 
 bool match_uuid(struct match *m)
 {
+	bool before = m->at && m->text.p[m->at - 1] == '-', after = byte_at(m->text, m->end) == '-';
+	size_t len = m->end - m->at;
 	struct range r;
 	struct span t;
 
-	if (m->end - m->at != 8 && m->end - m->at != 4 && m->end - m->at != 12)
+	/* The first of its groups, one in the middle, the last. */
+	if (!(len == 8 && after) && !(len == 4 && before && after) && !(len == 12 && before))
 		return false;
 	r = stretch(m, '-', '-', 37);
 	t = span_sub(m->text, r.begin, r.end - r.begin);
