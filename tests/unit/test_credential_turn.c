@@ -171,6 +171,21 @@ static void surrounded(void **state)
 		{ "mongodb://app:%{password}@db.example.com/x", NULL },
 		{ "<input name=\"authenticity_token\" value=\"%{assemblyai-key}\">", NULL },
 		{ "TOKEN_AUDIENCE=%{assemblyai-key}", NULL },
+		{ "define('DB_PASSWORD', '%{password}');", "env-assignment" },
+		{ "os.Setenv(\"DB_PASSWORD\", \"%{password}\")", "env-assignment" },
+		{ "HashPassword(\"password\", \"%{password}\")", NULL },
+		{ "**Password:** `%{password}`", "env-assignment" },
+		{ "**Password**: %{password}", "env-assignment" },
+		{ "| User | ops |\n| **Password** | %{password} |", "env-assignment" },
+		{ "password | %{password}", NULL },
+		{ "Das Passwort lautet %{password}.", "natural-language-password" },
+		{ "ssid=\"home\"\npsk=\"%{password}\"", "env-assignment" },
+		{ "Sec-WebSocket-Key: %{assemblyai-key}", NULL },
+		{ "+%{azure-storage-key}\n-x", "azure-storage-key" },
+		{ "git clone https://%{artifactory-ref}@git.internal/x", "artifactory-ref" },
+		{ "/tmp/%{artifactory-ref}", NULL },
+		{ "{\"log\": \"one\\n%{discord-bot}\\ntwo\"}", "discord-bot" },
+		{ "{\"log\": \"one\\npostgres://app:%{password}@db.internal/x\"}", "db-url" },
 	};
 
 	(void)state;

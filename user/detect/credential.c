@@ -84,6 +84,11 @@ static bool clean_edges(const struct credential *row, struct span text, struct r
 	/* "logo.ico-..." */
 	if (before == '.' && r.begin >= 2 && isalnum(text.p[r.begin - 2]))
 		return false;
+	/* A line of a difference, the name or password of a URL. */
+	if (bare && r.begin && strchr("+/-", before) &&
+	    (r.begin == 1 || text.p[r.begin - 2] == '\n' ||
+	     (before == '/' && text.p[r.begin - 2] == '/')))
+		before = ' ';
 	/* What begins or ends with a sign of its own needs no edge. */
 	if (word_char(text.p[r.begin]) && !escaped &&
 	    (word_char(before) || (bare && strchr("+/-", before))))
@@ -334,6 +339,7 @@ static void by_run(struct pile *p, unsigned view)
 {
 	struct span text = p->in->views->view[view].text;
 	size_t at = 0, runs = 0;
+	bool escape;
 
 	while (at + RUN_MIN <= text.len && runs < RUNS_MAX) {
 		size_t last = at + RUN_MIN;
@@ -346,10 +352,11 @@ static void by_run(struct pile *p, unsigned view)
 			continue;
 		}
 		runs++;
+		escape = at && text.p[at - 1] == '\\' && strchr("nrt", text.p[at]);
 		for (size_t k = 0; k < n_credentials_run; k++) {
 			struct candidate c = { .row = &credentials_run[k], .text = text };
 
-			if (matches_at(&c, at))
+			if (matches_at(&c, at) || (escape && matches_at(&c, at + 1)))
 				grade(p, &c, view, RANK_ANCHOR);
 		}
 		for (at += RUN_MIN; at < text.len && run_char[text.p[at]]; at++)

@@ -147,7 +147,9 @@ float find_url(struct candidate *c, struct range anchor)
 		at = end;
 	while (begin && anchor.begin - begin < SCHEME_MAX && scheme_char(t.p[begin - 1]))
 		begin--;
-	while (begin < anchor.begin && !isalpha(t.p[begin]))
+	/* Not the letter of an escape, either. */
+	while (begin < anchor.begin && (!isalpha(t.p[begin]) || (begin && t.p[begin - 1] == '\\' &&
+								 strchr("nrt", t.p[begin]))))
 		begin++;
 	for (end = at + 1; end < t.len && (isalnum(t.p[end]) || strchr("._-[]%{}$", t.p[end]));
 	     end++)

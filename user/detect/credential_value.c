@@ -15,7 +15,7 @@
 #define SECRET_MIN     16
 #define MIXED_MIN      12 /* with capitals, small letters and digits */
 #define PART_MIN       12 /* of what is no joined words */
-#define KEY_MIN	       24
+#define KEY_MIN	       20
 #define CONTEXT	       200 /* bytes searched for the rest of a connection string */
 #define FRAMEWORK_MIN  40
 #define TAG_MAX	       80 /* bytes of the attributes of a tag */
@@ -37,6 +37,7 @@ static const struct {
 	{ "pass\"", PASSWORD },
 	{ "pass'", PASSWORD },
 	{ "_pass ", PASSWORD },
+	{ "psk=", PASSWORD },
 	{ "<pass ", PASSWORD },
 	{ "identified by", PASSWORD },
 	{ "pwd", PASSWORD },
@@ -121,7 +122,7 @@ static bool harmless(const char *name, size_t len)
 		"resetkey",	"keystone",
 		"keynote",	"hotkey",
 		"passwordless", "authenticity",
-		"requestverif",
+		"requestverif", "websocketkey",
 	};
 	static const char *const endings[] = {
 		"id",	    "ids",	"name",	       "names",	      "path",	     "file",
@@ -208,13 +209,45 @@ static size_t quote_at(struct span t, size_t at)
 	return i < t.len && t.p[i] && strchr("\"'`", t.p[i]) ? i + 1 - at : 0;
 }
 
+/* Behind what makes a word bold in Markdown. */
+static size_t stars(struct span t, size_t at)
+{
+	return has(t, at, "**") ? at + 2 : at;
+}
+
+/* Does a bar stand before the name? "| Password | x |" */
+static bool in_cell(struct span t, size_t begin)
+{
+	while (begin && strchr(" *`", t.p[begin - 1]) && t.p[begin - 1])
+		begin--;
+	return begin && t.p[begin - 1] == '|';
+}
+
+/* Is at behind the bracket of a call that gives things their values? HashPassword("x", "y") is
+ * none. */
+static bool setter(struct span t, size_t at)
+{
+	static const char *const verbs[] = { "define", "set", "put", "add", "env", "prop" };
+	size_t begin = --at;
+	struct span name;
+
+	while (begin && at - begin < NAME_MAX_BYTES && isalnum(t.p[begin - 1]))
+		begin--;
+	name = span_sub(t, begin, at - begin);
+	for (size_t i = 0; t.p[at] == '(' && i < ARRAY_SIZE(verbs); i++)
+		if (ascii_contains(name, verbs[i]))
+			return true;
+	return false;
+}
+
 enum how { NONE, ASSIGNED, CALLED, SAID, MARKUP, BESIDE };
 
 /* Passes over what stands between a name and its value. */
 static enum how operator_at(struct span t, struct range name, size_t hit_end, size_t *at)
 {
-	static const char *const said[] = { "is ", "ist ", "es ",  "est ", "e ",  "to ",
-					    "是",  "は",   "was ", "=",	   "is: " };
+	static const char *const said[] = { "is ",	"ist ", "es ",	"est ", "e ",	"to ",
+					    "是",	"は",	"was ", "=",	"is: ", "lautet ",
+					    "lautet: ", "это ", "är ",	"jest " };
 	static const char *const pairs[] = { "\"value\":", "value:", "'value':", "value=" };
 	size_t i = name.end, quote = quote_at(t, i), gap;
 	bool cli = name.begin >= 2 && has(t, name.begin - 2, "--");
@@ -222,6 +255,7 @@ static enum how operator_at(struct span t, struct range name, size_t hit_end, si
 	i += quote;
 	if (i < t.len && t.p[i] == ']')
 		i++;
+	i = stars(t, i);
 	gap = blanks(t, i);
 	/* {"name": "DB_PASSWORD", "value": "..."} */
 	if (quote || has(t, gap, "\n")) {
@@ -243,7 +277,7 @@ static enum how operator_at(struct span t, struct range name, size_t hit_end, si
 		return ASSIGNED;
 	}
 	if (has(t, gap, "=") || has(t, gap, ":")) {
-		size_t value = blanks(t, gap + 1), type = value;
+		size_t value = blanks(t, stars(t, gap + 1)), type = value;
 
 		/* "name: type = value" */
 		while (type < t.len && type - value < 24 &&
@@ -252,6 +286,16 @@ static enum how operator_at(struct span t, struct range name, size_t hit_end, si
 		if (t.p[gap] == ':' && type > value && has(t, blanks(t, type), "= "))
 			value = blanks(t, blanks(t, type) + 1);
 		*at = value;
+		return ASSIGNED;
+	}
+	/* define('DB_PASSWORD', 'x') */
+	if (quote && has(t, gap, ",") && name.begin > quote && setter(t, name.begin - quote) &&
+	    quote_at(t, blanks(t, gap + 1))) {
+		*at = blanks(t, gap + 1);
+		return ASSIGNED;
+	}
+	if (has(t, gap, "| ") && in_cell(t, name.begin)) {
+		*at = blanks(t, gap + 1);
 		return ASSIGNED;
 	}
 	if (name.begin && t.p[name.begin - 1] == '<') {
@@ -485,7 +529,8 @@ static float strength(struct span v, enum class class, const char *name, enum ho
 		return CREDENTIAL_UNSURE;
 	if (uuid(v))
 		return class == SECRET || opens(name) ? CREDENTIAL_ALERT : CREDENTIAL_UNSURE;
-	if (longest(v) < PART_MIN || (!quoted && !all(v, "_+/=.~-")))
+	if ((longest(v) < PART_MIN && !(mixed(v) && v.len >= KEY_MIN)) ||
+	    (!quoted && !all(v, "_+/=.~-")))
 		return CREDENTIAL_UNSURE;
 	if (class == SECRET || opens(name))
 		return CREDENTIAL_LIKELY;

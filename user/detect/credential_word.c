@@ -14,7 +14,7 @@
 #define HEX_ENTROPY  2.8
 #define ENTROPY_MIN                                                                                \
 	3.0 /* random hex of 20 and more characters has 3.4 and more, random base62 more than 4 */
-#define ENTROPY_PART .75 /* of what its length allows, for what is shorter */
+#define ENTROPY_PART .7 /* of what its length allows, for what is shorter */
 
 /* -log2 of how often a letter (column) comes behind another one (row) in words of many languages
  * and names in code. */
