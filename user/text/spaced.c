@@ -14,6 +14,7 @@
 #define CAMEL_MIN    24	  /* letters and */
 #define HUMPS_MIN    4	  /* words of OneLongName that may be a sentence */
 #define FUNCTION_MIN 2	  /* function words in either */
+#define FUNCTION_LEN 4	  /* letters of the longest */
 #define CHAIN_MAX    1024 /* bytes */
 #define CHAIN_MIN    5	  /* signs in it, and known words */
 #define CHAIN_LOOK   4	  /* signs behind which it must have shown known words */
@@ -167,23 +168,74 @@ static size_t singles(const struct reading *r, size_t at, uint8_t *out, size_t *
 	return last;
 }
 
-/* How many of the words are such as sentences are held together by, and names of things are not. */
+/* Is it such a word as sentences are held together by, and names of things are not? more: those
+ * count that names in hyphens have as well. */
+static bool is_function_word(const struct word *x, bool more)
+{
+	static const char list[][FUNCTION_LEN] = {
+		"the",	"and",	"you", "your", "all", "are", "me",  "my",   "not",  "now",
+		"this", "that", "is",  "of",   "it",  "do",  "was", "what", "with", "will",
+	};
+	static const char others[][FUNCTION_LEN] = { "to",   "for", "in",  "if",  "from",
+						     "have", "be",  "any", "how", "as" };
+
+	if (x->len > FUNCTION_LEN)
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(list); i++)
+		if (!memcmp(x->s, list[i], FUNCTION_LEN))
+			return true;
+	for (size_t i = 0; more && i < ARRAY_SIZE(others); i++)
+		if (!memcmp(x->s, others[i], FUNCTION_LEN))
+			return true;
+	return false;
+}
+
 static size_t function_words(struct span s)
 {
-	static const char *const list[] = { "the", "and", "you", "your", "all",	 "are", "me",
-					    "my",  "not", "now", "this", "that", "is",	"of",
-					    "it",  "do",  "was", "what", "with", "will" };
 	size_t n = 0;
 	struct word x;
 
 	for (size_t at = 0; word_next(s, at, s.len, &x); at = x.begin + x.len)
-		for (size_t i = 0; i < ARRAY_SIZE(list); i++)
-			n += x.len == strlen(list[i]) && !memcmp(x.s, list[i], x.len);
+		n += is_function_word(&x, false);
 	return n;
 }
 
+/* Capitals in what has no blanks. */
+struct camel {
+	size_t end;    /* of what was judged last */
+	bool sentence; /* words of a sentence, with its signs, rather than names */
+};
+
+/* Judges what stands from at on up to the next blank, unless that is done. */
+static void judge_camel(struct camel *c, struct span t, size_t at)
+{
+	size_t humps = 0, functions = 0, letters = 0, i = at, n;
+	bool plain = true;
+	struct word x;
+
+	if (at < c->end)
+		return;
+	for (; i < t.len && t.p[i] > ' ' && i - at < CHAIN_MAX; i += n) {
+		n = 1;
+		if (!ascii_letter(t.p[i])) {
+			plain &= memchr(",.:!?'\"-", t.p[i], 8) || t.p[i] >= 0x80;
+			continue;
+		}
+		while (i + n < t.len && (uint8_t)(t.p[i + n] - 'a') < 26)
+			n++;
+		letters += n;
+		humps += !(t.p[i] & 0x20);
+		word_next(span_sub(t, i, n), 0, n, &x);
+		functions += is_function_word(&x, true);
+	}
+	c->end = i;
+	c->sentence =
+	    plain && letters >= CAMEL_MIN && humps >= HUMPS_MIN && functions >= FUNCTION_MIN;
+}
+
 /* The same for a run of letters that is words without blanks; shorter ones count near others. */
-static size_t joined(const struct reading *r, size_t at, bool near, uint8_t *out, size_t *ret_len)
+static size_t joined(const struct reading *r, size_t at, bool near, struct camel *c, uint8_t *out,
+		     size_t *ret_len)
 {
 	struct span t = span_sub(r->text, at, WORDS_JOINED_MAX);
 	size_t n = 0, upper = 0, humps = 1, words = 1, known;
@@ -196,17 +248,22 @@ static size_t joined(const struct reading *r, size_t at, bool near, uint8_t *out
 		upper += tall;
 		humps += tall && n && t.p[n - 1] & 0x20;
 	}
+	camel = upper != n && humps > 1;
+	if (camel) {
+		judge_camel(c, r->text, at);
+		near |= c->sentence;
+	}
 	if (n < (near ? NEAR_MIN : JOINED_MIN))
 		return at + n;
-	camel = upper != n && humps > 1;
 	/* namesInPrograms are no secret. */
-	if (camel && (n < CAMEL_MIN || humps < HUMPS_MIN))
+	if (camel && !c->sentence && (n < CAMEL_MIN || humps < HUMPS_MIN))
 		return at + n;
 	known = respell(r->words, span_sub(t, 0, n), out, ret_len);
 	for (size_t i = 0; i < *ret_len; i++)
 		words += out[i] == ' ';
 	if (known * 10 < n * (n < 2 * JOINED_MIN ? 9 : 8) || words < (near ? 2 : 3) ||
-	    words * 3 > n || (camel && function_words(span_of(out, *ret_len)) < FUNCTION_MIN))
+	    words * 3 > n ||
+	    (camel && !c->sentence && function_words(span_of(out, *ret_len)) < FUNCTION_MIN))
 		*ret_len = 0;
 	return at + n;
 }
@@ -276,6 +333,7 @@ int spaced_view(const struct reading *r, struct view *w)
 {
 	struct edit e = { .w = w, .text = r->text };
 	uint8_t out[(GAP_MAX + 2) * WORDS_JOINED_MAX];
+	struct camel camel = { .end = 0 };
 	struct range where;
 	size_t at = 0, end, len, near = 0; /* up to where shorter ones count */
 	int err = 0;
@@ -289,7 +347,7 @@ int spaced_view(const struct reading *r, struct view *w)
 			if (at + 1 >= r->text.len || !ascii_letter(r->text.p[at + 1]))
 				end = singles(r, at, out, &len);
 			else
-				end = joined(r, at, at < near, out, &len);
+				end = joined(r, at, at < near, &camel, out, &len);
 			near = len ? end + NEAR : near;
 			if (!len) {
 				size_t behind = chained(r, at, out, &len);

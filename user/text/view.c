@@ -11,7 +11,7 @@
 
 /* What a maker's view is. */
 #define SUPERSEDES (1 << 0) /* it holds all that the parent does; such a view is no decoding */
-#define ONCE	   (1 << 1) /* makes nothing new of its own views */
+#define ONCE	   (1 << 1) /* makes nothing, or little, of its own views */
 #define UNFOLDED   (1 << 2) /* reads what folding takes away, so superseded texts, too */
 #define CONCEALING (1 << 3)
 #define PARTIAL	   (1 << 4)
@@ -49,7 +49,8 @@ static const struct maker {
 	{ "binary", SURVEY_BITS, binary_view, CONCEALING },
 	{ "numbers", SURVEY_NUMBERS, numbers_view, CONCEALING },
 	{ "morse", SURVEY_DOTS, morse_view, CONCEALING },
-	{ "spaced", SURVEY_SINGLES | SURVEY_LONG | SURVEY_NAME, spaced_view, CONCEALING | PARTIAL },
+	{ "spaced", SURVEY_SINGLES | SURVEY_LONG | SURVEY_NAME, spaced_view,
+	  CONCEALING | PARTIAL | ONCE },
 	{ "leet", SURVEY_MIXED, leet_view, CONCEALING | PARTIAL },
 	{ "rotated", SURVEY_ODD | SURVEY_BRIEF, rotated_view, CONCEALING | PARTIAL },
 	{ "reversed", SURVEY_ODD | SURVEY_BRIEF, reversed_view, CONCEALING },

@@ -357,11 +357,12 @@ size_t words_cut(const struct words *w, struct span letters, uint8_t ret[WORDS_J
 {
 	/* From each place to the end: the least cost, and the length of the piece that begins
 	 * there. A letter in no word costs most; a word costs a little, so that long ones win. */
-	uint32_t cost[WORDS_JOINED_MAX + 1] = { 0 };
+	uint32_t cost[WORDS_JOINED_MAX + 1];
 	uint8_t piece[WORDS_JOINED_MAX];
 	bool known[WORDS_JOINED_MAX];
 	size_t n = MIN(letters.len, WORDS_JOINED_MAX), out = 0, good = 0;
 
+	cost[n] = 0;
 	for (size_t i = n; i--;) {
 		uint32_t h = HASH_BEGIN;
 
