@@ -114,8 +114,10 @@ static int open_window(struct gate *g, uint32_t unit, struct range where, size_t
 	struct range *last = s->last == NONE ? NULL : &g->windows[s->last].where;
 
 	if (last && where.begin <= last->end) {
-		*cost += where.end > last->end ? (where.end - last->end) * unit_bytes : 0;
-		last->end = MAX(last->end, where.end);
+		if (where.end <= last->end)
+			return 0;
+		*cost += (where.end - last->end) * unit_bytes;
+		last->end = where.end;
 		return 0;
 	}
 	if (g->n == g->room && grow(g))

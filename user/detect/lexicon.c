@@ -33,11 +33,16 @@ static const struct {
 	uint8_t len, bits;
 	uint32_t at;
 } keys[] = {
-	{ UINT64_MAX, 8, 18, 0 },	    { 0xffffffffffff, 6, 17, 2 << 17 },
-	{ 0xffffffff, 4, 15, 12 << 15 },    { 0xffffff, 3, 13, 52 << 13 },
-	{ 0xffff, KEY_MIN, 12, 106 << 12 },
+	{ UINT64_MAX, 8, 18, 0 },
+	{ 0xffffffffffff, 6, 17, 2 << 17 },
+	{ 0xffffffff, 4, 15, 12 << 15 },
+	/* Not of its hash: see brief_of(). */
+	{ 0xffffff, 3, 0, 0 },
+	{ 0xffff, KEY_MIN, 0, 0 },
 };
-#define SEEN_BITS (107 << 12)
+#define SEEN_BITS (13 << 15)
+#define N_HASHED  3
+#define LETTER	  31 /* what of a byte tells letters apart */
 #define N_KEYS	  ARRAY_SIZE(keys)
 
 struct entry {
@@ -60,6 +65,9 @@ struct found {
 /* What entries, ids, tags and texts follow, in this order. */
 struct head {
 	uint64_t seen[SEEN_BITS / 64];
+	/* Of keys of two and three bytes, by the first two: a bit for each third one; is there one
+	 * of two? */
+	uint64_t brief[(LETTER + 1) * (LETTER + 1)];
 	uint32_t first[(1 << BUCKET_BITS) + 1]; /* of the entries of each bucket */
 	uint32_t n, n_ids, n_texts;
 };
@@ -82,7 +90,7 @@ struct place {
 
 struct lexicon {
 	/* In the table, borrowed. */
-	const uint64_t *seen;
+	const uint64_t *seen, *brief;
 	const uint32_t *first;
 	const struct entry *entries; /* by hash */
 	const uint32_t *ids;
@@ -131,6 +139,11 @@ static inline unsigned hash_of(uint64_t head, size_t key)
 static inline unsigned bit_of(unsigned hash, size_t key)
 {
 	return keys[key].at + (hash >> (32 - keys[key].bits));
+}
+
+static inline unsigned brief_of(uint64_t head)
+{
+	return (unsigned)((head & LETTER) | (head >> 3 & (LETTER << 5)));
 }
 
 static inline unsigned bucket_of(unsigned hash)
@@ -195,12 +208,31 @@ static void add_entry(struct making *m, const struct lexicon_word *w, size_t n)
 	}
 }
 
-static unsigned hash_of_entry(const struct making *m, const struct entry *e)
+static uint64_t head_of_entry(const struct making *m, const struct entry *e)
 {
 	uint64_t head = 0;
 
 	memcpy(&head, m->texts + e->text + e->lead, MIN(HEAD, (size_t)(e->len - e->lead)));
-	return hash_of(le64toh(head) | SMALL, e->key);
+	return le64toh(head) | SMALL;
+}
+
+static unsigned hash_of_entry(const struct making *m, const struct entry *e)
+{
+	return hash_of(head_of_entry(m, e), e->key);
+}
+
+/* Places with that key pass. */
+static void mark(struct head *h, uint64_t head, size_t key)
+{
+	unsigned bit;
+
+	if (key < N_HASHED) {
+		bit = bit_of(hash_of(head, key), key);
+		h->seen[bit / 64] |= UINT64_C(1) << bit % 64;
+		return;
+	}
+	h->brief[brief_of(head)] |= UINT64_C(1)
+				    << (keys[key].len == 3 ? head >> 16 & LETTER : LETTER + 1);
 }
 
 /* The entries by bucket, those of one as they came, and their tags. */
@@ -209,11 +241,8 @@ static void sort(struct making *m, struct entry *sorted, uint16_t *tags)
 	struct head *h = &m->head;
 
 	for (size_t i = 0; i < h->n; i++) {
-		unsigned hash = hash_of_entry(m, &m->entries[i]);
-		unsigned bit = bit_of(hash, m->entries[i].key);
-
-		h->seen[bit / 64] |= UINT64_C(1) << bit % 64;
-		h->first[bucket_of(hash) + 1]++;
+		mark(h, head_of_entry(m, &m->entries[i]), m->entries[i].key);
+		h->first[bucket_of(hash_of_entry(m, &m->entries[i])) + 1]++;
 	}
 	for (size_t i = 0; i < 1 << BUCKET_BITS; i++)
 		h->first[i + 1] += h->first[i];
@@ -328,6 +357,7 @@ int lexicon_new(struct lexicon **ret, struct span table, uint32_t ids_end)
 	if (!l)
 		return -ENOMEM;
 	l->seen = h->seen;
+	l->brief = h->brief;
 	l->first = h->first;
 	l->entries = (const struct entry *)(h + 1);
 	l->ids = (const uint32_t *)(l->entries + h->n);
@@ -507,7 +537,7 @@ static unsigned find_candidates(struct lexicon *l, unsigned n)
 	size_t left = l->text.len - l->ahead, word = l->words;
 	const uint8_t *p = l->text.p + l->ahead;
 	uint8_t last[BLOCK] = { 0 };
-	uint64_t words, leads, begins;
+	uint64_t words, leads, begins, brief;
 
 	if (left < BLOCK)
 		p = memcpy(last, p, left);
@@ -521,9 +551,12 @@ static unsigned find_candidates(struct lexicon *l, unsigned n)
 				       .at = (uint32_t)at,
 				       .words = (uint32_t)word };
 
-#pragma GCC unroll 5
-		for (unsigned k = 0; k < N_KEYS; k++)
+#pragma GCC unroll 3
+		for (unsigned k = 0; k < N_HASHED; k++)
 			c.keys |= (uint32_t)seen(l, bit_of(hash_of(c.head | SMALL, k), k)) << k;
+		brief = l->brief[brief_of(c.head | SMALL)];
+		c.keys |= (uint32_t)(brief >> ((c.head | SMALL) >> 16 & LETTER) & 1) << N_HASHED;
+		c.keys |= (uint32_t)(brief >> (LETTER + 1) & 1) << (N_HASHED + 1);
 		l->candidates[n] = c;
 		n += c.keys != 0;
 	}

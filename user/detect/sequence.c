@@ -304,6 +304,12 @@ static void begin_sequences(struct sequences *s, uint16_t list, struct place her
 	l->at[0] = here;
 }
 
+/* Can a word of the list be a step, now? */
+static inline bool wanted(const struct sequences *s, const struct list *l)
+{
+	return l->awaited == s->now || l->first_follower < l->end_follower;
+}
+
 static int follow(struct sequences *s, uint16_t list, struct range where, size_t like,
 		  sequence_fn *fn, void *ctx)
 {
@@ -341,8 +347,11 @@ static int on_word(void *ctx, uint32_t id, const struct lexicon_hit *h)
 {
 	const struct following *f = ctx;
 
-	return id < SEQUENCE_OTHER ? follow(f->s, (uint16_t)id, h->where, 0, f->fn, f->ctx)
-				   : f->s->on_other(f->ctx, id - SEQUENCE_OTHER, h);
+	if (id >= SEQUENCE_OTHER)
+		return f->s->on_other(f->ctx, id - SEQUENCE_OTHER, h);
+	return wanted(f->s, &f->s->lists[id])
+		   ? follow(f->s, (uint16_t)id, h->where, 0, f->fn, f->ctx)
+		   : 0;
 }
 
 int sequences_until(struct sequences *s, size_t end, sequence_fn *fn, void *ctx)
@@ -354,9 +363,7 @@ int sequences_until(struct sequences *s, size_t end, sequence_fn *fn, void *ctx)
 
 bool sequences_wants(const struct sequences *s, size_t pattern)
 {
-	const struct list *l = &s->lists[s->rules->pattern[pattern].words];
-
-	return l->awaited == s->now || l->first_follower < l->end_follower;
+	return wanted(s, &s->lists[s->rules->pattern[pattern].words]);
 }
 
 uint64_t sequences_changes(const struct sequences *s)
