@@ -29,6 +29,7 @@ static uint16_t buckets[BUCKETS];
 /* Does a word begin with these two bytes, or these four? Seldom wrong when it says yes, and small
  * enough to stay near. */
 static uint64_t pairs[1024 / 64], fours[SIEVE / 64];
+static struct type_set numbered; /* types that have a word with a digit */
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 /* By the first three bytes; c is 0 for words of two, alone or before another word. */
@@ -90,6 +91,9 @@ static void make_index(void)
 			w.next = buckets[at];
 			assert(n < WORDS_MAX && w.len >= 2 && w.len <= CONTEXT_WORD);
 			sift(&w, three);
+			for (size_t i = 0; i < w.len; i++)
+				if (is_kind((uint8_t)p[i], CHAR_DIGIT))
+					numbered.bits[id / 64] |= UINT64_C(1) << id % 64;
 			words[n] = w;
 			buckets[at] = n++;
 			p += len + (p[len] == '|');
@@ -335,8 +339,14 @@ static bool leads(void *ctx, struct range where, uint16_t word)
 bool context_leads(const struct context *c, enum sensitive_id id, size_t to)
 {
 	struct lead l = { .text = c->text, .id = id, .to = to };
+	size_t from = to;
 
-	try_stretch(c->text, to - MIN(to, (size_t)CONTEXT_KEY + CONTEXT_WORD), to, leads, &l);
+	/* It ends behind the last number or line. */
+	while (from && to - from < CONTEXT_KEY && leads_to(c->text, from - 1, from))
+		from--;
+	if (to - from == CONTEXT_KEY || numbered.bits[id / 64] >> id % 64 & 1)
+		from -= MIN(from, (size_t)CONTEXT_WORD);
+	try_stretch(c->text, from, to, leads, &l);
 	return l.found;
 }
 
@@ -372,8 +382,7 @@ static struct range line_at(struct span t, size_t at)
 	const uint8_t *behind = memchr(t.p + at, '\n', MIN(t.len - at, (size_t)ROW_MAX));
 
 	return (struct range){ before ? (size_t)(before - t.p) + 1 : from,
-			       behind ? (size_t)(behind - t.p)
-				      : MIN(t.len, at + (size_t)ROW_MAX) };
+			       behind ? (size_t)(behind - t.p) : MIN(t.len, at + (size_t)ROW_MAX) };
 }
 
 static struct span of_range(struct span t, struct range r)
