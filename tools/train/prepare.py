@@ -168,7 +168,9 @@ def seeds(pool, rng):
     direct, indirect, benign = ({**common, **grammar.load(folder + name)} for name in ("direct.txt", "indirect.txt", "benign.txt"))
     mails = grammar.draw(benign, "bizmail", 1000, rng)
     harmless = list(papers(benign, rng))
-    mails += [text for _, text in rng.sample(harmless, 1000)]
+    written = grammar.load(folder + "documents.txt")
+    documents = [grammar.fill({}, line, rng) for line in written["harmless"]]
+    mails += [text for _, text in rng.sample(harmless, 1000)] + 4 * documents
     for kind, text in harmless:
         where = rng.random()
         if where < .4:
@@ -180,9 +182,9 @@ def seeds(pool, rng):
         yield row(text, 1, "user", "seeds-direct")
     for text in grammar.draw(indirect, "attack.content", 9000, rng):
         where = rng.random()
-        if where < .2:
+        if where < .5:
             text = carriers.splice(text, rng.choice(mails), rng)
-        elif where < .9:
+        elif where < .92:
             text = carriers.carry(text, texts, rng)
         yield row(text, 1, "content", "seeds-indirect")
     for text in grammar.draw(direct, "attack.user", 700, rng):
@@ -199,6 +201,12 @@ def seeds(pool, rng):
         yield row(text, 0, "content", "seeds-benign")
     for text in grammar.draw(benign, "benign.user", 700, rng):
         yield row(carriers.carry(text, texts, rng), 0, "content", "seeds-benign")
+    for line in 3 * written["planted"]:
+        yield row(grammar.fill({}, line, rng), 1, "content", "seeds-indirect")
+    for text in 2 * documents:
+        if rng.random() < .5:
+            text = rng.choice(("\n\n", "\n---\n")).join((text, rng.choice(documents)))
+        yield row(text, 0, "content", "seeds-benign")
     for path in sorted(os.listdir(folder + "lang")):
         whole = grammar.load(folder + "lang/" + path)
         kept = {k: v[2::4] for k, v in whole.items()}
