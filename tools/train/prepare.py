@@ -293,7 +293,7 @@ def weigh(source, label, n):
         return 0.8
     if not label:
         if source.startswith("papers-"):
-            return 2.5
+            return 1.5
         return 1 if source == "seeds-benign" or source.startswith("harmless-") else 0.5
     return (min(n, 400) / n) ** 0.6
 
