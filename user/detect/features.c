@@ -231,7 +231,7 @@ add_meanings(const struct senses *s, const lanes *of, const lanes *wanted, lanes
 {
 	const uint64_t each = UINT64_C(0x0001000100010001);
 	const lanes one = { 1, 1, 1, 1, 1, 1, 1, 1 };
-	lanes found;
+	lanes found = { 0 };
 	uint64_t at[LANES];
 	slot_lanes v;
 
