@@ -200,6 +200,41 @@ static void surrounded(void **state)
 	}
 }
 
+/* A table of accounts gives one of each row. */
+static void tables(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t n;
+	} rows[] = {
+		{ "name,login,password\nBody,ops,%{password}\n\"A, B\",dev,%{password}\n", 2 },
+		{ "login;Initial Password;mail\r\nops;%{password};a@b.internal\r\n", 1 },
+		{ "user\tpasswd\nops\t%{password}\ndev\t%{password}", 2 },
+		{ "| User | Password | Since |\n|---|:-:|---|\n| ops | `%{password}` | May |\n",
+		  1 },
+		{ "password,user,mail\n%{password},ops,-\n", 1 },
+		/* another column, another number of fields, references and words */
+		{ "name,login,password\n%{password},ops,city\n", 0 },
+		{ "name,login,password\nops,%{password}\n", 0 },
+		{ "name,login,password\nBody,ops,********\nBody,dev,${PASSWORD}\n", 0 },
+		{ "the password, the login, and what else there is\nof it, in %{password}, here\n",
+		  0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		auto_mem char *text = token_fill(rows[i].text);
+		size_t n = 0;
+
+		judge(SEG_USER, text);
+		for (size_t k = 0; k < n_found; k++)
+			n +=
+			    found[k].mode == MODE_ALERT && !strcmp(found[k].type, "env-assignment");
+		if (n != rows[i].n)
+			fail_msg("%zu in: %s", n, text);
+	}
+}
+
 static void manifests(void **state)
 {
 	static const char *const rows[] = {
@@ -428,12 +463,12 @@ static void never(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_type),	 cmocka_unit_test(near_misses),
-		cmocka_unit_test(wrapped),	 cmocka_unit_test(surrounded),
-		cmocka_unit_test(manifests),	 cmocka_unit_test(key_files),
-		cmocka_unit_test(streamed),	 cmocka_unit_test(leaves_again),
-		cmocka_unit_test(taint_encoded), cmocka_unit_test(given_up),
-		cmocka_unit_test(never),
+		cmocka_unit_test(every_type),	cmocka_unit_test(near_misses),
+		cmocka_unit_test(wrapped),	cmocka_unit_test(surrounded),
+		cmocka_unit_test(tables),	cmocka_unit_test(manifests),
+		cmocka_unit_test(key_files),	cmocka_unit_test(streamed),
+		cmocka_unit_test(leaves_again), cmocka_unit_test(taint_encoded),
+		cmocka_unit_test(given_up),	cmocka_unit_test(never),
 	};
 
 	return cmocka_run_group_tests(tests, judge_setup, judge_teardown);

@@ -20,6 +20,7 @@
 	     */
 #define PAIR_MAX     200  /* bytes between an AWS key id and its secret */
 #define INVENTED_MAX 16	  /* bytes of a value that a model may have made up */
+#define ROWS_MAX     64	  /* of a table with passwords */
 #define RUN_MIN	     51	  /* bytes of the shortest token without a mark */
 #define RUNS_MAX     4096 /* of one view that are looked at; a flood of them proves no more */
 
@@ -314,6 +315,14 @@ static void by_name(struct pile *p, size_t i, size_t which)
 
 	if (score)
 		confirm(p, &c, h->view, score, RANK_VALUE);
+	for (size_t row = 0, n = 0; !score && n < ROWS_MAX; n++) {
+		float below;
+
+		if (!credential_below(&c, h->where, which, &row, &below))
+			break;
+		if (below)
+			confirm(p, &c, h->view, below, RANK_VALUE);
+	}
 }
 
 static const bool run_char[256] = {

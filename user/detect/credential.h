@@ -85,6 +85,10 @@ bool secret_harmless(struct span t, size_t at);
 /* The value that belongs to a name that was hit: its row, where it stands and how sure it is a
  * secret. 0: none. */
 float credential_value(struct candidate *c, struct range name, size_t which);
+/* The same for what stands below a name in a table, a row with each call: *row is 0 at first.
+ * False: there are no more rows. */
+bool credential_below(struct candidate *c, struct range name, size_t which, size_t *row,
+		      float *score);
 
 /* Checks, in credential_check.c. */
 check_fn check_crc32_base62, check_crc32_hex, check_crc32_grafana, check_crc32_zuplo,

@@ -18,9 +18,10 @@
 #define KEY_MIN	       20
 #define CONTEXT	       200 /* bytes searched for the rest of a connection string */
 #define FRAMEWORK_MIN  40
-#define TAG_MAX	       80 /* bytes of the attributes of a tag */
-#define CLAUSE_MAX     48 /* bytes of what a password is for */
-#define CALL_MAX       4  /* bytes of a function's name behind that of the secret: setPassword() */
+#define TAG_MAX	       80  /* bytes of the attributes of a tag */
+#define ROW_BYTES      512 /* of a table, to either side of a name */
+#define CLAUSE_MAX     48  /* bytes of what a password is for */
+#define CALL_MAX       4   /* bytes of a function's name behind that of the secret: setPassword() */
 
 enum class { PASSWORD, SECRET, KEY, AUTH };
 
@@ -541,17 +542,37 @@ static float strength(struct span v, enum class class, const char *name, enum ho
 		   : CREDENTIAL_UNSURE;
 }
 
+/* Grades the value at c->where of what has this name. */
+static float judge(struct candidate *c, enum class class, const char *name, enum how how,
+		   bool quoted)
+{
+	struct span v = span_sub(c->text, c->where.begin, c->where.end - c->where.begin);
+	float score;
+
+	if (v.len < 4 || v.len > VALUE_MAX || memchr(v.p, ' ', v.len) || reference(v, quoted) ||
+	    pointer(v) || harmless(name, strlen(name)) || credential_placeholder(v))
+		return 0;
+	score = strength(v, class, name, how, quoted);
+	c->named = true;
+	c->row = credential_find(
+	    class == PASSWORD && near_server(c)			   ? "ado-conn-string"
+	    : class == PASSWORD && (how == SAID || how == BESIDE)  ? "natural-language-password"
+	    : how == SAID					   ? "generic-high-entropy"
+	    : v.len >= FRAMEWORK_MIN && !strcmp(name, "secretkey") ? "django-secret"
+								   : "env-assignment");
+	return how == SAID && class != PASSWORD ? MIN(score, CREDENTIAL_UNSURE) : score;
+}
+
 float credential_value(struct candidate *c, struct range hit, size_t which)
 {
 	static const char header[] = "authorization";
 	enum class class = names[which].class;
-	struct span t = c->text, v;
+	struct span t = c->text;
 	struct range name = hit;
 	char word[2 * NAME_MAX_BYTES + 32];
 	size_t at, len;
 	enum how how;
 	bool quoted;
-	float score;
 
 	/* Short words are names where they end in what assigns, and begin where a word does. */
 	if (strchr(":=>\"' ", t.p[hit.end - 1])) {
@@ -578,17 +599,102 @@ float credential_value(struct candidate *c, struct range hit, size_t which)
 	if (len >= strlen(header) && !strcmp(word + len - strlen(header), header))
 		at = behind_scheme(t, at);
 	c->where = value_at(t, at, how, &quoted);
-	v = span_sub(t, c->where.begin, c->where.end - c->where.begin);
-	if (v.len < 4 || v.len > VALUE_MAX || memchr(v.p, ' ', v.len) || reference(v, quoted) ||
-	    pointer(v) || harmless(word, len) || credential_placeholder(v))
-		return 0;
-	score = strength(v, class, word, how, quoted);
-	c->named = true;
-	c->row = credential_find(
-	    class == PASSWORD && near_server(c)			   ? "ado-conn-string"
-	    : class == PASSWORD && (how == SAID || how == BESIDE)  ? "natural-language-password"
-	    : how == SAID					   ? "generic-high-entropy"
-	    : v.len >= FRAMEWORK_MIN && !strcmp(word, "secretkey") ? "django-secret"
-								   : "env-assignment");
-	return how == SAID && class != PASSWORD ? MIN(score, CREDENTIAL_UNSURE) : score;
+	return judge(c, class, word, how, quoted);
+}
+
+/* "|---|---:|" */
+static bool ruled(struct span line)
+{
+	for (size_t i = 0; i < line.len; i++)
+		if (!strchr("|-:+= \t\r", line.p[i]))
+			return false;
+	return true;
+}
+
+static struct range line_at(struct span t, size_t at)
+{
+	size_t from = at > ROW_BYTES ? at - ROW_BYTES : 0;
+	const uint8_t *before = memrchr(t.p + from, '\n', at - from);
+	const uint8_t *behind = memchr(t.p + at, '\n', MIN(t.len - at, (size_t)ROW_BYTES));
+
+	return (struct range){ before ? (size_t)(before - t.p) + 1 : from,
+			       behind ? (size_t)(behind - t.p)
+				      : MIN(t.len, at + (size_t)ROW_BYTES) };
+}
+
+/* Where the field begins that n others stand before, and how many there are when n is SIZE_MAX. */
+static size_t field_at(struct span t, struct range line, char sep, size_t n)
+{
+	size_t i = line.begin, seen = 0;
+	bool inside = false;
+
+	for (; i < line.end && seen < n; i++) {
+		inside ^= t.p[i] == '"';
+		seen += !inside && t.p[i] == (uint8_t)sep;
+	}
+	return n == SIZE_MAX ? seen : i;
+}
+
+/* Names with sep between, and nothing else: code and sentences are none. */
+static bool titled(struct span line, char sep)
+{
+	size_t seps = 0;
+	bool name = false, end = sep == '|';
+
+	while (line.len && line.p[line.len - 1] == '\r')
+		line.len--;
+	if (!line.len || isspace(line.p[0]))
+		return false;
+	for (size_t i = 0; i < line.len; i++) {
+		uint8_t c = line.p[i];
+
+		if (c == (uint8_t)sep) {
+			if (!name && !end)
+				return false;
+			name = false;
+			seps++;
+		} else if (isalpha(c) || c >= 0x80) {
+			name = true;
+		} else if (!strchr(" _-*`\"", c) || !c || (c == ' ' && sep == ',')) {
+			return false;
+		}
+	}
+	return seps >= (sep == ',' ? 2 : 1) && (name || end);
+}
+
+bool credential_below(struct candidate *c, struct range hit, size_t which, size_t *row,
+		      float *score)
+{
+	static const char separators[] = "\t|;,";
+	struct range head = line_at(c->text, hit.begin), line;
+	struct span t = c->text, titles = span_sub(t, head.begin, head.end - head.begin);
+	const char *sep = separators;
+	char word[2 * NAME_MAX_BYTES];
+	size_t begin = hit.begin, end = hit.end;
+	bool quoted;
+
+	while (*sep && !memchr(titles.p, *sep, titles.len))
+		sep++;
+	if (names[which].class != PASSWORD || !*sep || !titled(titles, *sep))
+		return false;
+	while (begin > head.begin && t.p[begin - 1] != (uint8_t)*sep)
+		begin--;
+	while (end < head.end && t.p[end] != (uint8_t)*sep)
+		end++;
+	if (end - begin > NAME_MAX_BYTES)
+		return false;
+	plain(span_sub(t, begin, end - begin), word, sizeof(word));
+	do {
+		if ((*row ? *row : head.end + 1) >= t.len)
+			return false;
+		line = line_at(t, *row ? *row : head.end + 1);
+		*row = line.end + 1;
+	} while (line.end > line.begin && ruled(span_sub(t, line.begin, line.end - line.begin)));
+	if (field_at(t, line, *sep, SIZE_MAX) != field_at(t, head, *sep, SIZE_MAX))
+		return false;
+	begin = field_at(t, line, *sep,
+			 field_at(t, (struct range){ head.begin, begin }, *sep, SIZE_MAX));
+	c->where = value_at(t, blanks(t, begin), ASSIGNED, &quoted);
+	*score = judge(c, PASSWORD, word, ASSIGNED, quoted);
+	return true;
 }
