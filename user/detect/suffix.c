@@ -138,9 +138,7 @@ static struct suffix_piece *piece_of(struct suffix_windows *w, unsigned i)
 	return piece_at(w, w->at + i * SUFFIX_STEP);
 }
 
-/* Its joints are no longer among those of the window. Part of its callers: gcc 12 believes that a
- * function of this file that uses no vectors leaves none in use, and does not clear their upper
- * halves behind it. */
+/* Its joints are no longer among those of the window. */
 static SCAN64_INLINE void part(struct suffix_windows *w, struct suffix_piece *p)
 {
 	for (unsigned i = 0; p->joined && i < p->n_joints; i++)
