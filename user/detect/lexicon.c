@@ -226,7 +226,7 @@ static void mark(struct head *h, uint64_t head, size_t key)
 {
 	unsigned bit;
 
-	if (key < N_HASHED) {
+	if (keys[key].bits) {
 		bit = bit_of(hash_of(head, key), key);
 		h->seen[bit / 64] |= UINT64_C(1) << bit % 64;
 		return;
