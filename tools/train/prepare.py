@@ -49,7 +49,7 @@ WORDS = re.compile(r"\b(ignor|overrid|bypass|disregard|forg[eo]t|instruct|prompt
                    r"admin|pretend|role|refus|restrict|unlock|disabl|must|never|confirm|forward|answer|follow)")
 FULL_ROWS, T0_FULL_ROWS = 200, 12
 FOREIGN_ROWS = 120
-PAPER_ROWS = 200  # of each kind
+PAPER_ROWS = 150  # of each kind
 OWN = ("seeds-", "kept-", "harmless-", "papers-")  # what such sources begin with
 # Folds: unlike languages together; then a quarter of the lines of each language; then one per family of attacks.
 LANGUAGE_FOLDS = 4
@@ -290,7 +290,7 @@ def twins(rows, rng):
 def weigh(source, label, n):
     """A family counts by what it adds, which grows slower than its rows; few sentences stand for a language."""
     if re.fullmatch("(seeds|kept)-..", source):
-        return 0.8
+        return 0.6
     if not label:
         if source.startswith("papers-"):
             return 1.5

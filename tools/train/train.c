@@ -548,7 +548,7 @@ static const float rarities[CLASSIFIER_KNOTS] = {
 };
 #define KNOT_1	  10 /* one in a hundred */
 #define KNOT_LAST (CLASSIFIER_KNOTS - 2)
-static const float tail_slopes[SURFACE_MAX_] = { 0.85f, 1.4f, 0.8f };
+static const float tail_slopes[SURFACE_MAX_] = { 0.8f, 1.4f, 0.8f };
 
 /* How rare scores are among the harmless rows of a surface, none of which was trained on for its
  * score. */
